@@ -1,0 +1,60 @@
+# What a contributor types.  `make demo` and `make test` need root on Debian or Ubuntu and install what they miss.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+STAMP := .venv/.installed
+# A bound for everything, so that nothing hangs for ever on a machine without a person in front of it.
+CHECK_DEADLINE ?= 10m
+TEST_DEADLINE ?= 40m
+DATABASE := scripts/with-postgresql
+
+.PHONY: help install demo check test sim golden bench clean install-systemd lock
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+
+install: $(STAMP) ## make .venv from the locked requirements
+
+$(STAMP): requirements.lock pyproject.toml
+	@scripts/install-venv .venv
+	@touch $@
+
+demo: install ## push examples/repo to a throw-away daemon on this host and watch it run (root)
+	@scripts/demo
+
+check: install ## format, lint, types, import contracts and every test that needs no root and no network
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	timeout --kill-after=10s $(CHECK_DEADLINE) $(BIN)/python -m pytest -m "not real"
+
+test: check ## check, then every test on a real Docker Engine, kernel and PostgreSQL, on a lab host (root)
+	@scripts/host-packages $$(cat scripts/test-packages)
+	timeout --foreground --kill-after=30s $(TEST_DEADLINE) \
+	    scripts/lab-run --name node-1 $(DATABASE) scripts/real-tests $(BIN)/python
+
+# One story in words with SEED=K, or many with SEEDS=N [FIRST=K].
+SEEDS ?= 500
+FIRST ?= 0
+sim: install ## run random stories of a simulated cluster: SEED=K tells one, SEEDS=N [FIRST=K] runs many
+	@$(BIN)/python scripts/sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first $(FIRST))
+
+golden: install ## refresh the golden files and the generated schemas and references
+	@for generate in scripts/generate-*; do $(BIN)/python "$$generate" || exit 1; done
+	RECONCILER_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -m "not real"
+
+bench: install ## print the table of benchmarks, measured side by side on a lab host (root)
+	@$(BIN)/python benchmarks/run.py
+
+clean: ## remove everything that the demo, the tests and the build made on this machine
+	@scripts/clean
+
+install-systemd: ## install into /opt/reconciler with units for systemd (root)
+	@scripts/install-systemd
+
+LOCK := uv pip compile pyproject.toml --extra postgresql --universal --python-version 3.11 --upgrade \
+    --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+lock: ## choose the newest allowed versions again (needs uv)
+	$(LOCK) --group dev --output-file requirements.lock
+	$(LOCK) --group build --constraint requirements.lock --output-file requirements-run.lock

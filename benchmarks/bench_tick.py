@@ -1,0 +1,281 @@
+"""One tick of the controller over a whole cluster: real loop and store, nodes that only report; beside the bare reads.
+
+By itself: `python -m benchmarks.bench_tick [DEPLOYMENTS]`; with a profile of the ticks: `... DEPLOYMENTS profile`.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import msgspec
+from msgspec.structs import replace
+
+from benchmarks.row import Row
+from reconciler.controller.loading import Loaded
+from reconciler.controller.loop import Controller
+from reconciler.controller.source import Reading
+from reconciler.controller.tick import tick
+from reconciler.model.desired import DesiredState, RevisionInfo
+from reconciler.model.kinds import ContainerState, ContainerStateRunning, ContainerStatus, Deployment, PodCondition
+from reconciler.model.node import Assignment, HostFact, NodeFacts, Observation, PodAssignment, PodReport
+from reconciler.model.observed import ClusterInfo
+from reconciler.model.policy import Policy
+from reconciler.model.ports import NodeDocuments
+from reconciler.schema.validate import SourceFile, validate
+from reconciler.store.index import Index
+from reconciler.store.store import Store
+
+SMALL, DEPLOYMENTS, REPLICAS, NODES, REPEATS = 50, 1_000, 3, 30, 9
+DEADLINE_S = 240
+MANIFEST = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: app-{number}, namespace: default}}
+spec:
+  replicas: {replicas}
+  selector: {{matchLabels: {{app: app-{number}}}}}
+  template:
+    metadata: {{labels: {{app: app-{number}}}}}
+    spec:
+      containers:
+      - name: web
+        image: example.org/shop/web:{tag}
+        ports: [{{containerPort: 8080}}]
+        resources: {{requests: {{cpu: 10m, memory: 16Mi}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: app-{number}, namespace: default}}
+spec:
+  selector: {{app: app-{number}}}
+  ports: [{{port: 80, targetPort: 8080}}]
+"""
+
+
+@dataclass
+class Nodes:
+    """Hosts whose Pods are all ready as soon as they are assigned; the controller's end is the NodeLink port."""
+
+    controller: Controller | None = None
+    observations: dict[str, Observation] = field(default_factory=dict)
+    views: int = 0
+    seen: threading.Condition = field(default_factory=threading.Condition)
+
+    def join(self) -> None:
+        """Report every node, without Pods."""
+        for number in range(NODES):
+            name = f"node-{number}"
+            host = HostFact(
+                boot_id=name, address=f"10.0.0.{number}", cpu_millis=64_000, memory_bytes=2**38, pods_max=500
+            )
+            facts = NodeFacts(node=name, observed_at=time.time(), host=host)
+            self.report(
+                Observation(node=name, boot_id=name, sequence=0, observed_at=time.time(), generation=1, facts=facts)
+            )
+
+    def send(self, node: str, documents: NodeDocuments) -> None:
+        """Take an assignment and report all of its Pods ready; note a view. Encoding is ours, decoding the nodes'."""
+        msgspec.json.encode(documents)
+        if documents.assignment is not None:
+            self.report(replace(self.observations[node], pods=tuple(_reports(documents.assignment))))
+        if documents.view is not None:
+            with self.seen:
+                self.views += 1
+                self.seen.notify_all()
+
+    def report(self, observation: Observation) -> None:
+        """Send the next report of a node."""
+        fresh = replace(observation, sequence=observation.sequence + 1, observed_at=time.time())
+        self.observations[fresh.node] = fresh
+        assert self.controller is not None
+        self.controller.receive(msgspec.json.decode(msgspec.json.encode(fresh), type=Observation))
+
+    def on_report(self, receive: Callable[[Observation], None]) -> None:
+        """Reports go to the controller directly."""
+
+    def flip(self) -> None:
+        """Report one Pod of one node with the other readiness; return when every node was sent it."""
+        observation = self.observations["node-1"]
+        first, *others = observation.pods
+        ready = first.conditions[0].status == "True"
+        target = self.views + NODES
+        self.report(replace(observation, pods=(_as_ready(first, not ready), *others)))
+        with self.seen:
+            assert self.seen.wait_for(lambda: self.views >= target, DEADLINE_S)
+
+
+class Clock:
+    """This machine's time."""
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        return time.time()
+
+
+def run() -> list[Row]:
+    """Measure a small cluster and a large one."""
+    return [*measure(SMALL), *measure(DEPLOYMENTS)]
+
+
+def measure(count: int, profile: bool = False) -> list[Row]:
+    """Bring the cluster up, then measure a look, a tick without change, and a readiness flip."""
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp") as directory,
+        cluster(Path(directory) / "bench.db") as (one, nodes),
+    ):
+        first = timed(lambda: _roll_out(one, nodes, count))
+        look = statistics.median(timed(lambda: _look(one)) for _ in range(REPEATS))
+        profiler = cProfile.Profile()
+        if profile:
+            profiler.enable()
+        full = statistics.median(timed(lambda: _tick(one)) for _ in range(REPEATS))
+        profiler.disable()
+        flip = statistics.median(_settled(one, nodes.flip) for _ in range(REPEATS))
+        bare = timed(lambda: msgspec.msgpack.encode(list(one.index.objects.values())))
+    if profile:
+        pstats.Stats(profiler).sort_stats("tottime").print_stats(35)
+    size = f"{count:,} Deployments, {count * REPLICAS:,} Pods, {count:,} Services"
+    other = (("encoding the same objects once", bare),)
+    return [
+        Row(f"{size}: from a revision to all available", first, other, note="nodes report at once"),
+        Row("  a look, nothing changed", look, other, "10 ms, no write"),
+        Row("  a tick planned anew, nothing changed", full, other, "10 ms, no write"),
+        Row(f"  one Pod's readiness flips -> the view sent to {NODES} nodes", flip, other),
+    ]
+
+
+@contextmanager
+def cluster(path: Path) -> Iterator[tuple[Controller, Nodes]]:
+    """A leading controller on a database of its own, with nodes."""
+    store = Store.open(f"sqlite:///{path}", key=bytes(32), clock=Clock())
+    info = ClusterInfo(id="bench", pod_cidr="10.0.0.0/8", service_cidr="172.16.0.0/12")
+    store.set_cluster(info)
+    nodes = Nodes()
+    controller = Controller(store, Index(store), info, Policy(digest_key="00" * 16), nodes, Clock(), "bench")
+    nodes.controller = controller
+    controller.start()
+    renew = threading.Event()
+    keeper = threading.Thread(target=lambda: _keep_leading(controller, renew), daemon=True)
+    keeper.start()
+    try:
+        yield controller, nodes
+    finally:
+        renew.set()
+        controller.stop(60)
+        store.close()
+
+
+def _keep_leading(controller: Controller, stop: threading.Event) -> None:
+    while not stop.wait(4):
+        controller.renew()
+
+
+def _roll_out(controller: Controller, nodes: Nodes, count: int) -> None:
+    nodes.join()
+    texts = (MANIFEST.format(number=number, replicas=REPLICAS, tag=1) for number in range(count))
+    files = [SourceFile(f"{n}.yaml", text.encode(), str(n)) for n, text in enumerate(texts)]
+    result = validate(files)
+    assert not result.problems, result.problems[:3]
+    revision = RevisionInfo(commit="c" * 40)
+    state = DesiredState(source="main", revision=revision, objects=result.objects)
+    controller.receive_reading(Reading("main", time.time(), tip=revision, loaded=Loaded(revision, state, ())))
+    _wait(controller, lambda: _available(controller) == count)
+    _wait_idle(controller)
+
+
+def _available(controller: Controller) -> int:
+    found = controller.index.by_kind("Deployment")
+    return sum(cast(Deployment, one.object).status.available_replicas == REPLICAS for one in found)
+
+
+def _wait(controller: Controller, holds: Callable[[], bool]) -> None:
+    with controller.changed:
+        assert controller.changed.wait_for(holds, DEADLINE_S), "the controller did not get there in time"
+
+
+def _wait_idle(controller: Controller) -> None:
+    """Return when the loop has stopped ticking."""
+    ticks = -1
+    while ticks != controller.ticks:
+        ticks = controller.ticks
+        time.sleep(0.5)
+
+
+def _look(controller: Controller) -> None:
+    before = controller.status().ran_at
+    controller.look("benchmark")
+    while controller.status().ran_at == before:
+        time.sleep(0.0002)
+
+
+def _tick(controller: Controller) -> None:
+    """What the loop does when its time to look again has come."""
+    observed = controller.picture()
+    memo = controller._memo
+    answer = tick(controller.store, controller.desired, observed, controller.policy, time.time(), (), memo)
+    assert answer.is_empty
+
+
+def _settled(controller: Controller, work: Callable[[], object]) -> float:
+    spent = timed(work)
+    _wait_idle(controller)
+    return spent
+
+
+def _reports(assignment: Assignment) -> Iterator[PodReport]:
+    for number, pod in enumerate(assignment.pods):
+        yield _report(pod, f"{assignment.pod_cidr.rsplit('.', 1)[0]}.{number + 2}")
+
+
+def _report(pod: PodAssignment, address: str) -> PodReport:
+    running = ContainerState(running=ContainerStateRunning(started_at="2026-01-01T00:00:00Z"))
+    status = ContainerStatus(name="web", image="web", image_id="web", ready=True, started=True, state=running)
+    gone = pod.deletion_requested_at is not None
+    report = PodReport(
+        uid=pod.uid,
+        namespace=pod.namespace,
+        name=pod.name,
+        phase="Running",
+        pod_ip=address,
+        host_ip="10.0.0.1",
+        start_time="2026-01-01T00:00:00Z",
+        container_statuses=(status,),
+        realised_digest=pod.digest,
+        gone=gone,
+    )
+    return _as_ready(report, True)
+
+
+def _as_ready(report: PodReport, ready: bool) -> PodReport:
+    conditions = tuple(
+        PodCondition(type=type_, status="True" if ready else "False") for type_ in ("ContainersReady", "Initialized")
+    )
+    return replace(report, conditions=conditions)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return how long it takes, in seconds."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print what is measured."""
+    for row in measure(int(sys.argv[1]) if len(sys.argv) > 1 else DEPLOYMENTS, "profile" in sys.argv):
+        print(f"{row.work:<80} {(row.ours_s or 0) * 1000:10.1f} ms   {row.others_s}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What an agent keeps on its host: its memory and last documents on disk, values of secrets in memory-backed files.
+
+Effect: files, written whole and renamed, so that a kill at any moment leaves the old or the new one.
+"""
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from reconciler.model.node import Assignment, Materials, NetworkView
+from reconciler.planner.node.memory import NodeMemory
+
+T = TypeVar("T")
+
+
+class Journal:
+    """The agent's files: `data_dir` survives a reboot, `runtime_dir` is to be memory-backed."""
+
+    def __init__(self, data_dir: Path, runtime_dir: Path) -> None:
+        self._data = data_dir
+        self._runtime = runtime_dir
+        self._written: dict[Path, bytes] = {}
+        for directory in (data_dir, runtime_dir):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def memory(self) -> NodeMemory:
+        """Return the node planner's memory; an empty one when there is none or it cannot be read."""
+        return self._read(self._data / "memory.json", NodeMemory) or NodeMemory()
+
+    def keep_memory(self, memory: NodeMemory) -> None:
+        """Keep the node planner's memory."""
+        self._write(self._data / "memory.json", memory)
+
+    def documents(self) -> tuple[Assignment | None, NetworkView | None, Materials | None]:
+        """Return the last documents; after a reboot the values of secrets are gone and come with the next contact."""
+        return (
+            self._read(self._data / "assignment.json", Assignment),
+            self._read(self._data / "view.json", NetworkView),
+            self._read(self._runtime / "materials.json", Materials),
+        )
+
+    def keep_assignment(self, assignment: Assignment) -> None:
+        """Keep the newest assignment."""
+        self._write(self._data / "assignment.json", assignment)
+
+    def keep_view(self, view: NetworkView) -> None:
+        """Keep the newest network view."""
+        self._write(self._data / "view.json", view)
+
+    def keep_materials(self, materials: Materials) -> None:
+        """Keep the values that Pods need, readable by root alone."""
+        self._write(self._runtime / "materials.json", materials)
+
+    def _read(self, path: Path, type_: type[T]) -> T | None:
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=type_)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError:
+            # Written by another version or damaged: what runs is observed anew, and documents are sent again.
+            return None
+
+    def _write(self, path: Path, value: object) -> None:
+        content = msgspec.json.encode(value)
+        if self._written.get(path) == content:
+            return
+        temporary = path.with_suffix(".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        temporary.replace(path)
+        self._written[path] = content

@@ -1,0 +1,264 @@
+"""The agent's loop: one thread that owns the node's memory, looks, decides by the pure step, and hands effects out.
+
+Effect. It goes on healing the host while the controller is away; documents and memory are on disk.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from reconciler.agent.journal import Journal
+from reconciler.agent.probing import Probing
+from reconciler.executors.run import Runner
+from reconciler.model.errors import ReconcilerError
+from reconciler.model.node import Assignment, Materials, NetworkView, NodeEvent, NodeFacts, Observation, PodReport
+from reconciler.model.plan import Action, Outcome
+from reconciler.model.ports import Clock, NodeDocuments, World
+from reconciler.model.status import LoopStatus
+from reconciler.planner.node.step import NodeStep, step
+
+log = logging.getLogger(__name__)
+replace = msgspec.structs.replace
+
+_HEARTBEAT_S = 10.0
+_EVENTS_KEPT = 200
+
+Report = Callable[[bytes], None]
+Tell = Callable[[tuple[tuple[Action, Outcome], ...]], None]
+
+
+class AgentLoop:
+    """Drives one host. `report` receives encoded observations, `tell` what came of actions."""
+
+    def __init__(
+        self,
+        node: str,
+        world: World,
+        journal: Journal,
+        clock: Clock,
+        scheduler: BackgroundScheduler,
+        report: Report,
+        tell: Tell,
+        resync_s: float = 30.0,
+    ) -> None:
+        self._node = node
+        self._world = world
+        self._journal = journal
+        self._clock = clock
+        self._scheduler = scheduler
+        self._report = report
+        self._tell = tell
+        self._resync_s = resync_s
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._inbox: queue.SimpleQueue[NodeDocuments | Outcome] = queue.SimpleQueue()
+        self._runner = Runner(world.execute, self._on_outcome, clock)
+        self._probing = Probing(world, clock, scheduler, self.look)
+        self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
+        self._memory = journal.memory()
+        assignment, view, self._materials = journal.documents()
+        self._assignment: Assignment | None = assignment
+        self._view: NetworkView | None = view
+        self._actions: dict[str, Action] = {}
+        self._events: list[NodeEvent] = []
+        self._sequence = int(clock.now() * 1000)
+        self._sent: Observation | None = None
+        self._sent_at = 0.0
+        self._full = True
+        self._heard = False
+        self._status = LoopStatus(name="agent")
+
+    def start(self) -> None:
+        """Begin: follow the host's events and make the first full pass at once."""
+        self._world.watch(self.look)
+        self._scheduler.add_job(self._resync, "interval", seconds=self._resync_s, id="agent-resync", max_instances=1)
+        self._scheduler.add_job(
+            lambda: self.look("heartbeat"), "interval", seconds=_HEARTBEAT_S, id="agent-heartbeat", max_instances=1
+        )
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End the loop; the host's Pods go on."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        self._runner.close()
+        self._world.close()
+
+    def look(self, reason: str) -> None:
+        """Wake the loop; it never says what to do."""
+        log.debug("look", extra={"reason": reason})
+        self._wake.set()
+
+    def deliver(self, encoded: bytes) -> None:
+        """Take documents from the controller (any thread)."""
+        self._inbox.put(msgspec.json.decode(encoded, type=NodeDocuments))
+        self._wake.set()
+
+    def status(self) -> LoopStatus:
+        """Return when the loop last ran and what went wrong."""
+        return self._status
+
+    def running(self) -> tuple[Action, ...]:
+        """Return the actions that run right now."""
+        return self._runner.running()
+
+    # The loop's thread
+
+    def _resync(self) -> None:
+        self._full = True
+        self.look("resync")
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        self._inbox.put(outcome)
+        self._wake.set()
+
+    def _run(self) -> None:
+        look_at: float | None = None
+        while not self._stopping.is_set():
+            timeout = None if look_at is None else max(look_at - self._clock.now(), 0.0)
+            self._wake.wait(min(timeout, 60.0) if timeout is not None else 60.0)
+            self._wake.clear()
+            if self._stopping.is_set():
+                return
+            look_at = self._pass()
+
+    def _pass(self) -> float | None:
+        started = time.monotonic()
+        error = ""
+        look_at: float | None = self._clock.now() + 5.0
+        try:
+            look_at = self._once()
+        except ReconcilerError as failure:
+            error = str(failure)
+            log.warning("agent pass failed", extra={"error": error})
+        except Exception as bug:
+            error = f"bug: {type(bug).__name__}: {bug}"
+            log.exception("agent pass crashed")
+        self._status = LoopStatus(
+            name="agent", ran_at=self._clock.now(), took_s=time.monotonic() - started, error=error
+        )
+        return look_at
+
+    def _once(self) -> float | None:
+        # In this order: an action whose outcome is not drained here is still in flight (see Runner).
+        in_flight = self._runner.in_flight()
+        outcomes = self._drain()
+        in_flight -= {outcome.key for outcome in outcomes}
+        full, self._full = self._full, False
+        facts = self._world.observe(full=full)
+        if self._assignment is None or self._view is None:
+            self._send(facts, (), outcomes)
+            return None
+        answer = self._step(facts, outcomes, in_flight)
+        self._memory = answer.memory
+        self._journal.keep_memory(answer.memory)
+        self._remember(answer.plan.actions)
+        self._runner.submit(answer.plan.actions, self._materials or Materials())
+        self._probing.set_targets(answer.probes)
+        self._events = [*self._events, *answer.events][-_EVENTS_KEPT:]
+        self._send(facts, answer.reports, outcomes)
+        return answer.plan.look_again_at
+
+    def _step(self, facts: NodeFacts, outcomes: tuple[Outcome, ...], in_flight: frozenset[str]) -> NodeStep:
+        assert self._assignment is not None
+        assert self._view is not None
+        return step(
+            self._memory,
+            self._assignment,
+            self._view,
+            facts,
+            probes=self._probing.states(),
+            outcomes=outcomes,
+            in_flight=in_flight,
+            now=self._clock.now(),
+            in_contact=self._heard,
+        )
+
+    def _drain(self) -> tuple[Outcome, ...]:
+        outcomes: list[Outcome] = []
+        while True:
+            try:
+                item = self._inbox.get_nowait()
+            except queue.Empty:
+                return tuple(outcomes)
+            if isinstance(item, Outcome):
+                outcomes.append(item)
+            else:
+                self._take(item)
+
+    def _take(self, documents: NodeDocuments) -> None:
+        """Take newer documents over; older ones, of a deposed leader, are refused (P18)."""
+        if not self._has_documents() and None in (documents.assignment, documents.view, documents.materials):
+            # A part without the rest, meant for what this disk held before: reporting generation 0 brings everything.
+            return
+        self._heard = True
+        if documents.materials is not None:
+            self._materials = documents.materials
+            self._journal.keep_materials(documents.materials)
+        if documents.assignment is not None and not _is_older(documents.assignment, self._assignment):
+            self._assignment = documents.assignment
+            self._journal.keep_assignment(documents.assignment)
+        if documents.view is not None and not _is_older(documents.view, self._view):
+            self._view = documents.view
+            self._journal.keep_view(documents.view)
+
+    def _has_documents(self) -> bool:
+        return self._assignment is not None and self._view is not None
+
+    def _generation(self) -> int:
+        """What the report was planned from; 0 asks for everything: at first, or when a reboot took the values."""
+        is_whole = self._has_documents() and self._materials is not None
+        return self._assignment.generation if self._assignment is not None and is_whole else 0
+
+    def _remember(self, actions: tuple[Action, ...]) -> None:
+        """Keep what was handed out until its outcome has been told, with the reason that it was handed out for."""
+        for action in actions:
+            self._actions.setdefault(action.key, action)
+
+    def _send(self, facts: NodeFacts, reports: tuple[PodReport, ...], outcomes: tuple[Outcome, ...]) -> None:
+        now = self._clock.now()
+        told = tuple((self._actions.pop(one.key), one) for one in outcomes if one.key in self._actions)
+        if told:
+            self._tell(told)
+        observation = Observation(
+            node=self._node,
+            boot_id=facts.host.boot_id,
+            sequence=self._sequence + 1,
+            observed_at=now,
+            generation=self._generation(),
+            view_generation=self._view.generation if self._view else 0,
+            facts=facts,
+            pods=reports,
+            memory=msgspec.Raw(msgspec.json.encode(self._memory)),
+            events=tuple(self._events),
+        )
+        if now - self._sent_at < _HEARTBEAT_S - 1 and _says_the_same(self._sent, observation):
+            return
+        self._sequence += 1
+        self._sent, self._sent_at = observation, now
+        self._events = []
+        self._report(msgspec.json.encode(observation))
+
+
+def _is_older(new: Assignment | NetworkView, old: Assignment | NetworkView | None) -> bool:
+    return (
+        old is not None and new.cluster_id == old.cluster_id and (new.term, new.generation) < (old.term, old.generation)
+    )
+
+
+def _says_the_same(old: Observation | None, new: Observation) -> bool:
+    return old is not None and content_of(old) == content_of(new)
+
+
+def content_of(observation: Observation) -> Observation:
+    """Return an observation without what changes by itself: times, counters, free disk space."""
+    host = replace(observation.facts.host, disk_free_bytes=0)
+    facts = replace(observation.facts, observed_at=0.0, host=host)
+    return replace(observation, sequence=0, observed_at=0.0, facts=facts)

@@ -1,0 +1,156 @@
+"""Settings: the only reader of settings files and of the environment.
+
+Flags win over `RECONCILER_*` variables, these over the settings file, this over defaults.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from reconciler.model.errors import ConfigurationError
+
+DEFAULT_DATA = "/var/lib/reconciler"
+DEFAULT_RUNTIME = "/run/reconciler"
+DEFAULT_FILE = "/etc/reconciler/config.yaml"
+RECEIVED = "received"
+
+
+class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """One repository of manifests.
+
+    `url` `received` is the repository on this host that people push to. `interval_s` is the poll interval.
+    `unknown_kinds` is error or warn. `allowed_signers` is a file of ssh keys, one of which signed every commit.
+    `ssh_key` and `known_hosts` are files for ssh, `username` and `password_file` (a token) for http, `ca_file`
+    replaces the machine's certificate authorities; without them the machine's own hold.
+    """
+
+    name: str = "main"
+    url: str = RECEIVED
+    branch: str = "main"
+    path: str = ""
+    interval_s: float = 15.0
+    fetch_deadline_s: float = 60.0
+    prune: bool = True
+    unknown_kinds: str = "error"
+    restart_on_configuration_change: bool = False
+    allowed_signers: str = ""
+    ssh_key: str = ""
+    known_hosts: str = ""
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Everything a daemon is told. Paths are absolute; networks in CIDR notation; durations in seconds."""
+
+    data_dir: str = DEFAULT_DATA
+    runtime_dir: str = DEFAULT_RUNTIME
+    node: str = ""
+    cluster_id: str = ""
+    cluster_domain: str = "cluster.local"
+    pod_cidr: str = "10.42.0.0/16"
+    service_cidr: str = "10.43.0.0/16"
+    node_prefix: int = 24
+    dns_address: str = "169.254.20.10"
+    database: str = ""
+    engine: str = "unix:///var/run/docker.sock"
+    socket_group: str = "reconciler"
+    log_level: str = "info"
+    sources: tuple[SourceSettings, ...] = (SourceSettings(),)
+    resync_s: float = 30.0
+    history_days: float = 14.0
+
+    @property
+    def node_name(self) -> str:
+        """The name this host has as a Node: as set, else the host name in lower case."""
+        return self.node or socket.gethostname().lower()
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the store: as set, else SQLite in the data directory."""
+        return self.database or f"sqlite:///{self.data_dir}/state.db"
+
+    @property
+    def socket_path(self) -> Path:
+        """Where the API's Unix socket is."""
+        return Path(self.runtime_dir) / "reconciler.sock"
+
+    @property
+    def received_path(self) -> Path:
+        """Where the received repository is."""
+        return Path(self.data_dir) / "receive" / "manifests.git"
+
+    @property
+    def key_path(self) -> Path:
+        """Where the key is that encrypts secrets in the database (32 bytes, mode 0600)."""
+        return Path(self.data_dir) / "secret.key"
+
+
+def file_of(data_dir: str | None) -> Path:
+    """Return the settings file: inside a given data directory, else the system's or the user's."""
+    if data_dir:
+        return Path(data_dir) / "config.yaml"
+    if named := os.environ.get("RECONCILER_CONFIG"):
+        return Path(named)
+    if os.geteuid() == 0:
+        return Path(DEFAULT_FILE)
+    home = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(home) / "reconciler" / "config.yaml"
+
+
+def load_settings(data_dir: str | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings that hold for `data_dir` (None: the default places).
+
+    Raises ConfigurationError with the file and the reason when the file is unreadable or has unknown settings.
+    """
+    data_dir = data_dir or os.environ.get("RECONCILER_DATA_DIR")
+    path = file_of(data_dir)
+    values: dict[str, Any] = default_places(data_dir)
+    if path.exists():
+        values |= _read(path)
+    values |= _environment()
+    values |= {name: value for name, value in (overrides or {}).items() if value is not None}
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{path}: {error}", hint="see `reconciler init --help` for the settings") from error
+
+
+def default_places(data_dir: str | None) -> dict[str, Any]:
+    """Return `dataDir` and `runtimeDir` for a given data directory, for root, or for a user."""
+    if data_dir:
+        data = Path(data_dir).absolute()
+        return {"dataDir": str(data), "runtimeDir": str(data / "run")}
+    if os.geteuid() == 0:
+        return {"dataDir": DEFAULT_DATA, "runtimeDir": DEFAULT_RUNTIME}
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/reconciler-{os.geteuid()}"
+    return {"dataDir": f"{state}/reconciler", "runtimeDir": f"{runtime}/reconciler"}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"{path}: expected a mapping of settings")
+    return values
+
+
+def _environment() -> dict[str, Any]:
+    named = {f"RECONCILER_{_upper(field.encode_name)}": field.encode_name for field in msgspec.structs.fields(Settings)}
+    skipped = {"sources", "dataDir"}
+    return {name: os.environ[env] for env, name in named.items() if env in os.environ and name not in skipped}
+
+
+def _upper(camel: str) -> str:
+    return "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in camel)

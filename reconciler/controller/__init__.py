@@ -1,0 +1,1 @@
+"""The daemon's side: read revisions, plan, write what follows, tell the nodes."""

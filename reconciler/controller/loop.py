@@ -1,0 +1,367 @@
+"""The controller's loop: one thread that leads, ticks when something may have changed, and waits otherwise.
+
+Effect. A wake-up says *look*, never what to do.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from reconciler.controller.source import Reading, Source
+from reconciler.controller.tick import Projection, happenings_of, observe, tick
+from reconciler.model.desired import DesiredState
+from reconciler.model.errors import LeadershipLost, ReconcilerError, StaleError
+from reconciler.model.node import NodeFacts, Observation
+from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
+from reconciler.model.plan import Action, Happening, Outcome, Plan
+from reconciler.model.policy import Policy
+from reconciler.model.ports import Clock, NodeLink
+from reconciler.model.problem import Problem
+from reconciler.model.status import LoopStatus
+from reconciler.planner.memo import Memo
+from reconciler.store import values
+from reconciler.store.commit import Commit
+from reconciler.store.index import Index
+from reconciler.store.store import Store
+
+log = logging.getLogger(__name__)
+replace = msgspec.structs.replace
+
+LEASE_TTL_S = 15.0
+_RETRY_S = 2.0
+
+
+class Controller:
+    """Owns the picture of the cluster. `changed` is notified after every tick that did something."""
+
+    def __init__(
+        self,
+        store: Store,
+        index: Index,
+        cluster: ClusterInfo,
+        policy: Policy,
+        link: NodeLink,
+        clock: Clock,
+        holder: str,
+    ) -> None:
+        self.store = store
+        self.index = index
+        self.cluster = cluster
+        self.policy = policy
+        self.clock = clock
+        self.sources: dict[str, Source] = {}
+        self.changed = threading.Condition()
+        self._holder = holder
+        self._projection = Projection(link, policy)
+        self._memo = Memo()
+        link.on_report(self.receive)
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
+        self._lease: values.Lease | None = None
+        self._nodes: dict[str, NodeState] = dict(store.snapshot().nodes)
+        self._desired: dict[str, DesiredState] = {}
+        self._readings: dict[str, Reading] = {}
+        self._good_poll: dict[str, float] = {}
+        self._events: list[Happening] = []
+        self._records: list[values.ActionRecord] = []
+        self._plan = Plan()
+        self._last_change = ""
+        self._seen: tuple[object, ...] = ()
+        self._status = LoopStatus(name="controller")
+        self._count = 0
+
+    # Life
+
+    def start(self) -> None:
+        """Begin to lead, when nobody else does, and to tick."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End the loop and give the lead up at once."""
+        self._stopping.set()
+        self._wake.set()
+        for source in self.sources.values():
+            source.stop()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        if self._lease is not None:
+            self.store.release(self._lease)
+
+    def look(self, reason: str) -> None:
+        """Wake the loop."""
+        log.debug("look", extra={"reason": reason})
+        self._wake.set()
+
+    def renew(self) -> None:
+        """Extend the lease; a periodic job calls this."""
+        lease = self._lease
+        if lease is not None and not self.store.renew(lease):
+            self._do(self._lose_lead)
+        elif lease is None:
+            self.look("lease")
+
+    # What arrives, from any thread
+
+    def receive(self, observation: Observation) -> None:
+        """Take a node's report."""
+        self._do(lambda: self._take_observation(observation))
+
+    def receive_reading(self, reading: Reading) -> None:
+        """Take what a poll of a source found."""
+        self._do(lambda: self._take_reading(reading))
+
+    def receive_outcomes(self, told: Sequence[tuple[Action, Outcome]]) -> None:
+        """Take what came of a node's actions, for the history."""
+        self._do(lambda: self._take_outcomes(told))
+
+    def _do(self, task: Callable[[], None]) -> None:
+        self._inbox.append(task)
+        self._wake.set()
+
+    # What others may read, from any thread
+
+    def picture(self) -> ObservedState:
+        """Return everything observed as of now."""
+        return observe(self.cluster, self.index, self._nodes, self.term)
+
+    @property
+    def term(self) -> int:
+        """The term of the lead; 0 when somebody else leads."""
+        return self._lease.term if self._lease else 0
+
+    @property
+    def desired(self) -> Mapping[str, DesiredState]:
+        """The newest good revision of every source that was read."""
+        return dict(self._desired)
+
+    @property
+    def last_plan(self) -> Plan:
+        """The plan of the last tick."""
+        return self._plan
+
+    @property
+    def ticks(self) -> int:
+        """How many ticks there were."""
+        return self._count
+
+    def reading(self, source: str) -> Reading | None:
+        """Return what the last poll of a source found."""
+        return self._readings.get(source)
+
+    def good_poll_at(self, source: str) -> float | None:
+        """Return when a source was last read without an error."""
+        return self._good_poll.get(source)
+
+    def status(self) -> LoopStatus:
+        """Return when the loop last ran and what went wrong."""
+        return self._status
+
+    # The loop's thread
+
+    def _run(self) -> None:
+        look_at: float | None = self.clock.now()
+        while not self._stopping.is_set():
+            timeout = 60.0 if look_at is None else min(max(look_at - self.clock.now(), 0.0), 60.0)
+            self._wake.wait(timeout)
+            self._wake.clear()
+            if not self._stopping.is_set():
+                look_at = self._pass()
+        self._flush_records()
+
+    def _pass(self) -> float | None:
+        started = time.monotonic()
+        error = ""
+        look_at: float | None = self.clock.now() + _RETRY_S
+        try:
+            look_at = self._once()
+        except LeadershipLost as lost:
+            self._lose_lead()
+            error = str(lost)
+        except StaleError as stale:
+            # Somebody wrote in between: look again at once, from what is stored now.
+            log.info("tick was stale", extra={"error": str(stale)})
+            self.index.poll()
+            self._seen = ()
+            look_at = self.clock.now()
+        except ReconcilerError as failure:
+            error = str(failure)
+            log.warning("tick failed", extra={"error": error})
+        except Exception as bug:
+            error = f"bug: {type(bug).__name__}: {bug}"
+            log.exception("tick crashed")
+        took = time.monotonic() - started
+        self._status = LoopStatus(name="controller", ran_at=self.clock.now(), took_s=took, error=error)
+        return look_at
+
+    def _once(self) -> float | None:
+        while self._inbox:
+            self._inbox.popleft()()
+        if not self._lead():
+            return self.clock.now() + LEASE_TTL_S / 3
+        self.index.poll()
+        if not self._may_differ():
+            return self._plan.look_again_at
+        before = self.index.resource_version
+        now = self.clock.now()
+        events = tuple(self._events)
+        observed = self.picture()
+        self._plan = tick(self.store, self._desired, observed, self.policy, now, events, self._memo)
+        # Told events are forgotten only once they are written.
+        self._events = self._events[len(events) :]
+        self._count += 1
+        after = self.index.resource_version
+        self._flush_records()
+        self._projection.send(self.picture(), after, now)
+        self._seen = self._inputs()
+        if after != before:
+            self._seen = ()
+            self._tell_changed()
+            return now
+        self._tell_changed()
+        return self._plan.look_again_at
+
+    def _may_differ(self) -> bool:
+        """Whether anything that a plan depends on has changed since the last one."""
+        due = self._plan.look_again_at is not None and self.clock.now() >= self._plan.look_again_at
+        return due or bool(self._events) or self._seen != self._inputs()
+
+    def _inputs(self) -> tuple[object, ...]:
+        view = self.index.view
+        commits = tuple((name, state.revision.commit) for name, state in sorted(self._desired.items()))
+        reports = tuple(
+            (name, node.observation.sequence if node.observation else -1) for name, node in sorted(self._nodes.items())
+        )
+        return (view.resource_version, view.side, commits, reports)
+
+    def _tell_changed(self) -> None:
+        with self.changed:
+            self.changed.notify_all()
+
+    # Leading
+
+    def _lead(self) -> bool:
+        if self._lease is None:
+            self._lease = self.store.acquire(values.LEADER, self._holder, LEASE_TTL_S)
+            if self._lease is not None:
+                log.info("leading", extra={"term": self._lease.term})
+                self._register_sources()
+        return self._lease is not None
+
+    def _lose_lead(self) -> None:
+        log.warning("another daemon leads")
+        self._lease = None
+
+    def _register_sources(self) -> None:
+        known = self.index.side.sources
+        new = tuple(SourceState(name=name) for name in self.sources if name not in known)
+        if new:
+            self.store.commit(Commit(sources=new), term=self.term)
+
+    # What arrived
+
+    def _take_observation(self, observation: Observation) -> None:
+        before = self._nodes.get(observation.node)
+        same = before is not None and before.observation is not None and _same(before.observation, observation)
+        if same and before is not None and before.observation is not None:
+            # Nothing new but the time: keep the sequence, so that no tick is needed.
+            self._nodes[observation.node] = replace(before, heartbeat_at=observation.observed_at)
+            self.store.heartbeat(observation.node, observation.observed_at)
+            return
+        if not self.store.record_observation(observation):
+            return
+        self._events += happenings_of(observation)
+        self._nodes[observation.node] = NodeState(
+            name=observation.node, heartbeat_at=observation.observed_at, observation=observation
+        )
+        if observation.generation == 0 or (before is None):
+            self._projection.forget(observation.node)
+            self._seen = ()
+
+    def _take_reading(self, reading: Reading) -> None:
+        self._readings[reading.source] = reading
+        self._end_hold(reading)
+        if not reading.error:
+            self._good_poll[reading.source] = reading.at
+        loaded = reading.loaded
+        if loaded is not None and loaded.state is not None:
+            self._desired[reading.source] = loaded.state
+            self._mark_loaded(reading.source)
+        elif loaded is not None and not self._is_known_failure(reading.source, loaded.revision.commit):
+            self._note_failure(reading.source, loaded.revision.commit, loaded.problems)
+            self._use_last_applied(reading.source)
+
+    def _end_hold(self, reading: Reading) -> None:
+        """A commit newer than the held one ends the hold of a rollback (P15)."""
+        state = self.index.side.sources.get(reading.source)
+        if state is not None and state.held and reading.tip is not None and reading.tip.commit != state.held:
+            self.store.change_source(reading.source, held="")
+
+    def _mark_loaded(self, name: str) -> None:
+        state = self.index.side.sources.get(name)
+        if state is None or not state.loaded:
+            self.store.change_source(name, loaded=True)
+
+    def _is_known_failure(self, source: str, commit: str) -> bool:
+        return self._last_change == f"{source}@{commit}"
+
+    def _note_failure(self, source: str, commit: str, problems: tuple[Problem, ...]) -> None:
+        self._last_change = f"{source}@{commit}"
+        reading = self._readings[source]
+        if reading.loaded is None or not self._lead():
+            return
+        record = values.RevisionRecord(
+            source=source,
+            revision=reading.loaded.revision,
+            state=values.RevisionState.FAILED,
+            problems=problems,
+            at=reading.at,
+        )
+        self.store.commit(Commit(revisions=(record,)), term=self.term)
+
+    def _use_last_applied(self, name: str) -> None:
+        """A broken tip changes nothing: after a restart the last applied revision is what is declared (P03)."""
+        if name in self._desired:
+            return
+        state = self.index.side.sources.get(name)
+        if state is None or state.applied is None:
+            return
+        try:
+            loaded = self.sources[name].load(state.applied)
+        except ReconcilerError as error:
+            log.warning("the last applied revision cannot be read", extra={"source": name, "error": str(error)})
+            return
+        if loaded.state is not None:
+            self._desired[name] = loaded.state
+            self._mark_loaded(name)
+
+    def _take_outcomes(self, told: Sequence[tuple[Action, Outcome]]) -> None:
+        now = self.clock.now()
+        self._records += [
+            values.ActionRecord(plan=self._plan.id, action=action, outcome=outcome, at=now) for action, outcome in told
+        ]
+        if len(self._records) > _RECORDS_MAX:
+            self._flush_records()
+
+    def _flush_records(self) -> None:
+        records, self._records = tuple(self._records), []
+        if records and self._lease is not None:
+            self.store.commit(Commit(actions=records), term=self.term)
+
+
+_RECORDS_MAX = 500
+
+
+def _same(old: Observation, new: Observation) -> bool:
+    return _content(old) == _content(new) and not new.events
+
+
+def _content(observation: Observation) -> Observation:
+    facts: NodeFacts = observation.facts
+    quiet = replace(facts, observed_at=0.0, host=replace(facts.host, disk_free_bytes=0))
+    return replace(observation, sequence=0, observed_at=0.0, facts=quiet, events=())

@@ -1,0 +1,191 @@
+"""What the daemon offers its API, behind the Operations port."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import cast
+
+import msgspec
+
+from reconciler.config import RECEIVED, Settings
+from reconciler.controller.explain import explanation_of
+from reconciler.controller.loading import Loaded
+from reconciler.controller.loop import Controller
+from reconciler.controller.preview import whole_plan
+from reconciler.controller.pushes import Pushes
+from reconciler.controller.source import Source
+from reconciler.controller.status import status_of
+from reconciler.model.desired import DesiredState, RevisionInfo
+from reconciler.model.errors import TerminalError
+from reconciler.model.kinds import ContainerStatus, Pod
+from reconciler.model.observed import Acknowledgement
+from reconciler.model.plan import Action, Plan
+from reconciler.model.ports import LogRequest, ManifestFile, PushedUpdate
+from reconciler.model.problem import Problem
+from reconciler.model.refs import ObjectRef
+from reconciler.model.status import LoopStatus, PlanAnswer, Status
+
+replace = msgspec.structs.replace
+
+ReadLogs = Callable[[str, LogRequest], Iterator[bytes]]
+Loops = Callable[[], tuple[LoopStatus, ...]]
+Running = Callable[[], tuple[Action, ...]]
+
+
+class DaemonOperations:
+    """Implements Operations; every call is bounded and may come from any thread."""
+
+    def __init__(
+        self, settings: Settings, controller: Controller, loops: Loops, read_logs: ReadLogs, running: Running
+    ) -> None:
+        self._settings = settings
+        self._controller = controller
+        self._loops = loops
+        self._read_logs = read_logs
+        self._running = running
+        self._pushes = Pushes(controller, self.status)
+
+    def status(self) -> Status:
+        """Return the state of everything; see the port."""
+        status = status_of(self._controller, self._settings.sources, self._loops())
+        running = tuple(f"{action.verb.value} {action.object}" for action in self._running())
+        return replace(status, running=running)
+
+    def plan(self) -> PlanAnswer:
+        """Plan the newest revisions; see the port."""
+        problems = tuple(problem for name in sorted(self._controller.sources) for problem in self._problems(name))
+        return PlanAnswer(plan=self._planned({}), problems=problems)
+
+    def plan_files(self, files: tuple[ManifestFile, ...], source: str) -> PlanAnswer:
+        """Plan as if `source` declared these files; see the port."""
+        one = self._source(source)
+        loaded = one.loader.load(RevisionInfo(commit="", subject="working tree"), files)
+        return self._answer(one, loaded, applyable=False)
+
+    def plan_revision(self, revision: str, source: str) -> PlanAnswer:
+        """Plan as if `revision` were the tip; see the port."""
+        one = self._source(source)
+        found = self._resolve(one, revision)
+        tip = one.repository.tip(one.settings.branch)
+        return self._answer(one, one.load(found), applyable=tip is not None and tip.commit == found.commit)
+
+    def sync(self, source: str) -> None:
+        """Look at a source now; see the port."""
+        for one in self._chosen(source):
+            one.poll()
+
+    def set_suspended(self, source: str, suspended: bool) -> None:
+        """Stop or go on; going on also ends the hold of a rollback. See the port."""
+        for one in self._chosen(source):
+            if suspended:
+                self._controller.store.change_source(one.name, suspended=True)
+            else:
+                self._controller.store.change_source(one.name, suspended=False, held="")
+            one.poll()
+        self._controller.look("suspended" if suspended else "resumed")
+
+    def rollback(self, revision: str, source: str) -> str:
+        """Return to a revision and hold the present tip until a newer commit arrives; see the port."""
+        one = self._source(source)
+        found = self._resolve(one, revision)
+        loaded = one.load(found)
+        if loaded.state is None:
+            raise TerminalError(f"{found.commit[:12]} has {len(loaded.errors)} problems: {loaded.errors[0].message}")
+        tip = one.repository.tip(one.settings.branch)
+        held = tip.commit if tip is not None and tip.commit != found.commit else ""
+        self._controller.store.change_source(one.name, applied=found, held=held)
+        one.poll()
+        return found.commit
+
+    def acknowledge(self, hold: str, by: str) -> tuple[ObjectRef, ...]:
+        """Release held deletions; see the port."""
+        holds = [one for one in self._controller.last_plan.holds if not hold or one.id.startswith(hold)]
+        if hold and not holds:
+            raise LookupError(f"no held set {hold}; see: reconciler status")
+        released: list[ObjectRef] = []
+        for one in holds:
+            word = Acknowledgement(source=one.source, objects=one.objects, by=by, at=self._controller.clock.now())
+            self._controller.store.acknowledge(word)
+            released += one.objects
+        self._controller.look("acknowledged")
+        return tuple(released)
+
+    def explain(self, ref: ObjectRef) -> Mapping[str, object]:
+        """Say why; see the port."""
+        return explanation_of(self._controller, self._controller.store, ref)
+
+    def pre_receive(self, repository: str, updates: tuple[PushedUpdate, ...], env: Mapping[str, str]) -> Iterator[str]:
+        """Judge a push; see the port."""
+        return self._pushes.pre_receive(self._received(repository), updates, env)
+
+    def post_receive(self, repository: str, updates: tuple[PushedUpdate, ...]) -> Iterator[str]:
+        """Tell plan and progress; see the port."""
+        return self._pushes.post_receive(self._received(repository), updates)
+
+    def logs(self, request: LogRequest) -> Iterator[bytes]:
+        """Stream a container's log; see the port."""
+        return self._read_logs(self._container_id(request), request)
+
+    # Helpers
+
+    def _planned(self, instead: Mapping[str, DesiredState]) -> Plan:
+        controller = self._controller
+        desired = {**controller.desired, **instead}
+        return whole_plan(desired, controller.picture(), controller.policy, controller.clock.now())
+
+    def _answer(self, source: Source, loaded: Loaded, *, applyable: bool) -> PlanAnswer:
+        if loaded.state is None:
+            return PlanAnswer(problems=loaded.problems)
+        answer = self._planned({source.name: loaded.state})
+        return PlanAnswer(plan=replace(answer, applyable=answer.applyable and applyable), problems=loaded.problems)
+
+    def _problems(self, name: str) -> tuple[Problem, ...]:
+        reading = self._controller.reading(name)
+        return reading.loaded.problems if reading and reading.loaded else ()
+
+    def _resolve(self, source: Source, revision: str) -> RevisionInfo:
+        found = source.repository.resolve(revision, source.settings.branch)
+        if found is None:
+            raise TerminalError(f"{revision} is not a commit of {source.name}", reason="UnknownRevision")
+        return found
+
+    def _source(self, name: str) -> Source:
+        """Return the named source; without a name the only one."""
+        sources = self._controller.sources
+        if name in sources:
+            return sources[name]
+        if not name and len(sources) == 1:
+            return next(iter(sources.values()))
+        known = ", ".join(sorted(sources))
+        raise LookupError(f"no source {name!r}; there are: {known}" if name else f"name one of the sources: {known}")
+
+    def _chosen(self, name: str) -> tuple[Source, ...]:
+        return (self._source(name),) if name else tuple(self._controller.sources.values())
+
+    def _received(self, repository: str) -> Source:
+        for one in self._controller.sources.values():
+            if one.settings.url == RECEIVED and str(one.repository.directory.resolve()) == repository:
+                return one
+        raise LookupError(f"{repository} is not a source of this daemon")
+
+    def _container_id(self, request: LogRequest) -> str:
+        stored = self._controller.index.get(ObjectRef.of("Pod", request.namespace, request.pod))
+        if stored is None:
+            raise LookupError(f"pod/{request.namespace}/{request.pod} does not exist")
+        pod = cast(Pod, stored.object)
+        names = [one.name for one in (*pod.spec.containers, *pod.spec.init_containers)]
+        name = request.container or names[0]
+        if name not in names:
+            raise LookupError(f"pod/{request.namespace}/{request.pod} has no container {name}; it has {names}")
+        statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
+        status = next((one for one in statuses if one.name == name), None)
+        found = _log_of(status, request.previous) if status else ""
+        if not found:
+            which = "no previous run" if request.previous else "not been started yet"
+            raise LookupError(f"container {name} of pod/{request.namespace}/{request.pod} has {which}")
+        return found.removeprefix("docker://")
+
+
+def _log_of(status: ContainerStatus, previous: bool) -> str:
+    if previous:
+        return status.last_state.terminated.container_id if status.last_state.terminated else ""
+    ended = status.state.terminated or status.last_state.terminated
+    return status.container_id or (ended.container_id if ended else "")

@@ -1,0 +1,157 @@
+"""The state of everything, honestly: what is applied is not yet healthy, what is held is neither."""
+
+from collections.abc import Iterable, Iterator
+
+from reconciler import __version__
+from reconciler.config import SourceSettings
+from reconciler.controller.loop import Controller
+from reconciler.model.kinds import KINDS
+from reconciler.model.observed import NodeState, ObservedState, SourceState, StoredObject
+from reconciler.model.plan import Decision, Plan, Reason, Verdict
+from reconciler.model.refs import ObjectRef
+from reconciler.model.status import Health, LoopStatus, NodeStatus, ObjectHealth, SourceStatus, Status
+from reconciler.planner.health import health_of
+from reconciler.planner.workloads.podview import is_ready
+
+_WORKLOADS = ("Deployment", "ReplicaSet", "Pod", "Job", "PersistentVolumeClaim")
+_ORDER = tuple(Health)
+_WAITING = frozenset({Reason.WAITING_FOR_DEPENDENCY, Reason.WAITING_FOR_WAVE, Reason.VOLUME_IN_USE})
+# What another part of the status already says.
+_TOLD_ELSEWHERE = frozenset({Reason.DELETION_HELD, Reason.SUSPENDED, Reason.NODE_SILENT, Reason.CLAIM_NOT_BOUND})
+
+
+def status_of(controller: Controller, settings: Iterable[SourceSettings], loops: tuple[LoopStatus, ...]) -> Status:
+    """Return the state of sources, nodes, objects and loops as of now."""
+    observed, plan, now = controller.picture(), controller.last_plan, controller.clock.now()
+    sources = tuple(_source(controller, observed, plan, one) for one in settings)
+    nodes = tuple(_node(controller, observed, state) for _, state in sorted(observed.nodes.items()))
+    objects = tuple(_objects(observed, plan))
+    parts = [*(one.health for one in sources), *(one.health for one in objects), *_of_nodes(nodes)]
+    if not plan.revisions and not sources:
+        parts.append(Health.UNKNOWN)
+    return Status(
+        at=now,
+        version=__version__,
+        cluster_id=observed.cluster.id,
+        health=worst(parts),
+        term=observed.term,
+        sources=sources,
+        nodes=nodes,
+        objects=objects,
+        holds=plan.holds,
+        loops=loops,
+        warnings=(*plan.warnings, *_warnings(nodes)),
+    )
+
+
+def worst(parts: Iterable[Health]) -> Health:
+    """Return the worst of several states; healthy when there is none."""
+    return max(parts, key=_ORDER.index, default=Health.HEALTHY)
+
+
+def _source(controller: Controller, observed: ObservedState, plan: Plan, one: SourceSettings) -> SourceStatus:
+    state = observed.sources.get(one.name, SourceState(name=one.name))
+    reading = controller.reading(one.name)
+    loaded = reading.loaded if reading else None
+    problems = loaded.problems if loaded else ()
+    newest = (reading.tip if reading else None) or (loaded.revision if loaded else None)
+    health = _source_health(one.name, state, plan, newest is not None and state.applied == newest)
+    if loaded is not None and loaded.errors:
+        health = Health.DEGRADED
+    elif reading is not None and reading.error:
+        health = Health.UNKNOWN
+    return SourceStatus(
+        name=one.name,
+        url=one.url,
+        branch=one.branch,
+        path=one.path,
+        health=health,
+        newest=newest,
+        applied=state.applied,
+        suspended=state.suspended,
+        held=state.held,
+        error=reading.error if reading else "",
+        problems=tuple(problem for problem in problems if problem.is_error),
+        last_good_poll_at=controller.good_poll_at(one.name),
+    )
+
+
+def _source_health(name: str, state: SourceState, plan: Plan, is_newest: bool) -> Health:
+    if state.suspended:
+        return Health.SUSPENDED
+    if any(hold.source == name for hold in plan.holds):
+        return Health.HELD
+    if state.held:
+        return Health.ROLLED_BACK
+    return Health.HEALTHY if is_newest else Health.PROGRESSING
+
+
+def _node(controller: Controller, observed: ObservedState, state: NodeState) -> NodeStatus:
+    lease = controller.policy.node_lease_s
+    silent = state.heartbeat_at is None or controller.clock.now() - state.heartbeat_at > lease
+    facts = state.observation.facts if state.observation else None
+    pods = [
+        one.object
+        for one in _of_kind(observed, "Pod")
+        if one.object.spec.node_name == state.name and one.object.status.phase != "Succeeded"  # type: ignore[union-attr]
+    ]
+    message = "silent" if silent else (facts.engine_error if facts and not facts.complete else "")
+    return NodeStatus(
+        name=state.name,
+        ready=not message,
+        message=message,
+        reported_at=state.heartbeat_at,
+        pods=len(pods),
+        pods_ready=sum(1 for pod in pods if is_ready(pod)),  # type: ignore[arg-type,misc]
+        live_restore=facts.host.live_restore if facts else True,
+    )
+
+
+def _of_nodes(nodes: tuple[NodeStatus, ...]) -> Iterator[Health]:
+    for node in nodes:
+        if not node.ready:
+            yield Health.UNKNOWN
+
+
+def _warnings(nodes: tuple[NodeStatus, ...]) -> Iterator[str]:
+    for node in nodes:
+        if not node.live_restore:
+            yield f"{node.name}: Docker's live-restore is off: restarting Docker would stop every container"
+
+
+def _objects(observed: ObservedState, plan: Plan) -> Iterator[ObjectHealth]:
+    """Return the workloads, and everything else that could not be brought to what was declared."""
+    blocked = {one.object: one for one in plan.verdicts if one.decision is Decision.BLOCKED}
+    told: set[ObjectRef] = set()
+    for kind in _WORKLOADS:
+        for stored in _of_kind(observed, kind):
+            if not stored.object.metadata.owner_references and _counts(stored):
+                told.add(stored.ref)
+                yield _with_verdict(health_of(stored), blocked.get(stored.ref))
+    for ref in sorted(blocked, key=lambda ref: (KINDS[ref.kind].order, ref)):
+        verdict = blocked[ref]
+        if ref not in told and verdict.reason not in _TOLD_ELSEWHERE:
+            yield _with_verdict(ObjectHealth(object=str(ref), health=Health.HEALTHY), verdict)
+
+
+def _counts(stored: StoredObject) -> bool:
+    """A claim that waits for its first Pod is as it should be; only a lost one counts."""
+    return stored.ref.kind != "PersistentVolumeClaim" or stored.object.status.phase == "Lost"  # type: ignore[union-attr]
+
+
+def _with_verdict(found: ObjectHealth, verdict: Verdict | None) -> ObjectHealth:
+    if verdict is None or verdict.reason in _TOLD_ELSEWHERE:
+        return found
+    health = Health.PROGRESSING if verdict.reason in _WAITING else Health.DEGRADED
+    return ObjectHealth(
+        object=found.object,
+        health=worst((found.health, health)),
+        reason=verdict.reason.value,
+        message=verdict.message,
+        ready=found.ready,
+        since=verdict.since,
+    )
+
+
+def _of_kind(observed: ObservedState, kind: str) -> list[StoredObject]:
+    return [one for ref, one in sorted(observed.objects.items()) if ref.kind == kind]

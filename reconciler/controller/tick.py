@@ -1,0 +1,153 @@
+"""One tick: look at everything, plan, write what follows, tell the nodes.
+
+Nothing is remembered between ticks but the picture itself, so a kill at any moment loses nothing (P17).
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from reconciler.executors.scheduling import bind
+from reconciler.model.desired import DesiredState
+from reconciler.model.node import NodeEvent, Observation
+from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
+from reconciler.model.plan import Decision, Happening, Plan
+from reconciler.model.policy import Policy
+from reconciler.model.ports import Binding, NodeDocuments, NodeLink
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.identify import identified
+from reconciler.planner.memo import Memo
+from reconciler.planner.plan import plan
+from reconciler.planner.project import project_assignments, project_materials, project_view
+from reconciler.store import values
+from reconciler.store.commit import Commit
+from reconciler.store.index import Index
+from reconciler.store.store import Store
+
+replace = msgspec.structs.replace
+
+
+def observe(cluster: ClusterInfo, index: Index, nodes: Mapping[str, NodeState], term: int) -> ObservedState:
+    """Return the whole picture as of now."""
+    view = index.view
+    return ObservedState(
+        cluster=cluster,
+        term=term,
+        objects=view.objects,
+        nodes=dict(nodes),
+        allocations=view.side.allocations,
+        tombstones=view.tombstones,
+        acknowledgements=view.side.acknowledgements,
+        sources=view.side.sources,
+    )
+
+
+def tick(
+    store: Store,
+    desired: Mapping[str, DesiredState],
+    observed: ObservedState,
+    policy: Policy,
+    now: float,
+    events: tuple[Happening, ...],
+    memo: Memo | None = None,
+) -> Plan:
+    """Plan and write once; raise LeadershipLost when another daemon leads by now."""
+    answer = plan(desired, observed, policy, now, memo)
+    if not answer.is_empty:
+        answer = identified(answer, observed)
+    collected = _Collected()
+    bind(answer.actions, collected)
+    commit = Commit(
+        changes=answer.changes,
+        bindings=tuple(values.Binding(one.pod, one.uid, one.node) for one in collected.bindings),
+        allocations=answer.allocations,
+        happenings=(*answer.happenings, *events),
+        plan=None if answer.is_empty else answer,
+        revisions=_applied_revisions(answer, observed, now),
+        sources=_applied_sources(answer, observed),
+    )
+    if not commit.is_empty:
+        store.commit(commit, term=observed.term)
+    return answer
+
+
+class _Collected:
+    """The Bindings port: keeps what is to be bound, so that it is written with everything else of the tick."""
+
+    def __init__(self) -> None:
+        self.bindings: tuple[Binding, ...] = ()
+
+    def bind(self, bindings: tuple[Binding, ...]) -> None:
+        """Keep the bindings; see the port."""
+        self.bindings = (*self.bindings, *bindings)
+
+
+def _applied_sources(answer: Plan, observed: ObservedState) -> tuple[SourceState, ...]:
+    """Note the revision of every source whose objects were all written (held and blocked ones are in the plan)."""
+    found = []
+    for name, revision in answer.revisions.items():
+        state = observed.sources.get(name, SourceState(name=name))
+        if state.applied != revision and not state.suspended:
+            found.append(replace(state, applied=revision, loaded=True, error=""))
+    return tuple(found)
+
+
+def _applied_revisions(answer: Plan, observed: ObservedState, now: float) -> tuple[values.RevisionRecord, ...]:
+    held = {hold.source for hold in answer.holds}
+    states = {True: values.RevisionState.HELD, False: values.RevisionState.APPLIED}
+    return tuple(
+        values.RevisionRecord(source=state.name, revision=state.applied, state=states[state.name in held], at=now)
+        for state in _applied_sources(answer, observed)
+        if state.applied is not None
+    )
+
+
+class Projection:
+    """Sends every node what changed for it, and nothing else."""
+
+    def __init__(self, link: NodeLink, policy: Policy) -> None:
+        self._link = link
+        self._policy = policy
+        self._sent: dict[str, NodeDocuments] = {}
+        self._memo = Memo()
+
+    def forget(self, node: str) -> None:
+        """Send everything to a node again: it says that it has less than was sent."""
+        self._sent.pop(node, None)
+
+    def send(self, observed: ObservedState, generation: int, now: float) -> None:
+        """Project the picture for every node and send what differs from what it has."""
+        self._memo.next_pass()
+        view = project_view(observed, self._policy, now, self._memo)
+        assignments = project_assignments(observed, self._policy, self._memo, sorted(observed.nodes))
+        for node, assignment in assignments.items():
+            materials = project_materials(observed.objects, self._policy, assignment)
+            before = self._sent.get(node, NodeDocuments())
+            fresh = NodeDocuments(assignment=assignment, view=view, materials=materials)
+            if fresh == before:
+                continue
+            self._sent[node] = fresh
+            changed = NodeDocuments(
+                assignment=replace(assignment, generation=generation) if assignment != before.assignment else None,
+                view=replace(view, generation=generation) if view != before.view else None,
+                materials=materials if materials != before.materials else None,
+            )
+            self._link.send(node, changed)
+
+
+def happenings_of(observation: Observation) -> tuple[Happening, ...]:
+    """Return what a node reports to have happened, about its Pods or itself."""
+    return tuple(_happening(observation.node, event) for event in observation.events)
+
+
+def _happening(node: str, event: NodeEvent) -> Happening:
+    if event.pod:
+        ref = ObjectRef(kind="Pod", namespace=event.namespace, name=event.pod)
+    else:
+        ref = ObjectRef(kind="Node", name=node)
+    return Happening(object=ref, uid=event.uid, type=event.type, reason=event.reason, message=event.message)
+
+
+def is_pending(answer: Plan) -> bool:
+    """Whether the plan still changes objects that a person declared or their children."""
+    return any(one.decision not in (Decision.UNCHANGED, Decision.BLOCKED) for one in answer.verdicts)

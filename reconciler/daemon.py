@@ -1,0 +1,338 @@
+"""Wires everything, runs it until it is told to stop, and tells the service manager how it is.
+
+Effect. Stopping ends the loops and never the data plane: Pods, links, rules and the DNS server go on.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from reconciler import __version__
+from reconciler.agent.journal import Journal
+from reconciler.agent.loop import AgentLoop
+from reconciler.config import RECEIVED, Settings, load_settings
+from reconciler.controller.embedded import EmbeddedLink
+from reconciler.controller.loading import Loader
+from reconciler.controller.loop import LEASE_TTL_S, Controller
+from reconciler.controller.operations import DaemonOperations
+from reconciler.controller.source import Source, open_repository
+from reconciler.executors.local import open_world
+from reconciler.executors.memory import give_back, limit_arenas
+from reconciler.git.received import install_hooks
+from reconciler.model.errors import ConfigurationError
+from reconciler.model.observed import ClusterInfo
+from reconciler.model.policy import Policy, SourcePolicy
+from reconciler.model.ports import LogRequest
+from reconciler.model.status import LoopStatus
+from reconciler.server.app import make_app
+from reconciler.server.serve import serve
+from reconciler.store.index import Index
+from reconciler.store.store import Store
+
+log = logging.getLogger(__name__)
+
+# Both loops run at least once a minute. Care of the host's Pods is missed sooner than a look at the repositories.
+_STALL_S = {"agent": 120.0, "controller": 300.0}
+_PRUNE_EVERY_S = 3600
+_GIVE_BACK_EVERY_S = 60
+_DAY_S = 86400.0
+
+
+class SystemClock:
+    """The Clock port on this machine's time."""
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        return time.time()
+
+
+def run(settings: Settings) -> None:
+    """Run the daemon until SIGTERM or SIGINT. Raises ConfigurationError when it cannot start."""
+    limit_arenas()
+    set_up_logging(settings.log_level)
+    with ExitStack() as stack:
+        stack.enter_context(_only_one(settings))
+        daemon = Daemon(settings)
+        stack.callback(daemon.stop)
+        daemon.start()
+        asyncio.run(daemon.serve())
+
+
+def set_up_logging(level: str) -> None:
+    """Log to stderr, one line each with its key-values, for the journal."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_KeyValues())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("reconciler").setLevel(level.upper())
+
+
+class _KeyValues(logging.Formatter):
+    """Constant messages followed by what they are about."""
+
+    _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        extra = {name: value for name, value in record.__dict__.items() if name not in self._PLAIN}
+        pairs = "".join(f" {name}={value!r}" for name, value in sorted(extra.items()))
+        text = f"{record.levelname.lower():7} {record.name.removeprefix('reconciler.')}: {record.getMessage()}{pairs}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def _only_one(settings: Settings) -> "_Held":
+    return _Held(Path(settings.data_dir) / "daemon.lock")
+
+
+class _Held:
+    """A lock on the data directory; the kernel frees it when the process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        if not self._path.parent.is_dir():
+            raise ConfigurationError(f"{self._path.parent} does not exist", hint="run: reconciler init")
+        self._file = self._path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process"
+            self._file.close()
+            raise ConfigurationError(
+                f"process {holder} uses {self._path.parent} already",
+                reason="AlreadyRunning",
+                hint="stop it first, or use another --data-dir",
+            ) from error
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+class Daemon:
+    """The parts of one daemon with its embedded agent."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._started_at = self._clock.now()
+        key = _read_key(settings)
+        self._store = Store.open(settings.database_url, key=key, clock=self._clock)
+        cluster = cluster_of(settings)
+        self._store.set_cluster(cluster)
+        self._index = Index(self._store)
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
+        )
+        link = EmbeddedLink()
+        digest_key = hashlib.blake2b(key, person=b"rc-digests", digest_size=32).digest()
+        policy = _policy(settings, digest_key)
+        holder = f"{settings.node_name}:{settings.data_dir}"
+        self._controller = Controller(self._store, self._index, cluster, policy, link, self._clock, holder)
+        for one in settings.sources:
+            self._add_source(one.name, digest_key)
+        self._world = open_world(settings, self._clock)
+        data, runtime = Path(settings.data_dir) / "agent", Path(settings.runtime_dir) / "agent"
+        self._agent = AgentLoop(
+            settings.node_name,
+            self._world,
+            Journal(data, runtime),
+            self._clock,
+            self._scheduler,
+            link.report,
+            self._controller.receive_outcomes,
+            settings.resync_s,
+        )
+        link.attach(settings.node_name, self._agent.deliver)
+        self._operations = DaemonOperations(
+            settings, self._controller, self._loops, self._read_logs, self._agent.running
+        )
+
+    def start(self) -> None:
+        """Start every loop and periodic job."""
+        for one in self._settings.sources:
+            if one.url == RECEIVED:
+                install_hooks(
+                    self._settings.received_path,
+                    branch=one.branch,
+                    socket=self._settings.socket_path,
+                    python=sys.executable,
+                    data_dir=Path(self._settings.data_dir),
+                )
+        self._scheduler.start()
+        self._every(LEASE_TTL_S / 3, self._controller.renew, "lease")
+        self._every(_PRUNE_EVERY_S, self._prune, "prune")
+        self._every(_GIVE_BACK_EVERY_S, give_back, "give-back")
+        for one in self._settings.sources:
+            self._every(_DAY_S, self._controller.sources[one.name].maintain, f"maintain-{one.name}")
+            self._every(one.interval_s, self._controller.sources[one.name].poll, f"poll-{one.name}")
+        self._controller.start()
+        for source in self._controller.sources.values():
+            source.start()
+        self._agent.start()
+
+    async def serve(self) -> None:
+        """Serve the API until a signal says stop; feed the watchdog while the loops make progress."""
+        stop, started = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        app = make_app(self._operations, self._index, self._store)
+        serving = asyncio.create_task(
+            serve(app, self._settings.socket_path, stop, group=self._settings.socket_group, started=started)
+        )
+        waiting = asyncio.create_task(started.wait())
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not serving.done():
+            log.info("ready", extra={"socket": str(self._settings.socket_path), "version": __version__})
+            notify(f"READY=1\nSTATUS=serving on {self._settings.socket_path}")
+            watching = asyncio.create_task(self._feed_watchdog(stop))
+            await stop.wait()
+            notify("STOPPING=1")
+            watching.cancel()
+        waiting.cancel()
+        await serving
+
+    def stop(self) -> None:
+        """End the loops; what runs on the host goes on."""
+        log.info("stopping")
+        self._agent.stop()
+        self._controller.stop()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        self._store.close()
+
+    # Helpers
+
+    def _add_source(self, name: str, digest_key: bytes) -> None:
+        one = next(source for source in self._settings.sources if source.name == name)
+        loader = Loader(name, prune=one.prune, unknown_kinds=one.unknown_kinds, digest_key=digest_key)
+        repository = open_repository(self._settings, one)
+        controller = self._controller
+        controller.sources[name] = Source(
+            one,
+            repository,
+            loader,
+            self._clock,
+            controller.receive_reading,
+            lambda tip: _instead_of(self._index, name, tip),
+        )
+
+    def _every(self, seconds: float, job: object, name: str) -> None:
+        self._scheduler.add_job(job, "interval", seconds=seconds, id=name, max_instances=1)
+
+    def _prune(self) -> None:
+        self._store.prune_history(self._clock.now() - self._settings.history_days * _DAY_S)
+
+    def _reload(self) -> None:
+        """SIGHUP: read the log level anew and look at everything."""
+        settings = load_settings(self._settings.data_dir)
+        logging.getLogger("reconciler").setLevel(settings.log_level.upper())
+        log.info("reloaded")
+        for source in self._controller.sources.values():
+            source.poll()
+        self._controller.look("reload")
+        self._agent.look("reload")
+
+    def _loops(self) -> tuple[LoopStatus, ...]:
+        return (self._controller.status(), self._agent.status())
+
+    def _read_logs(self, container_id: str, request: LogRequest) -> Iterator[bytes]:
+        return self._world.logs(container_id, request)
+
+    async def _feed_watchdog(self, stop: asyncio.Event) -> None:
+        """Tell the service manager that we are alive, only while the agent's loop makes progress (P08)."""
+        usec = int(os.environ.get("WATCHDOG_USEC", "0"))
+        period = usec / 3_000_000 if usec else 10.0
+        while not stop.is_set():
+            stalled = self._stalled()
+            notify(f"STATUS={stalled}" if stalled else "WATCHDOG=1")
+            await asyncio.sleep(period)
+
+    def _stalled(self) -> str:
+        """Say which loop has stopped; restarting the daemon then interrupts nothing that runs on the host (P08)."""
+        now = self._clock.now()
+        return next((why for loop in self._loops() if (why := why_stalled(loop, self._started_at, now))), "")
+
+
+def why_stalled(loop: LoopStatus, started_at: float, now: float) -> str:
+    """Return why a loop counts as stopped: it has not run for several times its longest wait; empty while it runs."""
+    idle_s = now - max(loop.ran_at or 0.0, started_at)
+    return f"the {loop.name} loop has not run for {idle_s:.0f} s" if idle_s > _STALL_S[loop.name] else ""
+
+
+def _instead_of(index: Index, source: str, tip: str) -> str:
+    """Return the commit to use instead of a tip that a rollback holds; empty when the tip counts (P15)."""
+    state = index.side.sources.get(source)
+    if state is None or state.applied is None:
+        return ""
+    # Without a tip: which commit is to be kept whatever happens.
+    return state.applied.commit if not tip or state.held == tip else ""
+
+
+def cluster_of(settings: Settings) -> ClusterInfo:
+    """Return what the settings say of the cluster."""
+    if not settings.cluster_id:
+        raise ConfigurationError(f"{settings.data_dir} has no cluster", hint="run: reconciler init")
+    return ClusterInfo(
+        id=settings.cluster_id,
+        domain=settings.cluster_domain,
+        pod_cidr=settings.pod_cidr,
+        service_cidr=settings.service_cidr,
+        node_prefix=settings.node_prefix,
+        dns_address=settings.dns_address,
+    )
+
+
+def _policy(settings: Settings, digest_key: bytes) -> Policy:
+    return Policy(
+        volumes_dir=f"{settings.data_dir}/volumes",
+        digest_key=digest_key.hex(),
+        sources={
+            one.name: SourcePolicy(
+                prune=one.prune,
+                restart_on_configuration_change=one.restart_on_configuration_change,
+            )
+            for one in settings.sources
+        },
+    )
+
+
+def _read_key(settings: Settings) -> bytes:
+    try:
+        return settings.key_path.read_bytes()
+    except OSError as error:
+        hint = "run: reconciler init; a lost key cannot be replaced, secrets in the database need it"
+        raise ConfigurationError(f"{settings.key_path}: {error.strerror}", hint=hint) from error
+
+
+def notify(message: str) -> bool:
+    """Tell the service manager (sd_notify protocol); False when there is none."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        channel.settimeout(1.0)
+        try:
+            channel.connect("\0" + path[1:] if path.startswith("@") else path)
+            channel.sendall(message.encode())
+        except OSError as error:
+            log.debug("the service manager does not listen", extra={"error": str(error)})
+            return False
+    return True

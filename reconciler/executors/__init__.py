@@ -1,0 +1,1 @@
+"""Effects on a host: the real World."""

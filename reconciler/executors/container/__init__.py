@@ -1,0 +1,5 @@
+"""Effects on containers: sandboxes, containers, images, probes, logs."""
+
+from reconciler.executors.container.executor import ContainerExecutor
+
+__all__ = ["ContainerExecutor"]

@@ -1,0 +1,74 @@
+"""Running a command inside a container, with a deadline that also ends the command.
+
+Effect.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reconciler.executors.container.frames import Demultiplexer
+from reconciler.executors.engine import Engine, ExecResult
+from reconciler.executors.transport import Deadline
+from reconciler.model.errors import DeadlineError
+
+_OUTPUT_MAX = 10 * 1024
+
+
+def run_in_container(engine: Engine, container: str, command: tuple[str, ...], deadline: Deadline) -> ExecResult:
+    """Run a command and return how it ended; raises `DeadlineError` (and kills it) when it takes too long."""
+    exec_id = engine.exec_create(container, command, deadline)
+    stream = engine.exec_start(exec_id, deadline)
+    output = bytearray()
+    frames = Demultiplexer()
+    try:
+        while (piece := stream.read(deadline)) != b"":
+            if piece is None or deadline.passed:
+                raise _too_slow(engine, container, exec_id)
+            for part in frames.feed(piece):
+                output += part[: _OUTPUT_MAX - len(output)]
+    finally:
+        stream.close()
+    state = _ended(engine, container, exec_id, deadline)
+    text = output.decode(errors="replace")
+    return ExecResult(exit_code=int(state["ExitCode"]), output=text)
+
+
+def _ended(engine: Engine, container: str, exec_id: str, deadline: Deadline) -> Mapping[str, Any]:
+    """Return a command's state once it has ended: that comes a little after, or (closed output) long after."""
+    pause_s = 0.001
+    while True:
+        state = engine.exec_inspect(exec_id)
+        if not state.get("Running") and state.get("ExitCode") is not None:
+            return state
+        if deadline.passed:
+            raise _too_slow(engine, container, exec_id)
+        # The Engine has no call that waits for a command's end.
+        threading.Event().wait(min(pause_s, deadline.left_s))
+        pause_s = min(pause_s * 2, 0.05)
+
+
+def _too_slow(engine: Engine, container: str, exec_id: str) -> DeadlineError:
+    _kill(engine, container, exec_id)
+    return DeadlineError("the command did not end in time")
+
+
+def _kill(engine: Engine, container: str, exec_id: str) -> None:
+    """Kill a command that still runs: the Engine has no call for that, its process number it tells."""
+    state = engine.exec_inspect(exec_id)
+    pid = int(state.get("Pid") or 0)
+    if not state.get("Running") or pid <= 1:
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            # The descriptor names one process for good; its control group proves that it is the container's.
+            inside = str(state.get("ContainerID", "")) or container
+            if inside in Path(f"/proc/{pid}/cgroup").read_text():
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,156 @@
+"""The executor of containers: actions in, outcomes out; facts, probes and logs.
+
+Effect. Every call is bounded; expected failures become outcomes here.
+"""
+
+import threading
+from pathlib import Path
+
+from reconciler.executors.container.cache import Cache
+from reconciler.executors.container.files import ContainerFiles
+from reconciler.executors.container.images import pull_image
+from reconciler.executors.container.labels import Owner
+from reconciler.executors.container.logs import LogStream, open_log
+from reconciler.executors.container.owned import Owned
+from reconciler.executors.container.probes import run_probe
+from reconciler.executors.container.sandbox import create_sandbox, remove_sandbox
+from reconciler.executors.container.start import Starter
+from reconciler.executors.container.stop import remove_container, stop_container
+from reconciler.executors.container.watch import Watcher
+from reconciler.executors.engine import Engine, EngineInfo
+from reconciler.executors.outcome import outcome_of
+from reconciler.executors.transport import Deadline
+from reconciler.executors.volume.executor import VolumeExecutor
+from reconciler.model.details import (
+    CreateSandbox,
+    PullImage,
+    RemoveContainer,
+    RemoveSandbox,
+    StartContainer,
+    StopContainer,
+)
+from reconciler.model.errors import ReconcilerError, TerminalError
+from reconciler.model.node import ContainerFact, Materials, ProbeTarget
+from reconciler.model.plan import Action, Outcome
+from reconciler.model.ports import Look
+
+
+class ContainerExecutor:
+    """Carries out actions about containers of one cluster on one Engine. Safe to use from many threads."""
+
+    def __init__(
+        self, engine: Engine, *, cluster: str, node: str, volumes: VolumeExecutor, data_dir: Path | str
+    ) -> None:
+        owner = Owner(cluster=cluster, node=node)
+        self._engine = engine
+        self._owner = owner
+        self._owned = Owned(engine, owner)
+        self._volumes = volumes
+        self._files = ContainerFiles(volumes.paths)
+        self._starter = Starter(engine, self._owned, volumes, self._files, Path(data_dir))
+        self._cache = Cache(engine, owner, self._files)
+        self._watcher: Watcher | None = None
+        self._lock = threading.Lock()
+
+    def execute(self, action: Action, materials: Materials) -> Outcome:
+        """Carry out one action within its deadline; doing it again finds its own work."""
+        return outcome_of(action, lambda: self._execute(action, materials))
+
+    def refresh(self, *, full: bool = False) -> None:
+        """Bring the facts up to date; raises `EngineSilent` when the Engine does not answer."""
+        self._cache.refresh(full=full)
+
+    def facts(self) -> tuple[ContainerFact, ...]:
+        """Return our containers as of the last refresh, event or action."""
+        return self._cache.containers()
+
+    def images(self) -> tuple[str, ...]:
+        """Return ids, tags and digests of the images on the host; raises `EngineSilent`."""
+        return self._cache.images()
+
+    def engine_version(self) -> EngineInfo:
+        """Return what the Engine says about itself; raises `EngineSilent`."""
+        return self._engine.info()
+
+    def watch(self, look: Look) -> None:
+        """Follow the Engine's events in a thread and call `look` on every change, until `close`."""
+        with self._lock:
+            if self._watcher is None:
+                self._watcher = Watcher(self._engine, self._owner, self._cache, look)
+                self._watcher.start()
+
+    def close(self) -> None:
+        """Stop following and free connections; containers stay as they are."""
+        with self._lock:
+            watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
+        self._engine.close()
+
+    def probe(self, target: ProbeTarget, timeout_s: float) -> tuple[bool, str]:
+        """Run a probe once; raises where the Engine could not run it, which says nothing about the container."""
+        return run_probe(self._engine, target, timeout_s)
+
+    def logs(
+        self,
+        container_id: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+        timestamps: bool = False,
+        limit_bytes: int | None = None,
+    ) -> LogStream:
+        """Open the log of a container of ours; `close` the result. Raises `LookupError` when there is none."""
+        found = self._owned.find(container_id)
+        if found is None:
+            raise LookupError(container_id)
+        return open_log(
+            self._engine,
+            str(found["Id"]),
+            tty=bool(found["Config"].get("Tty")),
+            follow=follow,
+            tail=tail,
+            since=since,
+            timestamps=timestamps,
+            limit_bytes=limit_bytes,
+        )
+
+    def _execute(self, action: Action, materials: Materials) -> tuple[bool, str]:
+        deadline = Deadline(action.deadline_s)
+        detail, expects = action.detail, action.expects
+        if isinstance(detail, PullImage):
+            pulled = pull_image(self._engine, detail, materials, deadline)
+            self._cache.forget_images()
+            return pulled
+        try:
+            match detail:
+                case CreateSandbox():
+                    return create_sandbox(self._engine, self._owned, detail, expects, deadline)
+                case RemoveSandbox():
+                    return remove_sandbox(self._engine, self._owned, detail, expects, deadline)
+                case StartContainer():
+                    return self._starter.start(detail, materials, expects, deadline)
+                case StopContainer():
+                    return stop_container(self._engine, self._owned, detail, expects)
+                case RemoveContainer():
+                    return self._remove(detail, expects, deadline)
+                case _:
+                    raise TerminalError("this action is not about containers", reason="UnknownAction")
+        finally:
+            self._look_at(detail)
+
+    def _remove(self, detail: RemoveContainer, expects: str, deadline: Deadline) -> tuple[bool, str]:
+        was, removed = remove_container(self._engine, self._owned, detail, expects, deadline)
+        if was is not None:
+            self._files.forget(was)
+        return removed, ""
+
+    def _look_at(self, detail: object) -> None:
+        """See what an action made at once, whatever its end, so that the next plan builds on it."""
+        container = getattr(detail, "container_id", "") or getattr(detail, "name", "")
+        try:
+            self._cache.look_at(container)
+        except ReconcilerError:
+            # The Engine fell silent: the next refresh says so; the action's own outcome matters more.
+            self._cache.set_current(False)

@@ -1,0 +1,28 @@
+"""Opens this host as a World, from the settings. Effect."""
+
+from pathlib import Path
+
+from reconciler.config import Settings
+from reconciler.executors.container.executor import ContainerExecutor
+from reconciler.executors.engine import Engine
+from reconciler.executors.network.executor import NetworkExecutor
+from reconciler.executors.volume.executor import VolumeExecutor
+from reconciler.executors.world import RealWorld
+from reconciler.model.ports import Clock
+
+
+def open_world(settings: Settings, clock: Clock) -> RealWorld:
+    """Return this host. Raises ConfigurationError when another process manages its network."""
+    data, runtime = Path(settings.data_dir), Path(settings.runtime_dir)
+    volume = VolumeExecutor(data, runtime)
+    container = ContainerExecutor(
+        Engine(settings.engine), cluster=settings.cluster_id, node=settings.node_name, volumes=volume, data_dir=data
+    )
+
+    def netns_of(sandbox: str) -> int | None:
+        """The process whose network namespace a running sandbox owns."""
+        found = (one for one in container.facts() if sandbox in (one.id, one.name))
+        return next((one.pid for one in found if one.state == "running" and one.pid), None)
+
+    network = NetworkExecutor(settings.cluster_id, settings.node_name, data, runtime, netns_of)
+    return RealWorld(settings.node_name, container, network, volume, clock, data)

@@ -1,0 +1,182 @@
+"""What the maps of the kernel's table hold, and the difference that a new set of Services makes.
+
+Pure, but for the memory that makes the difference cheap: a Service that has not changed costs one comparison.
+"""
+
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+
+from reconciler.executors.network.layout import (
+    MAPS,
+    Element,
+    Elements,
+    host_port_elements,
+    service_elements,
+)
+from reconciler.model.details import HostPort, ProgramServices
+from reconciler.model.node import ServiceEntry
+
+_UDP = "17"
+Source = ServiceEntry | HostPort
+_Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class UdpTarget:
+    """An endpoint that a UDP port led to: connections bound to it are to be forgotten. Empty fields mean any."""
+
+    address: str
+    port: int
+    endpoint: str = ""
+
+
+@dataclass(slots=True)
+class Change:
+    """What is to be taken out of the maps and put into them. A changed value is in both."""
+
+    removed: dict[str, dict[str, str]] = field(default_factory=dict)
+    added: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any(self.removed.values()) or any(self.added.values())
+
+    def gone_udp(self) -> frozenset[UdpTarget]:
+        """Return the UDP endpoints that something leads away from."""
+        found = set()
+        for name in ("endpoints", "members"):
+            kept = {(_stem(key), value) for key, value in self.added.get(name, {}).items()}
+            for key, value in self.removed.get(name, {}).items():
+                address, protocol, port, _ = key.split(" . ")
+                if protocol == _UDP and (_stem(key), value) not in kept:
+                    found.add(UdpTarget(address, int(port), value.split(" . ")[0]))
+        for key in self.removed.get("ports", {}):
+            address, protocol, port = key.split(" . ")
+            if protocol == _UDP:
+                found.add(UdpTarget(address, int(port)))
+        for key, value in self.removed.get("host-ports", {}).items():
+            if key.startswith(f"{_UDP} . "):
+                found.add(UdpTarget("", int(key.split(" . ")[1]), value.split(" . ")[0]))
+        for key, value in self.removed.get("host-ports-on", {}).items():
+            address, protocol, port = key.split(" . ")
+            if protocol == _UDP:
+                found.add(UdpTarget(address, int(port), value.split(" . ")[0]))
+        return frozenset(found)
+
+    def new_udp_host_ports(self) -> frozenset[UdpTarget]:
+        """Return the UDP ports of the host that begin to lead somewhere."""
+        found = set()
+        for key in self.added.get("host-ports", {}).keys() - self.removed.get("host-ports", {}).keys():
+            if key.startswith(f"{_UDP} . "):
+                found.add(UdpTarget("", int(key.split(" . ")[1])))
+        for key in self.added.get("host-ports-on", {}).keys() - self.removed.get("host-ports-on", {}).keys():
+            address, protocol, port = key.split(" . ")
+            if protocol == _UDP:
+                found.add(UdpTarget(address, int(port)))
+        return frozenset(found)
+
+
+def _stem(key: str) -> str:
+    return key.rpartition(" . ")[0]
+
+
+class Contents:
+    """The elements that the maps hold. `fingerprint` depends on nothing but the elements."""
+
+    def __init__(self, elements: Elements | None = None) -> None:
+        self.elements: dict[str, dict[str, str]] = {name: dict((elements or {}).get(name, {})) for name in MAPS}
+        self.fingerprint = sum(
+            _weight(name, key, value) for name, of in self.elements.items() for key, value in of.items()
+        )
+        # Known only for what was programmed here; elements read from the kernel have no source.
+        self._sources: dict[_Key, Source] | None = None
+        self._counts: Counter[Element] = Counter()
+
+    def change_to(self, detail: ProgramServices) -> "tuple[Contents, Change]":
+        """Return the contents that Services and host ports ask for, and the way there."""
+        sources = _sources(detail)
+        if self._sources is not None and (quick := self._quick_change(self._sources, sources)) is not None:
+            return quick
+        counts = Counter(element for source in sources.values() for element in _elements(source))
+        wanted: dict[str, dict[str, str]] = {name: {} for name in MAPS}
+        for name, key, value in counts:
+            wanted[name].setdefault(key, value)  # the first in order of names wins
+        change = _difference(self.elements, wanted)
+        after = Contents(wanted)
+        # Two claims to one key make single changes depend on each other; then every change compares everything.
+        if sum(map(len, wanted.values())) == len(counts):
+            after._sources, after._counts = sources, counts
+        return after, change
+
+    def _quick_change(
+        self, before: dict[_Key, Source], sources: dict[_Key, Source]
+    ) -> "tuple[Contents, Change] | None":
+        # Most Services are the very same values as before: comparing identity first makes thousands cheap.
+        touched = [key for key, new in sources.items() if (old := before.get(key)) is not new and old != new]
+        gone = before.keys() - sources.keys()
+        counts: Counter[Element] = Counter()
+        for one in touched:
+            counts.update(_elements(sources[one]))
+        for one in (*touched, *sorted(gone)):
+            if one in before:
+                counts.subtract(_elements(before[one]))
+        change = Change()
+        for element, difference in counts.items():
+            name, key, value = element
+            held = self._counts[element]
+            if held > 0 and held + difference <= 0:
+                change.removed.setdefault(name, {})[key] = value
+            elif held <= 0 and held + difference > 0:
+                if key in change.added.setdefault(name, {}):
+                    return None
+                change.added[name][key] = value
+        for name, added in change.added.items():
+            if any(key in self.elements[name] and key not in change.removed.get(name, {}) for key in added):
+                return None
+        return self._applied(change, counts, sources), change
+
+    def _applied(self, change: Change, counts: Counter[Element], sources: dict[_Key, Source]) -> "Contents":
+        """Return the contents after a change; takes this one's memory over, so that it costs what changed."""
+        after = Contents.__new__(Contents)
+        after.elements, after._counts, after._sources = self.elements, self._counts, sources
+        after.fingerprint = self.fingerprint
+        for name, removed in change.removed.items():
+            for key, value in removed.items():
+                del after.elements[name][key]
+                after.fingerprint -= _weight(name, key, value)
+        for name, added in change.added.items():
+            for key, value in added.items():
+                after.elements[name][key] = value
+                after.fingerprint += _weight(name, key, value)
+        for element, difference in counts.items():
+            after._counts[element] += difference
+            if not after._counts[element]:
+                del after._counts[element]
+        return after
+
+
+def _sources(detail: ProgramServices) -> dict[_Key, Source]:
+    found: dict[_Key, Source] = {(service.namespace, service.name): service for service in detail.services}
+    for port in detail.host_ports:
+        found.setdefault(("", f"{port.protocol}/{port.host_ip}/{port.port}"), port)
+    return found
+
+
+def _elements(source: Source) -> tuple[Element, ...]:
+    return service_elements(source) if isinstance(source, ServiceEntry) else host_port_elements(source)
+
+
+def _difference(before: Elements, wanted: Elements) -> Change:
+    change = Change()
+    for name in MAPS:
+        old, new = before.get(name, {}), wanted.get(name, {})
+        if removed := {key: value for key, value in old.items() if new.get(key) != value}:
+            change.removed[name] = removed
+        if added := {key: value for key, value in new.items() if old.get(key) != value}:
+            change.added[name] = added
+    return change
+
+
+def _weight(name: str, key: str, value: str) -> int:
+    text = f"{name}|{key}|{value}".encode()
+    return zlib.crc32(text) << 32 | zlib.adler32(text)

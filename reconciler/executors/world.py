@@ -1,0 +1,153 @@
+"""The real World of one host: container, network and volume executors behind one port. Effect."""
+
+import os
+import platform
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler.executors.container.executor import ContainerExecutor
+from reconciler.executors.network.executor import NetworkExecutor
+from reconciler.executors.volume.executor import VolumeExecutor
+from reconciler.model.errors import ReconcilerError
+from reconciler.model.node import HostFact, Materials, NodeFacts, ProbeTarget
+from reconciler.model.plan import Action, Executor, Outcome
+from reconciler.model.ports import Clock, LogRequest, Look
+
+
+class RealWorld:
+    """Implements the World port on this host."""
+
+    def __init__(
+        self,
+        node: str,
+        container: ContainerExecutor,
+        network: NetworkExecutor,
+        volume: VolumeExecutor,
+        clock: Clock,
+        data_dir: Path,
+    ) -> None:
+        self._node = node
+        self._container = container
+        self._network = network
+        self._volume = volume
+        self._clock = clock
+        self._data_dir = data_dir
+        self._host = HostFact()
+
+    def observe(self, *, full: bool = False) -> NodeFacts:
+        """Return the host's state; see the port."""
+        now = self._clock.now()
+        error = ""
+        try:
+            self._container.refresh(full=full)
+            containers, images = self._container.facts(), self._container.images()
+            if full or not self._host.boot_id:
+                self._host = self._observe_host()
+        except ReconcilerError as failure:
+            containers, images, error = (), (), str(failure)
+        self._network.refresh(full=full)
+        return NodeFacts(
+            node=self._node,
+            observed_at=now,
+            complete=not error,
+            engine_error=error,
+            host=self._host,
+            containers=containers,
+            images=images,
+            volumes=self._volume.facts(),
+            directories=self._volume.directories(),
+            network=self._network.facts(),
+        )
+
+    def execute(self, action: Action, materials: Materials) -> Outcome:
+        """Hand an action to the executor of its technology; see the port."""
+        match action.executor:
+            case Executor.CONTAINER:
+                return self._container.execute(action, materials)
+            case Executor.NETWORK:
+                return self._network.execute(action, materials)
+            case Executor.VOLUME:
+                return self._volume.execute(action, materials)
+            case Executor.SCHEDULING:
+                raise AssertionError("bindings are written by the controller, not on a host")
+
+    def probe(self, target: ProbeTarget, timeout_s: float) -> tuple[bool, str]:
+        """Run a probe once; see the port."""
+        return self._container.probe(target, timeout_s)
+
+    def watch(self, look: Look) -> None:
+        """Follow the Engine's and the kernel's events; see the port."""
+        self._container.watch(look)
+        self._network.watch(look)
+
+    def close(self) -> None:
+        """Stop following; see the port."""
+        self._container.close()
+        self._network.close()
+
+    def logs(self, container_id: str, request: LogRequest) -> Iterator[bytes]:
+        """Stream a container's log; raise LookupError when there is no such container."""
+        return iter(
+            self._container.logs(
+                container_id,
+                follow=request.follow,
+                tail=request.tail_lines,
+                since=request.since,
+                timestamps=request.timestamps,
+                limit_bytes=request.limit_bytes,
+            )
+        )
+
+    def _observe_host(self) -> HostFact:
+        disk = shutil.disk_usage(self._data_dir)
+        engine = self._container.engine_version()
+        return HostFact(
+            boot_id=_first_line("/proc/sys/kernel/random/boot_id"),
+            hostname=socket.gethostname(),
+            address=_address(),
+            kernel=platform.release(),
+            os_image=_os_name(),
+            architecture=platform.machine(),
+            engine_version=engine.version,
+            live_restore=engine.live_restore,
+            cpu_millis=_cpus() * 1000,
+            memory_bytes=_memory(),
+            disk_bytes=disk.total,
+            disk_free_bytes=disk.free,
+            machine_id=_first_line("/etc/machine-id"),
+        )
+
+
+def _first_line(path: str) -> str:
+    file = Path(path)
+    lines = file.read_text().splitlines() if file.exists() else []
+    return lines[0].strip() if lines else ""
+
+
+def _address() -> str:
+    """Return the address this host uses towards others: that of its default route, else loopback's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Connecting a datagram socket sends nothing; it only asks the routing table.
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def _os_name() -> str:
+    file = Path("/etc/os-release")
+    lines = file.read_text().splitlines() if file.exists() else []
+    names = [line.partition("=")[2].strip('"') for line in lines if line.startswith("PRETTY_NAME=")]
+    return names[0] if names else platform.system()
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _memory() -> int:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemTotal:"))

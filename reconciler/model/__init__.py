@@ -1,0 +1,1 @@
+"""Frozen values that every stage speaks in. Imports nothing but the standard library and msgspec."""

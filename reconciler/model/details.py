@@ -1,0 +1,187 @@
+"""What an action needs to be carried out: one type for each thing a host can be asked to do.
+
+Every effect is idempotent by name: doing it again finds its own work and answers unchanged.
+"""
+
+from reconciler.model.base import Value
+from reconciler.model.kinds import Container, Lifecycle
+from reconciler.model.node import PodAssignment, ServiceEntry
+
+
+class _Detail(Value, tag_field="type"):
+    """Base of the tagged union."""
+
+
+class PullImage(_Detail, tag="pullImage"):
+    """Pull an image. `pull_secrets` are names of Secrets of the Pod's namespace (type dockerconfigjson)."""
+
+    image: str
+    namespace: str = ""
+    pull_secrets: tuple[str, ...] = ()
+
+
+class CreateSandbox(_Detail, tag="createSandbox"):
+    """Create and start the container that owns a Pod's namespaces. `name` is the Engine's container name."""
+
+    pod: PodAssignment
+    name: str
+    attempt: int
+    pod_ip: str
+    domain: str
+    dns_address: str
+
+
+class RemoveSandbox(_Detail, tag="removeSandbox"):
+    """Remove a sandbox container (killing it when it runs)."""
+
+    container_id: str
+    name: str
+
+
+class AttachPod(_Detail, tag="attachPod"):
+    """Wire a routed veth with `pod_ip` (a /32) into the network namespace of the sandbox container."""
+
+    pod_uid: str
+    sandbox: str
+    pod_ip: str
+
+
+class DetachPod(_Detail, tag="detachPod"):
+    """Remove a Pod's link and routes from the host."""
+
+    pod_uid: str
+    pod_ip: str
+
+
+class StartContainer(_Detail, tag="startContainer"):
+    """Create and start one container of a Pod (and run its postStart hook). `role` is init, sidecar or app."""
+
+    pod: PodAssignment
+    spec: Container
+    role: str
+    name: str
+    attempt: int
+    sandbox: str
+    pod_ip: str
+    host_ip: str
+    node: str
+
+
+class StopContainer(_Detail, tag="stopContainer"):
+    """Run preStop, then TERM, then KILL when the grace period (seconds, shared by preStop and TERM) is over."""
+
+    container_id: str
+    name: str
+    grace_s: float
+    lifecycle: Lifecycle | None = None
+    pod_ip: str = ""
+    spec: Container | None = None
+
+
+class RemoveContainer(_Detail, tag="removeContainer"):
+    """Remove an ended container."""
+
+    container_id: str
+    name: str
+
+
+class PublishVolumes(_Detail, tag="publishVolumes"):
+    """Make (or bring up to date, atomically) the volumes of a Pod. `version` digests what is written."""
+
+    pod: PodAssignment
+    version: str
+    node: str
+    pod_ip: str
+    host_ip: str
+
+
+class UnpublishVolumes(_Detail, tag="unpublishVolumes"):
+    """Remove what was published for a Pod; never what a claim holds."""
+
+    pod_uid: str
+
+
+class ProvisionVolume(_Detail, tag="provisionVolume"):
+    """Make the directory of a local volume."""
+
+    name: str
+    path: str
+
+
+class TrashVolume(_Detail, tag="trashVolume"):
+    """Move the directory of a released volume to the dated trash."""
+
+    name: str
+    path: str
+
+
+class PrepareHost(_Detail, tag="prepareHost"):
+    """Make the host ready to carry Pods: forwarding, DNS address, accept rules for Docker, base table, DNS server."""
+
+    pod_cidr: str
+    cluster_pod_cidr: str
+    service_cidr: str
+    dns_address: str
+    domain: str
+
+
+class HostPort(Value):
+    """A port of the host that leads to a Pod. `host_ip` empty means every address."""
+
+    host_ip: str = ""
+    protocol: str = "TCP"
+    port: int
+    pod_ip: str
+    pod_port: int
+
+
+class ProgramServices(_Detail, tag="programServices"):
+    """Bring the kernel's table to these Services and host ports. `digest` names the whole."""
+
+    digest: str
+    services: tuple[ServiceEntry, ...]
+    host_ports: tuple[HostPort, ...] = ()
+
+
+class DnsRecord(Value):
+    """One DNS answer set: lower-case absolute name with final dot, type A, CNAME, SRV or PTR, values as text."""
+
+    name: str
+    type: str
+    values: tuple[str, ...]
+    ttl: int = 5
+
+
+class PublishNames(_Detail, tag="publishNames"):
+    """Give the DNS server these records, replacing all earlier ones. `digest` names the whole."""
+
+    digest: str
+    domain: str
+    records: tuple[DnsRecord, ...]
+
+
+class Bind(_Detail, tag="bind"):
+    """Place a Pod on a node."""
+
+    pod_uid: str
+    node: str
+
+
+Detail = (
+    PullImage
+    | CreateSandbox
+    | RemoveSandbox
+    | AttachPod
+    | DetachPod
+    | StartContainer
+    | StopContainer
+    | RemoveContainer
+    | PublishVolumes
+    | UnpublishVolumes
+    | ProvisionVolume
+    | TrashVolume
+    | PrepareHost
+    | ProgramServices
+    | PublishNames
+    | Bind
+)

@@ -1,0 +1,205 @@
+"""Containers: image, command, environment, ports, mounts, resources, security."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from msgspec import Meta, field
+
+from reconciler.model.base import Value
+from reconciler.model.kinds.probe import Lifecycle, Probe
+from reconciler.model.kinds.scalars import (
+    ConfigKey,
+    EnvName,
+    Label,
+    NonEmpty,
+    PortName,
+    PortNumber,
+    Quantity,
+    UserNumber,
+)
+
+Protocol: TypeAlias = Literal["TCP", "UDP", "SCTP"]
+PullPolicy: TypeAlias = Literal["Always", "IfNotPresent", "Never"]
+MountPropagation: TypeAlias = Literal["None", "HostToContainer", "Bidirectional"]
+ResourceName: TypeAlias = Annotated[str, Meta(pattern="^(cpu|memory|ephemeral-storage|hugepages-.+|[^/]+/.+)$(?!\\n)")]
+ResourceMap: TypeAlias = Mapping[ResourceName, Quantity]
+
+
+class ObjectFieldSelector(Value):
+    """Takes a value from the Pod itself."""
+
+    field_path: NonEmpty
+    api_version: Literal["v1"] = "v1"
+
+
+class ResourceFieldSelector(Value):
+    """Takes a value from a container's requests or limits."""
+
+    resource: NonEmpty
+    container_name: str = ""
+    divisor: Quantity = "1"
+
+
+class ConfigMapKeySelector(Value):
+    """Takes one key of a ConfigMap."""
+
+    name: NonEmpty
+    key: ConfigKey
+    optional: bool = False
+
+
+class SecretKeySelector(Value):
+    """Takes one key of a Secret."""
+
+    name: NonEmpty
+    key: ConfigKey
+    optional: bool = False
+
+
+class EnvVarSource(Value):
+    """Where an environment variable's value comes from."""
+
+    exactly_one: ClassVar[tuple[str, ...]] = (
+        "config_map_key_ref",
+        "secret_key_ref",
+        "field_ref",
+        "resource_field_ref",
+    )
+
+    config_map_key_ref: ConfigMapKeySelector | None = None
+    secret_key_ref: SecretKeySelector | None = None
+    field_ref: ObjectFieldSelector | None = None
+    resource_field_ref: ResourceFieldSelector | None = None
+
+
+class EnvVar(Value):
+    """One environment variable."""
+
+    name: EnvName
+    value: str = ""
+    value_from: EnvVarSource | None = None
+
+
+class ConfigMapEnvSource(Value):
+    """All keys of a ConfigMap as environment variables."""
+
+    name: NonEmpty
+    optional: bool = False
+
+
+class SecretEnvSource(Value):
+    """All keys of a Secret as environment variables."""
+
+    name: NonEmpty
+    optional: bool = False
+
+
+class EnvFromSource(Value):
+    """All keys of one object as environment variables, with a prefix."""
+
+    exactly_one: ClassVar[tuple[str, ...]] = ("config_map_ref", "secret_ref")
+
+    prefix: str = ""
+    config_map_ref: ConfigMapEnvSource | None = None
+    secret_ref: SecretEnvSource | None = None
+
+
+class ContainerPort(Value):
+    """A port that a container listens on."""
+
+    container_port: PortNumber
+    name: Annotated[PortName, Meta(min_length=1)] | None = None
+    protocol: Protocol = "TCP"
+    host_port: PortNumber | None = None
+    host_ip: str = ""
+
+
+class VolumeMount(Value):
+    """Shows a volume of the Pod inside a container."""
+
+    name: NonEmpty
+    mount_path: NonEmpty
+    sub_path: str = ""
+    sub_path_expr: str = ""
+    read_only: bool = False
+    mount_propagation: MountPropagation = "None"
+
+
+class ResourceRequirements(Value):
+    """What a container is promised (requests) and may use at most (limits)."""
+
+    requests: ResourceMap = field(default_factory=dict)
+    limits: ResourceMap = field(default_factory=dict)
+
+
+class Capabilities(Value):
+    """Kernel capabilities added to or dropped from the default set."""
+
+    add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+class SELinuxOptions(Value):
+    """SELinux labels of a process."""
+
+    user: str = ""
+    role: str = ""
+    type: str = ""
+    level: str = ""
+
+
+class SeccompProfile(Value):
+    """Which system calls are allowed."""
+
+    type: Literal["RuntimeDefault", "Unconfined", "Localhost"]
+    localhost_profile: str | None = None
+
+
+class AppArmorProfile(Value):
+    """Which AppArmor profile confines the processes."""
+
+    type: Literal["RuntimeDefault", "Unconfined", "Localhost"]
+    localhost_profile: str | None = None
+
+
+class SecurityContext(Value):
+    """As whom and how confined a container runs; wins over the Pod's."""
+
+    run_as_user: UserNumber | None = None
+    run_as_group: UserNumber | None = None
+    run_as_non_root: bool | None = None
+    privileged: bool = False
+    allow_privilege_escalation: bool | None = None
+    read_only_root_filesystem: bool = False
+    capabilities: Capabilities = Capabilities()
+    seccomp_profile: SeccompProfile | None = None
+    app_armor_profile: AppArmorProfile | None = None
+    se_linux_options: SELinuxOptions | None = None
+    proc_mount: Literal["Default"] = "Default"
+
+
+class Container(Value):
+    """One container of a Pod. `restartPolicy: Always` makes an init container a sidecar."""
+
+    name: Label
+    image: NonEmpty
+    image_pull_policy: PullPolicy | None = None
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    working_dir: str = ""
+    ports: tuple[ContainerPort, ...] = ()
+    env: tuple[EnvVar, ...] = ()
+    env_from: tuple[EnvFromSource, ...] = ()
+    resources: ResourceRequirements = ResourceRequirements()
+    volume_mounts: tuple[VolumeMount, ...] = ()
+    restart_policy: Literal["Always"] | None = None
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    lifecycle: Lifecycle = Lifecycle()
+    security_context: SecurityContext = SecurityContext()
+    termination_message_path: str = "/dev/termination-log"
+    termination_message_policy: Literal["File", "FallbackToLogsOnError"] = "File"
+    stdin: bool = False
+    stdin_once: bool = False
+    tty: bool = False

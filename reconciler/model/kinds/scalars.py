@@ -1,0 +1,62 @@
+"""The scalar types of manifests: names, ports, quantities, modes, with their limits and patterns.
+
+Patterns end in `$(?!\\n)` because Python's `$` would accept a trailing newline.
+"""
+
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
+
+_END = r"$(?!\n)"
+_LABEL_BODY = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]"
+_SUBDOMAIN_BODY = rf"{_LABEL_BODY}(\.{_LABEL_BODY})*"
+
+LABEL_PATTERN = f"^{_LABEL_BODY}{_END}"
+SUBDOMAIN_PATTERN = f"^{_SUBDOMAIN_BODY}{_END}"
+SERVICE_NAME_PATTERN = f"^[a-z]([-a-z0-9]*[a-z0-9])?{_END}"
+PATH_SEGMENT_PATTERN = f"^(?!\\.{{1,2}}$)[^/%]+{_END}"
+PORT_NAME_PATTERN = f"^(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?{_END}"
+LABEL_KEY_PATTERN = rf"^({_SUBDOMAIN_BODY}/)?{_QUALIFIED}{_END}"
+_ANY_CASE_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
+ANNOTATION_KEY_PATTERN = rf"^({_ANY_CASE_LABEL}(\.{_ANY_CASE_LABEL})*/)?{_QUALIFIED}{_END}"
+LABEL_VALUE_PATTERN = f"^({_QUALIFIED})?{_END}"
+CONFIG_KEY_PATTERN = r"^(?!\.{1,2}$)(?!\.\.)[-._a-zA-Z0-9]+" + _END
+HEADER_PATTERN = f"^[-A-Za-z0-9]+{_END}"
+ENV_NAME_PATTERN = r"^(?!\.{1,2}$)(?!\.\.)[ -<>-~]+" + _END
+QUANTITY_PATTERN = rf"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?{_END}"
+PERCENT_PATTERN = f"^[0-9]+%{_END}"
+IP_PATTERN = f"^[0-9a-fA-F:.]+{_END}"
+BASE64_PATTERN = r"^[A-Za-z0-9+/\r\n]*(=[\r\n]*){0,2}" + _END
+
+OPTIONAL_SUBDOMAIN_PATTERN = f"^({_SUBDOMAIN_BODY})?{_END}"
+
+Label: TypeAlias = Annotated[str, Meta(pattern=LABEL_PATTERN, max_length=63)]
+Subdomain: TypeAlias = Annotated[str, Meta(pattern=SUBDOMAIN_PATTERN, max_length=253)]
+OptionalSubdomain: TypeAlias = Annotated[str, Meta(pattern=OPTIONAL_SUBDOMAIN_PATTERN, max_length=253)]
+ServiceName: TypeAlias = Annotated[str, Meta(pattern=SERVICE_NAME_PATTERN, max_length=63)]
+PortName: TypeAlias = Annotated[str, Meta(pattern=PORT_NAME_PATTERN, max_length=15)]
+LabelKey: TypeAlias = Annotated[str, Meta(pattern=LABEL_KEY_PATTERN, max_length=317)]
+AnnotationKey: TypeAlias = Annotated[str, Meta(pattern=ANNOTATION_KEY_PATTERN, max_length=317)]
+LabelValue: TypeAlias = Annotated[str, Meta(pattern=LABEL_VALUE_PATTERN, max_length=63)]
+ConfigKey: TypeAlias = Annotated[str, Meta(pattern=CONFIG_KEY_PATTERN, max_length=253)]
+EnvName: TypeAlias = Annotated[str, Meta(pattern=ENV_NAME_PATTERN)]
+HeaderName: TypeAlias = Annotated[str, Meta(pattern=HEADER_PATTERN)]
+NonEmpty: TypeAlias = Annotated[str, Meta(min_length=1)]
+AddressText: TypeAlias = Annotated[str, Meta(pattern=IP_PATTERN, max_length=45)]
+Base64: TypeAlias = Annotated[str, Meta(pattern=BASE64_PATTERN)]
+
+ConditionName: TypeAlias = Annotated[str, Meta(pattern=LABEL_KEY_PATTERN, max_length=317)]
+
+PortNumber: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
+FileMode: TypeAlias = Annotated[int, Meta(ge=0, le=0o777)]
+UserNumber: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Positive: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+PositiveSeconds: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+IntOrString: TypeAlias = int | str
+PortReference: TypeAlias = PortNumber | PortName
+CountOrPercent: TypeAlias = Count | Annotated[str, Meta(pattern=PERCENT_PATTERN)]
+Quantity: TypeAlias = Annotated[str, Meta(pattern=QUANTITY_PATTERN)] | int | float

@@ -1,0 +1,231 @@
+"""Label selectors: those of manifests, and the text form of queries (`a=b,c in (d,e),!f`).
+
+Pure.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+from reconciler.model.base import Value
+from reconciler.model.kinds.meta import LabelSelector, LabelSelectorRequirement
+from reconciler.model.kinds.scalars import LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
+
+Labels: TypeAlias = Mapping[str, str]
+
+_KEY = re.compile(LABEL_KEY_PATTERN)
+_VALUE = re.compile(LABEL_VALUE_PATTERN)
+_TOKEN = re.compile(r"[ \t\r\n]*(?:(?P<symbol>==|!=|[=!<>(),])|(?P<word>[^ \t\r\n=!<>(),]+))")
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+_END = ""
+
+
+class SelectorError(ValueError):
+    """The selector cannot be read; the message says what was expected."""
+
+
+class Operator(StrEnum):
+    """How a requirement judges a label."""
+
+    IN = "in"
+    NOT_IN = "notin"
+    EQUALS = "="
+    DOUBLE_EQUALS = "=="
+    NOT_EQUALS = "!="
+    EXISTS = "exists"
+    DOES_NOT_EXIST = "!"
+    GREATER = "gt"
+    LESS = "lt"
+
+
+class Requirement(Value):
+    """One part of a selector; `values` are sorted and without repeats."""
+
+    key: str
+    operator: Operator
+    values: tuple[str, ...] = ()
+
+    def matches(self, labels: Labels) -> bool:
+        """Whether the labels satisfy this requirement."""
+        return _JUDGES[self.operator](labels.get(self.key), self.values)
+
+
+def matches(selector: LabelSelector | None, labels: Labels) -> bool:
+    """Whether a selector chooses these labels: an absent one chooses nothing, an empty one everything."""
+    if selector is None:
+        return False
+    equal = all(labels.get(key) == value for key, value in selector.match_labels.items())
+    return equal and all(_expression_matches(part, labels) for part in selector.match_expressions)
+
+
+def matches_all(requirements: tuple[Requirement, ...], labels: Labels) -> bool:
+    """Whether the labels satisfy every requirement."""
+    return all(requirement.matches(labels) for requirement in requirements)
+
+
+def make_requirement(key: str, operator: Operator, values: tuple[str, ...] = ()) -> Requirement:
+    """Build a requirement; raises `SelectorError` for a wrong key, value or number of values."""
+    if not _is_key(key):
+        raise SelectorError(f"{key!r} is not a label key")
+    values = tuple(sorted(set(values)))
+    low, high = _VALUE_COUNTS[operator]
+    if not low <= len(values) <= high:
+        raise SelectorError(f"operator {operator} takes {_count_words(low, high)}, not {len(values)}")
+    if operator in (Operator.GREATER, Operator.LESS):
+        if not _WHOLE_NUMBER.fullmatch(values[0]):
+            raise SelectorError(f"operator {operator} compares whole numbers, not {values[0]!r}")
+        return Requirement(key=key, operator=operator, values=values)
+    for value in values:
+        if len(value) > 63 or not _VALUE.search(value):
+            raise SelectorError(f"{value!r} is not a label value")
+    return Requirement(key=key, operator=operator, values=values)
+
+
+def parse_selector(text: str) -> tuple[Requirement, ...]:
+    """Read a query's selector, sorted by key; empty text chooses everything. Raises `SelectorError`."""
+    tokens = _tokens(text)
+    if tokens == [_END]:
+        return ()
+    reader = _Reader(tokens)
+    requirements = [reader.requirement()]
+    while reader.peek() == ",":
+        reader.take()
+        requirements.append(reader.requirement())
+    if reader.peek() != _END:
+        raise SelectorError(f"found {reader.peek()!r}, expected ',' or the end")
+    return tuple(sorted(requirements, key=lambda part: part.key))
+
+
+def _expression_matches(part: LabelSelectorRequirement, labels: Labels) -> bool:
+    value = labels.get(part.key)
+    match part.operator:
+        case "In":
+            return value is not None and value in part.values
+        case "NotIn":
+            return value is None or value not in part.values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+
+
+def _compare(judge: Callable[[int, int], bool]) -> Callable[[str | None, tuple[str, ...]], bool]:
+    def judged(value: str | None, values: tuple[str, ...]) -> bool:
+        if value is None or not _WHOLE_NUMBER.fullmatch(value):
+            return False
+        return judge(int(value), int(values[0]))
+
+    return judged
+
+
+_JUDGES: Mapping[Operator, Callable[[str | None, tuple[str, ...]], bool]] = {
+    Operator.IN: lambda value, values: value is not None and value in values,
+    Operator.EQUALS: lambda value, values: value is not None and value in values,
+    Operator.DOUBLE_EQUALS: lambda value, values: value is not None and value in values,
+    Operator.NOT_IN: lambda value, values: value is None or value not in values,
+    Operator.NOT_EQUALS: lambda value, values: value is None or value not in values,
+    Operator.EXISTS: lambda value, _: value is not None,
+    Operator.DOES_NOT_EXIST: lambda value, _: value is None,
+    Operator.GREATER: _compare(lambda value, bound: value > bound),
+    Operator.LESS: _compare(lambda value, bound: value < bound),
+}
+
+_MANY = 10_000
+_VALUE_COUNTS: Mapping[Operator, tuple[int, int]] = {
+    Operator.IN: (1, _MANY),
+    Operator.NOT_IN: (1, _MANY),
+    Operator.EQUALS: (1, 1),
+    Operator.DOUBLE_EQUALS: (1, 1),
+    Operator.NOT_EQUALS: (1, 1),
+    Operator.EXISTS: (0, 0),
+    Operator.DOES_NOT_EXIST: (0, 0),
+    Operator.GREATER: (1, 1),
+    Operator.LESS: (1, 1),
+}
+
+_SYMBOL_OPERATORS: Mapping[str, Operator] = {
+    "=": Operator.EQUALS,
+    "==": Operator.DOUBLE_EQUALS,
+    "!=": Operator.NOT_EQUALS,
+    ">": Operator.GREATER,
+    "<": Operator.LESS,
+}
+
+
+def _is_key(key: str) -> bool:
+    prefix, slash, name = key.rpartition("/")
+    return bool(_KEY.search(key)) and len(name) <= 63 and (not slash or len(prefix) <= 253)
+
+
+def _count_words(low: int, high: int) -> str:
+    if high == 0:
+        return "no value"
+    return "one value" if low == high else "at least one value"
+
+
+def _tokens(text: str) -> list[str]:
+    tokens, position, stripped = [], 0, text.rstrip(" \t\r\n")
+    while position < len(stripped):
+        found = _TOKEN.match(stripped, position)
+        assert found is not None, "every character is a symbol, a space or part of a word"
+        tokens.append(found["symbol"] or found["word"])
+        position = found.end()
+    return [*tokens, _END]
+
+
+class _Reader:
+    """Walks the tokens of one selector; private to `parse_selector`."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self._tokens = tokens
+        self._position = 0
+
+    def peek(self) -> str:
+        return self._tokens[self._position]
+
+    def take(self) -> str:
+        token = self._tokens[self._position]
+        self._position = min(self._position + 1, len(self._tokens) - 1)
+        return token
+
+    def requirement(self) -> Requirement:
+        if self.peek() == "!":
+            self.take()
+            return make_requirement(self._key(), Operator.DOES_NOT_EXIST)
+        key = self._key()
+        if self.peek() in (_END, ","):
+            return make_requirement(key, Operator.EXISTS)
+        return self._compared(key, self.take())
+
+    def _key(self) -> str:
+        token = self.take()
+        if token in _SYMBOL_OPERATORS or token in ("!", "(", ")", ",", _END):
+            raise SelectorError(f"found {token or 'the end'!r}, expected a label key")
+        return token
+
+    def _compared(self, key: str, word: str) -> Requirement:
+        if word in _SYMBOL_OPERATORS:
+            return make_requirement(key, _SYMBOL_OPERATORS[word], (self._value(),))
+        if word in ("in", "notin"):
+            return make_requirement(key, Operator(word), self._value_list())
+        raise SelectorError(f"found {word!r}, expected in, notin, =, ==, !=, < or >")
+
+    def _value(self) -> str:
+        return "" if self.peek() in (_END, ",") else self._key()
+
+    def _value_list(self) -> tuple[str, ...]:
+        if self.take() != "(":
+            raise SelectorError("expected '(' before the values")
+        values, current = [], ""
+        while self.peek() != ")":
+            if self.peek() == ",":
+                self.take()
+                values.append(current)
+                current = ""
+            elif current:
+                raise SelectorError(f"found {self.peek()!r}, expected ',' or ')'")
+            else:
+                current = self._key()
+        self.take()
+        return (*values, current)

@@ -1,0 +1,353 @@
+"""The documents that pass between the controller and a node's agent, and what an agent observes of its host.
+
+All are versioned by `apiVersion` and tolerant when decoded. Times are Unix seconds, durations seconds.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from reconciler.model.base import Value
+from reconciler.model.kinds import (
+    Container,
+    ContainerStatus,
+    HostPathType,
+    PodCondition,
+    PodSpec,
+    Probe,
+    Protocol,
+)
+
+DOCUMENT_VERSION = "reconciler.dev/v1"
+
+
+class ConfigReference(Value):
+    """A ConfigMap or Secret that a Pod reads. `version` is its digest (keyed for Secrets); empty: it does not exist."""
+
+    kind: str
+    namespace: str
+    name: str
+    version: str = ""
+    optional: bool = False
+
+
+class ClaimBinding(Value):
+    """Where a claim of a Pod lives on this node. `path` is empty while the claim is not bound; `message` says why.
+
+    `host_path_type` is that of a volume of source hostPath; a volume of any other source has to be there already.
+    """
+
+    claim: str
+    volume: str = ""
+    path: str = ""
+    host_path_type: HostPathType | None = None
+    read_only: bool = False
+    message: str = ""
+
+
+class PodAssignment(Value):
+    """One Pod that a node is to run.
+
+    `digest` is that of the canonical spec; `revision` the commit it came from. `deletion_requested_at` is set once the
+    Pod is to end, `grace_s` then bounds the ending. `owner_kind` is Job, ReplicaSet, ... or empty. `exclusive` Pods
+    wait for one contact with the leader after a reboot. `features` are what an agent must know to run it. `finished`
+    is Succeeded or Failed once the cluster knows that the Pod has ended for ever: an agent that lost its memory must
+    not run it again.
+    """
+
+    uid: str
+    namespace: str
+    name: str
+    spec: PodSpec
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    digest: str = ""
+    revision: str = ""
+    owner_kind: str = ""
+    service_account: str = "default"
+    configuration: tuple[ConfigReference, ...] = ()
+    claims: tuple[ClaimBinding, ...] = ()
+    deletion_requested_at: float | None = None
+    grace_s: float = 30.0
+    exclusive: bool = False
+    features: tuple[str, ...] = ()
+    finished: str = ""
+
+
+class VolumeAssignment(Value):
+    """A directory that the local provisioner keeps on this node. `trash`: it is to be moved to the dated trash."""
+
+    name: str
+    path: str
+    claim: str = ""
+    trash: bool = False
+
+
+class Assignment(Value):
+    """What one node is to run. Agents refuse an older (term, generation) than they have seen."""
+
+    api_version: str = DOCUMENT_VERSION
+    cluster_id: str
+    term: int
+    generation: int
+    node: str
+    pod_cidr: str
+    cluster_pod_cidr: str
+    service_cidr: str
+    domain: str
+    dns_address: str
+    pods: tuple[PodAssignment, ...] = ()
+    volumes: tuple[VolumeAssignment, ...] = ()
+
+
+class Endpoint(Value):
+    """One backend of a Service. `pod` is `namespace/name` of a Pod, empty for hand-written endpoints."""
+
+    ip: str
+    node: str = ""
+    pod: str = ""
+    pod_uid: str = ""
+    hostname: str = ""
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+
+
+class EndpointPort(Value):
+    """Endpoints that share one target port of a Service's port (a named target may differ between Pods)."""
+
+    port: int
+    endpoints: tuple[Endpoint, ...] = ()
+
+
+class ServicePortEntry(Value):
+    """One port of a Service with where it leads. `protocol` is TCP, UDP or SCTP."""
+
+    name: str = ""
+    protocol: Protocol = "TCP"
+    port: int
+    targets: tuple[EndpointPort, ...] = ()
+
+
+class ServiceEntry(Value):
+    """One Service as the nodes need it. `cluster_ip` is empty for headless and ExternalName Services."""
+
+    namespace: str
+    name: str
+    cluster_ip: str = ""
+    external_name: str = ""
+    publish_not_ready: bool = False
+    affinity_timeout_s: int = 0
+    ports: tuple[ServicePortEntry, ...] = ()
+
+
+class NetworkView(Value):
+    """The cluster's network as every node sees it: Services with their endpoints. Versioned like an Assignment."""
+
+    api_version: str = DOCUMENT_VERSION
+    cluster_id: str
+    term: int
+    generation: int
+    services: tuple[ServiceEntry, ...] = ()
+
+
+class ConfigMaterial(Value):
+    """The values of one ConfigMap or Secret. Never logged, stored on disk or shown; see `__repr__`."""
+
+    kind: str
+    namespace: str
+    name: str
+    version: str
+    data: Mapping[str, bytes]
+    type: str = ""
+
+    def __repr__(self) -> str:
+        return f"ConfigMaterial({self.kind.lower()}/{self.namespace}/{self.name}, {len(self.data)} keys)"
+
+
+class Materials(Value):
+    """The values that a node's Pods need, travelling beside its assignment."""
+
+    configuration: tuple[ConfigMaterial, ...] = ()
+
+    def find(self, kind: str, namespace: str, name: str) -> ConfigMaterial | None:
+        """Return the values of one ConfigMap or Secret, or None."""
+        for material in self.configuration:
+            if (material.kind, material.namespace, material.name) == (kind, namespace, name):
+                return material
+        return None
+
+
+class ContainerFact(Value):
+    """One container of ours on the host, as the Engine tells. `role` is sandbox, init, sidecar or app.
+
+    `state` is created, running, paused, exited or dead. `attempt` counts starts of this container of the Pod from 0.
+    `sandbox` is the id of the container whose network it shares (`NetworkMode=container:ID`), empty when not told.
+    """
+
+    id: str
+    name: str
+    role: str
+    pod_uid: str
+    pod_namespace: str = ""
+    pod_name: str = ""
+    container: str = ""
+    attempt: int = 0
+    state: str
+    image: str = ""
+    image_id: str = ""
+    created_at: float = 0.0
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    exit_code: int = 0
+    oom_killed: bool = False
+    error: str = ""
+    message: str = ""
+    pid: int = 0
+    sandbox: str = ""
+    spec_digest: str = ""
+    labels: Mapping[str, str] = {}
+
+
+class LinkFact(Value):
+    """A Pod's network link as the kernel has it: whole means that link, address and routes are as wired."""
+
+    pod_uid: str
+    interface: str
+    ip: str
+    whole: bool
+
+
+class VolumeFact(Value):
+    """The volumes of one Pod that are published on the host. `version` is the digest of what was written."""
+
+    pod_uid: str
+    version: str
+
+
+class NetworkFact(Value):
+    """State of the host's networking: what was programmed and still stands. Digests are empty when it does not.
+
+    `prepared` covers addresses, forwarding, the accept rules for Docker and the base table.
+    """
+
+    prepared: bool = False
+    services_digest: str = ""
+    names_digest: str = ""
+    dns_running: bool = False
+    links: tuple[LinkFact, ...] = ()
+
+
+class HostFact(Value):
+    """What a host has: CPU in thousandths, memory and disk in bytes, and who it is."""
+
+    boot_id: str = ""
+    hostname: str = ""
+    address: str = ""
+    kernel: str = ""
+    os_image: str = ""
+    architecture: str = ""
+    engine_version: str = ""
+    live_restore: bool = True
+    cpu_millis: int = 0
+    memory_bytes: int = 0
+    disk_bytes: int = 0
+    disk_free_bytes: int = 0
+    machine_id: str = ""
+    pods_max: int = 110
+
+
+class NodeFacts(Value):
+    """Everything observed of one host at one time.
+
+    `complete` is false when a part could not be read (the Engine does not answer): then nothing may be concluded from
+    what is missing. `images` lists references and ids that are present.
+    """
+
+    node: str
+    observed_at: float
+    complete: bool = True
+    engine_error: str = ""
+    host: HostFact = HostFact()
+    containers: tuple[ContainerFact, ...] = ()
+    images: tuple[str, ...] = ()
+    volumes: tuple[VolumeFact, ...] = ()
+    directories: tuple[str, ...] = ()
+    network: NetworkFact = NetworkFact()
+
+
+class ProbeTarget(Value):
+    """A probe that is to run against a running container. `probe_kind` is startup, liveness or readiness."""
+
+    pod_uid: str
+    pod_ip: str
+    container: str
+    container_id: str
+    probe_kind: str
+    probe: Probe
+    spec: Container
+    started_at: float
+
+    @property
+    def key(self) -> str:
+        """Identify this probe of this start of the container."""
+        return f"{self.container_id}/{self.probe_kind}"
+
+
+class ProbeState(Value):
+    """How a probe stands: `result` is unknown, success or failure after thresholds; counters of equal raw results."""
+
+    key: str
+    result: str = "unknown"
+    successes: int = 0
+    failures: int = 0
+    message: str = ""
+    probed_at: float = 0.0
+
+
+class PodReport(Value):
+    """What a node says about one Pod: the node's part of its status (phase, containers, addresses, conditions)."""
+
+    uid: str
+    namespace: str
+    name: str
+    phase: str = "Pending"
+    reason: str = ""
+    message: str = ""
+    host_ip: str = ""
+    pod_ip: str = ""
+    start_time: str | None = None
+    conditions: tuple[PodCondition, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    realised_digest: str = ""
+    gone: bool = False
+
+
+class NodeEvent(Value):
+    """Something that happened on a node, to become an Event object: about a Pod (`uid`) or the node itself."""
+
+    at: float
+    type: str = "Normal"
+    reason: str
+    message: str
+    namespace: str = ""
+    pod: str = ""
+    uid: str = ""
+    container: str = ""
+
+
+class Observation(Value):
+    """One report of one node: facts, Pods, the agent's memory (opaque to all but the node planner), and events."""
+
+    api_version: str = DOCUMENT_VERSION
+    node: str
+    boot_id: str
+    sequence: int
+    observed_at: float
+    generation: int = 0
+    view_generation: int = 0
+    facts: NodeFacts
+    pods: tuple[PodReport, ...] = ()
+    memory: msgspec.Raw = msgspec.Raw(b"null")
+    events: tuple[NodeEvent, ...] = ()

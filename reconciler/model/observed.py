@@ -1,0 +1,87 @@
+"""What the store and the nodes last reported: the planner's other input."""
+
+from collections.abc import Mapping
+
+from reconciler.model.base import Value
+from reconciler.model.desired import Provenance, RevisionInfo
+from reconciler.model.kinds import AnyObject
+from reconciler.model.node import Observation
+from reconciler.model.refs import ObjectRef
+
+
+class StoredObject(Value):
+    """One object as the store holds it.
+
+    `manager` is `source/NAME`, `api`, or the uid of the owner. `digest` is that of the canonical declared form it was
+    last written from (empty for derived objects); `incarnation` counts how often this name was created.
+    """
+
+    ref: ObjectRef
+    object: AnyObject
+    manager: str
+    provenance: Provenance | None = None
+    digest: str = ""
+    incarnation: int = 1
+
+
+class NodeState(Value):
+    """A node's latest report. `heartbeat_at` is in Unix seconds; None means that it was never heard of."""
+
+    name: str
+    heartbeat_at: float | None = None
+    observation: Observation | None = None
+
+
+class Acknowledgement(Value):
+    """A person's word that these deletions of `source` may happen; it covers subsets in later revisions too."""
+
+    source: str
+    objects: tuple[ObjectRef, ...]
+    by: str = ""
+    at: float = 0.0
+
+
+class SourceState(Value):
+    """What is known of one source of manifests.
+
+    `loaded` is false until one revision was read since start; `applied` is the revision last written to the store;
+    `held` is a commit that a rollback holds; `suspended` stops its reconciling. `deleted_at` lists the times (Unix
+    seconds) of this source's deletions within the last hour, for the circuit breaker.
+    """
+
+    name: str
+    loaded: bool = False
+    suspended: bool = False
+    applied: RevisionInfo | None = None
+    held: str = ""
+    error: str = ""
+    deleted_at: tuple[float, ...] = ()
+
+
+class ClusterInfo(Value):
+    """What is fixed when a cluster is made. Networks in CIDR notation."""
+
+    id: str
+    name: str = "reconciler"
+    domain: str = "cluster.local"
+    pod_cidr: str = "10.42.0.0/16"
+    node_prefix: int = 24
+    service_cidr: str = "10.43.0.0/16"
+    dns_address: str = "169.254.20.10"
+
+
+class ObservedState(Value):
+    """Everything a plan is made from besides the desired state.
+
+    `allocations` maps `clusterip/NAMESPACE/NAME` and the like to the value given; `tombstones` maps the names of
+    deleted objects to their last incarnation.
+    """
+
+    cluster: ClusterInfo
+    term: int = 0
+    objects: Mapping[ObjectRef, StoredObject] = {}
+    nodes: Mapping[str, NodeState] = {}
+    allocations: Mapping[str, str] = {}
+    tombstones: Mapping[ObjectRef, int] = {}
+    acknowledgements: tuple[Acknowledgement, ...] = ()
+    sources: Mapping[str, SourceState] = {}

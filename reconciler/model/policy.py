@@ -1,0 +1,37 @@
+"""The operator's limits that planning keeps."""
+
+from collections.abc import Mapping
+
+from reconciler.model.base import Value
+
+
+class SourcePolicy(Value):
+    """Limits of one source."""
+
+    prune: bool = True
+    restart_on_configuration_change: bool = False
+
+
+class Policy(Value):
+    """Limits of the whole.
+
+    Deletions of one source are held when they exceed max(`prune_min`, min(`prune_share` of what it owns, `prune_max`)),
+    counted over `prune_window_s`. A node is silent after `node_lease_s` without a word. `volumes_dir` is where the
+    local provisioner keeps directories. `digest_key` (hex) keys the digests that cover secrets.
+    """
+
+    prune_min: int = 3
+    prune_share: float = 0.30
+    prune_max: int = 50
+    prune_window_s: float = 3600.0
+    node_lease_s: float = 40.0
+    volumes_dir: str = "/var/lib/reconciler/volumes"
+    digest_key: str = ""
+    sources: Mapping[str, SourcePolicy] = {}
+
+    def source(self, name: str) -> SourcePolicy:
+        """Return the limits of one source."""
+        return self.sources.get(name, SourcePolicy())
+
+    def __repr__(self) -> str:
+        return f"Policy(prune {self.prune_min}/{self.prune_share}/{self.prune_max}, lease {self.node_lease_s} s)"

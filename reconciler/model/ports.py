@@ -1,0 +1,172 @@
+"""The few interfaces behind which effects sit. Each has a simulated and a real implementation and one contract test."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from reconciler.model.base import Value
+from reconciler.model.node import (
+    Assignment,
+    Materials,
+    NetworkView,
+    NodeFacts,
+    Observation,
+    ProbeTarget,
+)
+from reconciler.model.plan import Action, Outcome
+from reconciler.model.refs import ObjectRef
+from reconciler.model.status import PlanAnswer, Status
+
+Look = Callable[[str], None]
+
+
+class Clock(Protocol):
+    """Time as the loops see it."""
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        ...
+
+
+class World(Protocol):
+    """One host: what it is, and how it is changed."""
+
+    def observe(self, *, full: bool = False) -> NodeFacts:
+        """Return the host's state. `full` compares everything anew; otherwise what events kept current is enough.
+
+        Never raises for an Engine that does not answer: the facts are then not `complete`.
+        """
+        ...
+
+    def execute(self, action: Action, materials: Materials) -> Outcome:
+        """Carry one action out, tell what came of it. Bounded by `action.deadline_s`; expected failures are values."""
+        ...
+
+    def probe(self, target: ProbeTarget, timeout_s: float) -> tuple[bool, str]:
+        """Run a probe once; return whether it succeeded, and a message."""
+        ...
+
+    def watch(self, look: Look) -> None:
+        """Call `look(reason)` (from any thread) whenever the host changed by itself, until `close`."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching and free handles; the host's state stays as it is."""
+        ...
+
+
+class Binding(Value):
+    """Places a Pod (by name and uid) on a node."""
+
+    pod: ObjectRef
+    uid: str
+    node: str
+
+
+class Bindings(Protocol):
+    """Where bindings are written."""
+
+    def bind(self, bindings: tuple[Binding, ...]) -> None:
+        """Write all of them in one transaction; a Pod that is gone or placed already is passed over."""
+        ...
+
+
+class NodeDocuments(Value):
+    """What a controller sends a node; a part that is None has not changed."""
+
+    assignment: Assignment | None = None
+    view: NetworkView | None = None
+    materials: Materials | None = None
+
+
+class NodeLink(Protocol):
+    """The controller's end of the connections to its nodes."""
+
+    def send(self, node: str, documents: NodeDocuments) -> None:
+        """Hand over the newest documents; an older unsent one is dropped."""
+        ...
+
+    def on_report(self, receive: Callable[[Observation], None]) -> None:
+        """Have every observation that arrives given to `receive` (from any thread)."""
+        ...
+
+
+class PushedUpdate(Value):
+    """One ref of a push: old and new object ids (forty zeros: created or deleted) and its full name."""
+
+    old: str
+    new: str
+    ref: str
+
+
+class ManifestFile(Value):
+    """A file as it was read: path relative to the root of the source, Git's blob id, content."""
+
+    path: str
+    blob_id: str
+    content: bytes
+
+
+class LogRequest(Value):
+    """Which lines of a container's log: as the query of the Kubernetes API. `since` is in Unix seconds."""
+
+    namespace: str
+    pod: str
+    container: str = ""
+    follow: bool = False
+    previous: bool = False
+    timestamps: bool = False
+    tail_lines: int | None = None
+    limit_bytes: int | None = None
+    since: float | None = None
+
+
+class Operations(Protocol):
+    """What the daemon does for its API besides serving stored objects. All calls are bounded and thread-safe."""
+
+    def status(self) -> Status:
+        """Return the state of everything."""
+        ...
+
+    def plan(self) -> PlanAnswer:
+        """Plan the newest revisions against what is observed now."""
+        ...
+
+    def plan_files(self, files: tuple[ManifestFile, ...], source: str) -> PlanAnswer:
+        """Plan as if `source` (empty: the only one) declared these files."""
+        ...
+
+    def plan_revision(self, revision: str, source: str) -> PlanAnswer:
+        """Plan as if `revision` were the tip of `source`."""
+        ...
+
+    def sync(self, source: str) -> None:
+        """Look at `source` (empty: all) now."""
+        ...
+
+    def set_suspended(self, source: str, suspended: bool) -> None:
+        """Stop or go on reconciling `source` (empty: all)."""
+        ...
+
+    def rollback(self, revision: str, source: str) -> str:
+        """Return to `revision` and hold what is newer; return the commit."""
+        ...
+
+    def acknowledge(self, hold: str, by: str) -> tuple[ObjectRef, ...]:
+        """Release the held deletions of set `hold` (empty: all sets); return them."""
+        ...
+
+    def explain(self, ref: ObjectRef) -> Mapping[str, object]:
+        """Say why an object is as it is, as plain JSON."""
+        ...
+
+    def pre_receive(self, repository: str, updates: tuple[PushedUpdate, ...], env: Mapping[str, str]) -> Iterator[str]:
+        """Judge a push; yield lines for the pusher, the last one `exit: N`."""
+        ...
+
+    def post_receive(self, repository: str, updates: tuple[PushedUpdate, ...]) -> Iterator[str]:
+        """Tell the plan of an accepted push and its progress; the last line is `exit: 0`."""
+        ...
+
+    def logs(self, request: LogRequest) -> Iterator[bytes]:
+        """Stream a container's log; raise LookupError when there is no such container."""
+        ...

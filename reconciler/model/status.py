@@ -1,0 +1,93 @@
+"""What `status` shows: one honest word for the whole, and everything it rests on."""
+
+from enum import StrEnum
+
+from reconciler.model.base import Value
+from reconciler.model.desired import RevisionInfo
+from reconciler.model.plan import Hold, Plan
+from reconciler.model.problem import Problem
+
+
+class Health(StrEnum):
+    """How something is, from best to worst; the whole is as bad as its worst part."""
+
+    HEALTHY = "healthy"
+    SUSPENDED = "suspended"
+    PROGRESSING = "progressing"
+    HELD = "held"
+    ROLLED_BACK = "rolled back"
+    UNKNOWN = "unknown"
+    DEGRADED = "degraded"
+
+
+class ObjectHealth(Value):
+    """How one object is. `object` is `kind/namespace/name`; `ready` such as `2/3`."""
+
+    object: str
+    health: Health
+    reason: str = ""
+    message: str = ""
+    ready: str = ""
+    since: float | None = None
+
+
+class SourceStatus(Value):
+    """One source: where it points, what was read and applied, and what is in the way. Ages in seconds."""
+
+    name: str
+    url: str = ""
+    branch: str = ""
+    path: str = ""
+    health: Health = Health.UNKNOWN
+    newest: RevisionInfo | None = None
+    applied: RevisionInfo | None = None
+    suspended: bool = False
+    held: str = ""
+    error: str = ""
+    problems: tuple[Problem, ...] = ()
+    last_good_poll_at: float | None = None
+
+
+class NodeStatus(Value):
+    """One node: when it last reported, and whether it is ready."""
+
+    name: str
+    ready: bool
+    message: str = ""
+    reported_at: float | None = None
+    pods: int = 0
+    pods_ready: int = 0
+    live_restore: bool = True
+
+
+class LoopStatus(Value):
+    """One control loop: last run (Unix seconds), how long it took (seconds), last error."""
+
+    name: str
+    ran_at: float | None = None
+    took_s: float = 0.0
+    error: str = ""
+
+
+class Status(Value):
+    """The whole. `term` is the leader's; `at` is Unix seconds; `running` are the actions under way on this host."""
+
+    at: float
+    version: str
+    cluster_id: str
+    health: Health
+    term: int = 0
+    sources: tuple[SourceStatus, ...] = ()
+    nodes: tuple[NodeStatus, ...] = ()
+    objects: tuple[ObjectHealth, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    loops: tuple[LoopStatus, ...] = ()
+    running: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class PlanAnswer(Value):
+    """A plan, or the problems that prevent one."""
+
+    plan: Plan | None = None
+    problems: tuple[Problem, ...] = ()

@@ -1,0 +1,13 @@
+"""RFC 3339 times and Unix seconds."""
+
+from datetime import UTC, datetime
+
+
+def rfc3339(at: float) -> str:
+    """Return Unix seconds as RFC 3339 in UTC, whole seconds, as Kubernetes writes times."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def unix(text: str | None) -> float | None:
+    """Return an RFC 3339 time as Unix seconds; None stays None."""
+    return None if not text else datetime.fromisoformat(text).timestamp()

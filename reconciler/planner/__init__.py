@@ -1,0 +1,1 @@
+"""Decides: (desired, observed, policy, now) → Plan, for the cluster and for each node. Pure."""

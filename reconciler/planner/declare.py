@@ -1,0 +1,331 @@
+"""What the sources declare against what is stored: create, update, replace, delete or blocked. Pure.
+
+Every object has one manager; only its own source changes or deletes it.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from reconciler.model.desired import DesiredObject, DesiredState
+from reconciler.model.kinds import AnyObject, ObjectMeta
+from reconciler.model.observed import StoredObject
+from reconciler.model.plan import Decision, Reason
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.dependencies import waits_for, wave_of
+from reconciler.planner.diff import field_changes
+from reconciler.planner.safety import held_deletions
+from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_metadata
+
+REPLACE_ON_CHANGE = "reconciler.dev/on-immutable-change"
+ADOPT = "reconciler.dev/adopt"
+BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+
+
+def apply_declared(view: View, desired: Mapping[str, DesiredState]) -> None:
+    """Bring the view to what the sources declare, and prune what they no longer do."""
+    view.read_sources = frozenset(desired)
+    owners = _declared_by(view, desired)
+    waves = {name: view.memo.get(("waves", name), (state,), partial(_waves, state)) for name, state in desired.items()}
+    for ref in in_apply_order(owners):
+        source, one = owners[ref]
+        _apply_one(view, source, one, waves[source])
+    for source in sorted(desired):
+        _prune(view, source, desired)
+
+
+def _waves(state: DesiredState) -> list[tuple[int, DesiredObject]]:
+    return sorted(((wave_of(one), one) for one in state.objects), key=_by_wave)
+
+
+def _by_wave(pair: tuple[int, DesiredObject]) -> tuple[int, ObjectRef]:
+    return (pair[0], pair[1].ref)
+
+
+def _declared_by(view: View, desired: Mapping[str, DesiredState]) -> dict[ObjectRef, tuple[str, DesiredObject]]:
+    """Choose for each declared object the source that manages it; the others are told in a warning."""
+    found: dict[ObjectRef, tuple[str, DesiredObject]] = {}
+    for source in sorted(desired):
+        for one in desired[source].objects:
+            if one.ref not in found:
+                found[one.ref] = (source, one)
+                continue
+            other_source, other = found[one.ref]
+            stored = view.was_observed(one.ref)
+            winner, loser = (source, one), (other_source, other)
+            if stored is None or stored.manager != f"source/{source}":
+                winner, loser = loser, winner
+            found[one.ref] = winner
+            view.warnings.append(
+                f"{one.ref} is declared by two sources: {_place(*winner)} manages it, {_place(*loser)} is ignored"
+            )
+    return found
+
+
+def _place(source: str, one: DesiredObject) -> str:
+    return f"{source} ({one.provenance.file}:{one.provenance.line})"
+
+
+def _apply_one(view: View, source: str, one: DesiredObject, by_wave: list[tuple[int, DesiredObject]]) -> None:
+    stored = view.get(one.ref)
+    if stored is not None and stored.digest == one.digest and stored.manager == f"source/{source}":
+        _keep(view, stored, one)
+        return
+    if blocked := _why_blocked(view, source, one, stored, by_wave):
+        reason, message = blocked
+        view.judge(one.ref, Decision.BLOCKED, reason, message, provenance=one.provenance, stored=stored)
+    elif stored is None:
+        view.create(
+            one.object,
+            manager=f"source/{source}",
+            reason=Reason.DECLARED,
+            provenance=one.provenance,
+            digest=one.digest,
+        )
+    else:
+        _change(view, source, one, stored)
+
+
+def _keep(view: View, stored: StoredObject, one: DesiredObject) -> None:
+    """Only where it was declared may have moved; that is kept up to date without being a change."""
+    if stored.provenance != one.provenance and _moved(stored, one):
+        stored = view.update(stored, stored.object, reason=Reason.IN_SYNC, provenance=one.provenance, judged=False)
+    view.judge(one.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
+
+
+def _moved(stored: StoredObject, one: DesiredObject) -> bool:
+    """Whether file or line changed: another commit alone does not rewrite every object."""
+    old, new = stored.provenance, one.provenance
+    return old is None or (old.file, old.line) != (new.file, new.line)
+
+
+def _why_blocked(
+    view: View,
+    source: str,
+    one: DesiredObject,
+    stored: StoredObject | None,
+    by_wave: list[tuple[int, DesiredObject]],
+) -> tuple[Reason, str] | None:
+    state = view.observed.sources.get(source)
+    if state is not None and state.suspended:
+        return Reason.SUSPENDED, f"source {source} is suspended"
+    if stored is not None and stored.manager != f"source/{source}" and not _may_adopt(view, one, stored):
+        return (
+            Reason.CONFLICT,
+            f'it exists already and is managed by {stored.manager}; adopt with {ADOPT}: "true"',
+        )
+    if missing := _namespace_problem(view, one.ref):
+        return missing
+    if stored is not None and stored.object.metadata.deletion_timestamp:
+        return Reason.POD_TERMINATING, "waits until the old one has ended"
+    return waits_for(view, one, by_wave)
+
+
+def _may_adopt(view: View, one: DesiredObject, stored: StoredObject) -> bool:
+    if one.object.metadata.annotations.get(ADOPT) == "true":
+        return True
+    # The built-in namespaces and default class may simply be declared; a source that is gone gives its objects up.
+    built_in = stored.manager == SYSTEM and stored.ref.kind in ("Namespace", "StorageClass") and not stored.digest
+    return built_in or _is_given_up(view, stored)
+
+
+def _is_given_up(view: View, stored: StoredObject) -> bool:
+    """Whether the source that manages an object is gone, or was read and declares it no longer.
+
+    Had it declared the object still, it would have stayed the manager, see `_declared_by`.
+    """
+    source = stored.manager.removeprefix("source/")
+    if not stored.manager.startswith("source/"):
+        return False
+    return source not in view.observed.sources or source in view.read_sources
+
+
+def _namespace_problem(view: View, ref: ObjectRef) -> tuple[Reason, str] | None:
+    if not ref.namespace:
+        return None
+    namespace = view.get(ObjectRef(kind="Namespace", name=ref.namespace))
+    if namespace is None:
+        return Reason.MISSING_REFERENCE, f"namespace {ref.namespace} does not exist"
+    if namespace.object.metadata.deletion_timestamp:
+        return Reason.NAMESPACE_TERMINATING, f"namespace {ref.namespace} is terminating"
+    return None
+
+
+def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -> None:
+    wanted = _merged(view, stored, one.object)
+    fixed = immutable_difference(stored.object, wanted)
+    changes = field_changes(stored.object, wanted)
+    if not fixed:
+        view.update(
+            stored,
+            wanted,
+            reason=Reason.SPEC_CHANGED,
+            changes=changes,
+            provenance=one.provenance,
+            digest=one.digest,
+            manager=f"source/{source}",
+        )
+    elif one.ref.kind == "Pod" or one.object.metadata.annotations.get(REPLACE_ON_CHANGE) == "replace":
+        _replace(view, source, one, stored, fixed)
+    else:
+        hint = f"set the annotation {REPLACE_ON_CHANGE}: replace, or give it another name"
+        view.judge(
+            one.ref,
+            Decision.BLOCKED,
+            Reason.IMMUTABLE_FIELD,
+            f"{fixed} cannot be changed; {hint}",
+            changes=changes,
+            stored=stored,
+            provenance=one.provenance,
+        )
+
+
+def _replace(view: View, source: str, one: DesiredObject, stored: StoredObject, fixed: str) -> None:
+    """Replace an object: a Pod first has to end, anything else changes over at once with its children."""
+    message = f"{fixed} cannot be changed in place"
+    if one.ref.kind == "Pod" and not _has_ended(stored):
+        view.terminate(stored, Reason.SPEC_CHANGED, message)
+        view.judge(one.ref, Decision.REPLACE, Reason.SPEC_CHANGED, message, stored=stored, provenance=one.provenance)
+        return
+    view.create(
+        one.object,
+        manager=f"source/{source}",
+        reason=Reason.SPEC_CHANGED,
+        message=message,
+        provenance=one.provenance,
+        digest=one.digest,
+    )
+
+
+def _has_ended(stored: StoredObject) -> bool:
+    return not getattr(stored.object.spec, "node_name", "")  # type: ignore[union-attr]
+
+
+def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
+    """Return the wanted object with what the cluster has added to the stored one."""
+    old: Any = stored.object
+    new: Any = with_metadata(wanted, _merged_metadata(old.metadata, wanted.metadata))
+    if hasattr(old, "status"):
+        new = replace(new, status=old.status)
+    if old.kind == "Service" and not new.spec.cluster_ip and new.spec.type == "ClusterIP":
+        kept = replace(new.spec, cluster_ip=old.spec.cluster_ip, cluster_ips=old.spec.cluster_ips)
+        new = replace(new, spec=kept)
+    if old.kind == "PersistentVolumeClaim":
+        added = {"volume_name": new.spec.volume_name or old.spec.volume_name}
+        if new.spec.storage_class_name is None:
+            added["storage_class_name"] = old.spec.storage_class_name
+        new = replace(new, spec=replace(new.spec, **added))
+    if old.kind == "PersistentVolume" and new.spec.claim_ref is None:
+        new = replace(new, spec=replace(new.spec, claim_ref=old.spec.claim_ref))
+    if old.kind == "Pod" and not new.spec.node_name:
+        new = replace(new, spec=replace(new.spec, node_name=old.spec.node_name))
+    return new  # type: ignore[no-any-return]
+
+
+def _merged_metadata(old: ObjectMeta, wanted: ObjectMeta) -> ObjectMeta:
+    return replace(
+        wanted,
+        uid=old.uid,
+        generation=old.generation,
+        resource_version=old.resource_version,
+        creation_timestamp=old.creation_timestamp,
+        deletion_timestamp=old.deletion_timestamp,
+        deletion_grace_period_seconds=old.deletion_grace_period_seconds,
+        owner_references=old.owner_references or wanted.owner_references,
+        finalizers=old.finalizers or wanted.finalizers,
+    )
+
+
+def immutable_difference(old: Any, new: Any) -> str:
+    """Return the path of a field that differs although Kubernetes lets nobody change it, or an empty text."""
+    for kind, path in _IMMUTABLE:
+        if old.kind == kind and _at(old, path) != _at(new, path):
+            return path
+    if old.kind in ("ConfigMap", "Secret") and old.immutable:
+        same = old.data == new.data and getattr(old, "binary_data", None) == getattr(new, "binary_data", None)
+        return "" if same and new.immutable else "data"
+    return ""
+
+
+_IMMUTABLE = (
+    ("Deployment", "spec.selector"),
+    ("ReplicaSet", "spec.selector"),
+    ("Job", "spec.template"),
+    ("Job", "spec.completions"),
+    ("Job", "spec.completion_mode"),
+    ("Job", "spec.selector"),
+    ("Pod", "spec"),
+    ("Secret", "type"),
+    ("Service", "spec.cluster_ip"),
+    ("PersistentVolumeClaim", "spec.access_modes"),
+    ("PersistentVolumeClaim", "spec.storage_class_name"),
+    ("PersistentVolumeClaim", "spec.volume_name"),
+    ("PersistentVolumeClaim", "spec.selector"),
+    ("PersistentVolume", "spec.host_path"),
+    ("PersistentVolume", "spec.local"),
+    ("StorageClass", "provisioner"),
+    ("StorageClass", "parameters"),
+    ("StorageClass", "reclaim_policy"),
+    ("StorageClass", "volume_binding_mode"),
+    ("RoleBinding", "role_ref"),
+    ("ClusterRoleBinding", "role_ref"),
+)
+
+
+def _at(object: Any, path: str) -> Any:
+    for name in path.split("."):
+        object = getattr(object, name)
+    return object
+
+
+def _prune(view: View, source: str, desired: Mapping[str, DesiredState]) -> None:
+    manager = f"source/{source}"
+    declared = {one.ref for state in desired.values() for one in state.objects}
+    gone = [
+        stored
+        for ref, stored in sorted(view.observed.objects.items())
+        if stored.manager == manager and ref not in declared and ref in view.objects
+    ]
+    pending = [stored for stored in gone if not stored.object.metadata.deletion_timestamp]
+    for stored in gone:
+        if stored.object.metadata.deletion_timestamp:
+            _delete(view, stored)
+    if why := _why_not_pruned(view, source, desired):
+        for stored in pending:
+            view.judge(stored.ref, Decision.BLOCKED, why[0], why[1], stored=stored)
+        return
+    hold = held_deletions(view, source, pending)
+    if hold is not None:
+        view.holds.append(hold)
+        message = f"held (set {hold.id}): {hold.message}; release with: reconciler apply --ack"
+        for stored in pending:
+            view.judge(stored.ref, Decision.BLOCKED, Reason.DELETION_HELD, message, stored=stored)
+        return
+    by_ref = {stored.ref: stored for stored in pending}
+    for ref in reversed(in_apply_order(by_ref)):
+        _delete(view, by_ref[ref])
+
+
+def _why_not_pruned(view: View, source: str, desired: Mapping[str, DesiredState]) -> tuple[Reason, str] | None:
+    if not (desired[source].prune and view.policy.source(source).prune):
+        return Reason.NOT_PRUNED, f"source {source} does not prune"
+    state = view.observed.sources.get(source)
+    if state is not None and state.suspended:
+        return Reason.SUSPENDED, f"source {source} is suspended"
+    unread = sorted(name for name, one in view.observed.sources.items() if not one.loaded and name not in desired)
+    if unread:
+        return (
+            Reason.SOURCE_NOT_LOADED,
+            f"source {unread[0]} has not been read since start and might declare it",
+        )
+    return None
+
+
+def _delete(view: View, stored: StoredObject) -> None:
+    message = "no longer in the repository"
+    if stored.ref.kind in ("Pod", "Namespace", "PersistentVolumeClaim"):
+        # These end gracefully: what they hold goes first, see `workloads.pods`, `namespaces` and `storage.claims`.
+        grace = getattr(stored.object.spec, "termination_grace_period_seconds", None)  # type: ignore[union-attr]
+        view.terminate(stored, Reason.NO_LONGER_DECLARED, message, grace_s=grace)
+    else:
+        view.remove(stored, Reason.NO_LONGER_DECLARED, message)

@@ -1,0 +1,128 @@
+"""How healthy an object is, judged from its observed status alone. Pure; used by waves, dependencies and `status`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reconciler.model.kinds import Deployment, Job, PersistentVolumeClaim, Pod, ReplicaSet
+from reconciler.model.observed import StoredObject
+from reconciler.model.status import Health, ObjectHealth
+
+
+def health_of(stored: StoredObject) -> ObjectHealth:
+    """Return the health of one object; kinds without a status of their own are healthy once they exist."""
+    object: Any = stored.object
+    judge = _JUDGES.get(stored.ref.kind)
+    health, reason, message, ready = judge(object) if judge else (Health.HEALTHY, "", "", "")
+    if object.metadata.deletion_timestamp and health is Health.HEALTHY:
+        health, reason = Health.PROGRESSING, "Terminating"
+    return ObjectHealth(object=str(stored.ref), health=health, reason=reason, message=message, ready=ready)
+
+
+Judged = tuple[Health, str, str, str]
+
+
+def _deployment(deployment: Deployment) -> Judged:
+    status, spec = deployment.status, deployment.spec
+    ready = f"{status.available_replicas}/{spec.replicas}"
+    failed = condition(status.conditions, "Progressing")
+    if failed and failed.status == "False" and failed.reason == "ProgressDeadlineExceeded":
+        return Health.DEGRADED, failed.reason, failed.message, ready
+    if status.observed_generation < deployment.metadata.generation:
+        return Health.PROGRESSING, "NotObserved", "waits for the next look", ready
+    if spec.paused and status.updated_replicas < spec.replicas:
+        return Health.SUSPENDED, "Paused", "the rollout is paused", ready
+    if status.updated_replicas < spec.replicas:
+        return (
+            Health.PROGRESSING,
+            "Updating",
+            f"{status.updated_replicas} of {spec.replicas} replicas are new",
+            ready,
+        )
+    if status.replicas > status.updated_replicas:
+        return (
+            Health.PROGRESSING,
+            "Updating",
+            f"{status.replicas - status.updated_replicas} old replicas remain",
+            ready,
+        )
+    if status.available_replicas < spec.replicas:
+        return Health.PROGRESSING, "Starting", f"{ready} replicas available", ready
+    return Health.HEALTHY, "", "", ready
+
+
+def _replica_set(replica_set: ReplicaSet) -> Judged:
+    status, wanted = replica_set.status, replica_set.spec.replicas
+    ready = f"{status.available_replicas}/{wanted}"
+    settled = status.replicas == wanted and status.available_replicas == wanted
+    return (Health.HEALTHY, "", "", ready) if settled else (Health.PROGRESSING, "Scaling", f"{ready} available", ready)
+
+
+def _pod(pod: Pod) -> Judged:
+    status = pod.status
+    statuses = status.container_statuses
+    ready = f"{sum(one.ready for one in statuses)}/{len(pod.spec.containers)}"
+    if status.phase == "Succeeded":
+        return Health.HEALTHY, "Completed", "", ready
+    if status.phase == "Failed":
+        return Health.DEGRADED, status.reason or "Failed", status.message, ready
+    for one in (*status.init_container_statuses, *statuses):
+        waiting = one.state.waiting
+        if waiting and waiting.reason in _FAULTS:
+            return Health.DEGRADED, waiting.reason, waiting.message, ready
+    is_ready = condition(status.conditions, "Ready")
+    if is_ready and is_ready.status == "True":
+        return Health.HEALTHY, "", "", ready
+    scheduled = condition(status.conditions, "PodScheduled")
+    if scheduled and scheduled.status == "False":
+        return Health.PROGRESSING, scheduled.reason, scheduled.message, ready
+    return Health.PROGRESSING, "Starting", "", ready
+
+
+_FAULTS = frozenset(
+    {
+        "CrashLoopBackOff",
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+    }
+)
+
+
+def _job(job: Job) -> Judged:
+    wanted = job.spec.completions if job.spec.completions is not None else job.spec.parallelism
+    ready = f"{job.status.succeeded}/{wanted}"
+    failed = condition(job.status.conditions, "Failed")
+    if failed and failed.status == "True":
+        return Health.DEGRADED, failed.reason, failed.message, ready
+    done = condition(job.status.conditions, "Complete")
+    if done and done.status == "True":
+        return Health.HEALTHY, "Complete", "", ready
+    if job.spec.suspend:
+        return Health.SUSPENDED, "Suspended", "", ready
+    return Health.PROGRESSING, "Running", f"{job.status.active} active", ready
+
+
+def _claim(claim: PersistentVolumeClaim) -> Judged:
+    bound = claim.status.phase == "Bound"
+    return (Health.HEALTHY, "", "", "") if bound else (Health.PROGRESSING, claim.status.phase, "waits for a volume", "")
+
+
+_JUDGES: Mapping[str, Callable[[Any], Judged]] = {
+    "Deployment": _deployment,
+    "ReplicaSet": _replica_set,
+    "Pod": _pod,
+    "Job": _job,
+    "PersistentVolumeClaim": _claim,
+}
+
+
+def condition(conditions: tuple[Any, ...], type_: str) -> Any:
+    """Return the condition of that type, or None."""
+    for one in conditions:
+        if one.type == type_:
+            return one
+    return None

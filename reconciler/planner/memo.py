@@ -1,0 +1,48 @@
+"""Results kept from one pass to the next, while the very same values come in again.
+
+Pure in what it gives: values are frozen, so the same inputs have the same result, whether it is kept or made anew.
+Owned by one thread. What a pass did not ask for is forgotten with the one after it.
+"""
+
+from collections.abc import Callable, Hashable
+from operator import is_
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Memo:
+    """Keeps one result per key, with the inputs it was made from."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
+        self._before: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
+
+    def next_pass(self) -> None:
+        """Begin a pass."""
+        self._before, self._kept = self._kept, {}
+
+    def get(self, key: Hashable, inputs: tuple[object, ...], make: Callable[[], T]) -> T:
+        """Return what `make` gave for these very inputs (by identity), or make it now."""
+        known = self._find(key)
+        if known is None or not _are_same(known[0], inputs):
+            known = (inputs, make())
+        self._kept[key] = known
+        result: T = known[1]
+        return result
+
+    def known(self, key: Hashable, inputs: tuple[object, ...]) -> Any:
+        """Return what is kept for these very inputs, or None."""
+        known = self._find(key)
+        return known[1] if known is not None and _are_same(known[0], inputs) else None
+
+    def keep(self, key: Hashable, inputs: tuple[object, ...], result: object) -> None:
+        """Keep a result."""
+        self._kept[key] = (inputs, result)
+
+    def _find(self, key: Hashable) -> tuple[tuple[object, ...], Any] | None:
+        return self._kept.get(key) or self._before.get(key)
+
+
+def _are_same(old: tuple[object, ...], new: tuple[object, ...]) -> bool:
+    return len(old) == len(new) and all(map(is_, old, new))

@@ -1,0 +1,1 @@
+"""The node's part of planning: what one host does next. Pure."""

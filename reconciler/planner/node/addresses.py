@@ -1,0 +1,47 @@
+"""Which address a Pod gets: the next free one of the node's range after the last given.
+
+Pure. Network, gateway-like first and broadcast addresses stay reserved; a released address rests for 30 s, so
+that nothing on another node still leads to its former Pod.
+"""
+
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network
+
+REST_S = 30.0
+
+
+@lru_cache(maxsize=64)
+def _range(pod_cidr: str) -> tuple[int, int]:
+    network = IPv4Network(pod_cidr)
+    return int(network.network_address) + 2, int(network.broadcast_address) - 1
+
+
+def next_address(pod_cidr: str, last: str, used: Collection[str], released: Mapping[str, float], now: float) -> str:
+    """Return the next free address, or an empty text when there is none now."""
+    first, final = _range(pod_cidr)
+    size = final - first + 1
+    start = int(IPv4Address(last)) + 1 - first if last else 0
+    for step in range(max(size, 0)):
+        candidate = str(IPv4Address(first + (start + step) % size))
+        if candidate not in used and released.get(candidate, 0.0) <= now:
+            return candidate
+    return ""
+
+
+def capacity(pod_cidr: str) -> int:
+    """Return how many Pods the range can address."""
+    first, final = _range(pod_cidr)
+    return max(0, final - first + 1)
+
+
+def next_free_at(released: Mapping[str, float], now: float) -> float | None:
+    """Return when the next resting address may be given again."""
+    return min((until for until in released.values() if until > now), default=None)
+
+
+def still_resting(released: Mapping[str, float], now: float) -> Mapping[str, float]:
+    """Return what of `released` still matters; the same mapping when all does."""
+    if all(until > now for until in released.values()):
+        return released
+    return {ip: until for ip, until in released.items() if until > now}

@@ -1,0 +1,76 @@
+"""What is worth telling about a Pod when its state changes, in the words of Kubernetes' events.
+
+Pure. Only changes are told: the report before is compared with the one now.
+"""
+
+from collections.abc import Iterator
+
+from reconciler.model.node import NodeEvent, PodReport
+from reconciler.planner.node.containers import Want
+from reconciler.planner.node.look import Look
+from reconciler.planner.node.pods import PodJudgement, Stage
+
+_WAITING = {
+    "CrashLoopBackOff": "BackOff",
+    "ImagePullBackOff": "BackOff",
+    "CreateContainerConfigError": "Failed",
+    "InvalidImageName": "InspectFailed",
+    "ErrImageNeverPull": "ErrImageNeverPull",
+}
+
+
+def happenings_of(look: Look, judged: PodJudgement, report: PodReport) -> tuple[NodeEvent, ...]:
+    """Return the events that follow from how the Pod changed."""
+    earlier = judged.memory.report
+    if report is earlier or judged.pod is None:
+        return ()
+    return tuple(_changes(look, judged, earlier, report))
+
+
+def _changes(look: Look, judged: PodJudgement, earlier: PodReport | None, report: PodReport) -> Iterator[NodeEvent]:
+    before = dict(_waiting(earlier)) if earlier is not None else {}
+    for name, (reason, message) in _waiting(report):
+        if reason in _WAITING and before.get(name, ("", ""))[0] != reason:
+            yield _event(look, judged, "Warning", _WAITING[reason], message, name)
+    if report.reason and (earlier is None or earlier.reason != report.reason):
+        yield _event(look, judged, "Normal", report.reason, report.message)
+    if judged.stage is Stage.RECREATE and (earlier is None or earlier.realised_digest):
+        message = f"Pod sandbox changed, it will be killed and re-created: {judged.why}"
+        yield _event(look, judged, "Normal", "SandboxChanged", message)
+
+
+def unhealthy_events(look: Look, judged: PodJudgement) -> tuple[NodeEvent, ...]:
+    """Return the events that go with the stops of containers that run and must not."""
+    return tuple(
+        _event(
+            look,
+            judged,
+            "Warning",
+            "Killing",
+            f"Container {one.spec.name} {one.message}, will be restarted",
+            one.spec.name,
+        )
+        for one in judged.containers
+        if one.want is Want.STOP
+    )
+
+
+def _waiting(report: PodReport) -> Iterator[tuple[str, tuple[str, str]]]:
+    for status in (*report.init_container_statuses, *report.container_statuses):
+        waiting = status.state.waiting
+        if waiting is not None:
+            yield status.name, (waiting.reason, waiting.message)
+
+
+def _event(look: Look, judged: PodJudgement, type_: str, reason: str, message: str, container: str = "") -> NodeEvent:
+    memory = judged.memory
+    return NodeEvent(
+        at=look.now,
+        type=type_,
+        reason=reason,
+        message=message,
+        namespace=memory.namespace,
+        pod=memory.name,
+        uid=judged.uid,
+        container=container,
+    )

@@ -1,0 +1,226 @@
+"""What one Pod needs now: its stage, and its containers in their order.
+
+Pure. The order is Kubernetes': sandbox, volumes, init containers one after the other (sidecars stay), then the
+others. What comes of it is either a chain of actions (`chain.py`, `termination.py`) or a status (`report.py`).
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from msgspec.structs import replace as changed
+
+from reconciler.model.node import PodAssignment
+from reconciler.model.plan import Reason
+from reconciler.planner.node.containers import Judgement, Want, judge, role_of
+from reconciler.planner.node.look import INIT, SIDECAR, Look, PodFacts, is_live, shares
+from reconciler.planner.node.memory import ContainerMemory, PodMemory
+from reconciler.planner.node.remember import sandbox_fault
+
+NO_MEMORY = ContainerMemory()
+
+_START = "startContainer"
+
+
+class Stage(Enum):
+    """Where a Pod is in its life on this node."""
+
+    RUN = "run"
+    RECREATE = "recreate"
+    WIND_DOWN = "wind-down"
+    TERMINATE = "terminate"
+
+
+@dataclass(frozen=True, slots=True)
+class PodJudgement:
+    """One Pod: its stage and why, whether its sandbox carries it, and what its containers need."""
+
+    uid: str
+    pod: PodAssignment | None
+    memory: PodMemory
+    found: PodFacts
+    stage: Stage
+    why: str = ""
+    sandbox_up: bool = False
+    initialized: bool = False
+    inits: tuple[Judgement, ...] = ()
+    apps: tuple[Judgement, ...] = ()
+    busy: bool = False
+
+    @property
+    def containers(self) -> tuple[Judgement, ...]:
+        """All containers in the order of their start."""
+        return (*self.inits, *self.apps)
+
+    @property
+    def is_terminating(self) -> bool:
+        """Whether the Pod is to go for ever."""
+        return self.stage is Stage.TERMINATE
+
+
+def judge_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory, found: PodFacts) -> PodJudgement:
+    """Judge one Pod; its memory comes back with what follows for ever (finished, initialized, readiness)."""
+    busy = _is_busy(look, pod, memory, found)
+    if pod is None:
+        return PodJudgement(uid=uid, pod=pod, memory=memory, found=found, stage=Stage.TERMINATE, busy=busy)
+    fault = sandbox_fault(memory, found)
+    sandbox = found.sandbox
+    if fault and sandbox is not None and memory.broken != sandbox.id:
+        memory = changed(memory, broken=sandbox.id, broken_because=fault)
+    sandbox_up = sandbox is not None and is_live(sandbox) and not fault
+    was_initialized = sandbox_up and sandbox is not None and _was_initialized(memory, found, sandbox.id)
+    inits, apps = _judge_containers(look, pod, memory, found, done=was_initialized)
+    initialized = was_initialized or (sandbox_up and all(_is_passed(one) for one in inits))
+    inits, apps = _in_order(inits, apps, initialized)
+    memory = _note(memory, found, inits, apps, initialized)
+    # Init containers that are done may be forgotten and removed: only those still to be done can fail the Pod.
+    memory = _finish(look, pod, memory, () if initialized else inits, apps, fault, sandbox_up)
+    stage = _stage(pod, memory, fault)
+    return PodJudgement(
+        uid=uid,
+        pod=pod,
+        memory=memory,
+        found=found,
+        stage=stage,
+        why=fault,
+        sandbox_up=sandbox_up,
+        initialized=initialized,
+        inits=inits,
+        apps=apps,
+        busy=busy,
+    )
+
+
+def _is_busy(look: Look, pod: PodAssignment | None, memory: PodMemory, found: PodFacts) -> bool:
+    """Whether a chain of the Pod is still in flight.
+
+    A pull belongs to every Pod that needs the image; what waits for it is in flight as well. The end of a Pod does
+    not wait for a postStart hook.
+    """
+    in_flight = [one for one in memory.emitted if one.key in look.in_flight and one.type != "pullImage"]
+    if in_flight and (pod is None or pod.deletion_requested_at is not None):
+        live = {fact.container for fact in found.containers if is_live(fact)}
+        in_flight = [one for one in in_flight if one.type != "startContainer" or one.target not in live]
+    return bool(in_flight)
+
+
+def _stage(pod: PodAssignment, memory: PodMemory, fault: str) -> Stage:
+    if pod.deletion_requested_at is not None:
+        return Stage.TERMINATE
+    if memory.finished:
+        return Stage.WIND_DOWN
+    return Stage.RECREATE if fault else Stage.RUN
+
+
+def _judge_containers(
+    look: Look, pod: PodAssignment, memory: PodMemory, found: PodFacts, *, done: bool
+) -> tuple[tuple[Judgement, ...], tuple[Judgement, ...]]:
+    under_way = {one.target for one in memory.emitted if one.type == _START and one.key in look.in_flight}
+
+    def judged(is_init: bool) -> tuple[Judgement, ...]:
+        specs = pod.spec.init_containers if is_init else pod.spec.containers
+        return tuple(
+            judge(
+                look,
+                pod,
+                spec,
+                role_of(spec, is_init=is_init),
+                memory.containers.get(spec.name, NO_MEMORY),
+                found,
+                done=done,
+                starting=spec.name in under_way,
+            )
+            for spec in specs
+        )
+
+    return judged(True), judged(False)
+
+
+def _was_initialized(memory: PodMemory, found: PodFacts, sandbox: str) -> bool:
+    """Whether init containers are done in this sandbox: remembered, or shown by a later container in it."""
+    if memory.initialized == sandbox:
+        return True
+    return any(fact.role == "app" and shares(fact, found.sandbox) for fact in found.containers)
+
+
+def _is_passed(judgement: Judgement) -> bool:
+    """Whether an init container no longer holds up those after it."""
+    return judgement.is_up if judgement.role == SIDECAR else judgement.has_succeeded
+
+
+def _in_order(
+    inits: tuple[Judgement, ...], apps: tuple[Judgement, ...], initialized: bool
+) -> tuple[tuple[Judgement, ...], tuple[Judgement, ...]]:
+    """Hold back every start whose turn has not come."""
+    if initialized:
+        return inits, apps
+    ordered: list[Judgement] = []
+    waits_for = ""
+    for one in inits:
+        ordered.append(_held_back(one, waits_for) if waits_for else one)
+        if not waits_for and not _lets_pass(one):
+            waits_for = one.spec.name
+    if not waits_for:
+        return tuple(ordered), apps
+    return tuple(ordered), tuple(_held_back(one, waits_for) for one in apps)
+
+
+def _lets_pass(one: Judgement) -> bool:
+    """Whether what follows an init container can be part of the same chain of actions."""
+    if one.role == INIT:
+        return one.has_succeeded
+    starts = one.want is Want.START and one.spec.startup_probe is None
+    return one.is_up or starts
+
+
+def _held_back(one: Judgement, waits_for: str) -> Judgement:
+    if one.want is not Want.START:
+        return one
+    message = f"waits for init container {waits_for}"
+    return replace(one, want=Want.WAIT, reason=Reason.WAITING_FOR_INIT, waiting="PodInitializing", message=message)
+
+
+def _note(
+    memory: PodMemory,
+    found: PodFacts,
+    inits: tuple[Judgement, ...],
+    apps: tuple[Judgement, ...],
+    initialized: bool,
+) -> PodMemory:
+    """Remember readiness by container id, and that the init containers are done."""
+    flags = {
+        one.spec.name: changed(one.memory, ready=one.ready, started=one.started)
+        for one in (*inits, *apps)
+        if one.memory.attempt >= 0 and (one.ready, one.started) != (one.memory.ready, one.memory.started)
+    }
+    if flags:
+        memory = changed(memory, containers={**memory.containers, **flags})
+    if initialized and found.sandbox is not None and memory.initialized != found.sandbox.id:
+        memory = changed(memory, initialized=found.sandbox.id)
+    return memory
+
+
+def _finish(
+    look: Look,
+    pod: PodAssignment,
+    memory: PodMemory,
+    inits: tuple[Judgement, ...],
+    apps: tuple[Judgement, ...],
+    fault: str,
+    sandbox_up: bool,
+) -> PodMemory:
+    """Decide once and for ever whether the Pod has finished, and how."""
+    if memory.finished:
+        return memory
+    deadline = pod.spec.active_deadline_seconds
+    if all(one.want is Want.DONE for one in apps):
+        succeeded = all(one.has_succeeded for one in apps)
+        return changed(memory, finished="Succeeded" if succeeded else "Failed")
+    if any(one.role == INIT and one.want is Want.DONE and not one.has_succeeded for one in inits):
+        return changed(memory, finished="Failed")
+    if deadline is not None and look.now >= memory.started_at + deadline:
+        message = "Pod was active on the node longer than the specified deadline"
+        return changed(memory, finished="Failed", reason="DeadlineExceeded", message=message)
+    ran = any(one.memory.attempt >= 0 for one in apps)
+    if pod.spec.restart_policy == "Never" and ran and not sandbox_up:
+        return changed(memory, finished="Failed", message=fault or "the sandbox is gone")
+    return memory

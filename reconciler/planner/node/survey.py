@@ -1,0 +1,138 @@
+"""One Pod, seen whole: what it needs, its report, its probes, and what it means for the network map.
+
+Pure. A Pod that needs nothing and whose inputs did not change since costs one comparison: the last such answer per
+Pod is kept beside the function, and only ever used for equal inputs.
+"""
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from reconciler.model.node import NodeEvent, PodAssignment, PodReport, ProbeTarget
+from reconciler.planner.node.happenings import happenings_of
+from reconciler.planner.node.look import Look, PodFacts
+from reconciler.planner.node.memory import PodMemory
+from reconciler.planner.node.network import LocalTruth, host_ports
+from reconciler.planner.node.pods import PodJudgement, judge_pod
+from reconciler.planner.node.report import is_ready, report_of
+from reconciler.planner.node.targets import targets_of
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of one Pod after looking. `judged` is None when nothing is to be done for it."""
+
+    uid: str
+    pod: PodAssignment | None
+    found: PodFacts
+    memory: PodMemory
+    report: PodReport
+    truth: LocalTruth | None
+    targets: tuple[ProbeTarget, ...] = ()
+    events: tuple[NodeEvent, ...] = ()
+    judged: PodJudgement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    host_ip: str
+    results: tuple[str, ...]
+    until: float | None
+    survey: Survey
+
+
+_SETTLED: dict[tuple[str, str], _Settled] = {}
+_SETTLED_MAX = 20_000
+
+
+def settled_survey(
+    look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory, found: PodFacts
+) -> Survey | None:
+    """Return the kept answer when it still holds."""
+    kept = _SETTLED.get((look.node, uid))
+    if kept is None or (kept.until is not None and look.now >= kept.until):
+        return None
+    survey = kept.survey
+    if survey.memory is not memory and survey.memory != memory:
+        return None
+    same = (survey.pod is pod or survey.pod == pod) and survey.found == found and kept.host_ip == look.host_ip
+    return survey if same and kept.results == _results(look, survey) else None
+
+
+def keep_settled(look: Look, survey: Survey) -> None:
+    """Keep the answer about a Pod for which nothing is to be done."""
+    pod, until = survey.pod, None
+    if pod is not None and pod.spec.active_deadline_seconds is not None and not survey.memory.finished:
+        until = survey.memory.started_at + pod.spec.active_deadline_seconds
+    if len(_SETTLED) >= _SETTLED_MAX:
+        _SETTLED.clear()
+    quiet = Survey(
+        uid=survey.uid,
+        pod=pod,
+        found=survey.found,
+        memory=survey.memory,
+        report=survey.report,
+        truth=survey.truth,
+        targets=survey.targets,
+    )
+    _SETTLED[look.node, survey.uid] = _Settled(look.host_ip, _results(look, survey), until, quiet)
+
+
+def survey_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory, found: PodFacts) -> Survey:
+    """Look at one Pod."""
+    judged = judge_pod(look, uid, pod, memory, found)
+    report = report_of(look, judged)
+    events = happenings_of(look, judged, report)
+    later = judged.memory if judged.memory.report is report else replace(judged.memory, report=report)
+    return Survey(
+        uid=uid,
+        pod=pod,
+        found=found,
+        memory=later,
+        report=report,
+        truth=_truth(look, judged, report),
+        targets=targets_of(look, judged),
+        events=events,
+        judged=judged,
+    )
+
+
+def last_known(pod: PodAssignment, memory: PodMemory) -> LocalTruth | None:
+    """Return what the last report says a Pod means for the network, while the Engine is silent."""
+    report = memory.report
+    if report is None or report.gone or memory.finished:
+        return None
+    ready = any(one.type == "ContainersReady" and one.status == "True" for one in report.conditions)
+    terminating = pod.deletion_requested_at is not None
+    ports = () if terminating else host_ports(pod, report.pod_ip)
+    return LocalTruth(
+        uid=report.uid,
+        ip=report.pod_ip,
+        ready=ready,
+        terminating=terminating,
+        gated=bool(pod.spec.readiness_gates),
+        ports=ports,
+    )
+
+
+def _truth(look: Look, judged: PodJudgement, report: PodReport) -> LocalTruth | None:
+    pod = judged.pod
+    if pod is None or report.gone or judged.memory.finished:
+        return None
+    ip = look.host_ip if pod.spec.host_network else judged.memory.ip
+    ports = host_ports(pod, ip) if judged.sandbox_up and not judged.is_terminating else ()
+    return LocalTruth(
+        uid=judged.uid,
+        ip=ip,
+        ready=is_ready(judged),
+        terminating=judged.is_terminating,
+        gated=bool(pod.spec.readiness_gates),
+        ports=ports,
+    )
+
+
+def _results(look: Look, survey: Survey) -> tuple[str, ...]:
+    if not survey.targets:
+        return ()
+    states = (look.probes.get(target.key) for target in survey.targets)
+    return tuple("unknown" if state is None else state.result for state in states)

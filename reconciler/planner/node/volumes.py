@@ -1,0 +1,101 @@
+"""Volumes of Pods and of the local provisioner.
+
+Pure. A directory that was once there and is gone is lost data: nothing ever makes an empty one in its place (P29).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from reconciler.model.details import ProvisionVolume, TrashVolume
+from reconciler.model.node import PodAssignment, VolumeAssignment
+from reconciler.model.plan import Action, Blocked, Executor, Reason, Verb
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.node.actions import make_action
+from reconciler.planner.node.fingerprint import fingerprint
+from reconciler.planner.node.look import Look
+from reconciler.planner.node.memory import NodeMemory
+from reconciler.planner.node.tasks import Task
+
+
+def published_version(pod: PodAssignment) -> str:
+    """Name what is written into the Pod's volumes: it changes when they are to be written again."""
+    return fingerprint(pod.digest, pod.spec.volumes, pod.configuration, pod.claims, pod.labels, pod.annotations)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumesStep:
+    """What becomes of the node's own volumes: `making` maps each to the action that makes it."""
+
+    memory: NodeMemory
+    tasks: tuple[Task, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    making: Mapping[str, str] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
+
+
+def step_volumes(look: Look, memory: NodeMemory) -> VolumesStep:
+    """Decide about every directory that the local provisioner keeps here."""
+    present = frozenset(look.facts.directories)
+    used = {binding.volume for pod in look.assignment.pods for binding in pod.claims if binding.volume}
+    memory = _remember(memory, look.assignment.volumes, present)
+    tasks: list[Task] = []
+    blocked: list[Blocked] = []
+    making: dict[str, str] = {}
+    lost: dict[str, str] = {}
+    for volume in sorted(look.assignment.volumes, key=lambda one: one.name):
+        here = _is_here(volume, present)
+        if volume.trash and here and volume.name in used:
+            blocked.append(_blocked(look, volume, Reason.VOLUME_IN_USE, "a Pod still uses it"))
+        elif volume.trash and here:
+            tasks.append(Task(_trash(look, volume), volume.name))
+        elif not volume.trash and not here and volume.name in memory.provisioned:
+            lost[volume.name] = (
+                f"directory {volume.path} of volume {volume.name} has vanished: its data is lost or moved"
+            )
+            blocked.append(_blocked(look, volume, Reason.VOLUME_MISSING, lost[volume.name]))
+        elif not volume.trash and not here:
+            action = _provision(look, volume)
+            tasks.append(Task(action, volume.name))
+            making[volume.name] = action.key
+    return VolumesStep(memory, tuple(tasks), tuple(blocked), making, lost)
+
+
+def _remember(memory: NodeMemory, volumes: tuple[VolumeAssignment, ...], present: frozenset[str]) -> NodeMemory:
+    if not volumes and not memory.provisioned:
+        return memory
+    here = {volume.name for volume in volumes if not volume.trash and _is_here(volume, present)}
+    kept = {volume.name for volume in volumes if not volume.trash}
+    provisioned = tuple(sorted(here | (kept & set(memory.provisioned))))
+    return memory if provisioned == memory.provisioned else replace(memory, provisioned=provisioned)
+
+
+def _is_here(volume: VolumeAssignment, present: frozenset[str]) -> bool:
+    return volume.path in present or volume.name in present
+
+
+def _ref(volume: VolumeAssignment) -> ObjectRef:
+    return ObjectRef(kind="PersistentVolume", name=volume.name)
+
+
+def _provision(look: Look, volume: VolumeAssignment) -> Action:
+    detail = ProvisionVolume(name=volume.name, path=volume.path)
+    return make_action(look.node, _ref(volume), detail, Reason.PROVISIONED, target=volume.name)
+
+
+def _trash(look: Look, volume: VolumeAssignment) -> Action:
+    detail = TrashVolume(name=volume.name, path=volume.path)
+    return make_action(look.node, _ref(volume), detail, Reason.RELEASED, target=volume.name)
+
+
+def _blocked(look: Look, volume: VolumeAssignment, reason: Reason, message: str) -> Blocked:
+    verb = Verb.DELETE if volume.trash else Verb.CREATE
+    return Blocked(
+        executor=Executor.VOLUME,
+        verb=verb,
+        object=_ref(volume),
+        node=look.node,
+        reason=reason,
+        message=message,
+    )

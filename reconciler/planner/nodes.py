@@ -1,0 +1,80 @@
+"""Node objects, served from what nodes report. Pure."""
+
+from typing import cast
+
+from reconciler.model import kinds as k
+from reconciler.model.kinds import Condition, Node
+from reconciler.model.node import HostFact
+from reconciler.model.observed import NodeState, StoredObject
+from reconciler.model.plan import Reason
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.view import SYSTEM, View, replace
+from reconciler.planner.workloads.deployment_status import with_times
+from reconciler.planner.workloads.pods import is_silent
+
+
+def observe_nodes(view: View) -> None:
+    """Create and update Node objects from the latest reports; a silent node stays, as unknown."""
+    for name in sorted(view.observed.nodes):
+        state = view.observed.nodes[name]
+        stored = view.get(ObjectRef(kind="Node", name=name)) or _create(view, name)
+        _update(view, stored, state)
+
+
+def _create(view: View, name: str) -> StoredObject:
+    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
+    node = Node(metadata=k.ObjectMeta(name=name, labels=labels))
+    return view.create(node, manager=SYSTEM, reason=Reason.STATUS)
+
+
+def _update(view: View, stored: StoredObject, state: NodeState) -> None:
+    node = cast(Node, stored.object)
+    observation = state.observation
+    if observation is not None:
+        host = observation.facts.host
+        labels = {**node.metadata.labels, "kubernetes.io/arch": _arch(host.architecture)}
+        node = replace(node, metadata=replace(node.metadata, labels=labels))
+        stored = view.update(stored, node, reason=Reason.STATUS, judged=False)
+        node = replace(node, status=_status(node, host))
+    conditions = _conditions(view, node, state)
+    view.set_status(stored, replace(node.status, conditions=conditions))
+    if state.heartbeat_at is not None:
+        view.look_again(state.heartbeat_at + view.policy.node_lease_s + 0.001)
+
+
+def _arch(machine: str) -> str:
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def _status(node: Node, host: HostFact) -> k.NodeStatus:
+    room = {
+        "cpu": f"{host.cpu_millis}m" if host.cpu_millis % 1000 else str(host.cpu_millis // 1000),
+        "memory": f"{host.memory_bytes // 1024}Ki",
+        "pods": str(host.pods_max),
+    }
+    addresses = (
+        k.NodeAddress(type="InternalIP", address=host.address),
+        k.NodeAddress(type="Hostname", address=host.hostname or node.metadata.name),
+    )
+    info = k.NodeSystemInfo(
+        machine_id=host.machine_id,
+        boot_id=host.boot_id,
+        kernel_version=host.kernel,
+        os_image=host.os_image,
+        container_runtime_version=f"docker://{host.engine_version}",
+        operating_system="linux",
+        architecture=_arch(host.architecture),
+    )
+    return replace(node.status, capacity=room, allocatable=room, addresses=addresses, node_info=info)
+
+
+def _conditions(view: View, node: Node, state: NodeState) -> tuple[Condition, ...]:
+    observation = state.observation
+    if is_silent(view, state):
+        ready = Condition(type="Ready", status="Unknown", reason="NodeStatusUnknown", message="the node is silent")
+    elif observation is None or not observation.facts.complete:
+        why = observation.facts.engine_error if observation else "no report yet"
+        ready = Condition(type="Ready", status="False", reason="EngineSilent", message=why)
+    else:
+        ready = Condition(type="Ready", status="True", reason="AgentReady", message="the agent reports the Engine well")
+    return (with_times(view, node.status.conditions, ready),)

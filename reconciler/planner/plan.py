@@ -1,0 +1,90 @@
+"""The plan: what the sources declare, against what is observed, as the next steps towards it.
+
+Pure: the same arguments give the same plan. Everything is level-triggered; nothing remembers an earlier pass.
+"""
+
+from collections.abc import Mapping
+
+from reconciler.model.desired import DesiredState
+from reconciler.model.observed import ObservedState
+from reconciler.model.plan import Action, Decision, Plan, Reason
+from reconciler.model.policy import Policy
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.declare import apply_declared
+from reconciler.planner.memo import Memo
+from reconciler.planner.nodes import observe_nodes
+from reconciler.planner.scheduling.bind import place_pods
+from reconciler.planner.services.allocate import allocate_addresses
+from reconciler.planner.services.endpoints import sync_endpoints
+from reconciler.planner.storage.claims import ensure_default_class, sync_claims
+from reconciler.planner.view import View
+from reconciler.planner.workloads.deployment import finish_deployments, judge_deployments, sync_deployments
+from reconciler.planner.workloads.job import sync_jobs
+from reconciler.planner.workloads.owners import collect_orphans, empty_namespaces, ensure_built_in_namespaces
+from reconciler.planner.workloads.pods import judge_pods, observe_pods
+from reconciler.planner.workloads.replicaset import refresh_statuses, sync_replica_sets
+
+
+def plan(
+    desired: Mapping[str, DesiredState],
+    observed: ObservedState,
+    policy: Policy,
+    now: float,
+    memo: Memo | None = None,
+) -> Plan:
+    """Decide what is to change in the cluster, top-down: each level sees what the one above decided.
+
+    `desired` holds the newest complete and valid revision of each source that has been read. `now` is in Unix seconds.
+    `memo` makes it quicker and changes nothing: who plans again and again keeps one.
+    """
+    if memo is not None:
+        memo.next_pass()
+    view = View(observed, policy, now, memo)
+    observe_nodes(view)
+    observe_pods(view)
+    ensure_built_in_namespaces(view)
+    apply_declared(view, desired)
+    ensure_default_class(view)
+    empty_namespaces(view)
+    refresh_statuses(view)
+    collect_orphans(view)
+    sync_deployments(view)
+    sync_replica_sets(view)
+    sync_jobs(view)
+    collect_orphans(view)
+    finish_deployments(view)
+    bindings = place_pods(view)
+    sync_claims(view)
+    allocate_addresses(view)
+    sync_endpoints(view)
+    judge_deployments(view)
+    judge_pods(view)
+    return _finish(view, desired, bindings)
+
+
+def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Action, ...]) -> Plan:
+    _judge_the_rest(view)
+    unread = [name for name, state in sorted(view.observed.sources.items()) if not state.loaded and name not in desired]
+    return Plan(
+        revisions={name: desired[name].revision for name in sorted(desired)},
+        observed_at=view.now,
+        complete=not unread,
+        applyable=not unread,
+        look_again_at=view.look_again_at,
+        verdicts=tuple(view.verdicts[ref] for ref in sorted(view.verdicts)),
+        actions=bindings,
+        blocked=tuple(view.blocked),
+        holds=tuple(view.holds),
+        warnings=tuple(view.warnings),
+        changes=view.changes(),
+        allocations=view.allocations,
+        happenings=tuple(view.happenings),
+    )
+
+
+def _judge_the_rest(view: View) -> None:
+    """Every object ends in exactly one bucket, also those that no step had to look at."""
+    known: set[ObjectRef] = set(view.objects) | set(view.observed.objects)
+    for ref in sorted(known - set(view.verdicts)):
+        stored = view.objects.get(ref) or view.observed.objects.get(ref)
+        view.judge(ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)

@@ -1,0 +1,258 @@
+"""What each node receives: its assignment, the network view, and the values its Pods need. Pure."""
+
+import base64
+import hashlib
+import ipaddress
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
+
+from reconciler.model import kinds as k
+from reconciler.model.canonical import digest
+from reconciler.model.kinds import PersistentVolume, PersistentVolumeClaim, Pod
+from reconciler.model.node import (
+    Assignment,
+    ClaimBinding,
+    ConfigMaterial,
+    ConfigReference,
+    Materials,
+    NetworkView,
+    PodAssignment,
+    VolumeAssignment,
+)
+from reconciler.model.observed import ClusterInfo, ObservedState, StoredObject
+from reconciler.model.policy import Policy
+from reconciler.model.refs import ObjectRef
+from reconciler.model.times import unix
+from reconciler.planner.memo import Memo
+from reconciler.planner.references import claims_of, references_of
+from reconciler.planner.services.endpoints import service_entries
+from reconciler.planner.storage.claims import LOCAL_PROVISIONER, PROVISIONED_BY, is_trash, node_of, path_of
+from reconciler.planner.view import View
+
+Objects = Mapping[ObjectRef, StoredObject]
+_VOLUME = "PersistentVolume"
+
+
+def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo | None = None) -> NetworkView:
+    """Return the network as every node sees it; the generation is set by who sends it."""
+    services = service_entries(View(observed, policy, now, memo))
+    return NetworkView(cluster_id=observed.cluster.id, term=observed.term, generation=0, services=services)
+
+
+def project_assignment(observed: ObservedState, policy: Policy, node: str) -> Assignment:
+    """Return what `node` is to run; the generation is set by who sends it."""
+    return project_assignments(observed, policy, Memo(), (node,))[node]
+
+
+def project_assignments(
+    observed: ObservedState, policy: Policy, memo: Memo, nodes: Iterable[str]
+) -> dict[str, Assignment]:
+    """Return what each node is to run, in one pass over the objects; a Pod is projected anew when its inputs change."""
+    placed: dict[str, list[StoredObject]] = {node: [] for node in nodes}
+    directories: dict[str, list[VolumeAssignment]] = {node: [] for node in placed}
+    for ref, stored in observed.objects.items():
+        if ref.kind == "Pod" and (found := placed.get(cast(Pod, stored.object).spec.node_name)) is not None:
+            found.append(stored)
+    for volume in _provisioned(observed.objects):
+        if node_of(volume) in directories:
+            directories[node_of(volume)].append(_volume(volume))
+    numbers = {name: number for number, name in enumerate(sorted(observed.nodes))}
+    return {
+        node: _assignment(observed, policy, memo, node, numbers.get(node, 0), pods, directories[node])
+        for node, pods in placed.items()
+    }
+
+
+def _assignment(
+    observed: ObservedState,
+    policy: Policy,
+    memo: Memo,
+    node: str,
+    number: int,
+    pods: list[StoredObject],
+    volumes: list[VolumeAssignment],
+) -> Assignment:
+    cluster, objects = observed.cluster, observed.objects
+    pods.sort(key=lambda one: (one.ref.namespace, one.ref.name))
+    return Assignment(
+        cluster_id=cluster.id,
+        term=observed.term,
+        generation=0,
+        node=node,
+        pod_cidr=node_cidr(cluster, number),
+        cluster_pod_cidr=cluster.pod_cidr,
+        service_cidr=cluster.service_cidr,
+        domain=cluster.domain,
+        dns_address=cluster.dns_address,
+        pods=tuple(_remembered_pod(objects, policy, memo, one) for one in pods),
+        volumes=tuple(volumes),
+    )
+
+
+def _remembered_pod(objects: Objects, policy: Policy, memo: Memo, stored: StoredObject) -> PodAssignment:
+    inputs = (stored, policy, *_read_by(objects, stored))
+    return memo.get(stored.object.metadata.uid, inputs, lambda: _pod(objects, policy, stored))
+
+
+def _read_by(objects: Objects, stored: StoredObject) -> Iterator[StoredObject | None]:
+    """Go through everything besides the Pod itself that its assignment is made from."""
+    pod, namespace = cast(Pod, stored.object), stored.ref.namespace
+    name = pod.spec.service_account_name or "default"
+    yield objects.get(ObjectRef(kind="ServiceAccount", namespace=namespace, name=name))
+    for one in references_of(pod.spec):
+        yield objects.get(ObjectRef(kind=one.kind, namespace=namespace, name=one.name))
+    for claim_name in claims_of(pod.spec):
+        claim = objects.get(ObjectRef(kind="PersistentVolumeClaim", namespace=namespace, name=claim_name))
+        yield claim
+        if claim is not None:
+            volume = cast(PersistentVolumeClaim, claim.object).spec.volume_name
+            yield objects.get(ObjectRef(kind="PersistentVolume", name=volume))
+
+
+def project_materials(objects: Objects, policy: Policy, assignment: Assignment) -> Materials:
+    """Return the values that the assignment's Pods read, and nothing else (P22)."""
+    wanted: dict[ObjectRef, None] = {}
+    for pod in assignment.pods:
+        for reference in pod.configuration:
+            if reference.version:
+                ref = ObjectRef(kind=reference.kind, namespace=reference.namespace, name=reference.name)
+                wanted[ref] = None
+        for name in pod.spec.image_pull_secrets:
+            wanted[ObjectRef(kind="Secret", namespace=pod.namespace, name=name.name)] = None
+    found = (_material(objects[ref], policy) for ref in sorted(wanted) if ref in objects)
+    return Materials(configuration=tuple(found))
+
+
+def node_cidr(cluster: ClusterInfo, number: int) -> str:
+    """Return the range of Pod addresses of the n-th node (from 0)."""
+    network = ipaddress.ip_network(cluster.pod_cidr)
+    if network.prefixlen > cluster.node_prefix:
+        return cluster.pod_cidr
+    size = 2 ** (network.max_prefixlen - cluster.node_prefix)
+    start = int(network.network_address) + number * size
+    return f"{ipaddress.ip_address(start)}/{cluster.node_prefix}"
+
+
+def _pod(objects: Objects, policy: Policy, stored: StoredObject) -> PodAssignment:
+    pod = cast(Pod, stored.object)
+    metadata = pod.metadata
+    owner = next((one for one in metadata.owner_references if one.controller), None)
+    spec = _with_account(objects, stored, pod.spec)
+    return PodAssignment(
+        uid=metadata.uid,
+        namespace=metadata.namespace,
+        name=metadata.name,
+        spec=spec,
+        labels=metadata.labels,
+        annotations=metadata.annotations,
+        digest=stored.digest if owner else digest(pod.spec),
+        revision=stored.provenance.commit if stored.provenance else "",
+        owner_kind=owner.kind if owner else "",
+        service_account=pod.spec.service_account_name or "default",
+        configuration=_configuration(objects, policy, stored),
+        claims=_claims(objects, pod),
+        finished=pod.status.phase if pod.status.phase in ("Succeeded", "Failed") else "",
+        deletion_requested_at=unix(metadata.deletion_timestamp),
+        grace_s=float(
+            pod.spec.termination_grace_period_seconds
+            if metadata.deletion_grace_period_seconds is None
+            else metadata.deletion_grace_period_seconds
+        ),
+    )
+
+
+def _with_account(objects: Objects, stored: StoredObject, spec: k.PodSpec) -> k.PodSpec:
+    """A Pod without pull secrets of its own uses those of its service account."""
+    name = spec.service_account_name or "default"
+    account = objects.get(ObjectRef(kind="ServiceAccount", namespace=stored.ref.namespace, name=name))
+    if account is None or spec.image_pull_secrets:
+        return spec
+    secrets = cast(k.ServiceAccount, account.object).image_pull_secrets
+    return k.PodSpec(**{n: getattr(spec, n) for n in spec.__struct_fields__} | {"image_pull_secrets": secrets})
+
+
+def _configuration(objects: Objects, policy: Policy, stored: StoredObject) -> tuple[ConfigReference, ...]:
+    found = []
+    for one in references_of(cast(Pod, stored.object).spec):
+        ref = ObjectRef(kind=one.kind, namespace=stored.ref.namespace, name=one.name)
+        version = config_version(objects[ref], policy) if ref in objects else ""
+        found.append(
+            ConfigReference(
+                kind=one.kind, namespace=ref.namespace, name=one.name, version=version, optional=one.optional
+            )
+        )
+    return tuple(found)
+
+
+def config_version(stored: StoredObject, policy: Policy) -> str:
+    """Return the digest of a ConfigMap's or Secret's content; that of a Secret is keyed."""
+    data = {name: value.hex() for name, value in _data(stored).items()}
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    key = bytes.fromhex(policy.digest_key) if stored.ref.kind == "Secret" else b""
+    return hashlib.blake2b(text.encode(), key=key[:64], digest_size=16).hexdigest()
+
+
+def _data(stored: StoredObject) -> dict[str, bytes]:
+    object = stored.object
+    if isinstance(object, k.ConfigMap):
+        text = {name: value.encode() for name, value in object.data.items()}
+        return text | {name: base64.b64decode(value) for name, value in object.binary_data.items()}
+    assert isinstance(object, k.Secret)
+    text = {name: value.encode() for name, value in object.string_data.items()}
+    return {name: base64.b64decode(value) for name, value in object.data.items()} | text
+
+
+def _material(stored: StoredObject, policy: Policy) -> ConfigMaterial:
+    return ConfigMaterial(
+        kind=stored.ref.kind,
+        namespace=stored.ref.namespace,
+        name=stored.ref.name,
+        version=config_version(stored, policy),
+        data=_data(stored),
+        type=stored.object.type if isinstance(stored.object, k.Secret) else "",
+    )
+
+
+def _claims(objects: Objects, pod: Pod) -> tuple[ClaimBinding, ...]:
+    found = []
+    for volume in pod.spec.volumes:
+        source = volume.persistent_volume_claim
+        if source is not None:
+            found.append(_claim(objects, pod.metadata.namespace, source.claim_name, source.read_only))
+    return tuple(found)
+
+
+def _claim(objects: Objects, namespace: str, name: str, read_only: bool) -> ClaimBinding:
+    stored = objects.get(ObjectRef(kind="PersistentVolumeClaim", namespace=namespace, name=name))
+    if stored is None:
+        return ClaimBinding(claim=name, message=f"persistentvolumeclaim/{namespace}/{name} does not exist")
+    claim = cast(PersistentVolumeClaim, stored.object)
+    volume = objects.get(ObjectRef(kind="PersistentVolume", name=claim.spec.volume_name))
+    if claim.status.phase != "Bound" or volume is None:
+        return ClaimBinding(claim=name, message=f"persistentvolumeclaim/{namespace}/{name} is not bound")
+    bound = cast(PersistentVolume, volume.object)
+    return ClaimBinding(
+        claim=name,
+        volume=volume.ref.name,
+        path=path_of(bound),
+        host_path_type=bound.spec.host_path.type if bound.spec.host_path else None,
+        read_only=read_only,
+    )
+
+
+def _provisioned(objects: Objects) -> list[PersistentVolume]:
+    """The directories that our provisioner keeps; others were made by a person and are left alone."""
+    volumes = [cast(PersistentVolume, stored.object) for ref, stored in objects.items() if ref.kind == _VOLUME]
+    ours = [one for one in volumes if one.metadata.annotations.get(PROVISIONED_BY) == LOCAL_PROVISIONER]
+    return sorted(ours, key=lambda one: one.metadata.name)
+
+
+def _volume(volume: PersistentVolume) -> VolumeAssignment:
+    claim = volume.spec.claim_ref
+    return VolumeAssignment(
+        name=volume.metadata.name,
+        path=path_of(volume),
+        claim=f"{claim.namespace}/{claim.name}" if claim else "",
+        trash=is_trash(volume),
+    )

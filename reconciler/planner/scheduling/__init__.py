@@ -1,0 +1,1 @@
+"""Scheduling: what the planner decides about them. Pure."""

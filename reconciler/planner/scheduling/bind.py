@@ -1,0 +1,165 @@
+"""Placing Pods on nodes: deterministic, ties by name, and every Pod that is not placed says why. Pure."""
+
+from collections import Counter
+from typing import cast
+
+from reconciler.model.canonical import digest
+from reconciler.model.details import Bind
+from reconciler.model.kinds import Condition, Node, PersistentVolume, PersistentVolumeClaim, Pod
+from reconciler.model.observed import StoredObject
+from reconciler.model.plan import Action, Blocked, Decision, Executor, Reason, Verb
+from reconciler.planner.health import condition
+from reconciler.planner.references import claims_of
+from reconciler.planner.scheduling.fit import Candidate, repels, score, why_not
+from reconciler.planner.scheduling.room import Room, allocatable, requested
+from reconciler.planner.storage.claims import node_of
+from reconciler.planner.view import View, replace
+from reconciler.planner.workloads.deployment_status import with_times
+from reconciler.planner.workloads.pods import is_silent
+from reconciler.planner.workloads.podview import is_active
+
+
+def place_pods(view: View) -> tuple[Action, ...]:
+    """Bind every Pod that has no node yet, highest priority first; return the actions that do it."""
+    waiting = [one for one in view.of_kind("Pod") if _waits(cast(Pod, one.object))]
+    if not waiting:
+        return ()
+    candidates = _candidates(view)
+    actions = []
+    for stored in sorted(waiting, key=_turn):
+        pod = cast(Pod, stored.object)
+        chosen, why = _choose(view, pod, candidates)
+        if chosen:
+            actions.append(_bind(view, stored, chosen, len(candidates)))
+            candidates[chosen] = _with(candidates[chosen], pod)
+        else:
+            _say_why(view, stored, why)
+    return tuple(actions)
+
+
+def _waits(pod: Pod) -> bool:
+    return not pod.spec.node_name and is_active(pod)
+
+
+def _turn(stored: StoredObject) -> tuple[int, str, object]:
+    pod = cast(Pod, stored.object)
+    return (-(pod.spec.priority or 0), pod.metadata.creation_timestamp or "", stored.ref)
+
+
+def _candidates(view: View) -> dict[str, Candidate]:
+    found = {one.ref.name: _empty(cast(Node, one.object)) for one in view.of_kind("Node")}
+    placed: dict[str, list[Pod]] = {}
+    for stored in view.of_kind("Pod"):
+        pod = cast(Pod, stored.object)
+        if pod.spec.node_name in found and pod.status.phase not in ("Succeeded", "Failed"):
+            placed.setdefault(pod.spec.node_name, []).append(pod)
+    for name, pods in placed.items():
+        used = Room()
+        for pod in pods:
+            used = used.plus(requested(pod.spec))
+        repelling = tuple(pod for pod in pods if repels(pod))
+        found[name] = replace(found[name], used=used, pods=tuple(pods), repelling=repelling)
+    return found
+
+
+def _empty(node: Node) -> Candidate:
+    return Candidate(node=node, has=allocatable(node))
+
+
+def _with(candidate: Candidate, pod: Pod) -> Candidate:
+    return replace(
+        candidate,
+        used=candidate.used.plus(requested(pod.spec)),
+        pods=(*candidate.pods, pod),
+        repelling=(*candidate.repelling, pod) if repels(pod) else candidate.repelling,
+    )
+
+
+def _choose(view: View, pod: Pod, candidates: dict[str, Candidate]) -> tuple[str, str]:
+    """Return the best node, or an empty name and kube-scheduler's sentence."""
+    if missing := _claims_problem(view, pod):
+        return "", f"0/{len(candidates)} nodes are available: {missing}."
+    pinned = _pinned(view, pod)
+    reasons: Counter[str] = Counter()
+    fitting: list[str] = []
+    for name in sorted(candidates):
+        why = _silence(view, name) or why_not(pod, candidates[name], pinned)
+        if why:
+            reasons[why] += 1
+        else:
+            fitting.append(name)
+    if fitting:
+        return max(fitting, key=lambda name: (*score(pod, candidates[name]), _reversed(name))), ""
+    listed = ", ".join(f"{count} {why}" for why, count in sorted(reasons.items()))
+    return "", f"0/{len(candidates)} nodes are available: {listed or 'no nodes are known'}."
+
+
+def _reversed(name: str) -> tuple[int, ...]:
+    """Order names backwards, so that `max` prefers the first."""
+    return tuple(-ord(letter) for letter in name)
+
+
+def _silence(view: View, name: str) -> str:
+    silent = is_silent(view, view.observed.nodes.get(name))
+    return "node(s) had untolerated taint {node.kubernetes.io/unreachable: }" if silent else ""
+
+
+def _claims_problem(view: View, pod: Pod) -> str:
+    for name in claims_of(pod.spec):
+        if view.typed(PersistentVolumeClaim, pod.metadata.namespace, name) is None:
+            return f'persistentvolumeclaim "{name}" not found'
+    return ""
+
+
+def _pinned(view: View, pod: Pod) -> tuple[str, ...]:
+    nodes = []
+    for name in claims_of(pod.spec):
+        claim = view.typed(PersistentVolumeClaim, pod.metadata.namespace, name)
+        volume = view.typed(PersistentVolume, "", claim.spec.volume_name) if claim else None
+        if volume is not None and node_of(volume):
+            nodes.append(node_of(volume))
+    return tuple(nodes)
+
+
+def _bind(view: View, stored: StoredObject, node: str, nodes: int) -> Action:
+    pod = cast(Pod, stored.object)
+    bound = replace(pod, spec=replace(pod.spec, node_name=node))
+    scheduled = with_times(view, pod.status.conditions, Condition(type="PodScheduled", status="True"))
+    others = tuple(one for one in pod.status.conditions if one.type != "PodScheduled")
+    bound = replace(bound, status=replace(pod.status, conditions=(*others, scheduled)))
+    stored = view.place(stored, bound)
+    view.happened(stored, "Scheduled", f"placed on {node}")
+    uid = pod.metadata.uid
+    return Action(
+        key=digest("bind", node, uid)[:16],
+        executor=Executor.SCHEDULING,
+        verb=Verb.BIND,
+        object=stored.ref,
+        uid=uid,
+        node=node,
+        reason=Reason.PLACED,
+        message=f"→ {node}" if nodes == 1 else f"→ {node}, the best of {nodes}",
+        detail=Bind(pod_uid=uid, node=node),
+    )
+
+
+def _say_why(view: View, stored: StoredObject, why: str) -> None:
+    pod = cast(Pod, stored.object)
+    old = condition(pod.status.conditions, "PodScheduled")
+    waiting = Condition(type="PodScheduled", status="False", reason="Unschedulable", message=why)
+    if old is None or old.message != why:
+        view.happened(stored, "FailedScheduling", why, warning=True)
+    others = tuple(one for one in pod.status.conditions if one.type != "PodScheduled")
+    conditions = (*others, with_times(view, pod.status.conditions, waiting))
+    stored = view.set_status(stored, replace(pod.status, phase="Pending", conditions=conditions))
+    if stored.ref not in view.verdicts or view.verdicts[stored.ref].decision is Decision.UNCHANGED:
+        view.judge(stored.ref, Decision.BLOCKED, Reason.UNSCHEDULABLE, why, stored=stored)
+    view.blocked.append(
+        Blocked(
+            executor=Executor.SCHEDULING,
+            verb=Verb.BIND,
+            object=stored.ref,
+            reason=Reason.UNSCHEDULABLE,
+            message=why,
+        )
+    )

@@ -1,0 +1,1 @@
+"""Services: what the planner decides about them. Pure."""

@@ -1,0 +1,265 @@
+"""Endpoints of Services: the Pods a selector chooses, or what a person wrote by hand. Pure."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar, cast
+
+from reconciler.model import kinds as k
+from reconciler.model.kinds import Pod, Service, ServicePort
+from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
+from reconciler.model.observed import StoredObject
+from reconciler.model.plan import Reason
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.identity import suffix
+from reconciler.planner.view import View, owner_of, replace
+from reconciler.planner.workloads.podview import is_ready
+
+SERVICE_NAME = "kubernetes.io/service-name"
+E = TypeVar("E", k.Endpoints, k.EndpointSlice)
+MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+
+
+def sync_endpoints(view: View) -> None:
+    """Write Endpoints and EndpointSlices of every Service with a selector."""
+    pods = _pods_by_label(view)
+    for stored in view.of_kind("Service"):
+        service = cast(Service, stored.object)
+        if service.spec.selector and service.spec.type != "ExternalName":
+            entry = service_entry(view, stored, pods)
+            _write(view, stored, _kept(view, stored, entry, _as_endpoints))
+            _write(view, stored, _kept(view, stored, entry, _as_slice))
+
+
+def _kept(view: View, owner: StoredObject, entry: ServiceEntry, make: Callable[[StoredObject, ServiceEntry], E]) -> E:
+    return view.memo.get((make.__name__, owner.ref), (owner, entry), partial(make, owner, entry))
+
+
+def service_entries(view: View) -> tuple[ServiceEntry, ...]:
+    """Return every Service as the nodes need it, in the order of names."""
+    pods = _pods_by_label(view)
+    return tuple(service_entry(view, stored, pods) for stored in view.of_kind("Service"))
+
+
+ByLabel = Mapping[tuple[str, str, str], list[Pod]]
+
+
+def _pods_by_label(view: View) -> ByLabel:
+    """Index the Pods by namespace and each of their labels, in the order of their names."""
+    found: dict[tuple[str, str, str], list[Pod]] = {}
+    for stored in view.of_kind("Pod"):
+        pod = cast(Pod, stored.object)
+        for key, value in pod.metadata.labels.items():
+            found.setdefault((stored.ref.namespace, key, value), []).append(pod)
+    return found
+
+
+def _chosen(namespace: str, selector: Mapping[str, str], pods: ByLabel) -> list[Pod]:
+    """Return the Pods that a selector chooses, looking only at those with its rarest label."""
+    lists = [pods.get((namespace, key, value), []) for key, value in selector.items()]
+    fewest = min(lists, key=len, default=[])
+    return [pod for pod in fewest if selector.items() <= pod.metadata.labels.items()]
+
+
+def service_entry(view: View, stored: StoredObject, pods: ByLabel) -> ServiceEntry:
+    """Return one Service with its endpoints: the same value as before when its Pods are the same."""
+    spec = cast(Service, stored.object).spec
+    chosen = _chosen(stored.ref.namespace, spec.selector, pods)
+    if not spec.selector:
+        return _entry(view, stored, chosen)
+    return view.memo.get(("service", stored.ref), (stored, *chosen), partial(_entry, view, stored, chosen))
+
+
+def _entry(view: View, stored: StoredObject, chosen: list[Pod]) -> ServiceEntry:
+    spec = cast(Service, stored.object).spec
+    affinity = spec.session_affinity_config.client_ip.timeout_seconds if spec.session_affinity == "ClientIP" else 0
+    ports = [_port(one, chosen, stored.ref.name) for one in spec.ports]
+    if not spec.ports and chosen:
+        # A headless Service without ports still has names; port 0 is never programmed.
+        ports = [ServicePortEntry(port=0, targets=_targets(None, chosen, stored.ref.name))]
+    if not spec.selector:
+        ports = [_by_hand(view, stored, one) for one in spec.ports]
+    return ServiceEntry(
+        namespace=stored.ref.namespace,
+        name=stored.ref.name,
+        cluster_ip="" if spec.cluster_ip == "None" else spec.cluster_ip,
+        external_name=(spec.external_name or "") if spec.type == "ExternalName" else "",
+        publish_not_ready=spec.publish_not_ready_addresses,
+        affinity_timeout_s=affinity,
+        ports=tuple(ports),
+    )
+
+
+def _port(port: ServicePort, pods: list[Pod], service: str) -> ServicePortEntry:
+    return ServicePortEntry(
+        name=port.name or "", protocol=port.protocol, port=port.port, targets=_targets(port, pods, service)
+    )
+
+
+def _targets(port: ServicePort | None, pods: list[Pod], service: str) -> tuple[EndpointPort, ...]:
+    """Group the Pods by the number that the target port has in them."""
+    by_number: dict[int, list[Endpoint]] = {}
+    for pod in pods:
+        number = 0 if port is None else target_number(port, pod)
+        if number is not None and pod.status.pod_ip and pod.status.phase not in ("Succeeded", "Failed"):
+            by_number.setdefault(number, []).append(_endpoint(pod, service))
+    return tuple(EndpointPort(port=number, endpoints=tuple(by_number[number])) for number in sorted(by_number))
+
+
+def target_number(port: ServicePort, pod: Pod) -> int | None:
+    """Return the number of the Service's target port in this Pod; None when it has no port of that name."""
+    target = port.target_port if port.target_port is not None else port.port
+    if isinstance(target, int):
+        return target
+    for container in pod.spec.containers:
+        for one in container.ports:
+            if one.name == target and one.protocol == port.protocol:
+                return one.container_port
+    return None
+
+
+def _endpoint(pod: Pod, service: str) -> Endpoint:
+    terminating = pod.metadata.deletion_timestamp is not None
+    serving = is_ready(pod)
+    hostname = pod.spec.hostname if pod.spec.hostname and pod.spec.subdomain == service else ""
+    return Endpoint(
+        ip=pod.status.pod_ip,
+        node=pod.spec.node_name,
+        pod=f"{pod.metadata.namespace}/{pod.metadata.name}",
+        pod_uid=pod.metadata.uid,
+        hostname=hostname or "",
+        ready=serving and not terminating,
+        serving=serving,
+        terminating=terminating,
+    )
+
+
+# What a person wrote: Endpoints of the Service's name, and EndpointSlices that name it
+
+
+def _by_hand(view: View, stored: StoredObject, port: ServicePort) -> ServicePortEntry:
+    targets: list[EndpointPort] = []
+    endpoints = view.get(ObjectRef(kind="Endpoints", namespace=stored.ref.namespace, name=stored.ref.name))
+    if endpoints is not None:
+        for subset in cast(k.Endpoints, endpoints.object).subsets:
+            for one in subset.ports:
+                if one.name == (port.name or "") and one.protocol == port.protocol:
+                    targets.append(EndpointPort(port=one.port, endpoints=_addresses(subset)))
+    for found in view.of_kind("EndpointSlice"):
+        slice_ = cast(k.EndpointSlice, found.object)
+        named = found.ref.namespace == stored.ref.namespace and slice_.metadata.labels.get(SERVICE_NAME)
+        if named == stored.ref.name:
+            for two in slice_.ports:
+                if two.name == (port.name or "") and two.protocol == port.protocol:
+                    targets.append(EndpointPort(port=two.port, endpoints=_of_slice(slice_)))
+    return ServicePortEntry(name=port.name or "", protocol=port.protocol, port=port.port, targets=tuple(targets))
+
+
+def _addresses(subset: k.EndpointSubset) -> tuple[Endpoint, ...]:
+    ready = [Endpoint(ip=one.ip, hostname=one.hostname or "") for one in subset.addresses]
+    rest = [
+        Endpoint(ip=one.ip, hostname=one.hostname or "", ready=False, serving=False)
+        for one in subset.not_ready_addresses
+    ]
+    return (*ready, *rest)
+
+
+def _of_slice(slice_: k.EndpointSlice) -> tuple[Endpoint, ...]:
+    return tuple(
+        Endpoint(
+            ip=address,
+            hostname=one.hostname or "",
+            ready=one.conditions.ready,
+            serving=one.conditions.serving,
+            terminating=one.conditions.terminating,
+        )
+        for one in slice_.endpoints
+        for address in one.addresses
+    )
+
+
+# Served objects
+
+
+def _write(view: View, owner: StoredObject, object: k.Endpoints | k.EndpointSlice) -> None:
+    ref = ObjectRef(kind=object.kind, namespace=owner.ref.namespace, name=object.metadata.name)
+    stored = view.get(ref)
+    written = ("written", ref)
+    if stored is not None and view.memo.known(written, (stored,)) is object:
+        view.memo.keep(written, (stored,), object)
+        return
+    if stored is None:
+        view.create(object, manager=owner.object.metadata.uid, reason=Reason.STATUS, provenance=owner.provenance)
+        return
+    updated = replace(object, metadata=stored.object.metadata)
+    if view.update(stored, updated, reason=Reason.STATUS, judged=False) is stored:
+        view.memo.keep(written, (stored,), object)
+
+
+def _meta(owner: StoredObject, name: str, labels: dict[str, str]) -> k.ObjectMeta:
+    return k.ObjectMeta(name=name, namespace=owner.ref.namespace, labels=labels, owner_references=(owner_of(owner),))
+
+
+def _as_endpoints(owner: StoredObject, entry: ServiceEntry) -> k.Endpoints:
+    subsets: dict[tuple[tuple[str, k.Protocol, int], ...], tuple[list[Endpoint], list[Endpoint]]] = {}
+    ports_of: dict[str, list[tuple[str, k.Protocol, int]]] = {}
+    by_ip: dict[str, Endpoint] = {}
+    for port in entry.ports:
+        for target in port.targets:
+            for one in target.endpoints:
+                ports_of.setdefault(one.ip, []).append((port.name, port.protocol, target.port))
+                by_ip[one.ip] = one
+    for ip in sorted(by_ip):
+        ready, rest = subsets.setdefault(tuple(ports_of[ip]), ([], []))
+        counts = by_ip[ip].ready or (entry.publish_not_ready and not by_ip[ip].terminating)
+        (ready if counts else rest).append(by_ip[ip])
+    return k.Endpoints(
+        metadata=_meta(owner, owner.ref.name, dict(owner.object.metadata.labels)),
+        subsets=tuple(
+            k.EndpointSubset(
+                addresses=tuple(map(_address, ready)),
+                not_ready_addresses=tuple(map(_address, rest)),
+                ports=tuple(k.EndpointPort(name=n, protocol=p, port=number) for n, p, number in ports if number),
+            )
+            for ports, (ready, rest) in sorted(subsets.items())
+        ),
+    )
+
+
+def _address(one: Endpoint) -> k.EndpointAddress:
+    return k.EndpointAddress(
+        ip=one.ip, hostname=one.hostname or None, node_name=one.node or None, target_ref=_target(one)
+    )
+
+
+def _target(one: Endpoint) -> k.ObjectReference | None:
+    namespace, _, name = one.pod.partition("/")
+    return k.ObjectReference(kind="Pod", namespace=namespace, name=name, uid=one.pod_uid) if one.pod else None
+
+
+def _as_slice(owner: StoredObject, entry: ServiceEntry) -> k.EndpointSlice:
+    by_ip = {one.ip: one for port in entry.ports for target in port.targets for one in target.endpoints}
+    ports = tuple(
+        k.EndpointSlicePort(name=port.name, protocol=port.protocol, port=port.targets[0].port)
+        for port in entry.ports
+        if port.targets and port.targets[0].port
+    )
+    labels = {**owner.object.metadata.labels, SERVICE_NAME: owner.ref.name, MANAGED_BY: "reconciler.dev"}
+    return k.EndpointSlice(
+        metadata=_meta(owner, f"{owner.ref.name}-{suffix(owner.object.metadata.uid, 0)}", labels),
+        address_type="IPv4",
+        ports=ports,
+        endpoints=tuple(
+            k.Endpoint(
+                addresses=(ip,),
+                conditions=k.EndpointConditions(
+                    ready=by_ip[ip].ready or entry.publish_not_ready,
+                    serving=by_ip[ip].serving,
+                    terminating=by_ip[ip].terminating,
+                ),
+                hostname=by_ip[ip].hostname or None,
+                node_name=by_ip[ip].node or None,
+                target_ref=_target(by_ip[ip]),
+            )
+            for ip in sorted(by_ip)
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Storage: what the planner decides about them. Pure."""

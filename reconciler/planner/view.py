@@ -1,0 +1,333 @@
+"""The working picture that the steps of one planning pass build on: observed objects plus what was decided so far.
+
+Mutable, and private to one call of `plan()`. What it ends with, compared with what was observed, is the plan.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from reconciler.model.desired import Provenance
+from reconciler.model.kinds import KINDS, AnyObject, Object, ObjectMeta, OwnerReference
+from reconciler.model.observed import ObservedState, StoredObject
+from reconciler.model.plan import Blocked, Change, Decision, FieldChange, Happening, Hold, Reason, Verdict
+from reconciler.model.policy import Policy
+from reconciler.model.refs import ObjectRef
+from reconciler.model.times import rfc3339
+from reconciler.planner.identity import object_uid
+from reconciler.planner.memo import Memo
+
+T = TypeVar("T", bound=Object)
+replace = msgspec.structs.replace
+
+SYSTEM = "api"
+# Objects of these kinds are served from observation: they change with it and get no verdict.
+OBSERVED_KINDS = frozenset({"Node", "Endpoints", "EndpointSlice", "Event"})
+
+
+class View:
+    """Objects as they will be, with verdicts, happenings and times to look again."""
+
+    def __init__(self, observed: ObservedState, policy: Policy, now: float, memo: Memo | None = None) -> None:
+        self.observed = observed
+        self.memo = memo or Memo()
+        self.policy = policy
+        self.now = now
+        self.timestamp = rfc3339(now)
+        self.objects: dict[ObjectRef, StoredObject] = dict(observed.objects)
+        self.touched: dict[ObjectRef, Reason] = {}
+        self.verdicts: dict[ObjectRef, Verdict] = {}
+        self.blocked: list[Blocked] = []
+        self.holds: list[Hold] = []
+        self.happenings: list[Happening] = []
+        self.warnings: list[str] = []
+        self.allocations: dict[str, str] = {}
+        self.read_sources: frozenset[str] = frozenset()
+        self._placed: set[ObjectRef] = set()
+        self.look_again_at: float | None = None
+        self._by_kind: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
+        self._by_owner: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
+        for ref, stored in self.objects.items():
+            self._add_to_indexes(ref, stored)
+
+    # Reading
+
+    def get(self, ref: ObjectRef) -> StoredObject | None:
+        """Return an object as it will be, or None."""
+        return self.objects.get(ref)
+
+    def typed(self, type_: type[T], namespace: str, name: str) -> T | None:
+        """Return an object by its Python type."""
+        stored = self.objects.get(ObjectRef(kind=type_.kind, namespace=namespace, name=name))
+        return cast(T, stored.object) if stored is not None else None
+
+    def of_kind(self, kind: str) -> list[StoredObject]:
+        """Return all objects of a kind in the order of their names."""
+        found = self._by_kind[kind]
+        return [found[ref] for ref in sorted(found)]
+
+    def owned_by(self, uid: str, kind: str) -> list[StoredObject]:
+        """Return the objects of `kind` whose controller has `uid`, in the order of their names."""
+        owned = self._by_owner.get(uid, {})
+        return [owned[ref] for ref in sorted(owned) if ref.kind == kind]
+
+    def owners(self) -> Iterator[str]:
+        """Return the uids that own something."""
+        return iter([uid for uid, owned in self._by_owner.items() if owned])
+
+    def was_observed(self, ref: ObjectRef) -> StoredObject | None:
+        """Return an object as it was observed when this pass began."""
+        return self.observed.objects.get(ref)
+
+    # Writing
+
+    def create(
+        self,
+        object: AnyObject,
+        *,
+        manager: str,
+        reason: Reason,
+        message: str = "",
+        provenance: Provenance | None = None,
+        digest: str = "",
+    ) -> StoredObject:
+        """Add an object that does not exist yet; uid, generation and time of creation are given here."""
+        ref = ref_for(object)
+        before = self.observed.objects.get(ref)
+        incarnation = (before.incarnation if before else self.observed.tombstones.get(ref, 0)) + 1
+        uid = object_uid(self.observed.cluster.id, ref.kind, ref.namespace, ref.name, incarnation)
+        metadata = replace(
+            object.metadata, uid=uid, generation=1, creation_timestamp=self.timestamp, resource_version=""
+        )
+        stored = StoredObject(
+            ref=ref,
+            object=with_metadata(object, metadata),
+            manager=manager,
+            provenance=provenance,
+            digest=digest,
+            incarnation=incarnation,
+        )
+        self._put(stored, reason)
+        decision = Decision.REPLACE if before else Decision.CREATE
+        self.judge(ref, decision, reason, message, stored=stored)
+        return stored
+
+    def update(
+        self,
+        stored: StoredObject,
+        object: AnyObject,
+        *,
+        reason: Reason,
+        message: str = "",
+        changes: tuple[FieldChange, ...] = (),
+        provenance: Provenance | None = None,
+        digest: str | None = None,
+        manager: str | None = None,
+        judged: bool = True,
+    ) -> StoredObject:
+        """Change anything of an object but its status; the generation grows with its spec."""
+        before = stored.object
+        if _spec_of(before) != _spec_of(object):
+            metadata = replace(object.metadata, generation=before.metadata.generation + 1)
+            object = with_metadata(object, metadata)
+        updated = replace(
+            stored,
+            object=object,
+            provenance=provenance or stored.provenance,
+            digest=stored.digest if digest is None else digest,
+            manager=stored.manager if manager is None else manager,
+        )
+        if updated == stored:
+            return stored
+        self._put(updated, reason)
+        if judged:
+            self.judge(stored.ref, Decision.UPDATE, reason, message, changes=changes, stored=updated)
+        return updated
+
+    def set_status(self, stored: StoredObject, status: Any) -> StoredObject:
+        """Write a status; it gives no verdict and does not count as a change that a person approves."""
+        if cast(Any, stored.object).status == status:
+            return stored
+        updated = replace(stored, object=replace(cast(Any, stored.object), status=status))
+        self._put(updated, Reason.STATUS)
+        return updated
+
+    def place(self, stored: StoredObject, bound: AnyObject) -> StoredObject:
+        """Show a Pod on its node. The binding itself is an action; the written object stays without a node."""
+        updated = replace(stored, object=bound)
+        self._put(updated, Reason.PLACED)
+        self._placed.add(stored.ref)
+        return updated
+
+    def remove(self, stored: StoredObject, reason: Reason, message: str = "") -> None:
+        """Take an object away at once."""
+        self._drop_from_indexes(stored.ref)
+        self.objects.pop(stored.ref, None)
+        self.touched[stored.ref] = reason
+        self.judge(stored.ref, Decision.DELETE, reason, message, stored=stored)
+
+    def terminate(self, stored: StoredObject, reason: Reason, message: str = "", grace_s: int | None = None) -> None:
+        """Ask an object to end: sets deletionTimestamp; it is removed once it is observed to be gone."""
+        if stored.object.metadata.deletion_timestamp is None:
+            metadata = replace(
+                stored.object.metadata,
+                deletion_timestamp=self.timestamp,
+                deletion_grace_period_seconds=grace_s,
+            )
+            stored = replace(stored, object=with_metadata(stored.object, metadata))
+            self._put(stored, reason)
+        self.judge(stored.ref, Decision.DELETE, reason, message, stored=stored)
+
+    def judge(
+        self,
+        ref: ObjectRef,
+        decision: Decision,
+        reason: Reason,
+        message: str = "",
+        *,
+        changes: tuple[FieldChange, ...] = (),
+        stored: StoredObject | None = None,
+        provenance: Provenance | None = None,
+        since: float | None = None,
+    ) -> None:
+        """Give an object its verdict. A later step of the pass may know better and replaces an earlier one."""
+        if ref.kind in OBSERVED_KINDS:
+            return
+        earlier = self.verdicts.get(ref)
+        if earlier and earlier.decision in (Decision.CREATE, Decision.REPLACE) and decision is Decision.UPDATE:
+            return
+        self.verdicts[ref] = Verdict(
+            object=ref,
+            decision=decision,
+            reason=reason,
+            message=message,
+            provenance=provenance or (stored.provenance if stored else None),
+            manager=stored.manager if stored else "",
+            changes=changes,
+            since=since,
+        )
+
+    def happened(self, stored: StoredObject, reason: str, message: str, *, warning: bool = False) -> None:
+        """Record something worth an Event."""
+        self.happenings.append(
+            Happening(
+                object=stored.ref,
+                uid=stored.object.metadata.uid,
+                type="Warning" if warning else "Normal",
+                reason=reason,
+                message=message,
+            )
+        )
+
+    def look_again(self, at: float) -> None:
+        """Note a time at which the answer could differ by itself."""
+        if at > self.now and (self.look_again_at is None or at < self.look_again_at):
+            self.look_again_at = at
+
+    # Results
+
+    def changes(self) -> tuple[Change, ...]:
+        """Return the writes that lead from what was observed to this view: deletes last, kinds in apply order."""
+        found = [(_write_order(ref, self.objects), self._changes(ref)) for ref in self.touched]
+        return tuple(change for _, changes in sorted(found, key=lambda pair: pair[0]) for change in changes)
+
+    def _changes(self, ref: ObjectRef) -> tuple[Change, ...]:
+        before, after = self.observed.objects.get(ref), self.objects.get(ref)
+        reason = self.touched[ref]
+        if after is not None and ref in self._placed:
+            after = _unplaced(after)
+        if before is after or before == after:
+            return ()
+        if before is None:
+            return (_change_of("create", after, reason),) if after is not None else ()
+        if after is None:
+            return (_change_of("delete", before, reason),)
+        if before.incarnation != after.incarnation:
+            return (_change_of("delete", before, reason), _change_of("create", after, reason))
+        only_status = _without_status(before) == _without_status(after)
+        return (_change_of("status" if only_status else "update", after, reason),)
+
+    def _put(self, stored: StoredObject, reason: Reason) -> None:
+        self._drop_from_indexes(stored.ref)
+        self.objects[stored.ref] = stored
+        self._add_to_indexes(stored.ref, stored)
+        if reason is not Reason.STATUS or stored.ref not in self.touched:
+            self.touched[stored.ref] = reason
+
+    def _add_to_indexes(self, ref: ObjectRef, stored: StoredObject) -> None:
+        self._by_kind[ref.kind][ref] = stored
+        for owner in stored.object.metadata.owner_references:
+            if owner.controller:
+                self._by_owner[owner.uid][ref] = stored
+
+    def _drop_from_indexes(self, ref: ObjectRef) -> None:
+        stored = self.objects.get(ref)
+        if stored is None:
+            return
+        self._by_kind[ref.kind].pop(ref, None)
+        for owner in stored.object.metadata.owner_references:
+            if owner.controller:
+                self._by_owner[owner.uid].pop(ref, None)
+
+
+def ref_for(object: Object) -> ObjectRef:
+    """Return the reference that names `object`."""
+    return ObjectRef(kind=object.kind, namespace=object.metadata.namespace, name=object.metadata.name)
+
+
+def with_metadata(object: Any, metadata: ObjectMeta) -> Any:
+    """Return `object` with other metadata."""
+    return replace(object, metadata=metadata)
+
+
+def owner_of(stored: StoredObject) -> OwnerReference:
+    """Return the reference by which children name `stored` as their controller."""
+    return OwnerReference(
+        api_version=stored.object.api_version,
+        kind=stored.ref.kind,
+        name=stored.ref.name,
+        uid=stored.object.metadata.uid,
+        controller=True,
+        block_owner_deletion=True,
+    )
+
+
+def in_apply_order(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
+    """Sort references by kind order, then name."""
+    return sorted(refs, key=lambda ref: (KINDS[ref.kind].order, ref.namespace, ref.name))
+
+
+def _unplaced(stored: StoredObject) -> StoredObject:
+    pod = cast(Any, stored.object)
+    return replace(stored, object=replace(pod, spec=replace(pod.spec, node_name="")))
+
+
+def _spec_of(object: Any) -> Any:
+    return getattr(object, "spec", None)
+
+
+def _without_status(stored: StoredObject) -> StoredObject:
+    if not hasattr(stored.object, "status"):
+        return stored
+    return replace(stored, object=replace(cast(Any, stored.object), status=None))
+
+
+def _change_of(verb: str, stored: StoredObject, reason: Reason) -> Change:
+    return Change(
+        verb=verb,
+        ref=stored.ref,
+        object=stored.object,
+        manager=stored.manager,
+        reason=reason,
+        provenance=stored.provenance,
+        digest=stored.digest,
+        incarnation=stored.incarnation,
+    )
+
+
+def _write_order(ref: ObjectRef, objects: dict[ObjectRef, StoredObject]) -> tuple[bool, int, str, str]:
+    order = KINDS[ref.kind].order
+    is_delete = ref not in objects
+    return (is_delete, -order if is_delete else order, ref.namespace, ref.name)

@@ -1,0 +1,1 @@
+"""Workloads: what the planner decides about them. Pure."""

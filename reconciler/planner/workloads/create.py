@@ -1,0 +1,59 @@
+"""Making a Pod from a template. Pure."""
+
+from collections.abc import Mapping
+
+from reconciler.model.canonical import digest
+from reconciler.model.kinds import ObjectMeta, Pod, PodSpec, PodTemplateSpec
+from reconciler.model.observed import StoredObject
+from reconciler.model.plan import Reason
+from reconciler.planner.identity import suffix
+from reconciler.planner.view import View, owner_of, replace
+
+
+def create_pod(
+    view: View,
+    owner: StoredObject,
+    template: PodTemplateSpec,
+    counter: int,
+    reason: Reason,
+    *,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    hostname: str | None = None,
+) -> tuple[StoredObject, int]:
+    """Create the owner's next Pod; return it and the counter after it. Names in use are passed over."""
+    taken = {stored.ref.name for stored in view.owned_by(owner.object.metadata.uid, "Pod")}
+    name = ""
+    while not name or name in taken:
+        name = f"{_base(owner.ref.name)}-{suffix(owner.object.metadata.uid, counter)}"
+        counter += 1
+    spec = with_defaults(template.spec)
+    if hostname and not spec.hostname:
+        spec = replace(spec, hostname=hostname)
+    metadata = ObjectMeta(
+        name=name,
+        namespace=owner.ref.namespace,
+        labels={**template.metadata.labels, **(labels or {})},
+        annotations={**template.metadata.annotations, **(annotations or {})},
+        owner_references=(owner_of(owner),),
+    )
+    pod = Pod(metadata=metadata, spec=spec)
+    stored = view.create(
+        pod,
+        manager=owner.object.metadata.uid,
+        reason=reason,
+        provenance=owner.provenance,
+        digest=digest(spec),
+    )
+    return stored, counter
+
+
+def with_defaults(spec: PodSpec) -> PodSpec:
+    """Return a Pod's spec with what Kubernetes' admission fills in."""
+    account = spec.service_account_name or spec.service_account or "default"
+    return replace(spec, service_account_name=account, service_account=account)
+
+
+def _base(name: str) -> str:
+    """Leave room for the suffix within the 63 characters that a host name may have."""
+    return name[:57].rstrip("-.")

@@ -1,0 +1,185 @@
+"""Pods as objects: their status from what nodes report, and their end. Pure."""
+
+from functools import partial
+from typing import cast
+
+from reconciler.model.kinds import Condition, Pod, PodIP, PodStatus
+from reconciler.model.node import PodReport
+from reconciler.model.observed import NodeState, StoredObject
+from reconciler.model.plan import Decision, Reason
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.health import condition
+from reconciler.planner.references import references_of
+from reconciler.planner.view import View, replace
+from reconciler.planner.workloads.deployment_status import with_times
+
+
+def observe_pods(view: View) -> None:
+    """Take over what the nodes report about their Pods; remove Pods that have ended for good."""
+    reports = _reports(view)
+    for stored in view.of_kind("Pod"):
+        pod = cast(Pod, stored.object)
+        node = view.observed.nodes.get(pod.spec.node_name)
+        report = reports.get(pod.metadata.uid)
+        if _is_gone(pod, node, report):
+            view.remove(stored, *_why_gone(view, stored))
+            continue
+        if not _is_settled(view, stored, node, report):
+            view.set_status(stored, pod_status(view, pod, node, report))
+            _note_settled(view, stored, node, report)
+
+
+def _is_settled(view: View, stored: StoredObject, node: NodeState | None, report: PodReport | None) -> bool:
+    """Whether this Pod with this report needed no other status before: then it needs none now, whatever the time."""
+    if node is None or report is None or is_silent(view, node):
+        return False
+    known = view.memo.known(("pod status", stored.ref), (stored,))
+    if known is None or not (known is report or known == report):
+        return False
+    view.memo.keep(("pod status", stored.ref), (stored,), known)
+    _look_when_silent(view, node)
+    return True
+
+
+def _note_settled(view: View, stored: StoredObject, node: NodeState | None, report: PodReport | None) -> None:
+    if report is not None and not is_silent(view, node) and view.get(stored.ref) is stored:
+        view.memo.keep(("pod status", stored.ref), (stored,), report)
+
+
+def _look_when_silent(view: View, node: NodeState) -> None:
+    if node.heartbeat_at is not None:
+        view.look_again(node.heartbeat_at + view.policy.node_lease_s + 0.001)
+
+
+def _reports(view: View) -> dict[str, PodReport]:
+    found: dict[str, PodReport] = {}
+    for name in sorted(view.observed.nodes):
+        observation = view.observed.nodes[name].observation
+        for report in observation.pods if observation else ():
+            found[report.uid] = report
+    return found
+
+
+def _is_gone(pod: Pod, node: NodeState | None, report: PodReport | None) -> bool:
+    """Whether a terminating Pod has ended: its node says so, or no node ever had it."""
+    if pod.metadata.deletion_timestamp is None:
+        return False
+    if not pod.spec.node_name:
+        return True
+    return report is not None and report.gone
+
+
+def _why_gone(view: View, stored: StoredObject) -> tuple[Reason, str]:
+    return Reason.POD_TERMINATING, "has ended"
+
+
+def is_silent(view: View, node: NodeState | None) -> bool:
+    """Whether a node has not been heard of for longer than its lease: unknown, which is not absent (P20)."""
+    if node is None or node.heartbeat_at is None:
+        return True
+    return view.now - node.heartbeat_at > view.policy.node_lease_s
+
+
+def pod_status(view: View, pod: Pod, node: NodeState | None, report: PodReport | None) -> PodStatus:
+    """Return a Pod's status: the node's report, and the conditions that the cluster adds."""
+    old = pod.status
+    if not pod.spec.node_name:
+        return replace(old, phase="Pending", qos_class=qos_class(pod))
+    scheduled = with_times(view, old.conditions, Condition(type="PodScheduled", status="True"))
+    if report is None:
+        kept = tuple(one for one in old.conditions if one.type != "PodScheduled")
+        return replace(old, conditions=(*kept, scheduled), qos_class=qos_class(pod))
+    if is_silent(view, node):
+        return _of_silent_node(view, pod)
+    if node is not None:
+        _look_when_silent(view, node)
+    if old.phase in ("Succeeded", "Failed"):
+        # A Pod ends once and for ever, whatever a node that lost its memory thinks of it.
+        reason, message = report.reason or old.reason, report.message or old.message
+        report = replace(report, phase=old.phase, reason=reason, message=message)
+    reported = tuple(with_times(view, old.conditions, one) for one in report.conditions if one.type != "Ready")
+    ready = with_times(view, old.conditions, _ready(pod, report))
+    return replace(
+        old,
+        phase=report.phase,
+        reason=report.reason,
+        message=report.message,
+        conditions=(*reported, ready, scheduled),
+        host_ip=report.host_ip,
+        pod_ip=report.pod_ip,
+        pod_ips=(PodIP(ip=report.pod_ip),) if report.pod_ip else (),
+        start_time=report.start_time or old.start_time,
+        init_container_statuses=report.init_container_statuses,
+        container_statuses=report.container_statuses,
+        qos_class=qos_class(pod),
+        observed_generation=pod.metadata.generation,
+    )
+
+
+def _ready(pod: Pod, report: PodReport) -> Condition:
+    """Ready: all containers are, and so is every readiness gate."""
+    containers = condition(report.conditions, "ContainersReady")
+    if containers is None or containers.status != "True":
+        reason = containers.reason if containers else "ContainersNotReady"
+        message = containers.message if containers else ""
+        return Condition(type="Ready", status="False", reason=reason or "ContainersNotReady", message=message)
+    for gate in pod.spec.readiness_gates:
+        found = condition(pod.status.conditions, gate.condition_type)
+        if found is None or found.status != "True":
+            message = f"readiness gate {gate.condition_type} is not true"
+            return Condition(type="Ready", status="False", reason="ReadinessGatesNotReady", message=message)
+    return Condition(type="Ready", status="True")
+
+
+def _of_silent_node(view: View, pod: Pod) -> PodStatus:
+    unknown = Condition(
+        type="Ready", status="False", reason="NodeNotReady", message=f"node {pod.spec.node_name} is silent"
+    )
+    kept = tuple(one for one in pod.status.conditions if one.type != "Ready")
+    return replace(pod.status, conditions=(*kept, with_times(view, pod.status.conditions, unknown)))
+
+
+def qos_class(pod: Pod) -> str:
+    """Return Guaranteed, Burstable or BestEffort as Kubernetes derives it from requests and limits."""
+    containers = (*pod.spec.containers, *pod.spec.init_containers)
+    requested = [one.resources for one in containers if one.resources.requests or one.resources.limits]
+    if not requested:
+        return "BestEffort"
+    for one in containers:
+        limits, requests = one.resources.limits, one.resources.requests
+        if not {"cpu", "memory"} <= limits.keys():
+            return "Burstable"
+        if any(str(requests.get(name, limits[name])) != str(limits[name]) for name in ("cpu", "memory")):
+            return "Burstable"
+    return "Guaranteed"
+
+
+def judge_pods(view: View) -> None:
+    """Give every Pod without a verdict one: unchanged, or blocked with what it waits for."""
+    for stored in view.of_kind("Pod"):
+        if stored.ref in view.verdicts and view.verdicts[stored.ref].decision is not Decision.UNCHANGED:
+            continue
+        pod = cast(Pod, stored.object)
+        node = view.observed.nodes.get(pod.spec.node_name)
+        if pod.metadata.deletion_timestamp:
+            view.judge(stored.ref, Decision.DELETE, Reason.POD_TERMINATING, "is ending", stored=stored)
+        elif pod.spec.node_name and is_silent(view, node):
+            message = f"{pod.spec.node_name} is silent: unknown is not absent"
+            view.judge(stored.ref, Decision.BLOCKED, Reason.NODE_SILENT, message, stored=stored)
+        elif missing := missing_references(view, stored):
+            message = f"{', '.join(missing)} does not exist"
+            view.judge(stored.ref, Decision.BLOCKED, Reason.MISSING_REFERENCE, message, stored=stored)
+        else:
+            view.judge(stored.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
+
+
+def missing_references(view: View, stored: StoredObject) -> tuple[str, ...]:
+    """Return the ConfigMaps and Secrets that a Pod needs and that do not exist."""
+    spec = cast(Pod, stored.object).spec
+    references = view.memo.get(("references", stored.ref), (spec,), partial(references_of, spec))
+    refs = (
+        ObjectRef(kind=one.kind, namespace=stored.ref.namespace, name=one.name)
+        for one in references
+        if not one.optional
+    )
+    return tuple(str(ref) for ref in refs if view.get(ref) is None)

@@ -1,0 +1,59 @@
+"""Questions about Pods that every controller asks. Pure."""
+
+from reconciler.model.kinds import Pod
+from reconciler.model.times import unix
+from reconciler.planner.health import condition
+
+
+def is_active(pod: Pod) -> bool:
+    """Whether a Pod counts for its owner: neither ended nor ending."""
+    return pod.status.phase not in ("Succeeded", "Failed") and pod.metadata.deletion_timestamp is None
+
+
+def is_ready(pod: Pod) -> bool:
+    """Whether the Pod's Ready condition holds."""
+    ready = condition(pod.status.conditions, "Ready")
+    return ready is not None and ready.status == "True"
+
+
+def ready_since(pod: Pod) -> float | None:
+    """Return since when the Pod is ready, in Unix seconds; None while it is not."""
+    ready = condition(pod.status.conditions, "Ready")
+    return unix(ready.last_transition_time) if ready is not None and ready.status == "True" else None
+
+
+def available_at(pod: Pod, min_ready_s: int) -> float | None:
+    """Return when the Pod counts as available: ready for `min_ready_s`; None while it is not ready."""
+    since = ready_since(pod)
+    return None if since is None else since + min_ready_s
+
+
+def is_available(pod: Pod, min_ready_s: int, now: float) -> bool:
+    """Whether the Pod has been ready for `min_ready_s` seconds."""
+    at = available_at(pod, min_ready_s)
+    return at is not None and (min_ready_s == 0 or at <= now)
+
+
+def deletion_rank(pod: Pod) -> tuple[bool, int, bool, float, int, float, str]:
+    """Sort Pods by who goes first when there are too many, as upstream's ReplicaSet does.
+
+    Unplaced before placed, pending before running, unready before ready, the one ready for less long, the one that
+    restarted more often, the younger one; names break ties.
+    """
+    phases = {"Pending": 0, "Unknown": 1, "Running": 2}
+    restarts = max((status.restart_count for status in pod.status.container_statuses), default=0)
+    return (
+        bool(pod.spec.node_name),
+        phases.get(pod.status.phase, 0),
+        is_ready(pod),
+        -(ready_since(pod) or 0.0),
+        -restarts,
+        -(unix(pod.metadata.creation_timestamp) or 0.0),
+        pod.metadata.name,
+    )
+
+
+def pod_cost(pod: Pod) -> int:
+    """Return the Pod's own word on how dear it is (`controller.kubernetes.io/pod-deletion-cost`)."""
+    text = pod.metadata.annotations.get("controller.kubernetes.io/pod-deletion-cost", "0")
+    return int(text) if text.lstrip("+-").isdigit() else 0

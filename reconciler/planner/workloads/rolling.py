@@ -1,0 +1,22 @@
+"""The limits of a rolling update as numbers of Pods. Pure."""
+
+import math
+
+from reconciler.model.kinds import Deployment
+
+
+def limits_of(deployment: Deployment) -> tuple[int, int]:
+    """Return maxSurge and maxUnavailable as numbers of Pods: surge rounds up, unavailable down, never both zero."""
+    rolling = deployment.spec.strategy.rolling_update
+    replicas = deployment.spec.replicas
+    surge = count_of(rolling.max_surge, replicas, up=True)
+    unavailable = min(count_of(rolling.max_unavailable, replicas, up=False), replicas)
+    return (surge, 1) if surge == 0 and unavailable == 0 else (surge, unavailable)
+
+
+def count_of(value: int | str, replicas: int, *, up: bool) -> int:
+    """Return a number or percentage of `replicas` as a number, rounded up or down."""
+    if isinstance(value, int):
+        return value
+    exact = int(value.rstrip("%")) * replicas
+    return math.ceil(exact / 100) if up else exact // 100

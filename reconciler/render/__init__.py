@@ -1,0 +1,32 @@
+"""Values as text, JSON documents, Markdown and tables. Pure: the time comes in as an argument."""
+
+from reconciler.render.documents import DOCUMENT_VERSION, PlanDocument, ValidationReport
+from reconciler.render.explain import explain_text
+from reconciler.render.history import actions_table, events_table, history_table
+from reconciler.render.plan_document import plan_document
+from reconciler.render.plan_markdown import plan_markdown
+from reconciler.render.plan_text import plan_text
+from reconciler.render.problems import problems_github, problems_text, validation_report
+from reconciler.render.status import status_document, status_text
+from reconciler.render.tables import Table, object_table, table_text
+
+__all__ = [
+    "DOCUMENT_VERSION",
+    "PlanDocument",
+    "Table",
+    "ValidationReport",
+    "actions_table",
+    "events_table",
+    "explain_text",
+    "history_table",
+    "object_table",
+    "plan_document",
+    "plan_markdown",
+    "plan_text",
+    "problems_github",
+    "problems_text",
+    "status_document",
+    "status_text",
+    "table_text",
+    "validation_report",
+]

@@ -1,0 +1,1 @@
+"""From documents to objects: reading, JSON Schemas, rules across objects. Pure."""

@@ -1,0 +1,146 @@
+"""One valid manifest per kind: shown in the schemas and the reference, and used as a test."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_Manifest = dict[str, Any]
+_LABELS = {"app": "web"}
+_RBAC = "rbac.authorization.k8s.io"
+_WEB: _Manifest = {
+    "name": "web",
+    "image": "shop/web:1.4",
+    "ports": [{"name": "http", "containerPort": 8080}],
+    "env": [
+        {"name": "GREETING", "valueFrom": {"configMapKeyRef": {"name": "web", "key": "greeting"}}},
+        {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "web", "key": "password"}}},
+    ],
+    "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+    "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 5},
+    "volumeMounts": [{"name": "cache", "mountPath": "/var/cache"}],
+}
+_POD_SPEC: _Manifest = {"containers": [_WEB], "volumes": [{"name": "cache", "emptyDir": {}}]}
+_TEMPLATE: _Manifest = {"metadata": {"labels": _LABELS}, "spec": _POD_SPEC}
+_RULES = [{"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list", "watch"]}]
+
+
+def _example(kind: str, api_version: str, name: str, namespaced: bool, **rest: Any) -> _Manifest:
+    metadata = {"name": name, "namespace": "shop"} if namespaced else {"name": name}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **rest}
+
+
+_SUBJECT = [{"kind": "ServiceAccount", "name": "web", "namespace": "shop"}]
+
+_ALL: tuple[_Manifest, ...] = (
+    _example("Namespace", "v1", "shop", False),
+    _example("ConfigMap", "v1", "web", True, data={"greeting": "hello"}),
+    _example("Secret", "v1", "web", True, type="Opaque", stringData={"password": "change-me"}),
+    _example("ServiceAccount", "v1", "web", True, imagePullSecrets=[{"name": "registry"}]),
+    _example("Pod", "v1", "web", True, spec=_POD_SPEC),
+    _example(
+        "ReplicaSet",
+        "apps/v1",
+        "web",
+        True,
+        spec={"replicas": 2, "selector": {"matchLabels": _LABELS}, "template": _TEMPLATE},
+    ),
+    _example(
+        "Deployment",
+        "apps/v1",
+        "web",
+        True,
+        spec={
+            "replicas": 3,
+            "selector": {"matchLabels": _LABELS},
+            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": "0%"}},
+            "template": _TEMPLATE,
+        },
+    ),
+    _example(
+        "Job",
+        "batch/v1",
+        "migrate",
+        True,
+        spec={
+            "backoffLimit": 3,
+            "template": {
+                "spec": {
+                    "restartPolicy": "Never",
+                    "containers": [{"name": "migrate", "image": "shop/web:1.4", "command": ["/migrate"]}],
+                }
+            },
+        },
+    ),
+    _example(
+        "Service",
+        "v1",
+        "web",
+        True,
+        spec={"selector": _LABELS, "ports": [{"port": 80, "targetPort": "http"}]},
+    ),
+    _example(
+        "Endpoints",
+        "v1",
+        "legacy",
+        True,
+        subsets=[{"addresses": [{"ip": "192.0.2.10"}], "ports": [{"port": 5432}]}],
+    ),
+    _example(
+        "EndpointSlice",
+        "discovery.k8s.io/v1",
+        "legacy-1",
+        True,
+        addressType="IPv4",
+        endpoints=[{"addresses": ["192.0.2.10"]}],
+        ports=[{"port": 5432}],
+    ),
+    _example(
+        "PersistentVolume",
+        "v1",
+        "archive",
+        False,
+        spec={
+            "capacity": {"storage": "100Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": "/srv/archive"},
+        },
+    ),
+    _example(
+        "PersistentVolumeClaim",
+        "v1",
+        "uploads",
+        True,
+        spec={
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "local",
+            "resources": {"requests": {"storage": "10Gi"}},
+        },
+    ),
+    _example(
+        "StorageClass",
+        "storage.k8s.io/v1",
+        "local",
+        False,
+        provisioner="reconciler.dev/local",
+        volumeBindingMode="WaitForFirstConsumer",
+    ),
+    _example("Role", f"{_RBAC}/v1", "look", True, rules=_RULES),
+    _example("ClusterRole", f"{_RBAC}/v1", "look", False, rules=_RULES),
+    _example(
+        "RoleBinding",
+        f"{_RBAC}/v1",
+        "look",
+        True,
+        roleRef={"apiGroup": _RBAC, "kind": "Role", "name": "look"},
+        subjects=_SUBJECT,
+    ),
+    _example(
+        "ClusterRoleBinding",
+        f"{_RBAC}/v1",
+        "look",
+        False,
+        roleRef={"apiGroup": _RBAC, "kind": "ClusterRole", "name": "look"},
+        subjects=_SUBJECT,
+    ),
+)
+
+EXAMPLES: Mapping[str, _Manifest] = {example["kind"]: example for example in _ALL}

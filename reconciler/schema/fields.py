@@ -1,0 +1,191 @@
+"""What we do with each field: implemented, harmless, or refused (P30).
+
+A field of our types is implemented unless a table here says otherwise. Harmless fields are accepted with a
+listed warning, only where ignoring them cannot change what runs, as whom, with which network, data, limits
+or lifetime. Refused fields are errors. Keys are `Type.field` with the field's name on the wire.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Support(StrEnum):
+    """What becomes of a field."""
+
+    IMPLEMENTED = "implemented"
+    HARMLESS = "harmless"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of one field, and why."""
+
+    support: Support
+    note: str = ""
+
+
+_BY_SERVER = "it is set by the server; what a manifest says is ignored"
+
+HARMLESS: Mapping[str, str] = {
+    "ObjectMeta.uid": _BY_SERVER,
+    "ObjectMeta.generation": _BY_SERVER,
+    "ObjectMeta.resourceVersion": _BY_SERVER,
+    "ObjectMeta.creationTimestamp": _BY_SERVER,
+    "ObjectMeta.deletionTimestamp": _BY_SERVER,
+    "ObjectMeta.deletionGracePeriodSeconds": _BY_SERVER,
+    "ObjectMeta.generateName": "the name is used as it stands; nothing is appended",
+    "PodSpec.enableServiceLinks": "no variables for Services are set; use their names",
+    "PodSpec.automountServiceAccountToken": "no service account token is ever mounted",
+    "ServiceAccount.automountServiceAccountToken": "no service account token is ever mounted",
+    "ServiceAccount.secrets": "no service account token is ever made",
+    "ServiceSpec.ipFamilies": "every Service has one IPv4 address",
+    "ServiceSpec.ipFamilyPolicy": "every Service has one IPv4 address",
+    "ServicePort.appProtocol": "the protocol is not looked into",
+    "EndpointPort.appProtocol": "the protocol is not looked into",
+    "EndpointSlicePort.appProtocol": "the protocol is not looked into",
+    "ConfigMap.immutable": "Git decides: a change in Git is applied",
+    "Secret.immutable": "Git decides: a change in Git is applied",
+    "StorageClass.allowVolumeExpansion": "directories have no fixed size to expand",
+    "NamespaceSpec.finalizers": _BY_SERVER,
+    "ClusterRole.rules": "access rules are stored and served, but have no effect yet",
+    "Role.rules": "access rules are stored and served, but have no effect yet",
+    "ClusterRoleBinding.subjects": "access rules are stored and served, but have no effect yet",
+    "RoleBinding.subjects": "access rules are stored and served, but have no effect yet",
+}
+
+# Harmless fields whose other value is exactly what we do: only this value is warned of.
+WARNED_VALUE: Mapping[str, object] = {"PodSpec.enableServiceLinks": True}
+
+# Harmless fields that our types do not carry at all: accepted with any content and dropped.
+DROPPED: Mapping[str, str] = {
+    "ObjectMeta.managedFields": _BY_SERVER,
+    "ObjectMeta.selfLink": _BY_SERVER,
+    "ObjectMeta.clusterName": _BY_SERVER,
+}
+
+# `status` of every kind is dropped in the same way.
+STATUS_NOTE = "the status is worked out, never declared; what a manifest says is ignored"
+
+_OTHER_VOLUMES = (
+    "awsElasticBlockStore",
+    "azureDisk",
+    "azureFile",
+    "cephfs",
+    "cinder",
+    "csi",
+    "fc",
+    "flexVolume",
+    "flocker",
+    "gcePersistentDisk",
+    "glusterfs",
+    "iscsi",
+    "nfs",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "quobyte",
+    "rbd",
+    "scaleIO",
+    "storageos",
+    "vsphereVolume",
+)
+_LOAD_BALANCER = "there are no load balancers and node ports yet"
+_OWNERS = "lifetimes follow the repository"
+
+REFUSED: Mapping[str, str] = {
+    "ObjectMeta.ownerReferences": _OWNERS,
+    "ObjectMeta.finalizers": _OWNERS,
+    "PodSpec.ephemeralContainers": "",
+    "PodSpec.runtimeClassName": "containers run on the Engine's default runtime",
+    "PodSpec.overhead": "",
+    "PodSpec.hostUsers": "",
+    "PodSpec.os": "every host runs Linux",
+    "PodSpec.resourceClaims": "",
+    "PodSpec.resources": "give resources to the containers",
+    "PodSpec.schedulingGates": "",
+    "PodSpec.hostnameOverride": "use hostname",
+    "PodSpec.workloadRef": "",
+    "PodSecurityContext.windowsOptions": "every host runs Linux",
+    "PodSecurityContext.seLinuxChangePolicy": "",
+    "SecurityContext.windowsOptions": "every host runs Linux",
+    "Container.volumeDevices": "volumes are directories, not block devices",
+    "Container.resizePolicy": "",
+    "Container.restartPolicyRules": "",
+    "ResourceRequirements.claims": "",
+    "VolumeMount.recursiveReadOnly": "",
+    "EnvVarSource.fileKeyRef": "",
+    "Lifecycle.stopSignal": "the image decides the signal",
+    "PersistentVolumeClaimSpec.dataSource": "",
+    "PersistentVolumeClaimSpec.dataSourceRef": "",
+    "PersistentVolumeClaimSpec.volumeAttributesClassName": "",
+    "PersistentVolumeSpec.mountOptions": "volumes are directories; they are not mounted with options",
+    "PersistentVolumeSpec.volumeAttributesClassName": "",
+    "StorageClass.mountOptions": "volumes are directories; they are not mounted with options",
+    "StorageClass.allowedTopologies": "",
+    "Volume.ephemeral": "write a PersistentVolumeClaim and name it here",
+    "Volume.gitRepo": "fetch it in an init container",
+    "Volume.image": "",
+    "VolumeProjection.serviceAccountToken": "no service account token is ever made",
+    "VolumeProjection.clusterTrustBundle": "",
+    "VolumeProjection.podCertificate": "",
+    "ServiceSpec.allocateLoadBalancerNodePorts": _LOAD_BALANCER,
+    "ServiceSpec.externalIPs": "",
+    "ServiceSpec.externalTrafficPolicy": _LOAD_BALANCER,
+    "ServiceSpec.healthCheckNodePort": _LOAD_BALANCER,
+    "ServiceSpec.loadBalancerClass": _LOAD_BALANCER,
+    "ServiceSpec.loadBalancerIP": _LOAD_BALANCER,
+    "ServiceSpec.loadBalancerSourceRanges": _LOAD_BALANCER,
+    "ServiceSpec.trafficDistribution": "",
+    "ServicePort.nodePort": _LOAD_BALANCER + "; use hostPort in the Pod",
+    "JobSpec.podReplacementPolicy": "",
+    "JobSpec.manualSelector": "a Job makes its own selector",
+    "JobSpec.selector": "a Job makes its own selector",
+    "JobSpec.successPolicy": "",
+    "JobSpec.managedBy": "",
+    "Endpoint.deprecatedTopology": "",
+    "Endpoint.hints": "",
+    **{f"Volume.{name}": "" for name in _OTHER_VOLUMES},
+    **{f"PersistentVolumeSpec.{name}": "" for name in _OTHER_VOLUMES},
+}
+
+# Values that Kubernetes knows and we do not: `Type.field=value`.
+REFUSED_VALUES: Mapping[str, str] = {
+    "ServiceSpec.type=NodePort": "use ClusterIP, and hostPort in the Pod",
+    "ServiceSpec.type=LoadBalancer": "use ClusterIP, and hostPort in the Pod",
+    "ServiceSpec.ipFamilyPolicy=RequireDualStack": "IPv6 is not implemented yet",
+    "EndpointSlice.addressType=IPv6": "IPv6 is not implemented yet",
+    "EndpointSlice.addressType=FQDN": "use a Service of type ExternalName",
+    "PersistentVolumeClaimSpec.volumeMode=Block": "volumes are directories, not block devices",
+    "PersistentVolumeSpec.volumeMode=Block": "volumes are directories, not block devices",
+    "PersistentVolumeSpec.persistentVolumeReclaimPolicy=Recycle": "use Retain or Delete",
+    "EmptyDirVolumeSource.medium=HugePages": "huge pages are not implemented",
+    "PodSecurityContext.supplementalGroupsPolicy=Strict": "the groups of the image's user are always kept",
+    "SecurityContext.procMount=Unmasked": "it needs user namespaces, which are not implemented",
+}
+
+# Fields that are accepted, typed and stored, and whose effect is smaller on one host than on many.
+NOTES: Mapping[str, str] = {
+    "PodSpec.nodeName": "with one host it only says whether the host fits",
+    "PodSpec.nodeSelector": "with one host it only says whether the host fits",
+    "PodSpec.affinity": "with one host it only says whether the host fits",
+    "PodSpec.tolerations": "with one host it only says whether the host fits",
+    "PodSpec.topologySpreadConstraints": "with one host it only says whether the host fits",
+    "PodSpec.priorityClassName": "stored; Pods are not displaced by others yet",
+    "PodSpec.priority": "stored; Pods are not displaced by others yet",
+    "PodSpec.preemptionPolicy": "stored; Pods are not displaced by others yet",
+    "ServiceSpec.internalTrafficPolicy": "with one host both values mean the same",
+}
+
+
+def ruling(type_name: str, field: str) -> Ruling:
+    """Return what becomes of a field of one of our types, or of one that only Kubernetes knows."""
+    key = f"{type_name}.{field}"
+    for table, support in (
+        (HARMLESS, Support.HARMLESS),
+        (DROPPED, Support.HARMLESS),
+        (REFUSED, Support.REFUSED),
+    ):
+        if key in table:
+            return Ruling(support, table[key])
+    return Ruling(Support.IMPLEMENTED, NOTES.get(key, ""))

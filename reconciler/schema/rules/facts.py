@@ -1,0 +1,181 @@
+"""The few facts of an object that rules across objects need, with their places. Small: kept for every object."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reconciler.model.kinds import AnyObject, Container, Deployment, PodSpec, ReplicaSet, Service, ServiceAccount
+from reconciler.model.refs import ObjectRef
+from reconciler.schema.decode import pod_spec_of
+from reconciler.schema.positions import Mark, Positions
+from reconciler.schema.rules.metadata import DEPENDS_ON, annotation_pointer, dependencies
+
+
+class Reference(NamedTuple):
+    """Another object that this one names, and where."""
+
+    ref: ObjectRef
+    pointer: str
+    mark: Mark
+
+
+class HostPort(NamedTuple):
+    """A port of the host that this object's Pods take, and where it says so."""
+
+    port: int
+    protocol: str
+    address: str
+    pointer: str
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What other objects' rules need of one object.
+
+    `pod_labels` are the labels of the Pods it makes, `pod_ports` the names of their ports, `selects` the labels by
+    which it chooses Pods (Services, Deployments, ReplicaSets).
+    """
+
+    references: tuple[Reference, ...] = ()
+    depends_on: tuple[Reference, ...] = ()
+    host_ports: tuple[HostPort, ...] = ()
+    replicas: int = 1
+    pod_labels: Mapping[str, str] | None = None
+    pod_ports: frozenset[str] = frozenset()
+    selects: Mapping[str, str] | None = None
+    selects_at: Reference | None = None
+    target_ports: tuple[tuple[str, str, Mark], ...] = ()
+
+
+def facts_of(object: AnyObject, positions: Positions) -> Facts:
+    """Return the facts of an object."""
+    depends_on = tuple(_depends_on(object, positions))
+    found = pod_spec_of(object)
+    if found is not None:
+        return _workload_facts(object, positions, depends_on, *found)
+    if isinstance(object, Service):
+        return _service_facts(object, positions, depends_on)
+    if isinstance(object, ServiceAccount):
+        namespace = object.metadata.namespace
+        references = tuple(
+            _reference("Secret", namespace, one.name, f"/imagePullSecrets/{n}/name", positions)
+            for n, one in enumerate(object.image_pull_secrets)
+        )
+        return Facts(references=references, depends_on=depends_on)
+    return Facts(depends_on=depends_on)
+
+
+def _workload_facts(
+    object: AnyObject, positions: Positions, depends_on: tuple[Reference, ...], at: str, spec: PodSpec
+) -> Facts:
+    namespace = object.metadata.namespace
+    is_replicated = isinstance(object, Deployment | ReplicaSet)
+    labels = object.metadata.labels if at == "/spec" else object.spec.template.metadata.labels  # type: ignore[union-attr]
+    named: dict[ObjectRef, str] = {}
+    for ref, pointer in _named(namespace, at, spec):
+        named.setdefault(ref, pointer)
+    return Facts(
+        references=tuple(Reference(ref, pointer, positions.value(pointer)) for ref, pointer in named.items()),
+        depends_on=depends_on,
+        host_ports=tuple(_host_ports(at, spec, positions)),
+        replicas=object.spec.replicas if isinstance(object, Deployment | ReplicaSet) else 1,
+        pod_labels=labels,
+        pod_ports=frozenset(port.name for one in _containers(spec) for port in one.ports if port.name),
+        selects=object.spec.selector.match_labels if isinstance(object, Deployment | ReplicaSet) else None,
+        selects_at=_reference("", "", "", "/spec/selector", positions) if is_replicated else None,
+    )
+
+
+def _service_facts(service: Service, positions: Positions, depends_on: tuple[Reference, ...]) -> Facts:
+    if not service.spec.selector or service.spec.type == "ExternalName":
+        return Facts(depends_on=depends_on)
+    targets = []
+    for number, port in enumerate(service.spec.ports):
+        if isinstance(port.target_port, str):
+            pointer = f"/spec/ports/{number}/targetPort"
+            targets.append((port.target_port, pointer, positions.value(pointer)))
+    return Facts(
+        depends_on=depends_on,
+        selects=service.spec.selector,
+        selects_at=_reference("", "", "", "/spec/selector", positions),
+        target_ports=tuple(targets),
+    )
+
+
+def _depends_on(object: AnyObject, positions: Positions) -> Iterator[Reference]:
+    for _, ref in dependencies(object):
+        if ref is not None:
+            pointer = annotation_pointer(DEPENDS_ON)
+            yield Reference(ref, pointer, positions.value(pointer))
+
+
+def _reference(kind: str, namespace: str, name: str, pointer: str, positions: Positions) -> Reference:
+    return Reference(ObjectRef(kind=kind, namespace=namespace, name=name), pointer, positions.value(pointer))
+
+
+def _containers(spec: PodSpec) -> tuple[Container, ...]:
+    return (*spec.init_containers, *spec.containers)
+
+
+def _host_ports(at: str, spec: PodSpec, positions: Positions) -> Iterator[HostPort]:
+    for index, container in enumerate(spec.containers):
+        for number, port in enumerate(container.ports):
+            taken = port.container_port if spec.host_network else port.host_port
+            if taken:
+                pointer = f"{at}/containers/{index}/ports/{number}"
+                yield HostPort(taken, port.protocol, port.host_ip, pointer, positions.value(pointer))
+
+
+def _named(namespace: str, at: str, spec: PodSpec) -> Iterator[tuple[ObjectRef, str]]:
+    """Yield the objects that a Pod cannot start without, with the pointers that name them."""
+
+    def ref(kind: str, name: str) -> ObjectRef:
+        return ObjectRef(kind=kind, namespace=namespace, name=name)
+
+    if spec.service_account_name and spec.service_account_name != "default":
+        yield ref("ServiceAccount", spec.service_account_name), f"{at}/serviceAccountName"
+    for number, secret in enumerate(spec.image_pull_secrets):
+        yield ref("Secret", secret.name), f"{at}/imagePullSecrets/{number}/name"
+    for list_name, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
+        for number, container in enumerate(containers):
+            for kind, name, pointer in _of_container(f"{at}/{list_name}/{number}", container):
+                yield ref(kind, name), pointer
+    for kind, name, pointer in _of_volumes(at, spec):
+        yield ref(kind, name), pointer
+
+
+def _of_container(at: str, container: Container) -> Iterator[tuple[str, str, str]]:
+    for number, variable in enumerate(container.env):
+        source = variable.value_from
+        if source is None:
+            continue
+        place = f"{at}/env/{number}/valueFrom"
+        if source.config_map_key_ref is not None and not source.config_map_key_ref.optional:
+            yield "ConfigMap", source.config_map_key_ref.name, f"{place}/configMapKeyRef/name"
+        if source.secret_key_ref is not None and not source.secret_key_ref.optional:
+            yield "Secret", source.secret_key_ref.name, f"{place}/secretKeyRef/name"
+    for number, bundle in enumerate(container.env_from):
+        place = f"{at}/envFrom/{number}"
+        if bundle.config_map_ref is not None and not bundle.config_map_ref.optional:
+            yield "ConfigMap", bundle.config_map_ref.name, f"{place}/configMapRef/name"
+        if bundle.secret_ref is not None and not bundle.secret_ref.optional:
+            yield "Secret", bundle.secret_ref.name, f"{place}/secretRef/name"
+
+
+def _of_volumes(at: str, spec: PodSpec) -> Iterator[tuple[str, str, str]]:
+    for number, volume in enumerate(spec.volumes):
+        place = f"{at}/volumes/{number}"
+        if volume.config_map is not None and not volume.config_map.optional:
+            yield "ConfigMap", volume.config_map.name, f"{place}/configMap/name"
+        if volume.secret is not None and not volume.secret.optional:
+            yield "Secret", volume.secret.secret_name, f"{place}/secret/secretName"
+        if volume.persistent_volume_claim is not None:
+            claim = volume.persistent_volume_claim.claim_name
+            yield "PersistentVolumeClaim", claim, f"{place}/persistentVolumeClaim/claimName"
+        for index, part in enumerate(volume.projected.sources if volume.projected is not None else ()):
+            source = f"{place}/projected/sources/{index}"
+            if part.config_map is not None and not part.config_map.optional:
+                yield "ConfigMap", part.config_map.name, f"{source}/configMap/name"
+            if part.secret is not None and not part.secret.optional:
+                yield "Secret", part.secret.name, f"{source}/secret/name"

@@ -1,0 +1,72 @@
+"""Which rules judge which kind."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.model.kinds import (
+    AnyObject,
+    ClusterRole,
+    ClusterRoleBinding,
+    ConfigMap,
+    Deployment,
+    Endpoints,
+    EndpointSlice,
+    Job,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    ReplicaSet,
+    Role,
+    RoleBinding,
+    Secret,
+    Service,
+    StorageClass,
+)
+from reconciler.schema.decode import pod_spec_of
+from reconciler.schema.rules.configuration import config_map_findings, secret_findings
+from reconciler.schema.rules.finding import Finding
+from reconciler.schema.rules.metadata import metadata_findings
+from reconciler.schema.rules.pods import pod_findings
+from reconciler.schema.rules.rbac import binding_findings, role_findings
+from reconciler.schema.rules.services import endpoints_findings, service_findings, slice_findings
+from reconciler.schema.rules.storage import claim_findings, class_findings, volume_findings
+from reconciler.schema.rules.workloads import deployment_findings, job_findings, replica_set_findings
+
+
+def findings(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
+    """Yield what is wrong with one object by itself; `document` tells what was written and what was defaulted."""
+    yield from metadata_findings(object)
+    found = pod_spec_of(object)
+    if found is not None:
+        yield from pod_findings(*found)
+    yield from _of_kind(object, document)
+
+
+def _of_kind(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
+    match object:
+        case Deployment():
+            return deployment_findings(object, document)
+        case ReplicaSet():
+            return replica_set_findings(object)
+        case Job():
+            return job_findings(object)
+        case Service():
+            return service_findings(object)
+        case Endpoints():
+            return endpoints_findings(object)
+        case EndpointSlice():
+            return slice_findings(object)
+        case ConfigMap():
+            return config_map_findings(object)
+        case Secret():
+            return secret_findings(object, document)
+        case PersistentVolume():
+            return volume_findings(object)
+        case PersistentVolumeClaim():
+            return claim_findings(object)
+        case StorageClass():
+            return class_findings(object)
+        case Role() | ClusterRole():
+            return role_findings(object)
+        case RoleBinding() | ClusterRoleBinding():
+            return binding_findings(object)
+    return iter(())

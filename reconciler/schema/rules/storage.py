@@ -1,0 +1,65 @@
+"""Rules on volumes, claims and classes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from reconciler.model.kinds import AccessMode, PersistentVolume, PersistentVolumeClaim, StorageClass
+from reconciler.model.quantity import QuantityText, parse_quantity
+from reconciler.schema.rules.finding import Finding, error, warning
+from reconciler.schema.rules.pods import node_term_findings
+from reconciler.schema.rules.selectors import selector_findings
+from reconciler.schema.rules.volumes import host_path_findings
+
+PROVISIONERS = ("reconciler.dev/local",)
+STATIC = "kubernetes.io/no-provisioner"
+
+
+def claim_findings(claim: PersistentVolumeClaim) -> Iterator[Finding]:
+    """Yield what is wrong with a PersistentVolumeClaim."""
+    yield from _size_findings("/spec/resources/requests", claim.spec.resources.requests)
+    yield from selector_findings("/spec/selector", claim.spec.selector)
+    requested = claim.spec.resources.requests.get("storage")
+    limit = claim.spec.resources.limits.get("storage")
+    if requested is not None and limit is not None and parse_quantity(requested) > parse_quantity(limit):
+        yield error("/spec/resources/requests/storage", "storage: the request exceeds the limit")
+    yield from _mode_findings(claim.spec.access_modes)
+
+
+def volume_findings(volume: PersistentVolume) -> Iterator[Finding]:
+    """Yield what is wrong with a PersistentVolume."""
+    spec = volume.spec
+    yield from _size_findings("/spec/capacity", spec.capacity)
+    yield from _mode_findings(spec.access_modes)
+    if spec.host_path is not None:
+        yield from host_path_findings("/spec/hostPath", spec.host_path.path)
+        if spec.host_path.path == "/" and spec.persistent_volume_reclaim_policy == "Delete":
+            yield error("/spec/hostPath/path", "a volume that is deleted with its claim cannot be /")
+    required = spec.node_affinity.required
+    if spec.local is not None:
+        yield from host_path_findings("/spec/local", spec.local.path)
+        if required is None:
+            yield error("/spec", "a local volume needs nodeAffinity", code="missing-field")
+    for number, term in enumerate(required.node_selector_terms if required is not None else ()):
+        yield from node_term_findings(f"/spec/nodeAffinity/required/nodeSelectorTerms/{number}", term)
+
+
+def class_findings(storage_class: StorageClass) -> Iterator[Finding]:
+    """Yield what is wrong with a StorageClass."""
+    provisioner = storage_class.provisioner
+    if provisioner not in (*PROVISIONERS, STATIC):
+        hint = f"provisioners: {', '.join(PROVISIONERS)}"
+        yield warning("/provisioner", f"nothing here makes volumes for {provisioner}", hint, "unknown-provisioner")
+    elif provisioner in PROVISIONERS and storage_class.parameters:
+        listed = ", ".join(sorted(storage_class.parameters))
+        yield error("/parameters", f"{provisioner} takes no parameters: {listed}", code="not-implemented")
+
+
+def _mode_findings(modes: Sequence[AccessMode]) -> Iterator[Finding]:
+    if "ReadWriteOncePod" in modes and len(modes) > 1:
+        yield error("/spec/accessModes", "ReadWriteOncePod excludes other access modes")
+
+
+def _size_findings(at: str, sizes: Mapping[str, QuantityText]) -> Iterator[Finding]:
+    if "storage" not in sizes:
+        yield error(at, "storage is missing", code="missing-field")
+    elif parse_quantity(sizes["storage"]) <= 0:
+        yield error(f"{at}/storage", "storage: must be greater than 0")

@@ -1,0 +1,120 @@
+"""The API as one ASGI application: which path is answered by what.
+
+app = make_app(operations, index, store)
+await serve(app, settings.socket_path, stop)
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from reconciler.model.errors import ReconcilerError
+from reconciler.model.ports import Operations
+from reconciler.server import discovery, hooks, logs, objects, own
+from reconciler.server.context import Context, context_of, make_context
+from reconciler.server.errors import ApiError, on_api_error, on_bug, on_failure, on_http_exception
+from reconciler.server.limits import BoundRequests, Limits
+from reconciler.server.reads import History, Objects
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_OWN = f"/apis/{discovery.OWN_GROUP}/v1"
+
+
+def make_app(operations: Operations, objects_: Objects, history: History, limits: Limits | None = None) -> Starlette:
+    """Return the application; it holds no state but watches."""
+    limits = limits or Limits()
+    app = Starlette(
+        routes=_routes(),
+        middleware=[Middleware(BoundRequests, limits=limits)],
+        exception_handlers={
+            ApiError: on_api_error,
+            ReconcilerError: on_failure,
+            HTTPException: on_http_exception,
+            Exception: on_bug,
+        },
+        lifespan=_lifespan,
+    )
+    app.state.limits = limits
+    app.state.context = make_context(operations, objects_, history, limits)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    context: Context = app.state.context
+    context.hub.open()
+    try:
+        yield
+    finally:
+        context.hub.close()
+
+
+def _routes() -> list[BaseRoute]:
+    return [
+        *_public_routes(),
+        *_own_routes(),
+        *_kind_routes("/api/{version}"),
+        *_kind_routes("/apis/{group}/{version}"),
+    ]
+
+
+def _public_routes() -> list[BaseRoute]:
+    return [
+        _route("/version", discovery.version),
+        _route("/version/", discovery.version),
+        _route("/healthz", discovery.alive),
+        _route("/livez", discovery.alive),
+        _route("/readyz", ready),
+        _route("/metrics", own.metrics),
+        _route("/api", discovery.core),
+        _route("/apis", discovery.groups),
+        _route("/apis/{group}", discovery.one_group),
+        _route("/hooks/pre-receive", hooks.pre_receive, "POST"),
+        _route("/hooks/post-receive", hooks.post_receive, "POST"),
+    ]
+
+
+def _own_routes() -> list[BaseRoute]:
+    return [
+        _route(f"{_OWN}/status", own.status),
+        _route(f"{_OWN}/plan", own.plan, "GET", "POST"),
+        _route(f"{_OWN}/plans", own.plans),
+        _route(f"{_OWN}/plans/{{id}}", own.one_plan),
+        _route(f"{_OWN}/revisions", own.revisions),
+        _route(f"{_OWN}/actions", own.actions),
+        _route(f"{_OWN}/events", own.events),
+        _route(f"{_OWN}/explain", own.explain),
+        _route(f"{_OWN}/acknowledgements", own.acknowledge, "POST"),
+        _route(f"{_OWN}/sources/{{name}}/{{verb}}", own.source_verb, "POST"),
+    ]
+
+
+def _kind_routes(prefix: str) -> list[BaseRoute]:
+    namespaced = f"{prefix}/namespaces/{{namespace}}/{{plural}}"
+    return [
+        _route(prefix, discovery.resources),
+        _route(f"{namespaced}/{{name}}/{{subresource}}", logs.subresource, *_ALL_METHODS),
+        _route(f"{namespaced}/{{name}}", objects.single, *_ALL_METHODS),
+        _route(namespaced, objects.collection, *_ALL_METHODS),
+        _route(f"{prefix}/{{plural}}/{{name}}", objects.single, *_ALL_METHODS),
+        _route(f"{prefix}/{{plural}}", objects.collection, *_ALL_METHODS),
+    ]
+
+
+def _route(path: str, handler: Handler, *methods: str) -> Route:
+    return Route(path, handler, methods=list(methods or ("GET",)))
+
+
+async def ready(request: Request) -> Response:
+    """Say whether the daemon answers: its status can be told within the deadline."""
+    context = context_of(request)
+    await context.call(context.operations.status)
+    return Response("ok", media_type="text/plain")

@@ -1,0 +1,95 @@
+"""Bounds for every request: body size, time to take an answer, how many streams. ASGI middleware."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reconciler.server.errors import ApiError, error_response
+
+HEADER_BYTES_MAX = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request, and all together, may take. `send_deadline_s` is how long a reader may leave us waiting."""
+
+    body_bytes_max: int = 16 * 1024 * 1024
+    send_deadline_s: float = 60.0
+    watches_max: int = 256
+    watch_queue_max: int = 2048
+    watch_timeout_s: int = 3600
+    bookmark_interval_s: float = 60.0
+    streams_max: int = 32
+    operations_max: int = 8
+    reads_max: int = 8
+
+
+class ReaderTooSlow(Exception):
+    """The client did not take what was sent within the deadline; its connection was aborted."""
+
+
+class BoundRequests:
+    """Refuses large bodies and drops connections whose reader has stopped reading."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with both bounds in place."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._declared_length(scope) > self._limits.body_bytes_max:
+            await self._refuse(scope, receive, send)
+            return
+        with suppress(ReaderTooSlow):
+            await self._app(scope, self._bounded_receive(receive), self._bounded_send(scope, send))
+
+    def _declared_length(self, scope: Scope) -> int:
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await error_response(too_large(self._limits))(scope, receive, send)
+
+    def _bounded_receive(self, receive: Receive) -> Receive:
+        taken = 0
+
+        async def bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limits.body_bytes_max:
+                raise too_large(self._limits)
+            return message
+
+        return bounded
+
+    def _bounded_send(self, scope: Scope, send: Send) -> Send:
+        async def bounded(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self._limits.send_deadline_s):
+                    await send(message)
+            except TimeoutError:
+                abort = scope.get("state", {}).get("abort")
+                if abort is not None:
+                    abort()
+                raise ReaderTooSlow from None
+
+        return bounded
+
+
+def too_large(limits: Limits) -> ApiError:
+    """Return the refusal of a body that is too large."""
+    return ApiError(413, f"the request's body is larger than {limits.body_bytes_max} bytes")
+
+
+def limits_of(request: Request) -> Limits:
+    """Return the limits that the application was made with."""
+    limits = request.app.state.limits
+    assert isinstance(limits, Limits)
+    return limits

@@ -1,0 +1,167 @@
+"""Serves the application on a Unix socket until told to stop. Effect: the socket file.
+
+await serve(app, settings.socket_path, stop, group=settings.socket_group)
+"""
+
+import asyncio
+import errno
+import grp
+import os
+import socket
+from asyncio import BaseTransport, Transport
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import cast
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from reconciler.model.errors import ConfigurationError
+from reconciler.server.limits import HEADER_BYTES_MAX
+from reconciler.server.peer import credentials_of, peer_of_transport
+
+_CONNECT_S = 1.0
+_GRACE_S = 3
+_BACKLOG = 256
+
+
+async def serve(
+    app: ASGIApp,
+    socket_path: Path,
+    stop: asyncio.Event,
+    *,
+    group: str = "",
+    started: asyncio.Event | None = None,
+) -> None:
+    """Serve until `stop` is set; streams are then ended and the socket removed.
+
+    The socket belongs to `group` where there is one, with mode 0660. `started` is set once requests are answered.
+    Raises ConfigurationError when a living process already serves there.
+    """
+    listener = bind(socket_path, group)
+    inode = socket_path.stat().st_ino
+    server = _Server(_config(app))
+    stopping = asyncio.create_task(_stop_when(stop, server, app))
+    announcing = asyncio.create_task(_announce(server, started))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        stopping.cancel()
+        announcing.cancel()
+        listener.close()
+        _remove(socket_path, inode)
+
+
+def bind(path: Path, group: str) -> socket.socket:
+    """Return a listening socket at `path`, taking the place of one that a dead process left."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    pid = living_process(path)
+    if pid is not None:
+        raise ConfigurationError(
+            f"{path}: process {pid} already serves there",
+            reason="AlreadyRunning",
+            hint="stop it first, or use another --data-dir",
+        )
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    previous = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"{path}: cannot listen: {error}", hint="is the path shorter than 108 bytes?"
+        ) from error
+    finally:
+        os.umask(previous)
+    _open_to_group(path, group)
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def living_process(path: Path) -> int | None:
+    """Return the process that answers at a socket, 0 when it cannot be told which, None when there is none."""
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    probe.settimeout(_CONNECT_S)
+    try:
+        probe.connect(str(path))
+        return credentials_of(probe).pid
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        return None
+    except TimeoutError:
+        return 0
+    except OSError as error:
+        if error.errno == errno.EAGAIN:
+            return 0
+        raise ConfigurationError(f"{path}: cannot tell whether a process serves there: {error}") from error
+    finally:
+        probe.close()
+
+
+def _open_to_group(path: Path, group: str) -> None:
+    path.chmod(0o660)
+    with suppress(KeyError, PermissionError):
+        if group:
+            os.chown(path, -1, grp.getgrnam(group).gr_gid)
+
+
+def _remove(path: Path, inode: int) -> None:
+    """Remove the socket unless another process has put its own there meanwhile."""
+    with suppress(FileNotFoundError):
+        if path.stat().st_ino == inode:
+            path.unlink()
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_PeerProtocol,
+        ws="none",
+        loop="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=HEADER_BYTES_MAX,
+        reset_contextvars=True,
+    )
+
+
+async def _stop_when(stop: asyncio.Event, server: uvicorn.Server, app: ASGIApp) -> None:
+    await stop.wait()
+    context = getattr(getattr(app, "state", None), "context", None)
+    if context is not None:
+        context.hub.close()
+    server.should_exit = True
+
+
+async def _announce(server: uvicorn.Server, started: asyncio.Event | None) -> None:
+    while started is not None and not server.started:
+        await asyncio.sleep(0.005)
+    if started is not None:
+        started.set()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the daemon."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do not touch signal handlers."""
+        yield
+
+
+class _PeerProtocol(H11Protocol):
+    """Tells the application who connected, and how to abort a connection whose reader has stopped reading."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Note the peer's credentials for every request of this connection."""
+        connection = cast(Transport, transport)
+        super().connection_made(connection)
+        self.app_state = {**self.app_state, "peer": peer_of_transport(transport), "abort": connection.abort}

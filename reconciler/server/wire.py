@@ -1,0 +1,82 @@
+"""Stored objects as Kubernetes writes them.
+
+Our own documents leave out what equals its default; clients of Kubernetes expect set values such as
+`restartPolicy: Always` or `phase: Pending`, so those are filled in. Values of Secrets are shown to operators only.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from reconciler.model.base import to_builtins
+from reconciler.model.kinds import KINDS, ContainerStatus, Object
+from reconciler.model.observed import StoredObject
+
+REDACTED = "reconciler.dev/redacted"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_ALWAYS: Mapping[type, tuple[str, ...]] = {ContainerStatus: ("ready", "restart_count", "image", "image_id")}
+
+
+def document(stored: StoredObject, *, reveal: bool) -> dict[str, Any]:
+    """Return an object as JSON types. Without `reveal` the values of a Secret are left out, their keys kept."""
+    object = stored.object
+    plain: dict[str, Any] = to_builtins(object)
+    _fill(object, plain)
+    shown = {"kind": object.kind, "apiVersion": KINDS[object.kind].api_version, **plain}
+    if object.kind == "Secret" and not reveal:
+        _redact(shown)
+    return shown
+
+
+def encode(value: Any) -> bytes:
+    """Return JSON."""
+    return msgspec.json.encode(value)
+
+
+def resource_version_of(object: Object) -> int:
+    """Return an object's resourceVersion as a number; 0 when it has none."""
+    text = object.metadata.resource_version
+    return int(text) if text.isdigit() else 0
+
+
+def _redact(shown: dict[str, Any]) -> None:
+    for name in ("data", "stringData"):
+        if name in shown:
+            shown[name] = dict.fromkeys(shown[name], "")
+    metadata = shown["metadata"] = dict(shown.get("metadata", {}))
+    annotations = {key: text for key, text in metadata.get("annotations", {}).items() if key != _LAST_APPLIED}
+    metadata["annotations"] = annotations | {REDACTED: "values are shown to root only"}
+
+
+def _fill(value: msgspec.Struct, plain: dict[str, Any]) -> None:
+    """Add the defaults that say something, here and in everything inside."""
+    scalars, nested = _shape(type(value))
+    for name, default in scalars:
+        plain.setdefault(name, default)
+    for attribute, name in nested:
+        inside = plain.get(name)
+        if inside is None:
+            continue
+        child = getattr(value, attribute)
+        if isinstance(child, msgspec.Struct):
+            _fill(child, inside)
+        elif isinstance(child, tuple):
+            for entry, entry_plain in zip(child, inside, strict=True):
+                if isinstance(entry, msgspec.Struct):
+                    _fill(entry, entry_plain)
+
+
+@cache
+def _shape(kind: type[msgspec.Struct]) -> tuple[tuple[tuple[str, Any], ...], tuple[tuple[str, str], ...]]:
+    always = _ALWAYS.get(kind, ())
+    scalars: list[tuple[str, Any]] = []
+    nested: list[tuple[str, str]] = []
+    for field in msgspec.structs.fields(kind):
+        default = field.default
+        if isinstance(default, str | int | float) and (default or field.name in always):
+            scalars.append((field.encode_name, default))
+        elif not isinstance(default, str | int | float):
+            nested.append((field.name, field.encode_name))
+    return tuple(scalars), tuple(nested)

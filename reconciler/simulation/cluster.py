@@ -1,0 +1,261 @@
+"""A simulated cluster: the daemon's tick, the links and the nodes' loops in one virtual time.
+
+Pure apart from its own state. Whatever could happen next in reality is one step here: one document delivered, one
+report taken, one plan committed, one sending, one pass of one agent. Which of the steps that are due comes first is
+the caller's choice, and the caller is asked between any two of them; so every interleaving and every crash between
+two steps can be had, and the same choices give the same run.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from reconciler.model.desired import DesiredState
+from reconciler.model.details import PublishVolumes, StartContainer, StopContainer
+from reconciler.model.node import Materials, Observation
+from reconciler.model.observed import ClusterInfo, NodeState, ObservedState
+from reconciler.model.plan import Action, Outcome, OutcomeStatus, Plan
+from reconciler.model.policy import Policy
+from reconciler.simulation.behaviour import Behaviour
+from reconciler.simulation.clock import VirtualClock
+from reconciler.simulation.daemon import SimulatedDaemon, SimulatedStore, says_the_same
+from reconciler.simulation.link import SimulatedLink
+from reconciler.simulation.node import SimulatedNode
+from reconciler.simulation.world import SimulatedWorld
+
+HEARTBEAT_S = 10.0
+_AT_ONCE_MAX = 3_000
+_INSTANT_S = 0.001
+
+Choose = Callable[[int], int]
+Between = Callable[[str], None]
+Planned = Callable[[ObservedState, Plan], None]
+
+
+class Restless(AssertionError):
+    """The cluster took step after step without time going on."""
+
+
+class _World(SimulatedWorld):
+    """A host on which a Pod starts only with the values it reads, as the real executors need them."""
+
+    def execute(self, action: Action, materials: Materials) -> Outcome:
+        """Carry one action out; see the port."""
+        detail, now = action.detail, self.clock.now()
+        if isinstance(detail, (StartContainer, PublishVolumes)):
+            for one in detail.pod.configuration:
+                if one.version and materials.find(one.kind, one.namespace, one.name) is None:
+                    return Outcome(
+                        key=action.key,
+                        status=OutcomeStatus.FAILED,
+                        reason="CreateContainerConfigError",
+                        message=f"{one.kind.lower()} {one.name!r} not found",
+                        retry="transient",
+                        started_at=now,
+                        finished_at=now,
+                    )
+        return super().execute(action, materials)
+
+
+class SimulatedHost:
+    """One host: its world, the agent on it, and the link to the daemon."""
+
+    def __init__(self, name: str, clock: VirtualClock, registry: Mapping[str, Behaviour], number: int) -> None:
+        self.name = name
+        self.clock = clock
+        self.world = _World(name, clock, registry=registry, address=f"192.168.0.{number}")
+        self.agent = SimulatedNode(name, clock, self.world)
+        self.link = SimulatedLink()
+        self.wake_at: float | None = clock.now()
+        self._sent: Observation | None = None
+
+    def look(self) -> None:
+        """Wake the agent: something on its host changed."""
+        self.wake_at = self.clock.now()
+
+    def next_at(self) -> float | None:
+        """Return when the agent next does something by itself."""
+        if not self.agent.is_alive:
+            return None
+        heartbeat = self._sent.observed_at + HEARTBEAT_S if self._sent is not None else self.clock.now()
+        return heartbeat if self.wake_at is None else min(self.wake_at, heartbeat)
+
+    def run_once(self) -> None:
+        """One pass of the agent: do what is due, then report when that says something new."""
+        did_something = self.agent.run_once()
+        now = self.clock.now()
+        at = self.agent.next_at()
+        if did_something:
+            self.wake_at = now
+        else:
+            self.wake_at = None if at is None else max(at, now + _INSTANT_S)
+        self._report(now)
+
+    def crash_agent(self, *, midway: bool = False, done: bool = False) -> None:
+        """Kill the agent; what it had begun is left undone, half done (`midway`), or `done` with nobody told."""
+        if done:
+            for action in self.agent.running:
+                if not isinstance(action.detail, StopContainer):
+                    self.world.execute(action, Materials())
+        self.agent.crash(midway=midway and not done)
+
+    def start_agent(self, *, keep_memory: bool = True) -> None:
+        """Start the agent from what it has on disk, or (not `keep_memory`) from an empty disk."""
+        if keep_memory:
+            self.agent.restart()
+        else:
+            self.agent = SimulatedNode(self.name, self.clock, self.world)
+        self._sent = None
+        self.look()
+
+    def reboot(self) -> None:
+        """Reboot the host; the agent comes back with it."""
+        self.agent.crash()
+        self.world.reboot()
+        self.agent.forget_materials()
+        self.start_agent()
+
+    def _report(self, now: float) -> None:
+        observation = self.agent.observation()
+        sent = self._sent
+        if sent is not None and now < sent.observed_at + HEARTBEAT_S and says_the_same(sent, observation):
+            return
+        self._sent = observation
+        self.link.report(observation, now)
+
+
+class SimulatedCluster:
+    """A daemon, its store, and hosts. `planned` is told every plan with what it was made from, once it is committed."""
+
+    def __init__(
+        self,
+        nodes: tuple[str, ...],
+        sources: tuple[str, ...],
+        registry: Mapping[str, Behaviour],
+        policy: Policy,
+        *,
+        choose: Choose = lambda _: 0,
+        planned: Planned = lambda _observed, _plan: None,
+    ) -> None:
+        self.clock = VirtualClock()
+        self.policy = policy
+        self.hosts = {name: SimulatedHost(name, self.clock, registry, n + 1) for n, name in enumerate(sorted(nodes))}
+        states = {name: NodeState(name=name) for name in self.hosts}
+        self.store = SimulatedStore(ObservedState(cluster=ClusterInfo(id="simulated"), nodes=states))
+        self.tips: dict[str, DesiredState] = {}
+        self.steps = 0
+        self.ticks = 0
+        self._sources = sources
+        self._choose = choose
+        self._planned = planned
+        self.daemon: SimulatedDaemon | None = SimulatedDaemon(self.store, policy, sources)
+
+    @property
+    def now(self) -> float:
+        """Unix seconds."""
+        return self.clock.now()
+
+    @property
+    def observed(self) -> ObservedState:
+        """What the store holds."""
+        return self.store.observed
+
+    # People
+
+    def push(self, state: DesiredState) -> None:
+        """Make this the tip of its source's branch."""
+        self.tips[state.source] = state
+
+    def acknowledge(self) -> None:
+        """Release everything that the newest plan holds."""
+        if self.daemon is not None:
+            for source in self._sources:
+                self.store.acknowledge(source, self.daemon.plan, self.now)
+            self.daemon.look()
+
+    # Processes
+
+    def crash_daemon(self) -> None:
+        """Kill the daemon: the store is all that is left."""
+        self.daemon = None
+        for host in self.hosts.values():
+            host.link.forget_letters()
+            host.link.forget_reports()
+
+    def start_daemon(self) -> None:
+        """Start the daemon again."""
+        self.daemon = SimulatedDaemon(self.store, self.policy, self._sources)
+
+    # Time
+
+    def run_for(self, seconds: float, between: Between = lambda _: None) -> None:
+        """Let this much time pass, doing what is due; `between` is called after every step with what it was."""
+        until = self.now + seconds
+        at_once, instant = 0, self.now
+        while True:
+            due = self._due()
+            if due:
+                name, take = due[self._choose(len(due)) if len(due) > 1 else 0]
+                take()
+                self.steps += 1
+                between(name)
+                at_once = at_once + 1 if self.now - instant < _INSTANT_S else 0
+                instant = instant if at_once else self.now
+                if at_once > _AT_ONCE_MAX:
+                    raise Restless(f"{at_once} steps without time going on, last: {name}")
+            elif (at := self._next_at()) is None or at > until:
+                self.clock.advance_to(until)
+                return
+            else:
+                self.clock.advance_to(at)
+            if self.now >= until and not self._due():
+                return
+
+    def _due(self) -> list[tuple[str, Callable[[], None]]]:
+        return [(name, take) for at, name, take in self._steps() if at <= self.now]
+
+    def _next_at(self) -> float | None:
+        return min((at for at, _, _ in self._steps()), default=None)
+
+    def _steps(self) -> list[tuple[float, str, Callable[[], None]]]:
+        found: list[tuple[float | None, str, Callable[[], None]]] = []
+        daemon = self.daemon
+        if daemon is not None:
+            for source, tip in sorted(self.tips.items()):
+                if daemon.desired.get(source) is not tip:
+                    found.append((self.now, f"the daemon reads {source}", partial(daemon.read, tip)))
+            if daemon.is_sending:
+                found.append((self.now, "the daemon sends", self._send))
+            else:
+                found.append((daemon.next_at(self.now), "the daemon ticks", self._tick))
+        for host in self.hosts.values():
+            if daemon is not None:
+                found.append(
+                    (host.link.next_report_at(), f"{host.name} is heard", partial(self._hear, host)),
+                )
+            if host.agent.is_alive:
+                found.append((host.link.next_letter_at(), f"{host.name} is told", partial(_deliver, host)))
+                found.append((host.next_at(), f"{host.name} runs", host.run_once))
+        return [(at, name, take) for at, name, take in found if at is not None]
+
+    def _tick(self) -> None:
+        assert self.daemon is not None
+        before = self.store.observed
+        answer = self.daemon.tick(self.now)
+        self.ticks += 1
+        self._planned(before, answer)
+
+    def _send(self) -> None:
+        assert self.daemon is not None
+        for node, documents in self.daemon.send(self.now).items():
+            self.hosts[node].link.send(documents, self.now)
+
+    def _hear(self, host: SimulatedHost) -> None:
+        assert self.daemon is not None
+        self.daemon.receive(host.link.take_report())
+
+
+def _deliver(host: SimulatedHost) -> None:
+    letter = host.link.take_letter()
+    if host.agent.has_documents or None not in (letter.assignment, letter.view, letter.materials):
+        host.agent.deliver(letter)
+        host.look()

@@ -1,0 +1,359 @@
+"""The simulated World: one host with its engine, network, volumes and faults, in virtual time.
+
+Pure apart from its own state: no thread, no real time, nothing random. `execute` answers like the real World; what
+takes time there takes `duration_of` here, which the drivers let pass.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from reconciler.model.details import (
+    AttachPod,
+    CreateSandbox,
+    DetachPod,
+    PrepareHost,
+    ProgramServices,
+    ProvisionVolume,
+    PublishNames,
+    PublishVolumes,
+    PullImage,
+    RemoveContainer,
+    RemoveSandbox,
+    StartContainer,
+    StopContainer,
+    TrashVolume,
+    UnpublishVolumes,
+)
+from reconciler.model.errors import ReconcilerError, Retry, StaleError, TerminalError, TransientError
+from reconciler.model.node import (
+    HostFact,
+    LinkFact,
+    Materials,
+    NetworkFact,
+    NodeFacts,
+    ProbeTarget,
+    VolumeFact,
+)
+from reconciler.model.plan import Action, Executor, Outcome, OutcomeStatus
+from reconciler.model.ports import Look
+from reconciler.planner.node.actions import tag_of
+from reconciler.simulation.behaviour import Behaviour
+from reconciler.simulation.clock import VirtualClock
+from reconciler.simulation.engine import SimulatedEngine
+
+SILENT_S = 10.0
+_DURATIONS: Mapping[str, float] = {
+    "pullImage": 2.0,
+    "createSandbox": 0.15,
+    "startContainer": 0.08,
+    "attachPod": 0.01,
+    "removeSandbox": 0.04,
+    "removeContainer": 0.005,
+    "publishVolumes": 0.005,
+    "programServices": 0.002,
+}
+_WRITES = (CreateSandbox, StartContainer, PublishVolumes, ProvisionVolume, PullImage)
+
+
+@dataclass
+class Fault:
+    """The next `times` actions of a type fail; `midway`: after half of the work was done."""
+
+    times: int
+    reason: str = "Injected"
+    message: str = "an injected fault"
+    midway: bool = False
+    status: OutcomeStatus = OutcomeStatus.FAILED
+
+
+class SimulatedWorld:
+    """Implements the World port."""
+
+    def __init__(
+        self,
+        node: str,
+        clock: VirtualClock,
+        *,
+        registry: Mapping[str, Behaviour] | None = None,
+        host: HostFact | None = None,
+        address: str = "192.168.0.1",
+    ) -> None:
+        self.node = node
+        self.clock = clock
+        self.engine = SimulatedEngine(clock, node, registry=dict(registry or {}))
+        self.host = host or HostFact(
+            boot_id=f"{node}-boot-1", hostname=node, address=address, cpu_millis=4000, memory_bytes=8 << 30
+        )
+        self.links: dict[str, LinkFact] = {}
+        self.volumes: dict[str, VolumeFact] = {}
+        self.directories: set[str] = set()
+        self.trash: list[str] = []
+        self.network = NetworkFact()
+        self.programmed: ProgramServices | None = None
+        self.names: PublishNames | None = None
+        self.executed: list[Action] = []
+        self.engine_silent = False
+        self.disk_full = False
+        self.faults: dict[str, Fault] = {}
+        self.durations = dict(_DURATIONS)
+        self._boots = 1
+        self._watchers: list[Look] = []
+
+    # The port
+
+    def observe(self, *, full: bool = False) -> NodeFacts:
+        """Return the host's state; see the port."""
+        facts = NodeFacts(
+            node=self.node,
+            observed_at=self.clock.now(),
+            host=self.host,
+            volumes=tuple(self.volumes[uid] for uid in sorted(self.volumes)),
+            directories=tuple(sorted(self.directories)),
+            network=replace(self.network, links=tuple(self.links[uid] for uid in sorted(self.links))),
+        )
+        if self.engine_silent:
+            return replace(facts, complete=False, engine_error="the Engine does not answer")
+        return replace(facts, containers=self.engine.facts(), images=tuple(sorted(self.engine.images)))
+
+    def execute(self, action: Action, materials: Materials) -> Outcome:
+        """Carry one action out; see the port. A stop lets virtual time pass until the process has ended."""
+        started_at = self.clock.now()
+        self.executed.append(action)
+        status, reason, message, retry, result = OutcomeStatus.DONE, "", "", "", ""
+        try:
+            changed, result = self._execute(action)
+            status = OutcomeStatus.DONE if changed else OutcomeStatus.UNCHANGED
+        except ReconcilerError as error:
+            status = OutcomeStatus.STALE if error.retry is Retry.STALE else OutcomeStatus.FAILED
+            reason, message, retry = error.reason, str(error), error.retry.value
+        return Outcome(
+            key=action.key,
+            status=status,
+            reason=reason,
+            message=message,
+            retry=retry,
+            result=result,
+            started_at=started_at,
+            finished_at=self.clock.now(),
+        )
+
+    def probe(self, target: ProbeTarget, timeout_s: float) -> tuple[bool, str]:
+        """Run a probe once; see the port."""
+        if self.engine_silent and target.probe.exec is not None:
+            return False, "the Engine does not answer"
+        container = self.engine.find(target.container_id)
+        if container is None or not container.is_running:
+            return False, "the container does not run"
+        age = self.clock.now() - container.fact.started_at
+        ok = container.behaviour.probe_ok(target.probe_kind, age)
+        return ok, "" if ok else f"{target.probe_kind} probe failed"
+
+    def watch(self, look: Look) -> None:
+        """Have `look` called when the host changes by itself; see the port."""
+        self._watchers.append(look)
+
+    def close(self) -> None:
+        """Stop watching; see the port."""
+        self._watchers.clear()
+
+    # Time
+
+    def duration_of(self, action: Action) -> float:
+        """Return how long an action takes from its beginning; a stop has begun when this is asked."""
+        detail = action.detail
+        if isinstance(detail, StopContainer):
+            container = self.engine.find(detail.container_id)
+            end = container.ends_at() if container is not None and container.is_running else None
+            return max(0.0, end[0] - self.clock.now()) if end is not None else 0.0
+        if self.engine_silent and action.executor is Executor.CONTAINER:
+            return SILENT_S
+        return self.durations.get(tag_of(detail), 0.001) if detail is not None else 0.001
+
+    def begin(self, action: Action) -> None:
+        """Begin an action that takes time; `execute` is its end."""
+        if isinstance(action.detail, StopContainer) and not self.engine_silent:
+            self.engine.begin_stop(action.detail)
+
+    def next_at(self) -> float | None:
+        """Return when the host next changes by itself."""
+        return self.engine.next_at()
+
+    def tell(self, reason: str) -> None:
+        """Call the watchers."""
+        for look in self._watchers:
+            look(reason)
+
+    # Faults
+
+    def fail(self, type_: str, times: int = 1, **fault: object) -> None:
+        """Have the next actions of a type (tag of its detail) fail."""
+        self.faults[type_] = Fault(times, **fault)  # type: ignore[arg-type]
+
+    def restart_engine(self, *, live_restore: bool = True) -> None:
+        """Restart the Engine; without live-restore every container ends."""
+        if not live_restore:
+            self.engine.end_all()
+            self.links.clear()
+        self.tell("engine")
+
+    def reboot(self) -> None:
+        """Reboot the host: no process, no link and no table survives, nor do volumes in memory."""
+        self._boots += 1
+        self.engine.end_all()
+        self.host = replace(self.host, boot_id=f"{self.node}-boot-{self._boots}")
+        self.links.clear()
+        self.volumes.clear()
+        self.network = NetworkFact()
+        self.programmed = None
+        self.names = None
+        self.tell("boot")
+
+    def restart_by_hand(self, name: str) -> None:
+        """Restart a container as `docker restart` does; with a sandbox's namespace its link goes."""
+        self.engine.restart(name)
+        fact = self.engine.containers[name].fact
+        if fact.role == "sandbox":
+            self.links.pop(fact.pod_uid, None)
+        self.tell("container")
+
+    def end_by_hand(self, name: str, exit_code: int = 137) -> None:
+        """End a container as `docker kill` does; with a sandbox's namespace its link goes."""
+        self.engine.end(name, exit_code)
+        fact = self.engine.containers[name].fact
+        if fact.role == "sandbox":
+            self.links.pop(fact.pod_uid, None)
+        self.tell("container")
+
+    def remove_by_hand(self, name: str) -> None:
+        """Remove a container as `docker rm -f` does; with a sandbox's namespace its link goes."""
+        fact = self.engine.containers.pop(name).fact
+        if fact.role == "sandbox":
+            self.links.pop(fact.pod_uid, None)
+        self.tell("container")
+
+    def break_link(self, pod_uid: str, *, remove: bool = True) -> None:
+        """Remove a Pod's link, or only break it."""
+        if remove:
+            del self.links[pod_uid]
+        else:
+            self.links[pod_uid] = replace(self.links[pod_uid], whole=False)
+        self.tell("link")
+
+    def flush_table(self) -> None:
+        """Lose the kernel's table."""
+        self.network = replace(self.network, services_digest="")
+        self.tell("table")
+
+    def execute_half(self, action: Action) -> None:
+        """Do what a process that is killed in the middle of an action leaves behind."""
+        match action.detail:
+            case CreateSandbox() as detail:
+                self.engine.create_sandbox(detail, start=False)
+            case StartContainer() as detail:
+                sandbox = self.engine.find(detail.sandbox)
+                if sandbox is not None and sandbox.is_running:
+                    self.engine.start_container(detail, start=False)
+            case AttachPod() as detail:
+                self.links[detail.pod_uid] = _link(detail, whole=False)
+
+    # Effects
+
+    def _execute(self, action: Action) -> tuple[bool, str]:
+        detail = action.detail
+        if self.engine_silent and action.executor is Executor.CONTAINER:
+            raise TransientError("the Engine does not answer", reason="EngineSilent")
+        if self.disk_full and isinstance(detail, _WRITES):
+            raise TransientError("no space left on device", reason="DiskFull")
+        self._raise_fault(action)
+        match detail:
+            case PullImage() | CreateSandbox() | StartContainer() | StopContainer():
+                return self._on_engine(detail)
+            case RemoveContainer() | RemoveSandbox():
+                return self.engine.remove(detail)
+            case PublishVolumes() | UnpublishVolumes() | ProvisionVolume() | TrashVolume():
+                return self._on_disk(detail)
+            case AttachPod() | DetachPod() | PrepareHost() | ProgramServices() | PublishNames():
+                return self._on_network(detail)
+            case _:
+                raise TerminalError("this action is not for a host", reason="UnknownAction")
+
+    def _raise_fault(self, action: Action) -> None:
+        type_ = tag_of(action.detail) if action.detail is not None else ""
+        fault = self.faults.get(type_)
+        if fault is None or fault.times <= 0:
+            return
+        fault.times -= 1
+        if fault.midway:
+            self.execute_half(action)
+        if fault.status is OutcomeStatus.STALE:
+            raise StaleError(fault.message, reason=fault.reason)
+        raise TransientError(fault.message, reason=fault.reason)
+
+    def _on_engine(self, detail: PullImage | CreateSandbox | StartContainer | StopContainer) -> tuple[bool, str]:
+        match detail:
+            case PullImage():
+                return self.engine.pull(detail)
+            case CreateSandbox():
+                return self.engine.create_sandbox(detail)
+            case StartContainer():
+                return self.engine.start_container(detail)
+            case StopContainer():
+                self.engine.begin_stop(detail)
+                return self.engine.finish_stop(detail)
+
+    def _on_disk(self, detail: PublishVolumes | UnpublishVolumes | ProvisionVolume | TrashVolume) -> tuple[bool, str]:
+        match detail:
+            case PublishVolumes():
+                fact = VolumeFact(pod_uid=detail.pod.uid, version=detail.version)
+                changed = self.volumes.get(detail.pod.uid) != fact
+                self.volumes[detail.pod.uid] = fact
+                return changed, detail.version
+            case UnpublishVolumes():
+                return self.volumes.pop(detail.pod_uid, None) is not None, ""
+            case ProvisionVolume():
+                changed = detail.path not in self.directories
+                self.directories.add(detail.path)
+                return changed, detail.path
+            case TrashVolume():
+                changed = detail.path in self.directories
+                self.directories.discard(detail.path)
+                self.trash.extend((detail.path,) if changed else ())
+                return changed, ""
+
+    def _on_network(
+        self, detail: AttachPod | DetachPod | PrepareHost | ProgramServices | PublishNames
+    ) -> tuple[bool, str]:
+        match detail:
+            case AttachPod():
+                return self._attach(detail)
+            case DetachPod():
+                return self.links.pop(detail.pod_uid, None) is not None, ""
+            case PrepareHost():
+                changed = not (self.network.prepared and self.network.dns_running)
+                self.network = replace(self.network, prepared=True, dns_running=True)
+                return changed, ""
+            case ProgramServices():
+                changed = self.network.services_digest != detail.digest
+                self.network = replace(self.network, services_digest=detail.digest)
+                self.programmed = detail
+                return changed, detail.digest
+            case PublishNames():
+                changed = self.network.names_digest != detail.digest
+                self.network = replace(self.network, names_digest=detail.digest)
+                self.names = detail
+                return changed, detail.digest
+
+    def _attach(self, detail: AttachPod) -> tuple[bool, str]:
+        sandbox = self.engine.find(detail.sandbox)
+        if sandbox is None or not sandbox.is_running:
+            raise StaleError(f"the sandbox {detail.sandbox} does not run", reason="SandboxGone")
+        link = _link(detail, whole=True)
+        changed = self.links.get(detail.pod_uid) != link
+        self.links[detail.pod_uid] = link
+        return changed, link.interface
+
+
+def _link(detail: AttachPod, *, whole: bool) -> LinkFact:
+    return LinkFact(pod_uid=detail.pod_uid, interface=f"rc{detail.pod_uid[:8]}", ip=detail.pod_ip, whole=whole)

@@ -1,0 +1,109 @@
+"""The objects in memory: a read-only mapping that costs nothing to keep while others go on changing. Pure.
+
+Copy-on-write by kind and namespace: a change copies two small dictionaries, and every mapping handed out before stays
+as it was.
+"""
+
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+
+from reconciler.model.observed import StoredObject
+from reconciler.model.refs import ObjectRef
+
+_Names = dict[str, StoredObject]
+_Kinds = dict[str, dict[str, _Names]]
+
+
+class Objects(Mapping[ObjectRef, StoredObject]):
+    """Every object of one moment, by reference, by kind and by namespace. Never changes."""
+
+    __slots__ = ("_kinds", "_length")
+
+    def __init__(self, stored: Iterable[StoredObject] = ()) -> None:
+        self._kinds: _Kinds = {}
+        self._length = 0
+        for one in stored:
+            self._kinds.setdefault(one.ref.kind, {}).setdefault(one.ref.namespace, {})[one.ref.name] = one
+            self._length += 1
+
+    def by_kind(self, kind: str) -> Iterator[StoredObject]:
+        """Go through the objects of a kind."""
+        for names in self._kinds.get(kind, {}).values():
+            yield from names.values()
+
+    def by_namespace(self, kind: str, namespace: str) -> Iterator[StoredObject]:
+        """Go through the objects of a kind in one namespace."""
+        yield from self._kinds.get(kind, {}).get(namespace, {}).values()
+
+    def find(self, kind: str, namespace: str, name: str) -> StoredObject | None:
+        """Return one object without building a reference to it."""
+        return self._kinds.get(kind, {}).get(namespace, {}).get(name)
+
+    def changed(self, states: Iterable[tuple[ObjectRef, StoredObject | None]]) -> "Objects":
+        """Return the objects with these new states; None takes one away."""
+        kinds = dict(self._kinds)
+        fresh: dict[tuple[str, str], _Names] = {}
+        length = self._length
+        for ref, stored in states:
+            names = fresh.get((ref.kind, ref.namespace))
+            if names is None:
+                names = fresh[ref.kind, ref.namespace] = dict(kinds.get(ref.kind, {}).get(ref.namespace, {}))
+            length -= ref.name in names
+            if stored is None:
+                names.pop(ref.name, None)
+            else:
+                names[ref.name] = stored
+                length += 1
+        for kind, namespace in fresh:
+            spaces = dict(kinds.get(kind, {}))
+            spaces[namespace] = fresh[kind, namespace]
+            if not spaces[namespace]:
+                del spaces[namespace]
+            kinds[kind] = spaces
+        objects = Objects()
+        objects._kinds, objects._length = kinds, length
+        return objects
+
+    def __getitem__(self, ref: ObjectRef) -> StoredObject:
+        found = self.find(ref.kind, ref.namespace, ref.name)
+        if found is None:
+            raise KeyError(ref)
+        return found
+
+    def __contains__(self, ref: object) -> bool:
+        return isinstance(ref, ObjectRef) and self.find(ref.kind, ref.namespace, ref.name) is not None
+
+    def __iter__(self) -> Iterator[ObjectRef]:
+        return (stored.ref for stored in self._all())
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __repr__(self) -> str:
+        return f"Objects({self._length})"
+
+    def values(self) -> ValuesView[StoredObject]:
+        """Return the objects; without a look-up for each."""
+        return _Values(self)
+
+    def items(self) -> ItemsView[ObjectRef, StoredObject]:
+        """Return references and objects; without a look-up for each."""
+        return _Items(self)
+
+    def _all(self) -> Iterator[StoredObject]:
+        for spaces in self._kinds.values():
+            for names in spaces.values():
+                yield from names.values()
+
+
+class _Values(ValuesView[StoredObject]):
+    _mapping: Objects
+
+    def __iter__(self) -> Iterator[StoredObject]:
+        return self._mapping._all()
+
+
+class _Items(ItemsView[ObjectRef, StoredObject]):
+    _mapping: Objects
+
+    def __iter__(self) -> Iterator[tuple[ObjectRef, StoredObject]]:
+        return ((stored.ref, stored) for stored in self._mapping._all())

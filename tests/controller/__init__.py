@@ -1,0 +1,1 @@
+"""The daemon's loop on a real store."""

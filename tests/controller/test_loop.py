@@ -1,0 +1,174 @@
+"""The controller's loop: it leads, ticks when something may have changed, and writes nothing otherwise."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from reconciler.controller.loading import Loaded
+from reconciler.controller.loop import LEASE_TTL_S, Controller
+from reconciler.controller.source import Reading
+from reconciler.model.desired import RevisionInfo
+from reconciler.model.node import HostFact, NodeFacts, Observation
+from reconciler.model.observed import ClusterInfo
+from reconciler.model.policy import Policy
+from reconciler.model.ports import NodeDocuments
+from reconciler.model.problem import Problem
+from reconciler.model.refs import ObjectRef
+from reconciler.store.index import Index
+from reconciler.store.store import Store
+from tests.planner.test_deployment import web
+from tests.planner.world import desired
+
+CLUSTER = ClusterInfo(id="test")
+
+
+class Clock:
+    """Time that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = 1_800_000_000.0
+
+    def now(self) -> float:
+        """Return the time."""
+        return self.at
+
+
+class Link:
+    """Keeps what a node was sent last."""
+
+    def __init__(self) -> None:
+        self.sent: list[NodeDocuments] = []
+
+    def send(self, node: str, documents: NodeDocuments) -> None:
+        """Keep the documents."""
+        self.sent.append(documents)
+
+    def on_report(self, receive: Callable[[Observation], None]) -> None:
+        """Reports are given to the controller by the tests themselves."""
+
+
+def observation(clock: Clock, sequence: int = 1) -> Observation:
+    """A node that reports no Pods."""
+    host = HostFact(boot_id="b", address="10.0.0.1", cpu_millis=4000, memory_bytes=2**33)
+    facts = NodeFacts(node="node-1", observed_at=clock.now(), host=host)
+    return Observation(
+        node="node-1", boot_id="b", sequence=sequence, observed_at=clock.now(), generation=1, facts=facts
+    )
+
+
+def reading(text: str, commit: str = "c1") -> Reading:
+    """A source that was read without a problem."""
+    state = desired(text, commit=commit)
+    return Reading("main", 0.0, tip=state.revision, loaded=Loaded(state.revision, state, ()))
+
+
+@contextmanager
+def controller(path: Path, clock: Clock, holder: str = "a") -> Iterator[tuple[Controller, Link]]:
+    """A running controller on a database."""
+    store = Store.open(f"sqlite:///{path}", key=b"k" * 32, clock=clock)
+    store.set_cluster(CLUSTER)
+    link = Link()
+    one = Controller(store, Index(store), CLUSTER, Policy(digest_key="00" * 16), link, clock, holder)
+    one.start()
+    try:
+        yield one, link
+    finally:
+        one.stop()
+        store.close()
+
+
+def wait(one: Controller, holds: Callable[[], bool]) -> None:
+    """Await that something holds; the loop tells when it has ticked."""
+    with one.changed:
+        assert one.changed.wait_for(holds, timeout=10)
+
+
+def pods(one: Controller) -> int:
+    """How many Pods the store has."""
+    return sum(1 for _ in one.index.by_kind("Pod"))
+
+
+def test_a_reading_becomes_objects_and_an_assignment(tmp_path: Path) -> None:
+    """From a revision to what the node is sent, in one wake-up."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, link):
+        one.receive(observation(clock))
+        one.receive_reading(reading(web()))
+        wait(one, lambda: pods(one) == 3 and any(d.assignment and len(d.assignment.pods) == 3 for d in link.sent))
+        state = one.index.side.sources["main"]
+        assert state.applied is not None
+        assert state.applied.commit == "c1"
+
+
+def test_nothing_is_written_when_nothing_has_changed(tmp_path: Path) -> None:
+    """P09: looking again, polling again and a heartbeat leave the resource version as it is."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        one.receive_reading(reading(web()))
+        wait(one, lambda: pods(one) == 3 and one.index.resource_version == one.index.view.resource_version)
+        clock.at += 1
+        one.receive(observation(clock, 2))
+        wait(one, lambda: one.last_plan.changes == ())
+        before = one.index.resource_version
+        for sequence in range(3, 8):
+            one.receive_reading(reading(web()))
+            one.receive(observation(clock, sequence))
+            one.look("test")
+        one.stop()
+        assert one.index.resource_version == before
+
+
+def test_a_broken_revision_changes_nothing_also_after_a_restart(tmp_path: Path) -> None:
+    """P03: with a broken tip and no earlier revision read, nothing is deleted."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        one.receive_reading(reading(web()))
+        wait(one, lambda: pods(one) == 3)
+    broken = RevisionInfo(commit="c2")
+    problem = Problem(file="a.yaml", line=1, message="broken")
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock, 9))
+        one.receive_reading(Reading("main", 1.0, tip=broken, loaded=Loaded(broken, None, (problem,))))
+        wait(one, lambda: one.ticks > 0)
+        one.stop()
+        assert pods(one) == 3
+        assert one.store.revisions("main")[0].problems == (problem,)
+
+
+def test_a_second_daemon_leads_only_once_the_first_is_gone(tmp_path: Path) -> None:
+    """P18: the lease expires; the first one's next write is refused and it stops leading."""
+    clock = Clock()
+    with (
+        controller(tmp_path / "db", clock, "a") as (first, _),
+        controller(tmp_path / "db", clock, "b") as (second, _),
+    ):
+        first.receive(observation(clock))
+        wait(first, lambda: first.term > 0)
+        second.look("test")
+        assert second.term == 0
+        clock.at += LEASE_TTL_S + 1
+        second.look("lease")
+        wait(second, lambda: second.term > first.term or second.term > 1)
+        first.receive_reading(reading(web()))
+        first.look("test")
+        second.receive_reading(reading(web()))
+        wait(second, lambda: pods(second) == 3)
+        assert second.index.get(ObjectRef.of("Deployment", "default", "web")) is not None
+
+
+def test_a_node_that_lost_its_documents_gets_them_again(tmp_path: Path) -> None:
+    """An agent that reports no generation is sent everything anew."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, link):
+        one.receive(observation(clock))
+        one.receive_reading(reading(web()))
+        wait(one, lambda: any(d.assignment and len(d.assignment.pods) == 3 for d in link.sent))
+        link.sent.clear()
+        lost = observation(clock, 2)
+        clock.at += 1
+        one.receive(replace(lost, generation=0, observed_at=clock.now()))
+        wait(one, lambda: any(d.assignment and len(d.assignment.pods) == 3 for d in link.sent))

@@ -1,0 +1,1 @@
+"""End to end: the installed commands, a real Engine, real pushes."""

@@ -1,0 +1,36 @@
+"""What the cache makes of what the Engine tells."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from reconciler.executors.container import labels
+from reconciler.executors.container.cache import Cache
+from reconciler.executors.container.files import ContainerFiles
+from reconciler.executors.engine import Engine
+from reconciler.executors.volume.paths import VolumePaths
+
+
+class OneContainer:
+    """An Engine with one container that has ended."""
+
+    def __init__(self, exit_code: int) -> None:
+        self.state = {"Status": "exited", "ExitCode": exit_code, "OOMKilled": False}
+
+    def inspect_container(self, identity: str) -> dict[str, Any]:
+        """Return the container."""
+        config = {"Labels": {labels.CLUSTER: "c"}}
+        return {"Id": identity, "Name": "/one", "State": self.state, "Config": config, "HostConfig": {}}
+
+
+@pytest.mark.parametrize(("exit_code", "is_killed"), [(137, True), (0, False)])
+def test_that_memory_ran_out_is_kept_from_the_event(tmp_path: Path, exit_code: int, is_killed: bool) -> None:
+    """Told after the end, the Engine itself forgets it; one that ended otherwise was not killed by it."""
+    files = ContainerFiles(VolumePaths(tmp_path, tmp_path))
+    cache = Cache(cast(Engine, OneContainer(exit_code)), labels.Owner(cluster="c", node="n"), files)
+    cache.look_at("x")
+    assert [fact.oom_killed for fact in cache.containers()] == [False]
+    cache.note_out_of_memory("x")
+    cache.look_at("x")
+    assert [fact.oom_killed for fact in cache.containers()] == [is_killed]

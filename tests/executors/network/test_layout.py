@@ -1,0 +1,159 @@
+"""The table of Services as text, and the difference between two sets of Services."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.executors.network import layout
+from reconciler.executors.network.contents import Contents, UdpTarget
+from reconciler.model.details import HostPort, ProgramServices
+from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
+
+
+def _service(
+    *endpoints: Endpoint, name: str = "web", protocol: str = "TCP", affinity: int = 0, **settings: object
+) -> ServiceEntry:
+    port = ServicePortEntry(protocol=protocol, port=80, targets=(EndpointPort(port=8080, endpoints=endpoints),))
+    return ServiceEntry(
+        namespace="shop",
+        name=name,
+        cluster_ip="10.43.0.9",
+        ports=(port,),
+        affinity_timeout_s=affinity,
+        **settings,  # type: ignore[arg-type]
+    )
+
+
+A, B, C = (Endpoint(ip=f"10.42.0.{number}") for number in (5, 6, 7))
+
+
+def test_a_service_without_endpoints_is_not_in_the_maps() -> None:
+    """Nothing leads to it, so that the filter chains refuse at once."""
+    assert layout.service_elements(_service()) == ()
+    assert layout.service_elements(_service(Endpoint(ip="10.42.0.5", ready=False))) == ()
+
+
+def test_endpoints_are_numbered_in_order_of_address() -> None:
+    """The indexes that are drawn at random have no gap."""
+    assert layout.service_elements(_service(B, A)) == (
+        ("services", "10.43.0.9 . 6 . 80", "goto balance-2"),
+        ("ports", "10.43.0.9 . 6 . 80", "8080"),
+        ("endpoints", "10.43.0.9 . 6 . 80 . 0", "10.42.0.5"),
+        ("endpoints", "10.43.0.9 . 6 . 80 . 1", "10.42.0.6"),
+        ("hairpin", "10.42.0.5 . 10.42.0.5", ""),
+        ("hairpin", "10.42.0.6 . 10.42.0.6", ""),
+    )
+
+
+def test_terminating_endpoints_serve_only_when_no_other_does() -> None:
+    """As kube-proxy does: ready ones, else those that still serve while they end."""
+    ending = Endpoint(ip="10.42.0.8", ready=False, serving=True, terminating=True)
+    port = _service(A, ending).ports[0]
+    assert layout.backends(_service(A, ending), port) == (("10.42.0.5", 8080),)
+    alone = _service(ending, Endpoint(ip="10.42.0.9", ready=False))
+    assert layout.backends(alone, alone.ports[0]) == (("10.42.0.8", 8080),)
+
+
+def test_publish_not_ready_leads_to_everyone() -> None:
+    """A Service that publishes addresses that are not ready leads to them too."""
+    service = _service(Endpoint(ip="10.42.0.5", ready=False), publish_not_ready=True)
+    assert layout.backends(service, service.ports[0]) == (("10.42.0.5", 8080),)
+
+
+def test_affinity_names_an_endpoint_the_same_whoever_else_serves() -> None:
+    """A client keeps its endpoint when another one comes or goes."""
+    tokens = [
+        {value: key for name, key, value in layout.service_elements(service) if name == "members"}
+        for service in (_service(A, B, affinity=600), _service(B, C, affinity=600))
+    ]
+    assert tokens[0]["10.42.0.6 . 8080"] == tokens[1]["10.42.0.6 . 8080"]
+
+
+def test_chains_follow_from_verdicts() -> None:
+    """Each number of endpoints and each timeout in use has its chain."""
+    found = layout.chains_of(["goto balance-3", "goto affinity-2-600", "goto balance-3"])
+    assert found == {"balance-3", "affinity-2-600", "stick-600"}
+
+
+def test_a_udp_endpoint_that_goes_is_named() -> None:
+    """Connections bound to it are to be forgotten, those to the others are not."""
+    before, _ = Contents().change_to(_program(_service(A, B, C, protocol="UDP")))
+    _, change = before.change_to(_program(_service(A, C, protocol="UDP")))
+    assert change.gone_udp() == {UdpTarget("10.43.0.9", 80, "10.42.0.6")}
+
+
+def test_host_ports_lead_to_their_pod() -> None:
+    """A port of every address and one of a single address go to different maps."""
+    every = HostPort(port=8080, pod_ip="10.42.0.5", pod_port=80)
+    one = HostPort(host_ip="10.88.0.2", protocol="UDP", port=53, pod_ip="10.42.0.5", pod_port=53)
+    after, change = Contents().change_to(ProgramServices(digest="", services=(), host_ports=(every, one)))
+    assert after.elements["host-ports"] == {"6 . 8080": "10.42.0.5 . 80"}
+    assert after.elements["host-ports-on"] == {"10.88.0.2 . 17 . 53": "10.42.0.5 . 53"}
+    assert change.new_udp_host_ports() == {UdpTarget("10.88.0.2", 53)}
+
+
+def _program(*services: ServiceEntry, host_ports: tuple[HostPort, ...] = ()) -> ProgramServices:
+    return ProgramServices(digest="", services=services, host_ports=host_ports)
+
+
+_ips = st.integers(2, 6).map(lambda number: f"10.42.0.{number}")
+_endpoints = st.lists(st.builds(Endpoint, ip=_ips, ready=st.booleans(), terminating=st.booleans()), max_size=4)
+_ports = st.builds(
+    ServicePortEntry,
+    protocol=st.sampled_from(["TCP", "UDP"]),
+    port=st.integers(80, 82),
+    targets=st.builds(
+        lambda number, ends: (EndpointPort(port=number, endpoints=tuple(ends)),), st.integers(8080, 8081), _endpoints
+    ),
+)
+_services = st.lists(
+    st.builds(
+        ServiceEntry,
+        namespace=st.just("shop"),
+        name=st.sampled_from("abcd"),
+        # Few addresses on purpose: two Services may claim the same one.
+        cluster_ip=st.integers(1, 3).map(lambda number: f"10.43.0.{number}"),
+        affinity_timeout_s=st.sampled_from([0, 600]),
+        ports=st.lists(_ports, max_size=2).map(tuple),
+    ),
+    max_size=4,
+    unique_by=lambda service: service.name,
+)
+_host_ports = st.lists(
+    st.builds(HostPort, port=st.integers(8080, 8082), pod_ip=_ips, pod_port=st.integers(80, 81)), max_size=2
+)
+_details = st.builds(
+    ProgramServices, digest=st.just(""), services=_services.map(tuple), host_ports=_host_ports.map(tuple)
+)
+
+
+@given(st.lists(_details, min_size=1, max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_changes_add_up_to_the_whole(details: list[ProgramServices]) -> None:
+    """However the Services came about, the maps hold what programming the last ones alone would give."""
+    contents = Contents()
+    kernel: dict[tuple[str, str], str] = {}
+    for detail in details:
+        contents, change = contents.change_to(detail)
+        for name, removed in change.removed.items():
+            for key, value in removed.items():
+                assert kernel.pop((name, key)) == value
+        for name, added in change.added.items():
+            for key, value in added.items():
+                assert (name, key) not in kernel
+                kernel[name, key] = value
+    whole, _ = Contents().change_to(details[-1])
+    assert contents.elements == whole.elements
+    assert contents.fingerprint == whole.fingerprint
+    assert kernel == {(name, key): value for name, of in whole.elements.items() for key, value in of.items()}
+
+
+@given(_details)
+@settings(max_examples=60, deadline=None)
+def test_a_listing_is_read_back(detail: ProgramServices) -> None:
+    """What the kernel prints, and how it breaks lines, reads as what was programmed."""
+    contents, _ = Contents().change_to(detail)
+    text = "table ip reconciler {\n"
+    for name, elements in contents.elements.items():
+        body = ",\n\t\t\t     ".join(f"{key} : {value}" if value else key for key, value in elements.items())
+        text += f"\tmap {name} {{\n\t\ttype x\n" + (f"\t\telements = {{ {body} }}\n" if body else "") + "\t}\n\n"
+    assert layout.parse_listing(text + "}\n") == contents.elements

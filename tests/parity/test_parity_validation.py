@@ -1,0 +1,242 @@
+"""What the Kubernetes API admits, we admit, unless we say that we do not implement it; what it refuses, we refuse.
+
+The rows are upstream's internal structures; the adapter spells them as manifests. A row that uses what we list as not
+implemented differs on purpose. So does one that we admit with less strictness where the fault shows elsewhere; those
+are listed by name.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reconciler.model.problem import Problem
+from reconciler.schema.validate import SourceFile, validate
+from tests.parity.rows import compare, parity_rows
+
+_FLATTENED = frozenset(("VolumeSource", "ProbeHandler", "LocalObjectReference", "PersistentVolumeSource"))
+_KEPT = frozenset(("labels", "annotations", "matchLabels", "nodeSelector", "limits", "requests", "capacity", "data",
+                   "binaryData", "stringData"))  # fmt: skip
+_SPECIAL = {
+    "GCEPersistentDisk": "gcePersistentDisk",
+    "AWSElasticBlockStore": "awsElasticBlockStore",
+    "CephFS": "cephfs",
+    "ObjectMeta": "metadata",
+    "SELinuxOptions": "seLinuxOptions",
+    "FSGroup": "fsGroup",
+    "FSGroupChangePolicy": "fsGroupChangePolicy",
+    "HTTPGet": "httpGet",
+    "HTTPHeaders": "httpHeaders",
+    "TCPSocket": "tcpSocket",
+    "GRPC": "grpc",
+    "DNSPolicy": "dnsPolicy",
+    "DNSConfig": "dnsConfig",
+    "IP": "ip",
+    "TTY": "tty",
+    "UID": "uid",
+    "NFS": "nfs",
+    "CSI": "csi",
+    "RBD": "rbd",
+    "ISCSI": "iscsi",
+    "FC": "fc",
+    "OS": "os",
+    "APIVersion": "apiVersion",
+    "APIGroup": "apiGroup",
+    "ReadOnlyRootFilesystem": "readOnlyRootFilesystem",
+}
+_POD_LEVEL = ("HostNetwork", "HostPID", "HostIPC", "ShareProcessNamespace", "HostUsers", "HostnameOverride")
+
+
+def manifest(value: Any, path: tuple[str, ...] = ()) -> Any:
+    """Return an upstream structure in the spelling of manifests."""
+    if isinstance(value, list):
+        return [manifest(item, path) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    result: dict[str, Any] = {}
+    for key, item in value.items():
+        if key in _FLATTENED and isinstance(item, Mapping):
+            result.update(manifest(item, path))
+            continue
+        name = _wire(key)
+        result[name] = item if name in _KEPT else manifest(item, (*path, name))
+    return result
+
+
+def _wire(key: str) -> str:
+    if key in _SPECIAL:
+        return _SPECIAL[key]
+    return key[0].lower() + key[1:]
+
+
+def pod_manifest(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Pod; upstream keeps some of its fields in the security context."""
+    spec = dict(pod.get("Spec") or {})
+    context = dict(spec.get("SecurityContext") or {})
+    for field in _POD_LEVEL:
+        if field in context:
+            spec[field] = context.pop(field)
+    spec["SecurityContext"] = context
+    return {"apiVersion": "v1", "kind": "Pod", **manifest({**pod, "Spec": spec}), "status": {}}
+
+
+def problems_of(document: dict[str, Any]) -> list[Problem]:
+    """Return the errors that our validation finds."""
+    document["metadata"] = {"name": "x", **document.get("metadata", {})}
+    content = json.dumps(document).encode()
+    return [problem for problem in validate([SourceFile("a.json", content)]).problems if problem.is_error]
+
+
+class Judge:
+    """Compares verdicts; remembers what we do not implement."""
+
+    def __init__(self) -> None:
+        self.not_implemented = ""
+
+    def verdict(self, document: dict[str, Any], is_valid: bool) -> bool:
+        """Whether our verdict is upstream's."""
+        found = problems_of(document)
+        self.not_implemented = ", ".join(sorted({p.pointer for p in found if p.code == "not-implemented"}))
+        return (not found) == is_valid
+
+    def pod(self, case: dict[str, Any]) -> bool:
+        """Judge a row with a Pod or its refused form."""
+        if "expectedError" in case:
+            return self.verdict(pod_manifest(case["spec"]), False)
+        if "pod" in case:
+            return self.verdict(pod_manifest(case["pod"]), False)
+        return self.verdict(pod_manifest(case), True)
+
+    def volume(self, case: dict[str, Any]) -> bool:
+        """Judge a row with one volume."""
+        spec = {"containers": [{"name": "a", "image": "b"}], "volumes": [manifest(case["vol"])]}
+        return self.verdict({"apiVersion": "v1", "kind": "Pod", "spec": spec}, not case.get("errs"))
+
+    def containers(self, case: dict[str, Any]) -> bool:
+        """Judge a row of refused containers."""
+        spec = {"containers": manifest(case["containers"]), "volumes": [{"name": "vol", "emptyDir": {}}]}
+        return self.verdict({"apiVersion": "v1", "kind": "Pod", "spec": spec}, False)
+
+    def env(self, case: dict[str, Any]) -> bool:
+        """Judge a row of refused environment variables."""
+        spec = {"containers": [{"name": "a", "image": "b", "env": manifest(case["envs"])}]}
+        return self.verdict({"apiVersion": "v1", "kind": "Pod", "spec": spec}, False)
+
+    def claim(self, case: dict[str, Any]) -> bool:
+        """Judge a row with a claim."""
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **manifest(case["claim"])}
+        return self.verdict(claim, not case.get("isExpectedFailure"))
+
+    def persistent_volume(self, case: dict[str, Any]) -> bool:
+        """Judge a row with a volume of the cluster."""
+        volume = {"apiVersion": "v1", "kind": "PersistentVolume", **manifest(case["volume"])}
+        return self.verdict(volume, not case.get("isExpectedFailure"))
+
+    def job(self, case: dict[str, Any], name: str) -> bool:
+        """Judge a row with a Job; the API has made its selector."""
+        job = {"apiVersion": "batch/v1", "kind": "Job", **manifest(case["job"])}
+        job["spec"].pop("selector", None)
+        template = job["spec"]["template"]
+        template["spec"] = pod_manifest({"Spec": case["job"]["Spec"]["Template"]["Spec"]})["spec"]
+        return self.verdict(job, name.startswith(("valid", "do not allow", "metadata.uid")))
+
+    def workload(self, kind: str, case: dict[str, Any], is_valid: bool) -> bool:
+        """Judge a row with a Deployment or ReplicaSet."""
+        document = {"apiVersion": "apps/v1", "kind": kind, **manifest(case)}
+        template = document["spec"].get("template")
+        if template:
+            template["spec"] = pod_manifest({"Spec": case["Spec"]["Template"]["Spec"]})["spec"]
+        return self.verdict(document, is_valid)
+
+    def config_map(self, case: dict[str, Any]) -> bool:
+        """Judge a row with a ConfigMap; binary values are text in the rows."""
+        document = {"apiVersion": "v1", "kind": "ConfigMap", **manifest(case["cfg"])}
+        document["binaryData"] = dict.fromkeys(document.get("binaryData") or {}, "")
+        return self.verdict(document, bool(case.get("isValid")))
+
+    def path(self, case: dict[str, Any]) -> bool:
+        """Judge a row with one item of a volume."""
+        volume = {"name": "a", "configMap": {"name": "c", "items": [manifest(case["kp"])]}}
+        spec = {"containers": [{"name": "a", "image": "b"}], "volumes": [volume]}
+        return self.verdict({"apiVersion": "v1", "kind": "Pod", "spec": spec}, bool(case.get("ok")))
+
+    def dns(self, case: dict[str, Any]) -> bool:
+        """Judge a row with resolver settings."""
+        spec = {"containers": [{"name": "a", "image": "b"}], "dnsConfig": manifest(case["dnsConfig"])}
+        if case.get("dnsPolicy"):
+            spec["dnsPolicy"] = case["dnsPolicy"]
+        return self.verdict({"apiVersion": "v1", "kind": "Pod", "spec": spec}, not case.get("expectedError"))
+
+    def endpoints(self, case: dict[str, Any]) -> bool:
+        """Judge a row with Endpoints."""
+        endpoints = {"apiVersion": "v1", "kind": "Endpoints", **manifest(case["endpoints"])}
+        return self.verdict(endpoints, not case.get("expectedErrs"))
+
+
+_DEFAULTED = "the fault is in a field that defaults fill before the API validates"
+_ANNOTATION = "old annotations for confinement mean nothing here; the fields do"
+_DIFFERENCES: tuple[tuple[str, str], ...] = (
+    (r"no volume source|missing APIVersion|empty message termination|hostPort unspecified", _DEFAULTED),
+    (r"missing-name|missing name|missing-namespace|missing namespace|bad name|bad namespace", "the adapter fills it"),
+    (r"invalid name [a-d]|invalid env var name", "the strict form of old releases; names of variables are relaxed now"),
+    (r"[Ss]eccomp|AppArmor|must not start with '../'|pod-deletion-cost|mirror-pod", _ANNOTATION),
+    (r"both matchLabelKeys and labelSelector", "the API merges these keys into the selector before it validates"),
+    (r"legacy IP", "addresses with leading zeros are ambiguous"),
+    (r"onPodConditions.0..status: Required", _DEFAULTED),
+    (r"^spec.(template.metadata.labels\[|selector)", "a Job's selector and its labels are made by us"),
+    (r"zero-length ID", "the adapter fills it"),
+    (r"binary data max size", "the adapter does not carry binary values"),
+    (r"privilege disabled", "a setting of the API server, not a rule"),
+    (r"Invalid env from", "names of what is referred to are not judged: what is missing is a warning"),
+    (r"invalid name space in preferred", "namespaces of an affinity that name nothing choose nothing"),
+)
+
+
+def _reason(judge: Judge, row: dict[str, Any]) -> str:
+    case = row["case"]
+    name = row["name"] or case.get("name") or case.get("title") or case.get("desc") or ""
+    reasons = [reason for pattern, reason in _DIFFERENCES if re.search(pattern, name)]
+    return judge.not_implemented or (reasons[0] if reasons else "")
+
+
+def _compare(package: str, judge: Judge, tables: dict[str, Callable[[dict[str, Any]], bool]]) -> None:
+    compare(package, tables, lambda row: _reason(judge, row))
+
+
+def test_core_kinds_are_admitted_as_upstream_admits_them() -> None:
+    """Pods, volumes, claims, configuration and endpoints get upstream's verdict."""
+    judge = Judge()
+    tables = {
+        "TestValidatePod": judge.pod,
+        "TestValidatePodSpec": judge.pod,
+        "TestValidateVolumes": judge.volume,
+        "TestValidateContainers": judge.containers,
+        "TestValidateEnv": judge.env,
+        "TestValidateKeyToPath": judge.path,
+        "TestValidatePodDNSConfig": judge.dns,
+        "TestValidateConfigMap": judge.config_map,
+        "TestValidatePersistentVolumeClaim": judge.claim,
+        "TestValidatePersistentVolumes": judge.persistent_volume,
+        "TestValidateEndpointsCreate": judge.endpoints,
+    }
+    _compare("pkg_apis_core_validation", judge, tables)
+
+
+def test_workloads_are_admitted_as_upstream_admits_them() -> None:
+    """Deployments and ReplicaSets get upstream's verdict; rows that are admitted have no name."""
+    judge = Judge()
+    rows = [row for row in parity_rows("pkg_apis_apps_validation") if "case" in row]
+    admitted = {json.dumps(row["case"]) for row in rows if row["name"] == ""}
+    tables = {
+        "TestValidateDeployment": lambda case: judge.workload("Deployment", case, json.dumps(case) in admitted),
+        "TestValidateReplicaSet": lambda case: judge.workload("ReplicaSet", case, json.dumps(case) in admitted),
+    }
+    _compare("pkg_apis_apps_validation", judge, tables)
+
+
+def test_jobs_are_admitted_as_upstream_admits_them() -> None:
+    """Jobs get upstream's verdict."""
+    judge = Judge()
+    names = {json.dumps(row["case"]): row["name"] for row in parity_rows("pkg_apis_batch_validation") if "case" in row}
+    tables = {"TestValidateJob": lambda case: judge.job(case, names[json.dumps(case)])}
+    _compare("pkg_apis_batch_validation", judge, tables)

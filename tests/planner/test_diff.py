@@ -1,0 +1,25 @@
+"""What a plan shows of a changed object."""
+
+from typing import Any
+
+import msgspec
+
+from reconciler.model.kinds import Pod
+from reconciler.planner.diff import field_changes
+
+
+def pod(**fields: Any) -> Pod:
+    """A Pod of one container with these fields."""
+    spec = {"containers": [{"name": "app", "image": "app:1", **fields}]}
+    return msgspec.convert({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}, Pod)
+
+
+def test_values_are_shown_as_one_writes_them() -> None:
+    """Lists and truths read as in a manifest, strings without quotes, line ends as a sign."""
+    old = pod(command=["sh", "-c", "echo it's"], tty=False, workingDir="/a", env=[{"name": "A", "value": "1"}])
+    new = pod(command=["sh", "grüße"], tty=True, workingDir="/b", env=[{"name": "A", "value": "1\n2"}])
+    shown = {one.path.rpartition("]")[2] or one.path: (one.old, one.new) for one in field_changes(old, new)}
+    assert shown[".command"] == ('["sh", "-c", "echo it\'s"]', '["sh", "grüße"]')
+    assert shown[".tty"] == ("", "true")
+    assert shown[".workingDir"] == ("/a", "/b")
+    assert shown[".value"] == ("1", "1\\n2")

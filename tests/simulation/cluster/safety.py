@@ -1,0 +1,321 @@
+"""What must hold at every step of every story, checked independently of how the planner decides."""
+
+import math
+from collections import Counter
+from typing import Any, cast
+
+from reconciler.model.details import RemoveSandbox, StopContainer, TrashVolume
+from reconciler.model.kinds import Deployment, Pod
+from reconciler.model.node import ContainerFact, PodReport
+from reconciler.model.observed import ObservedState, StoredObject
+from reconciler.model.plan import Action, Plan
+from reconciler.model.refs import ObjectRef
+from reconciler.model.times import unix
+from reconciler.simulation.cluster import SimulatedCluster, SimulatedHost
+from reconciler.simulation.engine import SimulatedContainer
+
+FOREIGN = "grafana"
+
+
+class Unsafe(AssertionError):
+    """Something happened that must never happen."""
+
+
+class Safety:
+    """Watches a cluster; `disturbed` are the uids of Pods that the story itself harmed: those may be restarted."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self.cluster = cluster
+        self.disturbed: set[str] = set()
+        self.acknowledged: set[ObjectRef] = set()
+        self._crashing: set[str] = set()
+        self._reached: dict[str, int] = {}
+        self._sets: dict[str, str] = {}
+        self._owner_of_set: dict[str, str] = {}
+        self._deleted: list[tuple[float, str]] = []
+        for host in cluster.hosts.values():
+            host.world.engine.containers[FOREIGN] = _foreign(cluster.now)
+
+    # Every step
+
+    def between(self) -> None:
+        """Check what the hosts did since last asked."""
+        busy = [host for host in self.cluster.hosts.values() if host.world.executed]
+        for host in busy:
+            actions, host.world.executed = host.world.executed, []
+            for action in actions:
+                self._check_action(host, action)
+        if busy:
+            self._check_containers()
+
+    def disturb(self, host: SimulatedHost) -> None:
+        """Note that every Pod of a host may be restarted."""
+        self.disturbed |= {one.fact.pod_uid for one in host.world.engine.containers.values()}
+
+    def _check_action(self, host: SimulatedHost, action: Action) -> None:
+        detail = action.detail
+        if isinstance(detail, (StopContainer, RemoveSandbox)):
+            uid = action.uid
+            if not (uid in self.disturbed or self._may_end(host, uid) or _is_sick(host, uid)):
+                raise Unsafe(f"{host.name}: {action.verb} {action.object} {detail.name} ({action.reason}) for no cause")
+        if isinstance(detail, TrashVolume):
+            raise Unsafe(f"{host.name}: data of {detail.path} is moved away though its class retains it")
+
+    def _may_end(self, host: SimulatedHost, uid: str) -> bool:
+        assigned = host.agent.assigned(uid)
+        if assigned is None or assigned.deletion_requested_at is not None:
+            return True
+        known = host.agent.memory.pods.get(uid)
+        return known is not None and bool(known.finished)
+
+    def _check_containers(self) -> None:
+        counts: Counter[tuple[str, str]] = Counter()
+        addresses: Counter[str] = Counter()
+        for host in self.cluster.hosts.values():
+            foreign = host.world.engine.containers.get(FOREIGN)
+            if foreign is None or foreign.fact.state != "running":
+                raise Unsafe(f"{host.name}: the container {FOREIGN}, which is not ours, was touched")
+            for one in host.world.engine.containers.values():
+                if one.fact.state != "running" or not one.fact.pod_uid:
+                    continue
+                counts[one.fact.pod_uid, one.fact.container] += 1
+                if one.fact.role == "sandbox":
+                    addresses[str(one.fact.labels.get("reconciler.dev/pod-ip", ""))] += 1
+        for (uid, container), count in counts.items():
+            if count > 1:
+                raise Unsafe(f"{count} containers {container} of Pod {uid} run at the same time")
+        for address, count in addresses.items():
+            if count > 1 and address:
+                raise Unsafe(f"{count} Pods have the address {address} at the same time")
+
+    def watch_readiness(self) -> None:
+        """Check that what really serves never falls below what a rollout may take; only where nothing else harms."""
+        serving = Counter(
+            self._owner_of_set.get(self._sets.get(report.uid, ""), "")
+            for host in self.cluster.hosts.values()
+            for report in host.agent.reports
+            if _reports_ready(report) and report.uid not in self._ending()
+        )
+        for ref, stored in self.cluster.observed.objects.items():
+            if ref.kind == "Deployment":
+                self._check_floor(cast(Deployment, stored.object), serving[stored.object.metadata.uid])
+
+    def _ending(self) -> set[str]:
+        objects = self.cluster.observed.objects.items()
+        return {
+            one.object.metadata.uid
+            for ref, one in objects
+            if ref.kind == "Pod" and not _is_active(cast(Pod, one.object))
+        }
+
+    def _check_floor(self, deployment: Deployment, serving: int) -> None:
+        """From when a number of replicas was once reached, it is kept: whatever is rolled out."""
+        uid = deployment.metadata.uid
+        if any("crash" in one.image for one in deployment.spec.template.spec.containers):
+            self._crashing.add(uid)
+        if uid in self._crashing or deployment.spec.strategy.type == "Recreate":
+            return
+        floor = deployment.spec.replicas - _limits(deployment)[1]
+        if serving >= floor:
+            self._reached[uid] = floor
+        elif self._reached.get(uid) == floor:
+            raise Unsafe(f"deployment/{deployment.metadata.name}: {serving} Pods serve, the strategy keeps {floor}")
+
+    # Every plan
+
+    def planned(self, before: ObservedState, answer: Plan) -> None:
+        """Check one committed plan."""
+        if not answer.changes:
+            return
+        after = self.cluster.observed
+        self._remember_sets(after)
+        self._check_removed_pods(before, after)
+        self._check_deletions(before, after, answer)
+        self._check_dependencies(before, after)
+        for ref, stored in after.objects.items():
+            if ref.kind == "Deployment":
+                self._check_deployment(before, after, stored)
+
+    def _remember_sets(self, after: ObservedState) -> None:
+        for ref, stored in after.objects.items():
+            owners = stored.object.metadata.owner_references
+            if ref.kind == "Pod" and owners:
+                self._sets[stored.object.metadata.uid] = owners[0].uid
+            elif ref.kind == "ReplicaSet" and owners:
+                self._owner_of_set[stored.object.metadata.uid] = owners[0].uid
+
+    def _check_removed_pods(self, before: ObservedState, after: ObservedState) -> None:
+        """A Pod is forgotten only when nothing of it runs anywhere."""
+        running = self._running()
+        for ref, stored in before.objects.items():
+            uid = stored.object.metadata.uid
+            if ref.kind == "Pod" and uid in running and not _same(after, ref, uid):
+                raise Unsafe(f"{ref} was forgotten while it runs")
+
+    def _running(self) -> set[str]:
+        return {
+            one.fact.pod_uid
+            for host in self.cluster.hosts.values()
+            for one in host.world.engine.containers.values()
+            if one.fact.state == "running"
+        }
+
+    def _check_deletions(self, before: ObservedState, after: ObservedState, answer: Plan) -> None:
+        daemon = self.cluster.daemon
+        assert daemon is not None
+        owned = [ref for ref, one in before.objects.items() if one.manager.startswith("source/")]
+        declared = {one.ref for state in daemon.desired.values() for one in state.objects}
+        begun = {ref for ref in owned if _began_to_end(before, after, ref)}
+        if not begun:
+            return
+        held = {ref for hold in answer.holds for ref in hold.objects}
+        pruned = {ref for ref in begun if ref not in declared}
+        unread = before.sources.keys() - daemon.desired.keys()
+        if pruned and unread:
+            raise Unsafe(f"{sorted(map(str, pruned))} end although {sorted(unread)} was not read")
+        kept = {ref for ref in begun - pruned if ref.kind != "Pod"}
+        if kept:
+            raise Unsafe(f"{sorted(map(str, kept))} end although they are declared")
+        if pruned & held:
+            raise Unsafe(f"{sorted(map(str, pruned & held))} end although they are held")
+        for manager in sorted({before.objects[ref].manager for ref in pruned}):
+            mine = {ref for ref in pruned if before.objects[ref].manager == manager}
+            if not mine <= self.acknowledged:
+                self._check_limit(before, mine, manager)
+            self._deleted += [(self.cluster.now, manager)] * len(mine)
+
+    def _check_limit(self, before: ObservedState, pruned: set[ObjectRef], manager: str) -> None:
+        owned = sum(1 for one in before.objects.values() if one.manager == manager)
+        recent = sum(1 for at, whose in self._deleted if at > self.cluster.now - 3600 and whose == manager)
+        limit = max(3, min(math.floor(0.3 * (owned + recent)), 50))
+        if len(pruned) + recent > limit:
+            raise Unsafe(f"{len(pruned)} objects end at once, {recent} before, limit {limit}: nobody was asked")
+        if len(pruned) == owned:
+            raise Unsafe("everything ends and nobody was asked")
+        for ref in pruned:
+            if ref.kind == "PersistentVolumeClaim" and cast(Any, before.objects[ref].object).status.phase == "Bound":
+                raise Unsafe(f"{ref} ends although it holds data, and nobody was asked")
+
+    def _check_dependencies(self, before: ObservedState, after: ObservedState) -> None:
+        for ref, stored in after.objects.items():
+            text = stored.object.metadata.annotations.get("reconciler.dev/depends-on", "")
+            old = before.objects.get(ref)
+            if not text or (old is not None and old.digest == stored.digest):
+                continue
+            name = text.rpartition("/")[2]
+            needed = before.objects.get(ObjectRef(kind="Deployment", namespace="default", name=name))
+            if needed is None or not _is_available(cast(Deployment, needed.object)):
+                raise Unsafe(f"{ref} changed before {text} was healthy")
+
+    # Rollouts
+
+    def _check_deployment(self, before: ObservedState, after: ObservedState, stored: StoredObject) -> None:
+        deployment = cast(Deployment, stored.object)
+        sets = _owned(after, "ReplicaSet", deployment.metadata.uid)
+        pods = [pod for one in sets for pod in _owned(after, "Pod", one.metadata.uid)]
+        created = [pod for pod in pods if _ref(pod) not in before.objects]
+        ended = [pod for pod in pods if pod.metadata.deletion_timestamp and _was_active(before, pod)]
+        surge, unavailable = _limits(deployment)
+        active = [pod for pod in pods if _is_active(pod)]
+        if created and len(active) > deployment.spec.replicas + surge:
+            raise Unsafe(f"{stored.ref}: {len(active)} Pods for {deployment.spec.replicas} and a surge of {surge}")
+        if created and deployment.spec.strategy.type == "Recreate":
+            self._check_recreate(stored.ref, deployment, created)
+        self._check_choice(stored.ref, ended, active)
+        now = self.cluster.now
+        min_ready_s = deployment.spec.min_ready_seconds
+        lost = [pod for pod in ended if _pod_is_available(pod, min_ready_s, now)]
+        left = sum(1 for pod in active if _pod_is_available(pod, min_ready_s, now))
+        if lost and deployment.spec.strategy.type != "Recreate" and left < deployment.spec.replicas - unavailable:
+            floor = deployment.spec.replicas - unavailable
+            raise Unsafe(f"{stored.ref}: {len(lost)} available Pods end, {left} are left, floor {floor}")
+
+    def _check_choice(self, ref: ObjectRef, ended: list[Pod], active: list[Pod]) -> None:
+        """Of equal Pods the ready ones go last."""
+        sick = {self._sets[pod.metadata.uid] for pod in active if not _pod_is_available(pod, 0, self.cluster.now)}
+        for pod in ended:
+            if self._sets[pod.metadata.uid] in sick and _pod_is_available(pod, 0, self.cluster.now):
+                raise Unsafe(f"{ref}: {pod.metadata.name} ends though it is ready and an equal one is not")
+
+    def _check_recreate(self, ref: ObjectRef, deployment: Deployment, created: list[Pod]) -> None:
+        new = {self._sets[pod.metadata.uid] for pod in created}
+        for uid in self._running():
+            its_set = self._sets.get(uid, "")
+            if self._owner_of_set.get(its_set) == deployment.metadata.uid and its_set not in new:
+                raise Unsafe(f"{ref}: an old Pod runs while a new one is created, and it recreates")
+
+
+def _reports_ready(report: PodReport) -> bool:
+    return any(one.type == "ContainersReady" and one.status == "True" for one in report.conditions)
+
+
+def _foreign(now: float) -> SimulatedContainer:
+    fact = ContainerFact(id="foreign", name=FOREIGN, role="", pod_uid="", state="running", started_at=now)
+    return SimulatedContainer(fact)
+
+
+def _is_sick(host: SimulatedHost, uid: str) -> bool:
+    """Whether something of a Pod failed by itself: its containers may then be restarted."""
+    assigned = host.agent.assigned(uid)
+    return assigned is not None and any(
+        one.fact.pod_uid == uid and one.fact.role == "sandbox" and one.fact.state != "running"
+        for one in host.world.engine.containers.values()
+    )
+
+
+def _limits(deployment: Deployment) -> tuple[int, int]:
+    if deployment.spec.strategy.type == "Recreate":
+        return 0, deployment.spec.replicas
+    rolling, replicas = deployment.spec.strategy.rolling_update, deployment.spec.replicas
+    surge = _count(rolling.max_surge, replicas, math.ceil)
+    unavailable = _count(rolling.max_unavailable, replicas, math.floor)
+    return (surge, unavailable) if surge or unavailable else (0, 1)
+
+
+def _count(value: int | str, replicas: int, rounded: Any) -> int:
+    return value if isinstance(value, int) else int(rounded(int(value.rstrip("%")) * replicas / 100))
+
+
+def _owned(state: ObservedState, kind: str, uid: str) -> list[Any]:
+    return [
+        one.object
+        for ref, one in state.objects.items()
+        if ref.kind == kind and any(owner.uid == uid for owner in one.object.metadata.owner_references)
+    ]
+
+
+def _ref(pod: Pod) -> ObjectRef:
+    return ObjectRef(kind="Pod", namespace=pod.metadata.namespace, name=pod.metadata.name)
+
+
+def _is_active(pod: Pod) -> bool:
+    return pod.metadata.deletion_timestamp is None and pod.status.phase not in ("Succeeded", "Failed")
+
+
+def _was_active(before: ObservedState, pod: Pod) -> bool:
+    old = before.objects.get(_ref(pod))
+    return old is not None and old.object.metadata.deletion_timestamp is None
+
+
+def _pod_is_available(pod: Pod, min_ready_s: int, now: float) -> bool:
+    for one in pod.status.conditions:
+        if one.type == "Ready" and one.status == "True":
+            return (unix(one.last_transition_time) or 0.0) + min_ready_s <= now
+    return False
+
+
+def _is_available(deployment: Deployment) -> bool:
+    status, wanted = deployment.status, deployment.spec.replicas
+    return status.updated_replicas >= wanted and status.available_replicas >= wanted
+
+
+def _same(after: ObservedState, ref: ObjectRef, uid: str) -> bool:
+    found = after.objects.get(ref)
+    return found is not None and found.object.metadata.uid == uid
+
+
+def _began_to_end(before: ObservedState, after: ObservedState, ref: ObjectRef) -> bool:
+    old, new = before.objects[ref], after.objects.get(ref)
+    if old.object.metadata.deletion_timestamp:
+        return False
+    return new is None or new.object.metadata.deletion_timestamp is not None

@@ -1,0 +1,282 @@
+"""One story: what a seed makes of a cluster, until it must have converged."""
+
+import random
+from collections.abc import Callable
+from typing import Any, cast
+
+from reconciler.model.kinds import Deployment, Pod
+from reconciler.model.observed import ObservedState
+from reconciler.model.plan import Decision, Plan, Reason, Verdict
+from reconciler.model.policy import Policy
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.plan import plan
+from reconciler.planner.references import claims_of
+from reconciler.simulation.cluster import SimulatedCluster
+from tests.simulation.cluster.faults import Faults, Undo
+from tests.simulation.cluster.repository import REGISTRY, Repository
+from tests.simulation.cluster.safety import Safety, Unsafe
+
+CALM_AGAIN_S = 2400.0
+_LINES_SHOWN = 60
+_TICKS_MAX = 1500
+
+
+class StoryFailed(AssertionError):
+    """A story that went wrong, told in a few lines."""
+
+
+class Story:
+    """Runs one seed; `tell` prints it while it happens."""
+
+    def __init__(self, seed: int, *, tell: Callable[[str], None] | None = None) -> None:
+        self.seed = seed
+        self.dice = random.Random(seed)
+        self.lines: list[str] = []
+        self._tell = tell
+        nodes = ("node-1", "node-2")[: self.dice.choice((1, 1, 2))]
+        sources = ("main", "infra")[: self.dice.choice((1, 1, 2))]
+        self.cluster = SimulatedCluster(
+            nodes, sources, REGISTRY, Policy(digest_key="00" * 16), choose=self.dice.randrange, planned=self._planned
+        )
+        self.safety = Safety(self.cluster)
+        self.faults = Faults(self.dice, self.cluster, self.safety)
+        self.repositories = [Repository(self.dice, source) for source in sources]
+        self.is_calm = seed % 5 == 0
+        self._undo: list[tuple[int, float, str, Undo]] = []
+        self._crash_at = self._next_crash()
+        self._ready_floor: frozenset[str] = frozenset()
+
+    def run(self) -> None:
+        """Run the whole story; raise `StoryFailed` with its seed and its last lines."""
+        try:
+            self._happen()
+            self._come_to_rest()
+            self._restart_everything()
+        except AssertionError as error:
+            shown = self.lines[-_LINES_SHOWN:]
+            left_out = [f"  ... {len(self.lines) - len(shown)} lines"] if len(shown) < len(self.lines) else []
+            text = "\n".join([f"seed {self.seed}: {error}", *left_out, *shown])
+            raise StoryFailed(text) from error
+
+    # The three parts
+
+    def _happen(self) -> None:
+        for one in self.repositories:
+            self._say(f"begin {one.source} with " + ", ".join(sorted(one.documents)))
+            self.cluster.push(one.state())
+        for _ in range(self.dice.randint(4, 9)):
+            self._run(self.dice.choice((0.05, 0.4, 2.0, 8.0, 30.0, 90.0)))
+            draw = self.dice.random()
+            if self.is_calm or draw < 0.45:
+                self._edit()
+            elif draw < 0.9:
+                self._strike()
+            if self.dice.random() < 0.3:
+                self._acknowledge()
+
+    def _come_to_rest(self) -> None:
+        self._crash_at = None
+        for _, _, words, undo in self._undo:
+            self._say(f"end of: {words}")
+            undo()
+        self._undo = []
+        for host in self.cluster.hosts.values():
+            host.world.faults.clear()
+        self._say("no more faults; mend all images and references")
+        everything = {key for one in self.repositories for key in one.documents}
+        for one in self.repositories:
+            one.heal(everything)
+            self.cluster.push(one.state())
+        until, ticks = self.cluster.now + CALM_AGAIN_S, self.cluster.ticks
+        while why := self._why_not_at_rest():
+            if self.cluster.now > until or self.cluster.ticks - ticks > _TICKS_MAX:
+                raise AssertionError(f"not converged after {CALM_AGAIN_S:.0f} s without faults: {why}")
+            self._acknowledge()
+            self._run(20.0)
+        self._say(f"at rest after {self.cluster.ticks} ticks, {self.cluster.steps} steps")
+
+    def _restart_everything(self) -> None:
+        """Restarting the daemon and every agent changes nothing at all (P10)."""
+        before = self._containers()
+        keep_memory = self.dice.random() < 0.7
+        self._say(f"restart the daemon and every agent, {'memory kept' if keep_memory else 'disks lost'}")
+        self.is_calm = self.is_calm and keep_memory
+        self._ready_floor = frozenset(_ready_pods(self.cluster.observed)) if keep_memory else frozenset()
+        self.cluster.crash_daemon()
+        for host in self.cluster.hosts.values():
+            host.crash_agent()
+            host.start_agent(keep_memory=keep_memory)
+        self.cluster.start_daemon()
+        self._run(45.0)
+        if self._containers() != before:
+            raise AssertionError("a restart of daemon and agents changed containers")
+        if why := self._why_not_at_rest():
+            raise AssertionError(f"a restart of daemon and agents left work: {why}")
+
+    # Events
+
+    def _edit(self) -> None:
+        """Commit some edits to one repository, or move an object to another; a crash likes to come right then."""
+        if self._crash_at is not None and self.dice.random() < 0.4:
+            self._crash_at = self.dice.randint(1, 10)
+        one = self.dice.choice(self.repositories)
+        other = self.dice.choice(self.repositories)
+        if other is not one and self.dice.random() < 0.4:
+            self._say(one.give(other))
+            first, second = self.dice.sample((one, other), 2)
+            self.cluster.push(first.state())
+            self._run(self.dice.choice((0.001, 0.5, 10.0)))
+            self.cluster.push(second.state())
+            return
+        self._say("; ".join(one.edit() for _ in range(self.dice.choice((1, 1, 2, 3)))))
+        self.cluster.push(one.state())
+
+    def _acknowledge(self) -> None:
+        daemon = self.cluster.daemon
+        if daemon is not None and daemon.plan.holds:
+            held = {ref for hold in daemon.plan.holds for ref in hold.objects}
+            self._say(f"acknowledge {len(held)} deletions")
+            self.safety.acknowledged |= held
+            self.cluster.acknowledge()
+
+    def _strike(self) -> None:
+        words, undo = self.faults.strike()
+        self._say(words)
+        if undo is not None:
+            self._undo.append(
+                (self.dice.randint(1, 400), self.cluster.now + self.dice.choice((1, 10, 60)), words, undo)
+            )
+
+    def _end_later(self, words: str, undo: Undo, steps: int, seconds: tuple[int, ...]) -> None:
+        """A fault ends after some steps or some time, whichever comes first."""
+        at = self.cluster.now + self.dice.choice(seconds)
+        self._undo.append((self.dice.randint(1, steps), at, words, undo))
+
+    def _next_crash(self) -> int | None:
+        return None if self.is_calm else self.dice.choice((3, 10, 30, 100, 300)) + self.dice.randrange(50)
+
+    def _run(self, seconds: float) -> None:
+        until = self.cluster.now + seconds
+        while self.cluster.now < until:
+            at = min((at for _, at, _, _ in self._undo if at > self.cluster.now), default=until)
+            self.cluster.run_for(max(0.001, min(at, until) - self.cluster.now), self._between)
+            self._end_faults()
+
+    def _between(self, step: str) -> None:
+        self.safety.between()
+        if self.is_calm:
+            self.safety.watch_readiness()
+        self._undo = [(left - 1, at, words, undo) for left, at, words, undo in self._undo]
+        if self._crash_at is not None:
+            self._crash_at -= 1
+            if self._crash_at <= 0:
+                words, undo = self.faults.crash()
+                self._say(f"after '{step}': {words}")
+                self._undo.append(
+                    (self.dice.randint(1, 30), self.cluster.now + self.dice.choice((1, 20, 60)), words, undo)
+                )
+                self._crash_at = self._next_crash()
+            self._end_faults()
+
+    def _end_faults(self) -> None:
+        over = [one for one in self._undo if one[0] <= 0 or one[1] <= self.cluster.now]
+        self._undo = [one for one in self._undo if one not in over]
+        for _, _, words, undo in over:
+            self._say(f"end of: {words}")
+            undo()
+
+    def _planned(self, before: ObservedState, answer: Plan) -> None:
+        self.safety.planned(before, answer)
+        for change in answer.changes:
+            if change.verb not in ("status",) and change.ref.kind not in ("Endpoints", "EndpointSlice", "Node"):
+                self._say(f"  {change.verb} {change.ref} ({change.reason.value})")
+        if self._ready_floor:
+            lost = self._ready_floor - _ready_pods(self.cluster.observed)
+            if lost:
+                raise Unsafe(f"a restart of daemon and agents made {', '.join(sorted(lost))} unready")
+
+    def _say(self, words: str) -> None:
+        line = f"  {self.cluster.now - 1_700_000_000:8.2f}  {words}"
+        self.lines.append(line)
+        if self._tell is not None:
+            self._tell(line)
+
+    # Rest
+
+    def _why_not_at_rest(self) -> str:
+        """Say what still differs; an empty text: desired and observed agree and both plans are empty (P09)."""
+        cluster, daemon = self.cluster, self.cluster.daemon
+        if daemon is None or cluster.tips.items() != daemon.desired.items():
+            return "the newest revision was not read"
+        answer = plan(daemon.desired, cluster.observed, cluster.policy, cluster.now)
+        if answer.changes or not answer.is_empty:
+            return f"the next plan is not empty: {[f'{c.verb} {c.ref} ({c.reason.value})' for c in answer.changes][:4]}"
+        for verdict in answer.verdicts:
+            if verdict.decision is Decision.BLOCKED and not self._may_stay_blocked(verdict):
+                return f"{verdict.object} is blocked: {verdict.reason.value} {verdict.message}"
+        for host in cluster.hosts.values():
+            step = host.agent.last
+            if step is None or step.plan.actions or step.plan.warnings:
+                todo = [f"{a.verb} {a.object} ({a.reason.value})" for a in step.plan.actions] if step else []
+                return f"the next plan of {host.name} is not empty: {todo[:4]}"
+        return self._who_is_unhealthy()
+
+    def _who_is_unhealthy(self) -> str:
+        for ref, stored in sorted(self.cluster.observed.objects.items()):
+            object: Any = stored.object
+            if ref.kind == "Deployment":
+                status, wanted = cast(Deployment, object).status, object.spec.replicas
+                if not (status.available_replicas == status.updated_replicas == status.replicas == wanted):
+                    return f"{ref} has {status.available_replicas} of {wanted} available"
+            if ref.kind == "Pod" and not self._is_well(cast(Pod, object)):
+                return f"{ref} is {object.status.phase}"
+            if ref.kind == "Job" and not any(c.type in ("Complete", "Failed") for c in object.status.conditions):
+                return f"{ref} has not ended"
+        return self._who_runs_in_vain()
+
+    def _who_runs_in_vain(self) -> str:
+        known = {one.object.metadata.uid for ref, one in self.cluster.observed.objects.items() if ref.kind == "Pod"}
+        for host in self.cluster.hosts.values():
+            for one in host.world.engine.containers.values():
+                if one.fact.pod_uid and one.fact.pod_uid not in known:
+                    return f"{one.fact.name} is left on {host.name}"
+        return ""
+
+    def _may_stay_blocked(self, verdict: Verdict) -> bool:
+        """What a person has to change in the repository is for the person; missing objects are theirs too."""
+        ref = verdict.object
+        if ref.kind == "PersistentVolumeClaim":
+            waits_for_use = verdict.reason is Reason.CLAIM_NOT_BOUND
+            return (ref.name not in self._claims_in_use()) if waits_for_use else verdict.reason is Reason.VOLUME_IN_USE
+        if ref.kind == "Pod" and verdict.reason is Reason.UNSCHEDULABLE:
+            return not self._has_its_claims(cast(Pod, self.cluster.observed.objects[ref].object))
+        return verdict.reason is Reason.IMMUTABLE_FIELD
+
+    def _claims_in_use(self) -> set[str]:
+        pods = [cast(Pod, one.object) for ref, one in self.cluster.observed.objects.items() if ref.kind == "Pod"]
+        return {claim for pod in pods for claim in claims_of(pod.spec)}
+
+    def _has_its_claims(self, pod: Pod) -> bool:
+        claims = (ObjectRef(kind="PersistentVolumeClaim", namespace="default", name=n) for n in claims_of(pod.spec))
+        return all(claim in self.cluster.observed.objects for claim in claims)
+
+    def _is_well(self, pod: Pod) -> bool:
+        if pod.status.phase in ("Succeeded", "Failed") or not self._has_its_claims(pod):
+            return True
+        return any(one.type == "Ready" and one.status == "True" for one in pod.status.conditions)
+
+    def _containers(self) -> list[tuple[str, float, float, str]]:
+        return sorted(
+            (one.fact.id, one.fact.started_at, one.fact.finished_at, one.fact.state)
+            for host in self.cluster.hosts.values()
+            for one in host.world.engine.containers.values()
+        )
+
+
+def _ready_pods(state: ObservedState) -> set[str]:
+    return {
+        str(ref)
+        for ref, one in state.objects.items()
+        if ref.kind == "Pod"
+        and any(c.type == "Ready" and c.status == "True" for c in cast(Pod, one.object).status.conditions)
+    }

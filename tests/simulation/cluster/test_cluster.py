@@ -1,0 +1,25 @@
+"""Stories of a whole cluster: safe at every step, and at rest in the end. `scripts/sim` runs more of them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.cluster.story import Story
+
+SEEDS = Path(__file__).with_name("seeds.txt")
+KEPT = tuple(int(line.split()[0]) for line in SEEDS.read_text().splitlines() if line and not line.startswith("#"))
+GROUPS = 10
+PER_GROUP = 10
+
+
+@pytest.mark.parametrize("seed", KEPT)
+def test_a_story_that_once_went_wrong(seed: int) -> None:
+    """P09, P10, P17: seeds that found a bug stay."""
+    Story(seed).run()
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_stories(group: int) -> None:
+    """P02, P05, P09, P10, P17, P20: pushes, faults and crashes between any two steps; safe throughout, then at rest."""
+    for seed in range(group * PER_GROUP, (group + 1) * PER_GROUP):
+        Story(seed).run()
