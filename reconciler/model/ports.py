@@ -12,6 +12,7 @@ from reconciler.model.node import (
     Observation,
     ProbeTarget,
 )
+from reconciler.model.overrides import Override
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import PlanAnswer, Status
@@ -120,6 +121,58 @@ class LogRequest(Value):
     since: float | None = None
 
 
+class ExecRequest(Value):
+    """A command to run in a container, as the query of the Kubernetes API."""
+
+    namespace: str
+    pod: str
+    container: str = ""
+    command: tuple[str, ...] = ()
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    tty: bool = False
+
+
+class ExecSession(Protocol):
+    """A command that runs in a container. Every method may be called from any thread and is bounded."""
+
+    def write(self, data: bytes) -> None:
+        """Give bytes to standard input."""
+        ...
+
+    def end_input(self) -> None:
+        """Close standard input."""
+        ...
+
+    def resize(self, width: int, height: int) -> None:
+        """Tell the terminal's size in characters."""
+        ...
+
+    def output(self) -> Iterator[tuple[int, bytes]]:
+        """Yield what is written, as (1 for stdout or 2 for stderr, bytes), until the command ends.
+
+        Now and then it yields empty bytes, so that a reader can look whether it is still wanted.
+        """
+        ...
+
+    def exit_code(self) -> int:
+        """Return the command's exit code, once the output has ended."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the command; it gets the end of its input."""
+        ...
+
+
+class Component(Value):
+    """A part of the control plane, live checked: its name, whether it works, and a sentence."""
+
+    name: str
+    healthy: bool
+    message: str = ""
+
+
 class Operations(Protocol):
     """What the daemon does for its API besides serving stored objects. All calls are bounded and thread-safe."""
 
@@ -169,4 +222,16 @@ class Operations(Protocol):
 
     def logs(self, request: LogRequest) -> Iterator[bytes]:
         """Stream a container's log; raise LookupError when there is no such container."""
+        ...
+
+    def exec(self, request: ExecRequest) -> ExecSession:
+        """Start a command in a container; raise LookupError when there is no such running container."""
+        ...
+
+    def components(self) -> tuple[Component, ...]:
+        """Check the parts of the control plane now: scheduler, controller-manager, store, agent."""
+        ...
+
+    def override(self, change: Override) -> None:
+        """Merge a change into the overrides of its object, and look at it; what is None there stays as it was."""
         ...

@@ -1,0 +1,1 @@
+"""Credentials: the cluster's certificate authority, what it issues, and kubeconfig files. Effect: key files."""
