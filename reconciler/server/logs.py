@@ -11,7 +11,7 @@ from reconciler.model.ports import LogRequest
 from reconciler.model.times import unix
 from reconciler.server.context import context_of
 from reconciler.server.errors import ApiError, bad_request
-from reconciler.server.objects import existing, kind_of_path, ref_of_path
+from reconciler.server.paths import existing, kind_of_path, ref_of_path
 from reconciler.server.query import flag, number, word
 from reconciler.server.streams import LineStream, Pump
 

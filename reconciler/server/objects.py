@@ -1,4 +1,4 @@
-"""Objects of Kubernetes' kinds: list, get, watch, and the refusal of writes."""
+"""Objects of Kubernetes' kinds: list, get, watch; writes are passed on."""
 
 import base64
 import binascii
@@ -8,27 +8,25 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reconciler.model.kinds import KINDS, KindSpec
-from reconciler.model.observed import StoredObject
 from reconciler.model.refs import ObjectRef
 from reconciler.server.context import Context, context_of
-from reconciler.server.errors import ApiError, bad_request, expired, not_found
+from reconciler.server.errors import ApiError, bad_request, expired
+from reconciler.server.paths import existing, kind_of_path, ref_of_path
 from reconciler.server.peer import peer_of
 from reconciler.server.query import flag, number, word
 from reconciler.server.selection import Selection, make_selection
 from reconciler.server.streams import LineStream
 from reconciler.server.watch import Watch, WatchRequest
 from reconciler.server.wire import document, encode
+from reconciler.server.writes import write
 from reconciler.store.errors import Gone
-
-_BY_PLURAL = {(spec.group, spec.version, spec.plural): spec for spec in KINDS.values()}
 
 
 async def collection(request: Request) -> Response:
     """List or watch a kind, in one namespace or in all."""
     spec = kind_of_path(request)
     if request.method not in ("GET", "HEAD"):
-        return await refuse_write(request, spec)
+        return await write(request, spec)
     selection = make_selection(
         spec,
         namespace=request.path_params.get("namespace", ""),
@@ -45,50 +43,11 @@ async def single(request: Request) -> Response:
     spec = kind_of_path(request)
     ref = ref_of_path(request, spec)
     if request.method not in ("GET", "HEAD"):
-        return await refuse_write(request, spec)
+        return await write(request, spec)
     if flag(request, "watch"):
         return await _watch(request, make_selection(spec, namespace=ref.namespace, name=ref.name))
     stored = existing(context_of(request), spec, ref)
     return _json(document(stored, reveal=peer_of(request).is_operator))
-
-
-async def refuse_write(request: Request, spec: KindSpec) -> Response:
-    """Tell why an object cannot be written here: where it is declared, or that nothing can be written yet."""
-    name = request.path_params.get("name") or await _name_in_body(request)
-    stored = None
-    if name:
-        ref = ObjectRef.of(spec.kind, request.path_params.get("namespace", ""), name)
-        stored = context_of(request).objects.get(ref)
-    if stored is None and "name" in request.path_params:
-        raise not_found(spec.plural, spec.group, name)
-    if stored is not None and stored.manager.startswith("source/"):
-        raise _managed_by_git(spec, stored)
-    raise ApiError(405, f"{spec.plural} are not written through the API: declare them in the repository")
-
-
-def kind_of_path(request: Request) -> KindSpec:
-    """Return the kind that a path names, in the scope that the kind has."""
-    parts = request.path_params
-    spec = _BY_PLURAL.get((parts.get("group", ""), parts["version"], parts["plural"]))
-    if spec is None or (parts.get("namespace") and not spec.namespaced):
-        raise ApiError(404, "the server could not find the requested resource")
-    return spec
-
-
-def ref_of_path(request: Request, spec: KindSpec) -> ObjectRef:
-    """Return the object that a path names."""
-    namespace = request.path_params.get("namespace", "")
-    if spec.namespaced and not namespace:
-        raise ApiError(404, "the server could not find the requested resource")
-    return ObjectRef.of(spec.kind, namespace, request.path_params["name"])
-
-
-def existing(context: Context, spec: KindSpec, ref: ObjectRef) -> StoredObject:
-    """Return an object, or answer 404."""
-    stored = context.objects.get(ref)
-    if stored is None:
-        raise not_found(spec.plural, spec.group, ref.name)
-    return stored
 
 
 async def _list(request: Request, selection: Selection) -> Response:
@@ -173,25 +132,6 @@ def _watch_request(request: Request, selection: Selection, context: Context) -> 
         mark_initial_end=initial and flag(request, "allowWatchBookmarks"),
         reveal=peer_of(request).is_operator,
     )
-
-
-async def _name_in_body(request: Request) -> str:
-    try:
-        body = json.loads(await request.body() or b"{}")
-        return str(body["metadata"]["name"])
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def _managed_by_git(spec: KindSpec, stored: StoredObject) -> ApiError:
-    place = stored.provenance
-    where = f"{place.file}:{place.line}" if place else "its repository"
-    commit = f" (commit {place.commit[:7]})" if place else ""
-    message = f"{stored.ref} is declared by {stored.manager} at {where}{commit}: edit it there and push"
-    details = {"name": stored.ref.name, "kind": spec.plural, "group": spec.group}
-    if place:
-        details |= {"file": place.file, "line": str(place.line), "commit": place.commit}
-    return ApiError(409, message, details=details)
 
 
 def _json(value: Any) -> Response:
