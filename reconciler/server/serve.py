@@ -8,19 +8,17 @@ import errno
 import grp
 import os
 import socket
-from asyncio import BaseTransport, Transport
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.model.errors import ConfigurationError
 from reconciler.server.limits import HEADER_BYTES_MAX
-from reconciler.server.peer import credentials_of, peer_of_transport
+from reconciler.server.peer import credentials_of
+from reconciler.server.protocol import PeerProtocol
 
 _CONNECT_S = 1.0
 _GRACE_S = 3
@@ -118,7 +116,7 @@ def _remove(path: Path, inode: int) -> None:
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=_PeerProtocol,
+        http=PeerProtocol,
         ws="none",
         loop="none",
         lifespan="on",
@@ -155,13 +153,3 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Do not touch signal handlers."""
         yield
-
-
-class _PeerProtocol(H11Protocol):
-    """Tells the application who connected, and how to abort a connection whose reader has stopped reading."""
-
-    def connection_made(self, transport: BaseTransport) -> None:
-        """Note the peer's credentials for every request of this connection."""
-        connection = cast(Transport, transport)
-        super().connection_made(connection)
-        self.app_state = {**self.app_state, "peer": peer_of_transport(transport), "abort": connection.abort}
