@@ -162,6 +162,22 @@ actions = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
+# `fingerprint` is the SHA-256, in hex, of a token or a certificate.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("groups", LargeBinary, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Double, nullable=True),
+    Column("revoked_at", Double, nullable=True),
+    UniqueConstraint("fingerprint"),
+)
+
 # The latest report of each node. `former_boots` are boot ids that ended; `digests` say what the history last noted.
 observations = Table(
     "observations",

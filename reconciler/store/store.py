@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, insert, select
 
+from reconciler.model.access import Account
 from reconciler.model.errors import ConfigurationError, StaleError
 from reconciler.model.kinds import Event
 from reconciler.model.node import Observation
@@ -21,7 +22,7 @@ from reconciler.model.observed import Acknowledgement, ClusterInfo, NodeState, S
 from reconciler.model.plan import Change
 from reconciler.model.ports import Clock
 from reconciler.model.refs import ObjectRef
-from reconciler.store import happenings, history, leases, observations, reading, side
+from reconciler.store import accounts, happenings, history, leases, observations, reading, side
 from reconciler.store.codec import Codec, key_of, to_bytes
 from reconciler.store.commit import Commit, Committed
 from reconciler.store.draft import Draft, bump_side_version
@@ -238,6 +239,23 @@ class Store:
         with self._database.read() as connection:
             return observations.read_nodes(connection)
 
+    # --- credentials ---
+
+    def accounts(self) -> tuple[Account, ...]:
+        """Return every credential that was given out, oldest first."""
+        with self._database.read() as connection:
+            return accounts.read_accounts(connection)
+
+    def add_account(self, account: Account) -> None:
+        """Keep a new credential; StaleError when its id or its fingerprint is there already."""
+        with self._database.write() as connection:
+            accounts.write_account(connection, account)
+
+    def revoke_accounts(self, ids: Sequence[str]) -> None:
+        """End credentials from now on."""
+        with self._database.write() as connection:
+            accounts.revoke_accounts(connection, tuple(ids), self._clock.now())
+
     # --- history ---
 
     def revisions(self, source: str = "", limit: int = 50) -> tuple[RevisionRecord, ...]:
@@ -274,11 +292,12 @@ class Store:
             return observations.what_ran(connection, node, at)
 
     def prune_history(self, older_than: float) -> None:
-        """Drop plans, actions, Events, observations and change log from before a time; never other objects."""
+        """Drop plans, actions, Events, observations, log and ended credentials from before a time; nothing else."""
         while self._prune_events(older_than):
             pass
         with self._database.write() as connection:
             history.prune(connection, older_than, self._clock.now())
+            accounts.prune_accounts(connection, older_than)
             newest = reading.read_versions(connection)[0]
         self._tell(Committed(newest, pruned=True))
 
