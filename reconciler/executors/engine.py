@@ -56,6 +56,18 @@ class ExecResult(Value):
     output: str
 
 
+class ExecStreams(Value):
+    """Which of a command's streams are connected."""
+
+    stdin: bool = False
+    stdout: bool = True
+    stderr: bool = True
+    tty: bool = False
+
+
+_OUTPUT_ONLY = ExecStreams()
+
+
 class Engine:
     """One Docker Engine on a Unix socket; safe to use from many threads."""
 
@@ -184,15 +196,28 @@ class Engine:
         """Return everything about an image, or None when it is not on the host."""
         return self._find(f"/images/{quote(reference)}/json")
 
-    def exec_create(self, container: str, command: tuple[str, ...], deadline: Deadline) -> str:
+    def exec_create(
+        self, container: str, command: tuple[str, ...], deadline: Deadline, streams: ExecStreams = _OUTPUT_ONLY
+    ) -> str:
         """Prepare a command inside a container and return the exec's id."""
-        body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True, "AttachStdin": False}
+        body = {
+            "Cmd": list(command),
+            "AttachStdin": streams.stdin,
+            "AttachStdout": streams.stdout,
+            "AttachStderr": streams.stderr,
+            "Tty": streams.tty,
+        }
         made = self._post(f"/containers/{container}/exec", {}, body, deadline.left_s)
         return str(made["Id"])
 
-    def exec_start(self, exec_id: str, deadline: Deadline) -> Stream:
-        """Run a prepared command; the stream carries its multiplexed output."""
-        return self._stream("POST", f"/exec/{exec_id}/start", {}, {"Detach": False, "Tty": False}, deadline)
+    def exec_start(self, exec_id: str, deadline: Deadline, *, tty: bool = False) -> Stream:
+        """Run a prepared command; the stream carries its output, multiplexed unless it has a terminal."""
+        return self._stream("POST", f"/exec/{exec_id}/start", {}, {"Detach": False, "Tty": tty}, deadline)
+
+    def exec_resize(self, exec_id: str, width: int, height: int, deadline: Deadline) -> None:
+        """Tell the size of a command's terminal."""
+        query = {"w": str(width), "h": str(height)}
+        self._call("POST", f"/exec/{exec_id}/resize", query, None, deadline.left_s)
 
     def exec_inspect(self, exec_id: str) -> dict[str, Any]:
         """Return a command's state: Running, ExitCode, Pid."""

@@ -6,6 +6,7 @@ Effect: every call has a deadline; a socket that is silent for longer raises `En
 import contextlib
 import http.client
 import json
+import select
 import socket
 import threading
 import time
@@ -119,6 +120,29 @@ class Stream:
         except OSError:
             return b""
 
+    def write(self, data: bytes, deadline: Deadline) -> int:
+        """Send bytes the other way, where the Engine has taken the connection over; return how many it took in time.
+
+        Raises `BrokenPipeError` when it takes no more. Reading goes on in another thread meanwhile.
+        """
+        taken = 0
+        while taken < len(data):
+            # The socket's own timeout belongs to the reader.
+            if not _is_writable(self._sock, deadline.left_s):
+                return taken
+            try:
+                taken += self._sock.send(memoryview(data)[taken:])
+            except (BlockingIOError, TimeoutError):
+                continue
+            except OSError as error:
+                raise BrokenPipeError("the Engine takes no more input") from error
+        return taken
+
+    def end_writing(self) -> None:
+        """Send the end of input; reading goes on."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         """End the stream; a read that waits in another thread returns."""
         self._closed.set()
@@ -153,6 +177,16 @@ class Stream:
                 break
             rest += piece
         return rest
+
+
+def _is_writable(sock: socket.socket, timeout_s: float) -> bool:
+    """Whether a socket takes bytes, or has broken, within the time."""
+    poller = select.poll()
+    try:
+        poller.register(sock, select.POLLOUT)
+    except ValueError as error:
+        raise BrokenPipeError("the connection is closed") from error
+    return bool(poller.poll(timeout_s * 1000))
 
 
 class Transport:

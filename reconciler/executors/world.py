@@ -13,7 +13,7 @@ from reconciler.executors.volume.executor import VolumeExecutor
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.node import HostFact, Materials, NodeFacts, ProbeTarget
 from reconciler.model.plan import Action, Executor, Outcome
-from reconciler.model.ports import Clock, LogRequest, Look
+from reconciler.model.ports import Clock, ExecRequest, ExecSession, LogRequest, Look
 
 
 class RealWorld:
@@ -99,6 +99,10 @@ class RealWorld:
                 limit_bytes=request.limit_bytes,
             )
         )
+
+    def exec(self, container_id: str, request: ExecRequest) -> ExecSession:
+        """Start a command in a container; see the port."""
+        return self._container.exec(container_id, request)
 
     def _observe_host(self) -> HostFact:
         disk = shutil.disk_usage(self._data_dir)

@@ -46,6 +46,10 @@ class World(Protocol):
         """Run a probe once; return whether it succeeded, and a message."""
         ...
 
+    def exec(self, container_id: str, request: "ExecRequest") -> "ExecSession":
+        """Start a command in a container of ours; raise LookupError when there is none that runs."""
+        ...
+
     def watch(self, look: Look) -> None:
         """Call `look(reason)` (from any thread) whenever the host changed by itself, until `close`."""
         ...
@@ -137,8 +141,11 @@ class ExecRequest(Value):
 class ExecSession(Protocol):
     """A command that runs in a container. Every method may be called from any thread and is bounded."""
 
-    def write(self, data: bytes) -> None:
-        """Give bytes to standard input."""
+    def write(self, data: bytes) -> int:
+        """Give bytes to standard input; return how many were taken within about a second.
+
+        Fewer than given, down to none, means that the command does not read. One that has ended takes everything.
+        """
         ...
 
     def end_input(self) -> None:
@@ -161,7 +168,7 @@ class ExecSession(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the command; it gets the end of its input."""
+        """Let go of the command; one that still runs is ended: hung up on, then killed."""
         ...
 
 

@@ -37,11 +37,12 @@ from reconciler.model.node import (
     VolumeFact,
 )
 from reconciler.model.plan import Action, Executor, Outcome, OutcomeStatus
-from reconciler.model.ports import Look
+from reconciler.model.ports import ExecRequest, ExecSession, Look
 from reconciler.planner.node.actions import tag_of
 from reconciler.simulation.behaviour import Behaviour
 from reconciler.simulation.clock import VirtualClock
 from reconciler.simulation.engine import SimulatedEngine
+from reconciler.simulation.exec import SimulatedExec
 
 SILENT_S = 10.0
 _DURATIONS: Mapping[str, float] = {
@@ -149,6 +150,15 @@ class SimulatedWorld:
         age = self.clock.now() - container.fact.started_at
         ok = container.behaviour.probe_ok(target.probe_kind, age)
         return ok, "" if ok else f"{target.probe_kind} probe failed"
+
+    def exec(self, container_id: str, request: ExecRequest) -> ExecSession:
+        """Start a command in a container; see the port."""
+        if self.engine_silent:
+            raise TransientError("the Engine does not answer", reason="EngineSilent")
+        container = self.engine.find(container_id)
+        if container is None or not container.is_running:
+            raise LookupError(container_id)
+        return SimulatedExec(self.clock, request)
 
     def watch(self, look: Look) -> None:
         """Have `look` called when the host changes by itself; see the port."""

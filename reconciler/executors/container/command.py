@@ -3,14 +3,12 @@
 Effect.
 """
 
-import contextlib
-import os
 import signal
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from reconciler.executors.container.ending import signal_command
 from reconciler.executors.container.frames import Demultiplexer
 from reconciler.executors.engine import Engine, ExecResult
 from reconciler.executors.transport import Deadline
@@ -53,22 +51,5 @@ def _ended(engine: Engine, container: str, exec_id: str, deadline: Deadline) -> 
 
 
 def _too_slow(engine: Engine, container: str, exec_id: str) -> DeadlineError:
-    _kill(engine, container, exec_id)
+    signal_command(engine, container, exec_id, signal.SIGKILL)
     return DeadlineError("the command did not end in time")
-
-
-def _kill(engine: Engine, container: str, exec_id: str) -> None:
-    """Kill a command that still runs: the Engine has no call for that, its process number it tells."""
-    state = engine.exec_inspect(exec_id)
-    pid = int(state.get("Pid") or 0)
-    if not state.get("Running") or pid <= 1:
-        return
-    with contextlib.suppress(OSError):
-        descriptor = os.pidfd_open(pid)
-        try:
-            # The descriptor names one process for good; its control group proves that it is the container's.
-            inside = str(state.get("ContainerID", "")) or container
-            if inside in Path(f"/proc/{pid}/cgroup").read_text():
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        finally:
-            os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The executor of containers: actions in, outcomes out; facts, probes and logs.
+"""The executor of containers: actions in, outcomes out; facts, probes, logs and commands.
 
 Effect. Every call is bounded; expected failures become outcomes here.
 """
@@ -7,11 +7,12 @@ import threading
 from pathlib import Path
 
 from reconciler.executors.container.cache import Cache
+from reconciler.executors.container.exec import EngineExec, open_exec
 from reconciler.executors.container.files import ContainerFiles
 from reconciler.executors.container.images import pull_image
 from reconciler.executors.container.labels import Owner
 from reconciler.executors.container.logs import LogStream, open_log
-from reconciler.executors.container.owned import Owned
+from reconciler.executors.container.owned import Owned, is_running
 from reconciler.executors.container.probes import run_probe
 from reconciler.executors.container.sandbox import create_sandbox, remove_sandbox
 from reconciler.executors.container.start import Starter
@@ -32,7 +33,7 @@ from reconciler.model.details import (
 from reconciler.model.errors import ReconcilerError, TerminalError
 from reconciler.model.node import ContainerFact, Materials, ProbeTarget
 from reconciler.model.plan import Action, Outcome
-from reconciler.model.ports import Look
+from reconciler.model.ports import ExecRequest, Look
 
 
 class ContainerExecutor:
@@ -115,6 +116,13 @@ class ContainerExecutor:
             timestamps=timestamps,
             limit_bytes=limit_bytes,
         )
+
+    def exec(self, container_id: str, request: ExecRequest) -> EngineExec:
+        """Start a command in a container of ours; `close` the result. Raises `LookupError` when it does not run."""
+        found = self._owned.find(container_id)
+        if found is None or not is_running(found):
+            raise LookupError(container_id)
+        return open_exec(self._engine, str(found["Id"]), request)
 
     def _execute(self, action: Action, materials: Materials) -> tuple[bool, str]:
         deadline = Deadline(action.deadline_s)

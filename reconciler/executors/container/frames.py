@@ -5,6 +5,7 @@ Pure.
 
 from collections.abc import Iterator
 
+STDOUT, STDERR = 1, 2
 _HEADER = 8
 
 
@@ -14,9 +15,15 @@ class Demultiplexer:
     def __init__(self) -> None:
         self._rest = b""
         self._left = 0
+        self._stream = STDOUT
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Yield the payload that `piece` completes or continues."""
+        for _, part in self.feed_streams(piece):
+            yield part
+
+    def feed_streams(self, piece: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield the payload with the stream it belongs to; what the Engine itself says counts as error output."""
         data = self._rest + piece
         self._rest = b""
         position = 0
@@ -25,10 +32,11 @@ class Demultiplexer:
                 part = data[position : position + self._left]
                 position += len(part)
                 self._left -= len(part)
-                yield part
+                yield self._stream, part
             elif len(data) - position < _HEADER:
                 self._rest = data[position:]
                 return
             else:
+                self._stream = STDOUT if data[position] <= STDOUT else STDERR
                 self._left = int.from_bytes(data[position + 4 : position + _HEADER], "big")
                 position += _HEADER

@@ -31,7 +31,7 @@ from reconciler.model.kinds import Container, PodSpec, Volume
 from reconciler.model.kinds.volumes import EmptyDirVolumeSource
 from reconciler.model.node import ContainerFact, Materials, NodeFacts, PodAssignment
 from reconciler.model.plan import Outcome, OutcomeStatus, Reason
-from reconciler.model.ports import World
+from reconciler.model.ports import ExecRequest, ExecSession, World
 from reconciler.planner.node.actions import container_name, make_action, pod_ref
 
 DONE, UNCHANGED = OutcomeStatus.DONE, OutcomeStatus.UNCHANGED
@@ -263,6 +263,80 @@ class WorldContract:
         assert self.act(world, pod, removal).status is DONE
         assert self.act(world, pod, removal).status is UNCHANGED
         assert self.facts(world, pod) == ()
+
+    # Commands
+
+    def exec(self, world: World, fact: ContainerFact, *command: str, **streams: bool) -> ExecSession:
+        """A command in a container, with its output connected."""
+        request = ExecRequest(
+            namespace=fact.pod_namespace,
+            pod=fact.pod_name,
+            command=command,
+            **{"stdout": True, "stderr": True, **streams},
+        )
+        return world.exec(fact.id, request)
+
+    def told(self, session: ExecSession) -> tuple[bytes, bytes, int]:
+        """What a command writes, and how it ends."""
+        written = {1: b"", 2: b""}
+        for stream, data in session.output():
+            written[stream] += data
+        session.close()
+        return written[1], written[2], session.exit_code()
+
+    def test_a_command_tells_output_errors_and_its_end(self, world: World, pod: PodAssignment) -> None:
+        """Each by itself."""
+        fact = self.running(world, pod, "sleep infinity")
+        session = self.exec(world, fact, "/bin/sh", "-c", "echo said; echo complained >&2; exit 3")
+        assert self.told(session) == (b"said\n", b"complained\n", 3)
+
+    def test_output_that_is_not_asked_for_is_not_told(self, world: World, pod: PodAssignment) -> None:
+        """As without a terminal, so by itself."""
+        fact = self.running(world, pod, "sleep infinity")
+        session = self.exec(world, fact, "/bin/sh", "-c", "echo said; echo complained >&2", stderr=False)
+        assert self.told(session) == (b"said\n", b"", 0)
+
+    def test_a_command_reads_its_input_to_the_end(self, world: World, pod: PodAssignment) -> None:
+        """And ends then."""
+        fact = self.running(world, pod, "sleep infinity")
+        session = self.exec(world, fact, "/bin/cat", stdin=True)
+        assert session.write(b"one ") == 4
+        assert session.write(b"two") == 3
+        session.end_input()
+        assert self.told(session) == (b"one two", b"", 0)
+
+    def test_a_missing_program_is_told(self, world: World, pod: PodAssignment) -> None:
+        """With the code of the shell."""
+        fact = self.running(world, pod, "sleep infinity")
+        out, errors, code = self.told(self.exec(world, fact, "/no/such/program"))
+        assert code in (126, 127)
+        assert b"/no/such/program" in out + errors
+
+    def test_who_lets_go_of_a_command_ends_it(self, world: World, pod: PodAssignment) -> None:
+        """Its output ends, and nothing of it is left."""
+        fact = self.running(world, pod, "sleep infinity")
+        session = self.exec(world, fact, "/bin/sleep", "infinity")
+        output = session.output()
+        assert next(output) == (1, b"")
+        session.close()
+        assert b"".join(data for _, data in output) == b""
+        assert session.exit_code() != 0
+
+    def test_a_terminal_has_a_size(self, world: World, pod: PodAssignment) -> None:
+        """Which may change while the command runs."""
+        fact = self.running(world, pod, "sleep infinity")
+        session = self.exec(world, fact, "/bin/cat", stdin=True, tty=True)
+        session.resize(100, 40)
+        session.close()
+
+    def test_no_command_runs_in_a_container_that_has_ended(self, world: World, pod: PodAssignment) -> None:
+        """Nor in one that is not there."""
+        fact = self.running(world, pod, "exit 0")
+        self.ended(world, pod)
+        with pytest.raises(LookupError):
+            self.exec(world, fact, "/bin/true")
+        with pytest.raises(LookupError):
+            world.exec("0" * 64, ExecRequest(namespace="a", pod="b", command=("/bin/true",), stdout=True))
 
     # Network
 
