@@ -12,13 +12,17 @@ from reconciler.model.kinds import AnyObject, ObjectMeta
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.access.roles import BUILT_IN as BUILT_IN_ROLES
 from reconciler.planner.dependencies import waits_for, wave_of
 from reconciler.planner.diff import field_changes
+from reconciler.planner.overrides import end_restart, overlaid, overlay_of, why_laid
 from reconciler.planner.safety import held_deletions
 from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_metadata
 
 REPLACE_ON_CHANGE = "reconciler.dev/on-immutable-change"
 ADOPT = "reconciler.dev/adopt"
+# What controllers write on declared objects.
+KEPT_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision"})
 BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -68,7 +72,7 @@ def _place(source: str, one: DesiredObject) -> str:
 
 def _apply_one(view: View, source: str, one: DesiredObject, by_wave: list[tuple[int, DesiredObject]]) -> None:
     stored = view.get(one.ref)
-    if stored is not None and stored.digest == one.digest and stored.manager == f"source/{source}":
+    if stored is not None and stored.declared_digest == one.digest and stored.manager == f"source/{source}":
         _keep(view, stored, one)
         return
     if blocked := _why_blocked(view, source, one, stored, by_wave):
@@ -87,10 +91,17 @@ def _apply_one(view: View, source: str, one: DesiredObject, by_wave: list[tuple[
 
 
 def _keep(view: View, stored: StoredObject, one: DesiredObject) -> None:
-    """Only where it was declared may have moved; that is kept up to date without being a change."""
+    """Only where it was declared may have moved, which is no change, and what a person laid over it."""
     if stored.provenance != one.provenance and _moved(stored, one):
         stored = view.update(stored, stored.object, reason=Reason.IN_SYNC, provenance=one.provenance, judged=False)
-    view.judge(one.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
+    overlay = overlay_of(view, stored, one.digest)
+    if stored.digest == overlay.digest_with(one.digest):
+        view.judge(one.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
+        return
+    wanted, digest = overlaid(view, stored, _merged(view, stored, one.object), one.digest)
+    reason, message = why_laid(view, stored, overlay)
+    changes = field_changes(stored.object, wanted)
+    view.update(stored, wanted, reason=reason, message=message, changes=changes, digest=digest)
 
 
 def _moved(stored: StoredObject, one: DesiredObject) -> bool:
@@ -124,9 +135,9 @@ def _why_blocked(
 def _may_adopt(view: View, one: DesiredObject, stored: StoredObject) -> bool:
     if one.object.metadata.annotations.get(ADOPT) == "true":
         return True
-    # The built-in namespaces and default class may simply be declared; a source that is gone gives its objects up.
-    built_in = stored.manager == SYSTEM and stored.ref.kind in ("Namespace", "StorageClass") and not stored.digest
-    return built_in or _is_given_up(view, stored)
+    # What is built in may simply be declared; a source that is gone gives its objects up.
+    is_built_in = stored.ref.kind in ("Namespace", "StorageClass") or stored.ref in BUILT_IN_ROLES
+    return (is_built_in and stored.manager == SYSTEM and not stored.digest) or _is_given_up(view, stored)
 
 
 def _is_given_up(view: View, stored: StoredObject) -> bool:
@@ -152,7 +163,8 @@ def _namespace_problem(view: View, ref: ObjectRef) -> tuple[Reason, str] | None:
 
 
 def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -> None:
-    wanted = _merged(view, stored, one.object)
+    end_restart(view, stored, one)
+    wanted, digest = overlaid(view, stored, _merged(view, stored, one.object), one.digest)
     fixed = immutable_difference(stored.object, wanted)
     changes = field_changes(stored.object, wanted)
     if not fixed:
@@ -162,7 +174,7 @@ def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -
             reason=Reason.SPEC_CHANGED,
             changes=changes,
             provenance=one.provenance,
-            digest=one.digest,
+            digest=digest,
             manager=f"source/{source}",
         )
     elif one.ref.kind == "Pod" or one.object.metadata.annotations.get(REPLACE_ON_CHANGE) == "replace":
@@ -223,8 +235,10 @@ def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
 
 
 def _merged_metadata(old: ObjectMeta, wanted: ObjectMeta) -> ObjectMeta:
+    kept = {key: text for key, text in old.annotations.items() if key in KEPT_ANNOTATIONS}
     return replace(
         wanted,
+        annotations={**wanted.annotations, **kept} if kept else wanted.annotations,
         uid=old.uid,
         generation=old.generation,
         resource_version=old.resource_version,

@@ -10,9 +10,18 @@ from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Action, Decision, Plan, Reason
 from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.access.ensure import ensure_default_roles
 from reconciler.planner.declare import apply_declared
 from reconciler.planner.memo import Memo
 from reconciler.planner.nodes import observe_nodes
+from reconciler.planner.overrides import (
+    delete_requested_pods,
+    judge_overridden,
+    lay_over_stored,
+    override_changes,
+    override_notes,
+    settle_overrides,
+)
 from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
@@ -42,9 +51,12 @@ def plan(
     view = View(observed, policy, now, memo)
     observe_nodes(view)
     observe_pods(view)
+    delete_requested_pods(view)
     ensure_built_in_namespaces(view)
     apply_declared(view, desired)
+    lay_over_stored(view)
     ensure_default_class(view)
+    ensure_default_roles(view)
     empty_namespaces(view)
     refresh_statuses(view)
     collect_orphans(view)
@@ -59,6 +71,8 @@ def plan(
     sync_endpoints(view)
     judge_deployments(view)
     judge_pods(view)
+    settle_overrides(view)
+    judge_overridden(view)
     return _finish(view, desired, bindings)
 
 
@@ -76,9 +90,11 @@ def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Act
         blocked=tuple(view.blocked),
         holds=tuple(view.holds),
         warnings=tuple(view.warnings),
+        notes=override_notes(view),
         changes=view.changes(),
         allocations=view.allocations,
         happenings=tuple(view.happenings),
+        overrides=override_changes(view),
     )
 
 
