@@ -6,6 +6,7 @@ from reconciler.model.base import Value
 from reconciler.model.desired import Provenance, RevisionInfo
 from reconciler.model.kinds import AnyObject
 from reconciler.model.node import Observation
+from reconciler.model.overrides import Override
 from reconciler.model.refs import ObjectRef
 
 
@@ -13,7 +14,8 @@ class StoredObject(Value):
     """One object as the store holds it.
 
     `manager` is `source/NAME`, `api`, or the uid of the owner. `digest` is that of the canonical declared form it was
-    last written from (empty for derived objects); `incarnation` counts how often this name was created.
+    last written from (empty for derived objects), followed by the mark of what is laid over it, if anything is;
+    `incarnation` counts how often this name was created.
     """
 
     ref: ObjectRef
@@ -22,6 +24,11 @@ class StoredObject(Value):
     provenance: Provenance | None = None
     digest: str = ""
     incarnation: int = 1
+
+    @property
+    def declared_digest(self) -> str:
+        """The digest of the declaration alone, without what is laid over it."""
+        return self.digest.partition("+")[0]
 
 
 class NodeState(Value):
@@ -74,7 +81,7 @@ class ObservedState(Value):
     """Everything a plan is made from besides the desired state.
 
     `allocations` maps `clusterip/NAMESPACE/NAME` and the like to the value given; `tombstones` maps the names of
-    deleted objects to their last incarnation.
+    deleted objects to their last incarnation; `overrides` is what persons changed without Git.
     """
 
     cluster: ClusterInfo
@@ -85,3 +92,4 @@ class ObservedState(Value):
     tombstones: Mapping[ObjectRef, int] = {}
     acknowledgements: tuple[Acknowledgement, ...] = ()
     sources: Mapping[str, SourceState] = {}
+    overrides: Mapping[ObjectRef, Override] = {}

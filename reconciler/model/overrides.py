@@ -1,20 +1,38 @@
-"""What a person changed on a declared object without Git: the closed list of overrides, kept apart from the object."""
+"""What a person changed on a declared object without Git: the closed list of overrides, kept apart from the object.
+
+Pure.
+"""
+
+from typing import TypeVar
+
+import msgspec
 
 from reconciler.model.base import Value
-from reconciler.model.kinds import Taint
+from reconciler.model.kinds import PodTemplateSpec, Taint
 from reconciler.model.refs import ObjectRef
+
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+# Workloads whose Pods can be made anew by a mark on their template.
+RESTARTABLE = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+
+T = TypeVar("T")
+_replace = msgspec.structs.replace
 
 
 class Rollback(Value):
-    """A workload's return to an earlier revision; it holds until the declaration changes (P15).
+    """A workload's return to an earlier template; it holds until the declaration changes (P15).
 
-    `revision` is the number that `rollout history` shows; `replica_set` is the name of what had the template then;
-    `digest` is that of the declaration that is held back.
+    `revision` is the number that `rollout history` showed for it; `replica_set` is the name of what had the template
+    then; `digest` is that of the declaration that is held back. An empty rollback, without a template, asks for the
+    end of the one that holds.
     """
 
-    revision: int
-    replica_set: str
-    digest: str
+    revision: int = 0
+    replica_set: str = ""
+    digest: str = ""
+    template: PodTemplateSpec | None = None
+    by: str = ""
+    at: float = 0.0
 
 
 class Override(Value):
@@ -35,3 +53,59 @@ class Override(Value):
     grace_s: int | None = None
     by: str = ""
     at: float = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is overridden."""
+        return not (self.restarted_at or self.rollback or self.unschedulable or self.taints or self.delete_at)
+
+
+class OverrideChange(Value):
+    """What becomes of an override by itself: `after` is None when nothing of it is left.
+
+    It is written only where `before` is still what is stored: what a person says meanwhile counts.
+    """
+
+    before: Override
+    after: Override | None = None
+
+
+def merged(before: Override | None, change: Override) -> Override:
+    """Return what is overridden after a change; what is None (or empty) in it stays as it was.
+
+    A return to another template, also to the declared one, replaces the restarts that came before it. Another uid
+    means another object: nothing of what was overridden on the old one is kept.
+    """
+    if before is None or before.uid != change.uid:
+        before = Override(ref=change.ref, uid=change.uid)
+    restarted_at, rollback = change.restarted_at or before.restarted_at, before.rollback
+    if change.rollback is not None:
+        restarted_at = change.restarted_at
+        rollback = None if change.rollback.template is None else change.rollback
+    return Override(
+        ref=change.ref,
+        uid=change.uid,
+        restarted_at=restarted_at,
+        rollback=rollback,
+        unschedulable=_first(change.unschedulable, before.unschedulable) or None,
+        taints=_first(change.taints, before.taints) or None,
+        delete_at=_first(before.delete_at, change.delete_at),
+        grace_s=_shorter(before.grace_s, change.grace_s),
+        by=change.by,
+        at=change.at,
+    )
+
+
+def without(override: Override, **parts: object) -> Override | None:
+    """Return an override with some parts changed; None when nothing is left of it."""
+    left = _replace(override, **parts)
+    return None if left.is_empty else left
+
+
+def _first(one: T | None, other: T | None) -> T | None:
+    return other if one is None else one
+
+
+def _shorter(one: int | None, other: int | None) -> int | None:
+    """A Pod that is asked twice to end has the shorter of the two times."""
+    return _first(one, other) if one is None or other is None else min(one, other)

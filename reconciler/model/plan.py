@@ -10,6 +10,7 @@ from reconciler.model.base import Value
 from reconciler.model.desired import Provenance, RevisionInfo
 from reconciler.model.details import Detail
 from reconciler.model.kinds import AnyObject
+from reconciler.model.overrides import OverrideChange
 from reconciler.model.refs import ObjectRef
 
 
@@ -111,6 +112,8 @@ class Reason(StrEnum):
     BACKOFF_LIMIT_EXCEEDED = "backoff-limit-exceeded"
     ENGINE_SILENT = "engine-silent"
     RESTART_REQUESTED = "restart-requested"
+    ROLLED_BACK = "rolled-back"
+    DELETION_REQUESTED = "deletion-requested"
 
 
 class FieldChange(Value):
@@ -210,7 +213,8 @@ class Plan(Value):
 
     `id` digests content and basis. `complete`: every source and node that matters was readable. `applyable`: it may be
     applied as it stands. `look_again_at`: earliest time (Unix seconds) at which the answer could differ by itself.
-    `changes`, `allocations` and `happenings` are what the controller writes; they are not part of the shown document.
+    `notes` say what a person overrides. `changes`, `allocations`, `happenings` and `overrides` are what the controller
+    writes; they are not part of the shown document.
     """
 
     id: str = ""
@@ -226,10 +230,12 @@ class Plan(Value):
     blocked: tuple[Blocked, ...] = ()
     holds: tuple[Hold, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     basis: str = ""
     changes: tuple[Change, ...] = ()
     allocations: Mapping[str, str] = {}
     happenings: tuple[Happening, ...] = ()
+    overrides: tuple[OverrideChange, ...] = ()
 
     @property
     def is_empty(self) -> bool:

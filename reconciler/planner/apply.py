@@ -33,12 +33,19 @@ def apply_plan(observed: ObservedState, plan: Plan) -> ObservedState:
     for name, revision in plan.revisions.items():
         if name in sources:
             sources[name] = replace(sources[name], applied=revision, loaded=True)
+    overrides = dict(observed.overrides)
+    for one in plan.overrides:
+        if one.after is None:
+            overrides.pop(one.before.ref, None)
+        else:
+            overrides[one.before.ref] = one.after
     return replace(
         observed,
         objects=objects,
         tombstones=tombstones,
         sources=sources,
         allocations={**observed.allocations, **plan.allocations},
+        overrides=overrides,
     )
 
 

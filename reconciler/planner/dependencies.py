@@ -60,7 +60,7 @@ def _not_settled(view: View, desired: DesiredObject) -> str | None:
     stored = view.was_observed(desired.ref)
     if stored is None:
         return "it does not exist yet"
-    if stored.digest != desired.digest:
+    if stored.declared_digest != desired.digest:
         return "its change is not applied yet"
     return _why_unhealthy(stored)
 

@@ -2,7 +2,9 @@
 
 import hashlib
 
+from reconciler.model.canonical import digest
 from reconciler.model.observed import NodeState, ObservedState
+from reconciler.model.overrides import Override
 from reconciler.model.plan import Decision, Plan
 from reconciler.planner.view import replace
 
@@ -27,7 +29,8 @@ def _basis(observed: ObservedState) -> str:
         if ref.kind not in ("Event", "Endpoints", "EndpointSlice", "Node")
     ]
     nodes = [_node(observed.nodes[name]) for name in sorted(observed.nodes)]
-    return _digest([*objects, *nodes])
+    overrides = [f"override {ref}|{_content(observed.overrides[ref])}" for ref in sorted(observed.overrides)]
+    return _digest([*objects, *nodes, *overrides])
 
 
 def _node(state: NodeState) -> str:
@@ -36,6 +39,13 @@ def _node(state: NodeState) -> str:
     facts = state.observation.facts
     pods = sorted({container.pod_uid for container in facts.containers})
     return f"{state.name}|{facts.complete}|{facts.host.cpu_millis}|{facts.host.memory_bytes}|{','.join(pods)}"
+
+
+def _content(override: Override) -> str:
+    """What is overridden is policy; who did it, and when, is not."""
+    rollback = override.rollback
+    quiet = None if rollback is None else replace(rollback, by="", at=0.0)
+    return digest(replace(override, rollback=quiet, by="", at=0.0))
 
 
 def _digest(lines: list[str]) -> str:

@@ -8,6 +8,7 @@ from reconciler.model.node import HostFact
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.overrides import node_spec
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 from reconciler.planner.workloads.pods import is_silent
@@ -28,6 +29,7 @@ def _create(view: View, name: str) -> StoredObject:
 
 
 def _update(view: View, stored: StoredObject, state: NodeState) -> None:
+    stored = _as_wanted(view, stored)
     node = cast(Node, stored.object)
     observation = state.observation
     if observation is not None:
@@ -40,6 +42,16 @@ def _update(view: View, stored: StoredObject, state: NodeState) -> None:
     view.set_status(stored, replace(node.status, conditions=conditions))
     if state.heartbeat_at is not None:
         view.look_again(state.heartbeat_at + view.policy.node_lease_s + 0.001)
+
+
+def _as_wanted(view: View, stored: StoredObject) -> StoredObject:
+    """Write what persons say of the node into its spec."""
+    node = cast(Node, stored.object)
+    spec = node_spec(view, stored)
+    if spec.unschedulable != node.spec.unschedulable:
+        word = "NodeNotSchedulable" if spec.unschedulable else "NodeSchedulable"
+        view.happened(stored, word, f"node {stored.ref.name} status is now: {word}")
+    return view.update(stored, replace(node, spec=spec), reason=Reason.STATUS, judged=False)
 
 
 def _arch(machine: str) -> str:

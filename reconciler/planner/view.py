@@ -45,6 +45,7 @@ class View:
         self.warnings: list[str] = []
         self.allocations: dict[str, str] = {}
         self.read_sources: frozenset[str] = frozenset()
+        self.overrides = dict(observed.overrides)
         self._placed: set[ObjectRef] = set()
         self.look_again_at: float | None = None
         self._by_kind: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)

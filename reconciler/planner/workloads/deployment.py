@@ -18,12 +18,13 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.times import unix
 from reconciler.planner.identity import short_hash
-from reconciler.planner.view import View, owner_of, replace
+from reconciler.planner.view import View, owner_of, replace, with_metadata
 from reconciler.planner.workloads.configuration import bound_template
 from reconciler.planner.workloads.deployment_status import deployment_status
 from reconciler.planner.workloads.rolling import limits_of
 
 REVISION = "deployment.kubernetes.io/revision"
+REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
 HASH_LABEL = "pod-template-hash"
 
 
@@ -44,6 +45,7 @@ def _sync(view: View, stored: StoredObject) -> None:
     old = [one for one in view.owned_by(deployment.metadata.uid, "ReplicaSet") if new is None or one.ref != new.ref]
     if new is not None:
         new = _with_revision(view, stored, new, old)
+        _show_revision(view, stored, new)
     if deployment.spec.paused:
         _scale_in_proportion(view, deployment, [*old, *([new] if new else [])])
     elif deployment.spec.strategy.type == "Recreate":
@@ -134,12 +136,24 @@ def _with_revision(view: View, owner: StoredObject, new: StoredObject, old: list
     if mine > highest and replica_set.spec.min_ready_seconds == min_ready:
         return new
     annotations = {**replica_set.metadata.annotations, REVISION: str(max(highest + 1, mine))}
+    if 0 < mine <= highest:
+        former = [annotations.get(REVISION_HISTORY, ""), str(mine)]
+        annotations[REVISION_HISTORY] = ",".join(number for number in former if number)
     updated = replace(
         replica_set,
         metadata=replace(replica_set.metadata, annotations=annotations),
         spec=replace(replica_set.spec, min_ready_seconds=min_ready),
     )
     return view.update(new, updated, reason=Reason.ROLLOUT, provenance=owner.provenance)
+
+
+def _show_revision(view: View, stored: StoredObject, new: StoredObject) -> None:
+    """Write the number of the current revision on the Deployment too, where kubectl looks for it."""
+    metadata, number = stored.object.metadata, str(revision_of(new))
+    if metadata.annotations.get(REVISION) != number:
+        annotations = {**metadata.annotations, REVISION: number}
+        numbered = with_metadata(stored.object, replace(metadata, annotations=annotations))
+        view.update(stored, numbered, reason=Reason.STATUS, judged=False)
 
 
 def revision_of(stored: StoredObject) -> int:

@@ -1,0 +1,248 @@
+"""What persons override, laid over what is declared and observed. Pure.
+
+The list is closed: restarts and rollbacks of workloads, cordons and taints of nodes, deletions of Pods. What is laid
+over a declared object is marked in its digest, `DIGEST+TEMPLATE+RESTARTED_AT`, so that each part of it comes and goes
+like any other change of the object. Evicting Pods for a taint with the effect NoExecute is not implemented: such a
+taint keeps new Pods away, and the Pods that are there stay.
+"""
+
+from typing import Any, cast
+
+from reconciler.model.base import Value
+from reconciler.model.canonical import digest
+from reconciler.model.desired import DesiredObject
+from reconciler.model.kinds import AnyObject, Node, NodeSpec, Pod, PodTemplateSpec, Taint
+from reconciler.model.observed import StoredObject
+from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, OverrideChange, without
+from reconciler.model.plan import Decision, Reason
+from reconciler.model.times import rfc3339
+from reconciler.planner.view import View, replace
+
+CORDONED = "node.kubernetes.io/unschedulable"
+
+
+class Overlay(Value):
+    """What is laid over one workload: another template, and the mark of a restart."""
+
+    template: PodTemplateSpec | None = None
+    restarted_at: str = ""
+
+    def digest_with(self, declared: str) -> str:
+        """Return the digest of a declaration with this laid over it."""
+        if self.template is None and not self.restarted_at:
+            return declared
+        rolled_back = digest(self.template)[:16] if self.template is not None else ""
+        return f"{declared}+{rolled_back}+{self.restarted_at}"
+
+    def on(self, object: Any) -> Any:
+        """Return the object with this laid over it."""
+        if self.template is not None:
+            object = replace(object, spec=replace(object.spec, template=self.template))
+        if self.restarted_at:
+            object = replace(object, spec=replace(object.spec, template=restarted(object.spec.template, self)))
+        return object
+
+
+NOTHING = Overlay()
+
+
+def restarted(template: PodTemplateSpec, overlay: Overlay) -> PodTemplateSpec:
+    """Return a template with the mark of a restart."""
+    annotations = {**template.metadata.annotations, RESTARTED_AT: overlay.restarted_at}
+    return replace(template, metadata=replace(template.metadata, annotations=annotations))
+
+
+def overlay_of(view: View, stored: StoredObject | None, declared: str) -> Overlay:
+    """Return what is laid over an object whose declaration has this digest."""
+    override = _of(view, stored)
+    if override is None or override.ref.kind not in RESTARTABLE:
+        return NOTHING
+    rollback = override.rollback
+    is_held = rollback is not None and rollback.digest == declared
+    return Overlay(
+        template=rollback.template if rollback is not None and is_held else None, restarted_at=override.restarted_at
+    )
+
+
+def why_laid(view: View, stored: StoredObject, overlay: Overlay) -> tuple[Reason, str]:
+    """Return why an object changes although its declaration does not."""
+    override = _of(view, stored)
+    if override is None or overlay == NOTHING:
+        return Reason.SPEC_CHANGED, "back to what is declared"
+    is_new_restart = overlay.restarted_at and overlay.restarted_at != _laid_on(stored)[1]
+    if is_new_restart or override.rollback is None:
+        return Reason.RESTART_REQUESTED, f"restart asked for by {override.by}"
+    return Reason.ROLLED_BACK, _held_words(override)
+
+
+def is_on_top(stored: StoredObject, overlay: Overlay) -> bool:
+    """Whether this can be laid over the stored object as it is, without its declaration at hand."""
+    return overlay.template is not None or not _laid_on(stored)[0]
+
+
+def _laid_on(stored: StoredObject) -> tuple[str, str]:
+    """Return the marks of what lies over a stored object: that of its template, and the time of its restart."""
+    _, template, restarted_at = [*stored.digest.split("+", 2), "", ""][:3]
+    return template, restarted_at
+
+
+def lay_over_stored(view: View) -> None:
+    """Lay over what is stored where the declaration cannot be looked at: it waits, or its source was not read yet."""
+    for ref in sorted(view.overrides):
+        stored = view.get(ref)
+        if stored is None or not stored.manager.startswith("source/"):
+            continue
+        overlay = overlay_of(view, stored, stored.declared_digest)
+        wanted = overlay.digest_with(stored.declared_digest)
+        if overlay != NOTHING and stored.digest != wanted and is_on_top(stored, overlay):
+            reason, message = why_laid(view, stored, overlay)
+            view.update(stored, overlay.on(stored.object), reason=reason, message=message, digest=wanted)
+
+
+def end_restart(view: View, stored: StoredObject, one: DesiredObject) -> None:
+    """A new declaration that says itself when it was restarted counts from now on."""
+    override = _of(view, stored)
+    template = getattr(getattr(one.object, "spec", None), "template", None)
+    if override is not None and template is not None and RESTARTED_AT in template.metadata.annotations:
+        _set(view, override, without(override, restarted_at=""))
+
+
+def note_held(view: View, stored: StoredObject) -> tuple[Reason, str]:
+    """Return reason and message for an object that is as it should be."""
+    override = _of(view, stored)
+    if override is None:
+        return Reason.IN_SYNC, ""
+    if override.rollback is not None and override.rollback.digest == stored.declared_digest:
+        return Reason.ROLLED_BACK, _held_words(override)
+    if override.restarted_at:
+        return Reason.IN_SYNC, f"restarted at {override.restarted_at}"
+    return Reason.IN_SYNC, ""
+
+
+# Nodes
+
+
+def node_spec(view: View, stored: StoredObject) -> NodeSpec:
+    """Return a Node's spec as persons want it; without their word it is schedulable and has no taints."""
+    spec = cast(Node, stored.object).spec
+    override = _of(view, stored)
+    if override is None:
+        return replace(spec, unschedulable=False, taints=()) if spec.unschedulable or spec.taints else spec
+    taints = override.taints or ()
+    if override.unschedulable:
+        taints = (*taints, Taint(key=CORDONED, effect="NoSchedule"))
+    return replace(spec, unschedulable=bool(override.unschedulable), taints=taints)
+
+
+# Pods
+
+
+def delete_requested_pods(view: View) -> None:
+    """End the Pods whose deletion was asked for; what becomes of them is then as after any other end of a Pod."""
+    for ref in sorted(view.overrides):
+        stored = view.get(ref)
+        override = _of(view, stored)
+        if ref.kind != "Pod" or stored is None or override is None or override.delete_at is None:
+            continue
+        _end(view, stored, override)
+
+
+def _end(view: View, stored: StoredObject, override: Override) -> None:
+    pod = cast(Pod, stored.object)
+    message = f"deletion asked for by {override.by}"
+    if not pod.spec.node_name:
+        view.remove(stored, Reason.DELETION_REQUESTED, message)
+    elif pod.metadata.deletion_timestamp is None:
+        grace = pod.spec.termination_grace_period_seconds if override.grace_s is None else override.grace_s
+        view.terminate(stored, Reason.DELETION_REQUESTED, message, grace_s=grace)
+    elif (left := pod.metadata.deletion_grace_period_seconds) is None or (override.grace_s or 0) < left:
+        _hurry(view, stored, override)
+
+
+def _hurry(view: View, stored: StoredObject, override: Override) -> None:
+    """A Pod that is ending already can be told to end sooner, never later."""
+    if override.grace_s is None:
+        return
+    metadata = replace(stored.object.metadata, deletion_grace_period_seconds=override.grace_s)
+    sooner = replace(cast(Any, stored.object), metadata=metadata)
+    view.update(stored, sooner, reason=Reason.DELETION_REQUESTED, judged=False)
+
+
+# The end of a pass
+
+
+def settle_overrides(view: View) -> None:
+    """Drop what has no object any more, and rollbacks whose declaration has changed (P15)."""
+    for ref in sorted(view.overrides):
+        override, stored = view.overrides[ref], view.get(ref)
+        if stored is None or stored.object.metadata.uid != override.uid:
+            _set(view, override, None)
+        elif override.rollback is not None and override.rollback.digest != stored.declared_digest:
+            message = f"rollback to revision {override.rollback.revision} ends: the declaration has changed"
+            view.happened(stored, "RollbackEnded", message)
+            _set(view, override, without(override, rollback=None))
+
+
+def override_changes(view: View) -> tuple[OverrideChange, ...]:
+    """Return what becomes of overrides by themselves in this pass."""
+    return tuple(
+        OverrideChange(before=before, after=view.overrides.get(ref))
+        for ref, before in sorted(view.observed.overrides.items())
+        if view.overrides.get(ref) != before
+    )
+
+
+def override_notes(view: View) -> tuple[str, ...]:
+    """Return one sentence for everything that a person holds otherwise than it is declared."""
+    notes = []
+    for ref, override in sorted(view.overrides.items()):
+        said = f"by {override.by}, since {rfc3339(override.at)}"
+        if override.rollback is not None:
+            notes.append(f"{ref} is {_held_words(override)}")
+        if override.unschedulable:
+            notes.append(f"{ref} is cordoned ({said}): no Pod is placed on it until it is uncordoned")
+        if override.taints:
+            listed = ", ".join(taint_words(taint) for taint in override.taints)
+            notes.append(f"{ref} is tainted with {listed} ({said})")
+    return tuple(notes)
+
+
+def taint_words(taint: Taint) -> str:
+    """Return a taint as kubectl writes it: `key=value:effect`."""
+    return f"{taint.key}={taint.value}:{taint.effect}" if taint.value else f"{taint.key}:{taint.effect}"
+
+
+def judge_overridden(view: View) -> None:
+    """Have the verdict of an object that is held back, and otherwise in sync, say so."""
+    for ref in sorted(view.overrides):
+        stored, verdict = view.get(ref), view.verdicts.get(ref)
+        if stored is not None and (verdict is None or verdict.decision is Decision.UNCHANGED):
+            reason, message = note_held(view, stored)
+            if message:
+                view.judge(ref, Decision.UNCHANGED, reason, message, stored=stored)
+
+
+def _held_words(override: Override) -> str:
+    rollback = override.rollback
+    assert rollback is not None
+    return f"held back by rollback to revision {rollback.revision} (by {rollback.by}, since {rfc3339(rollback.at)})"
+
+
+def _of(view: View, stored: StoredObject | None) -> Override | None:
+    """Return what is overridden on this very object, not on an earlier one of the same name."""
+    override = view.overrides.get(stored.ref) if stored is not None else None
+    is_same = override is not None and stored is not None and stored.object.metadata.uid == override.uid
+    return override if is_same else None
+
+
+def _set(view: View, override: Override, after: Override | None) -> None:
+    if after is None:
+        view.overrides.pop(override.ref, None)
+    else:
+        view.overrides[override.ref] = after
+
+
+def overlaid(view: View, stored: StoredObject, object: AnyObject, declared: str) -> tuple[AnyObject, str]:
+    """Return a declared object with what is laid over it, and the digest of both."""
+    overlay = overlay_of(view, stored, declared)
+    return cast(AnyObject, overlay.on(object)), overlay.digest_with(declared)
