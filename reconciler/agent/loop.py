@@ -65,6 +65,7 @@ class AgentLoop:
         self._assignment: Assignment | None = assignment
         self._view: NetworkView | None = view
         self._actions: dict[str, Action] = {}
+        self._outcomes: tuple[Outcome, ...] = ()
         self._events: list[NodeEvent] = []
         self._sequence = int(clock.now() * 1000)
         self._sent: Observation | None = None
@@ -149,14 +150,16 @@ class AgentLoop:
     def _once(self) -> float | None:
         # In this order: an action whose outcome is not drained here is still in flight (see Runner).
         in_flight = self._runner.in_flight()
-        outcomes = self._drain()
-        in_flight -= {outcome.key for outcome in outcomes}
-        full, self._full = self._full, False
-        facts = self._world.observe(full=full)
+        # They wait here until a step has seen them: a look at the host may fail in between.
+        self._outcomes = (*self._outcomes, *self._drain())
+        in_flight -= {outcome.key for outcome in self._outcomes}
+        facts = self._observe()
         if self._assignment is None or self._view is None:
+            outcomes, self._outcomes = self._outcomes, ()
             self._send(facts, (), outcomes)
             return None
-        answer = self._step(facts, outcomes, in_flight)
+        answer = self._step(facts, self._outcomes, in_flight)
+        outcomes, self._outcomes = self._outcomes, ()
         self._memory = answer.memory
         self._journal.keep_memory(answer.memory)
         self._remember(answer.plan.actions)
@@ -165,6 +168,15 @@ class AgentLoop:
         self._events = [*self._events, *answer.events][-_EVENTS_KEPT:]
         self._send(facts, answer.reports, outcomes)
         return answer.plan.look_again_at
+
+    def _observe(self) -> NodeFacts:
+        """Look at the host; a full compare that failed is still owed."""
+        full, self._full = self._full, False
+        try:
+            return self._world.observe(full=full)
+        except BaseException:
+            self._full = self._full or full
+            raise
 
     def _step(self, facts: NodeFacts, outcomes: tuple[Outcome, ...], in_flight: frozenset[str]) -> NodeStep:
         assert self._assignment is not None
