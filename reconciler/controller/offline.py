@@ -17,6 +17,8 @@ from reconciler.model.ports import ManifestFile
 from reconciler.model.problem import Problem
 from reconciler.model.quantity import bytes_of
 from reconciler.model.status import PlanAnswer
+from reconciler.planner.apply import apply_plan
+from reconciler.planner.plan import plan
 from reconciler.schema.decode import pod_spec_of
 
 replace = msgspec.structs.replace
@@ -60,7 +62,10 @@ def plan_offline(
         nodes={node.name: _state(node, now, images) for node in assumed},
         sources={"main": SourceState(name="main", loaded=True)},
     )
-    answer = whole_plan({"main": loaded.state}, observed, policy or Policy(), now)
+    policy = policy or Policy()
+    # What every cluster has by itself is there already, as it is in a daemon that has nothing declared yet.
+    observed = apply_plan(observed, plan({}, observed, policy, now))
+    answer = whole_plan({"main": loaded.state}, observed, policy, now)
     names = ", ".join(f"{node.name} ({node.cpu:g} CPU, {node.memory})" for node in assumed)
     present = (
         f"of images they have only those that are never pulled ({len(images)})" if images else "they have no image"
