@@ -39,6 +39,7 @@ def observe(cluster: ClusterInfo, index: Index, nodes: Mapping[str, NodeState], 
         tombstones=view.tombstones,
         acknowledgements=view.side.acknowledgements,
         sources=view.side.sources,
+        overrides=view.side.overrides,
     )
 
 
@@ -65,6 +66,7 @@ def tick(
         plan=None if answer.is_empty else answer,
         revisions=_applied_revisions(answer, observed, now),
         sources=_applied_sources(answer, observed),
+        overrides=answer.overrides,
     )
     if not commit.is_empty:
         store.commit(commit, term=observed.term)

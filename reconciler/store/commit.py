@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.model.observed import Acknowledgement, SourceState
+from reconciler.model.overrides import OverrideChange
 from reconciler.model.plan import Change, Happening, Plan
 from reconciler.store.values import ActionRecord, Binding, Logged, RevisionRecord
 
@@ -27,6 +28,7 @@ class Commit:
     revisions: tuple[RevisionRecord, ...] = ()
     sources: tuple[SourceState, ...] = ()
     acknowledgements: tuple[Acknowledgement, ...] = ()
+    overrides: tuple[OverrideChange, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -42,6 +44,7 @@ class Commit:
                 self.revisions,
                 self.sources,
                 self.acknowledgements,
+                self.overrides,
             )
         )
 

@@ -61,9 +61,12 @@ class Database:
         self._engine = self._connect_sqlite() if self.is_sqlite else self._connect_postgresql()
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Run one writing transaction; it is committed when the block ends, rolled back when it raises."""
-        if not self._writer.acquire(timeout=WAIT_S):
+    def write(self, wait_s: float = WAIT_S) -> Iterator[Connection]:
+        """Run one writing transaction; it is committed when the block ends, rolled back when it raises.
+
+        The writer before it may take `wait_s` to end.
+        """
+        if not self._writer.acquire(timeout=wait_s):
             raise DeadlineError("another write to the database has not ended in time")
         try:
             with _failures(), self._engine.connect() as connection:

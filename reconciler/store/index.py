@@ -75,7 +75,7 @@ class Index:
 
     @property
     def side(self) -> SideState:
-        """Allocations, acknowledgements and sources."""
+        """Allocations, acknowledgements, sources and overrides."""
         return self._view.side
 
     def get(self, ref: ObjectRef) -> StoredObject | None:
@@ -216,7 +216,7 @@ def _view_of(snapshot: Snapshot) -> View:
         resource_version=snapshot.resource_version,
         objects=Objects(snapshot.objects.values()),
         tombstones=snapshot.tombstones,
-        side=SideState(snapshot.allocations, snapshot.acknowledgements, snapshot.sources),
+        side=SideState(snapshot.allocations, snapshot.acknowledgements, snapshot.sources, snapshot.overrides),
     )
 
 

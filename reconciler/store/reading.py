@@ -33,6 +33,7 @@ def read_snapshot(connection: Connection, codec: Codec, now: float) -> Snapshot:
         allocations=side.allocations,
         acknowledgements=side.acknowledgements,
         sources=side.sources,
+        overrides=side.overrides,
         nodes=read_nodes(connection),
     )
 

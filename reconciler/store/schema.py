@@ -162,6 +162,14 @@ actions = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
+# What persons override, by the key of the object.
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
 # `fingerprint` is the SHA-256, in hex, of a token or a certificate.
 accounts = Table(
     "accounts",

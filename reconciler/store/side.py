@@ -1,4 +1,4 @@
-"""The small tables beside the objects: allocations, sources, acknowledgements, and recent deletions of sources."""
+"""The small tables beside the objects: allocations, sources, acknowledgements, overrides, recent deletions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from reconciler.model.observed import Acknowledgement, SourceState
 from reconciler.store.codec import to_bytes
+from reconciler.store.overrides import read_overrides
 from reconciler.store.schema import acknowledgements, allocations, deletions, sources
 from reconciler.store.upsert import upsert_into
 from reconciler.store.values import SideState
@@ -25,6 +26,7 @@ def read_side(connection: Connection, now: float) -> SideState:
         allocations=dict(given.all()),
         acknowledgements=tuple(_acknowledgement.decode(body) for (body,) in words),
         sources=_read_sources(connection, now),
+        overrides=read_overrides(connection),
     )
 
 

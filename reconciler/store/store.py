@@ -19,10 +19,11 @@ from reconciler.model.errors import ConfigurationError, StaleError
 from reconciler.model.kinds import Event
 from reconciler.model.node import Observation
 from reconciler.model.observed import Acknowledgement, ClusterInfo, NodeState, SourceState
+from reconciler.model.overrides import Override
 from reconciler.model.plan import Change
 from reconciler.model.ports import Clock
 from reconciler.model.refs import ObjectRef
-from reconciler.store import accounts, happenings, history, leases, observations, reading, side
+from reconciler.store import accounts, happenings, history, leases, observations, overrides, reading, side
 from reconciler.store.codec import Codec, key_of, to_bytes
 from reconciler.store.commit import Commit, Committed
 from reconciler.store.draft import Draft, bump_side_version
@@ -79,6 +80,14 @@ class Store:
     def close(self) -> None:
         """Close the database; a write that is under way ends first."""
         self._database.close()
+
+    def probe(self, wait_s: float = 5.0) -> None:
+        """Run a writing transaction that changes nothing; raises ReconcilerError when the database cannot be written.
+
+        DeadlineError when another write does not end within `wait_s`.
+        """
+        with self._database.write(wait_s) as connection:
+            _fact(connection, _CLUSTER)
 
     # --- the cluster ---
 
@@ -145,6 +154,18 @@ class Store:
         """Store a person's word that deletions may happen."""
         return self.commit(Commit(acknowledgements=(acknowledgement,)), term=None)
 
+    def override(self, change: Override, told: Commit | None = None) -> Committed:
+        """Merge a person's change into what is overridden on its object; `told` is written with it."""
+        now = self._clock.now()
+        with self._database.write() as connection:
+            differs = overrides.merge_override(connection, change)
+            if differs:
+                bump_side_version(connection)
+            committed = self._write(connection, told or Commit(), now, with_decisions=False)
+        committed = dataclasses.replace(committed, side_changed=committed.side_changed or differs)
+        self._tell(committed)
+        return committed
+
     def set_source_state(self, state: SourceState) -> Committed:
         """Store what is known of a source, whole; `loaded` holds for this process, `deleted_at` is derived."""
         return self._set_source(lambda _: state, state.name)
@@ -179,6 +200,7 @@ class Store:
         side_changed |= side.write_sources(connection, commit.sources, with_decisions=with_decisions)
         side_changed |= self._loads_differ(commit.sources)
         side_changed |= side.write_acknowledgements(connection, commit.acknowledgements, now)
+        side_changed |= overrides.write_override_changes(connection, commit.overrides)
         history.write_revisions(connection, commit.revisions, now)
         if commit.plan is not None:
             history.write_plan(connection, commit.plan, now)
@@ -199,10 +221,10 @@ class Store:
         return dataclasses.replace(snapshot, sources=self._with_loaded(snapshot.sources))
 
     def side_state(self) -> SideState:
-        """Return the small tables: allocations, acknowledgements, sources."""
+        """Return the small tables: allocations, acknowledgements, sources, overrides."""
         with self._database.read() as connection:
             found = side.read_side(connection, self._clock.now())
-        return SideState(found.allocations, found.acknowledgements, self._with_loaded(found.sources))
+        return dataclasses.replace(found, sources=self._with_loaded(found.sources))
 
     def tombstones(self) -> dict[ObjectRef, int]:
         """Return the last incarnation of every deleted name."""

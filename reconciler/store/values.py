@@ -9,6 +9,7 @@ from reconciler.model.base import Value
 from reconciler.model.desired import RevisionInfo
 from reconciler.model.node import ContainerFact, PodReport
 from reconciler.model.observed import Acknowledgement, NodeState, SourceState, StoredObject
+from reconciler.model.overrides import Override
 from reconciler.model.plan import Action, Outcome, Plan
 from reconciler.model.problem import Problem
 from reconciler.model.refs import ObjectRef
@@ -109,6 +110,7 @@ class SideState:
     allocations: Mapping[str, str] = field(default_factory=dict)
     acknowledgements: tuple[Acknowledgement, ...] = ()
     sources: Mapping[str, SourceState] = field(default_factory=dict)
+    overrides: Mapping[ObjectRef, Override] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +124,5 @@ class Snapshot:
     allocations: Mapping[str, str]
     acknowledgements: tuple[Acknowledgement, ...]
     sources: Mapping[str, SourceState]
+    overrides: Mapping[ObjectRef, Override]
     nodes: Mapping[str, NodeState]
