@@ -1,7 +1,8 @@
 """From a valid document to the typed object, normalised. Pure.
 
 Dropped: `status`, and metadata that servers write. Normalised: the namespace (`default` where none is given, none for
-cluster-wide kinds), `serviceAccount` (the old name of serviceAccountName), `stringData` (merged into `data`).
+cluster-wide kinds), `serviceAccount` (the old name of serviceAccountName), `stringData` (merged into `data`), the
+selector of a ReplicationController (its template's labels where none is given).
 """
 
 import base64
@@ -10,10 +11,24 @@ from typing import Any
 
 import msgspec
 
-from reconciler.model.kinds import AnyObject, Deployment, Job, KindSpec, Pod, PodSpec, ReplicaSet, Secret
+from reconciler.model.kinds import (
+    AnyObject,
+    DaemonSet,
+    Deployment,
+    Job,
+    KindSpec,
+    Pod,
+    PodSpec,
+    ReplicaSet,
+    ReplicationController,
+    Secret,
+    StatefulSet,
+)
 from reconciler.schema.fields import DROPPED, HARMLESS
 
 DEFAULT_NAMESPACE = "default"
+# Kinds whose Pods are described at `spec.template`.
+TEMPLATED = Deployment | ReplicaSet | Job | StatefulSet | DaemonSet | ReplicationController
 
 _NOT_KEPT = frozenset(key.removeprefix("ObjectMeta.") for key in (*DROPPED, *HARMLESS) if key.startswith("ObjectMeta."))
 
@@ -43,7 +58,7 @@ def pod_spec_of(object: AnyObject) -> tuple[str, PodSpec] | None:
     """Return the pointer and the spec of the Pod that an object runs, if it runs one."""
     if isinstance(object, Pod):
         return "/spec", object.spec
-    if isinstance(object, Deployment | ReplicaSet | Job):
+    if isinstance(object, TEMPLATED):
         return "/spec/template/spec", object.spec.template.spec
     return None
 
@@ -63,7 +78,10 @@ def _normalised(object: AnyObject) -> AnyObject:
         return replace(object, data=merged, string_data={})
     if isinstance(object, Pod) and object.spec.service_account:
         return replace(object, spec=_one_account(object.spec))
-    if isinstance(object, Deployment | ReplicaSet | Job) and object.spec.template.spec.service_account:
+    if isinstance(object, ReplicationController) and not object.spec.selector:
+        selector = dict(object.spec.template.metadata.labels)
+        object = replace(object, spec=replace(object.spec, selector=selector))
+    if isinstance(object, TEMPLATED) and object.spec.template.spec.service_account:
         template = object.spec.template
         template = replace(template, spec=_one_account(template.spec))
         return replace(object, spec=replace(object.spec, template=template))

@@ -5,6 +5,8 @@
 
 from collections.abc import Mapping
 
+from reconciler.schema.descriptions_workloads import OF_POLICIES, OF_WORKLOADS
+
 _COMMON: Mapping[str, str] = {
     "add": "Capabilities to add, such as NET_ADMIN.",
     "addresses": "Addresses that are ready.",
@@ -283,34 +285,6 @@ _VOLUMES: Mapping[str, str] = {
     "StorageClass.allowVolumeExpansion": "Whether claims may grow.",
 }
 
-_WORKLOADS: Mapping[str, str] = {
-    "DeploymentSpec.strategy": "How old Pods give way to new ones.",
-    "DeploymentSpec.revisionHistoryLimit": "How many old ReplicaSets are kept to roll back to.",
-    "DeploymentSpec.progressDeadlineSeconds": "How long a rollout may stand still.",
-    "DeploymentSpec.paused": "Stops rolling out changes.",
-    "DeploymentStrategy.type": "RollingUpdate replaces Pods gradually, Recreate ends all of them first.",
-    "DeploymentStrategy.rollingUpdate": "Limits of a rolling update.",
-    "RollingUpdateDeployment.maxUnavailable": "How many Pods may be missing, as a number or percentage.",
-    "RollingUpdateDeployment.maxSurge": "How many Pods there may be too many, as a number or percentage.",
-    "JobSpec.parallelism": "How many Pods run at the same time.",
-    "JobSpec.completions": "How many Pods must end well.",
-    "JobSpec.completionMode": "Whether each completion has an index of its own.",
-    "JobSpec.backoffLimit": "How many failures are borne before the Job has failed.",
-    "JobSpec.activeDeadlineSeconds": "How long the Job may run in all.",
-    "JobSpec.ttlSecondsAfterFinished": "How long the ended Job is kept.",
-    "JobSpec.suspend": "Ends the Pods and starts no new ones.",
-    "JobSpec.backoffLimitPerIndex": "How many failures of one index are borne.",
-    "JobSpec.maxFailedIndexes": "How many indexes may fail before the Job has failed.",
-    "JobSpec.podFailurePolicy": "What failures of certain sorts mean for the Job.",
-    "PodFailurePolicy.rules": "Rules, of which the first that fits decides.",
-    "PodFailurePolicyRule.action": "What a failure of this sort does.",
-    "PodFailurePolicyRule.onExitCodes": "Fits by the exit status of containers.",
-    "PodFailurePolicyRule.onPodConditions": "Fits by conditions of the Pod.",
-    "PodFailurePolicyOnExitCodes.containerName": "Container whose exit status counts; every one when left out.",
-    "PodFailurePolicyOnExitCodes.values": "Exit statuses.",
-    "PodFailurePolicyOnPodConditions.type": "Name of the condition.",
-}
-
 _SERVICES: Mapping[str, str] = {
     "ServiceSpec.type": "ClusterIP gives an address, ExternalName an alias for another name.",
     "ServiceSpec.selector": "Labels of the Pods behind it; without one, write Endpoints by hand.",
@@ -370,7 +344,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     **_CONTAINER,
     **_POD,
     **_VOLUMES,
-    **_WORKLOADS,
+    **OF_WORKLOADS,
+    **OF_POLICIES,
     **_SERVICES,
     **_OTHERS,
 }

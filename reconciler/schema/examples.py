@@ -71,6 +71,112 @@ _ALL: tuple[_Manifest, ...] = (
         },
     ),
     _example(
+        "StatefulSet",
+        "apps/v1",
+        "database",
+        True,
+        spec={
+            "serviceName": "database",
+            "replicas": 3,
+            "selector": {"matchLabels": {"app": "database"}},
+            "updateStrategy": {"rollingUpdate": {"partition": 0}},
+            "template": {
+                "metadata": {"labels": {"app": "database"}},
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "database",
+                            "image": "shop/database:15",
+                            "volumeMounts": [{"name": "data", "mountPath": "/var/lib/database"}],
+                        }
+                    ]
+                },
+            },
+            "volumeClaimTemplates": [
+                {
+                    "metadata": {"name": "data"},
+                    "spec": {
+                        "accessModes": ["ReadWriteOnce"],
+                        "resources": {"requests": {"storage": "10Gi"}},
+                    },
+                }
+            ],
+        },
+    ),
+    _example(
+        "DaemonSet",
+        "apps/v1",
+        "logs",
+        True,
+        spec={
+            "selector": {"matchLabels": {"app": "logs"}},
+            "updateStrategy": {"rollingUpdate": {"maxUnavailable": "10%"}},
+            "template": {
+                "metadata": {"labels": {"app": "logs"}},
+                "spec": {"containers": [{"name": "logs", "image": "shop/logs:2"}]},
+            },
+        },
+    ),
+    _example(
+        "ReplicationController",
+        "v1",
+        "web",
+        True,
+        spec={"replicas": 2, "selector": _LABELS, "template": _TEMPLATE},
+    ),
+    _example(
+        "HorizontalPodAutoscaler",
+        "autoscaling/v2",
+        "web",
+        True,
+        spec={
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            "minReplicas": 2,
+            "maxReplicas": 10,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}},
+                }
+            ],
+            "behavior": {"scaleDown": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]}},
+        },
+    ),
+    _example(
+        "PodDisruptionBudget",
+        "policy/v1",
+        "web",
+        True,
+        spec={"minAvailable": 1, "selector": {"matchLabels": _LABELS}},
+    ),
+    _example(
+        "PriorityClass",
+        "scheduling.k8s.io/v1",
+        "important",
+        False,
+        value=1000,
+        description="Comes before everything else.",
+    ),
+    _example(
+        "ResourceQuota",
+        "v1",
+        "shop",
+        True,
+        spec={"hard": {"requests.cpu": "4", "limits.memory": "8Gi", "pods": "20"}, "scopes": ["NotTerminating"]},
+    ),
+    _example(
+        "LimitRange",
+        "v1",
+        "shop",
+        True,
+        spec={
+            "limits": [
+                {"type": "Container", "default": {"memory": "256Mi"}, "defaultRequest": {"cpu": "50m"}},
+                {"type": "PersistentVolumeClaim", "max": {"storage": "100Gi"}},
+            ]
+        },
+    ),
+    _example(
         "Service",
         "v1",
         "web",

@@ -79,8 +79,8 @@ def schema_of(kind: str) -> Schema:
 
 
 def all_schemas() -> dict[str, Schema]:
-    """Return the schemas of all declarable kinds, by kind."""
-    return {kind: schema_of(kind) for kind, spec in sorted(KINDS.items()) if spec.declarable}
+    """Return the schemas of all kinds that a manifest may be of, by kind."""
+    return {kind: schema_of(kind) for kind, spec in sorted(KINDS.items()) if spec.declarable and spec.served}
 
 
 def name_schema(spec: KindSpec) -> Schema:

@@ -8,18 +8,10 @@ from reconciler.model.kinds import KINDS, KindSpec
 
 # Kinds of the Kubernetes API that are known here and not implemented, with a hint where there is one.
 _NOT_IMPLEMENTED: Mapping[str, str] = {
-    "StatefulSet": "",
-    "DaemonSet": "",
     "CronJob": "",
-    "ReplicationController": "use a Deployment",
-    "HorizontalPodAutoscaler": "",
-    "PodDisruptionBudget": "",
     "Ingress": "",
     "IngressClass": "",
     "NetworkPolicy": "",
-    "LimitRange": "",
-    "ResourceQuota": "",
-    "PriorityClass": "",
     "RuntimeClass": "",
     "PodTemplate": "",
     "PodSecurityPolicy": "it was removed from Kubernetes",
@@ -37,7 +29,6 @@ _NOT_IMPLEMENTED: Mapping[str, str] = {
     "Lease": "",
     "FlowSchema": "",
     "PriorityLevelConfiguration": "",
-    "ControllerRevision": "",
     "Binding": "",
     "ComponentStatus": "",
     "ResourceClaim": "",
@@ -52,6 +43,7 @@ _OWN_GROUPS = frozenset(
     (
         "",
         "apps",
+        "autoscaling",
         "batch",
         "extensions",
         "networking.k8s.io",
@@ -60,6 +52,7 @@ _OWN_GROUPS = frozenset(
         "storage.k8s.io",
         "policy",
         "authorization.k8s.io",
+        "scheduling.k8s.io",
         "core",
         "k8s.io",
     )
@@ -83,10 +76,11 @@ def recognise(api_version: object, kind: object) -> KindSpec | Unknown:
         return _undeclared(api_version, kind)
     group = api_version.rpartition("/")[0]
     spec = KINDS.get(kind)
-    if spec is not None and group in _OWN_GROUPS:
+    if spec is not None and spec.served and group in _OWN_GROUPS:
         return _of_ours(spec, api_version)
-    if kind in _NOT_IMPLEMENTED and (group in _OWN_GROUPS or group.endswith(".k8s.io") or group == "autoscaling"):
-        hint = _NOT_IMPLEMENTED[kind]
+    is_waiting = spec is not None and not spec.served
+    if (is_waiting or kind in _NOT_IMPLEMENTED) and (group in _OWN_GROUPS or group.endswith(".k8s.io")):
+        hint = _NOT_IMPLEMENTED.get(kind, "")
         return Unknown(f"kind {kind} is not implemented", "kind", "not-implemented", hint, True)
     near = get_close_matches(kind, [*KINDS, *_NOT_IMPLEMENTED], 1) if group in _OWN_GROUPS else []
     hint = f"did you mean {near[0]}?" if near else ""
@@ -94,7 +88,7 @@ def recognise(api_version: object, kind: object) -> KindSpec | Unknown:
 
 
 def _of_ours(spec: KindSpec, api_version: str) -> KindSpec | Unknown:
-    if api_version != spec.api_version:
+    if api_version not in (spec.api_version, *spec.also):
         message = f"{spec.kind} is {spec.api_version}, not {api_version}"
         hint = f"write apiVersion: {spec.api_version}"
         return Unknown(message, "apiVersion", "wrong-api-version", hint)

@@ -27,10 +27,10 @@ yaml-language-server: $schema=PATH/Deployment.json`.
 
 def reference_page() -> str:
     """Return the whole page as Markdown."""
-    declarable = [spec for spec in KINDS.values() if spec.declarable]
+    declarable = [spec for spec in KINDS.values() if spec.declarable and spec.served]
     head = ["| kind | apiVersion | namespaced | short names |", "| --- | --- | --- | --- |"]
     lines = [_HEAD, "## Kinds", "", *head, *(_kind_row(spec) for spec in declarable)]
-    served = ", ".join(spec.kind for spec in KINDS.values() if not spec.declarable)
+    served = ", ".join(spec.kind for spec in KINDS.values() if spec.served and not spec.declarable)
     lines += ["", f"Served from observation only, never declared: {served}.", ""]
     for spec in declarable:
         lines += _kind_section(spec)

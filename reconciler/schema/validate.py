@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ import msgspec
 
 from reconciler.model.base import Value
 from reconciler.model.canonical import canonical, digest
+from reconciler.model.conversions import NotConvertible, to_kept
 from reconciler.model.desired import DesiredObject, Provenance
 from reconciler.model.kinds import AnyObject, KindSpec, Secret, ref_of
 from reconciler.model.problem import Problem, Severity
@@ -132,6 +133,12 @@ def validate_file(file: ManifestFile, unknown_kinds: Severity = Severity.ERROR, 
         if isinstance(spec, Unknown):
             problems.append(unknown_problem(document, spec, unknown_kinds))
             continue
+        try:
+            document = replace(document, value=to_kept(document.value)) if spec.also else document
+        except NotConvertible as error:
+            problems.append(_not_of_version(document, spec, error))
+            mentioned += _mentioned(document, spec)
+            continue
         found = faults(spec.kind, document.value)
         if found:
             problems += [fault_problem(document, fault, Severity.ERROR, file.content) for fault in found]
@@ -142,6 +149,13 @@ def validate_file(file: ManifestFile, unknown_kinds: Severity = Severity.ERROR, 
         problems += _remarks(document, spec, object)
         declared.append(_declared(document, object, digest_key))
     return FileResult(tuple(declared), tuple(mentioned), tuple(problems))
+
+
+def _not_of_version(document: Document, spec: KindSpec, error: NotConvertible) -> Problem:
+    field = error.pointer.rpartition("/")[2]
+    message = f"unknown field {field} in {document.value['apiVersion']}"
+    fault = Fault(error.pointer, message, f"write apiVersion: {spec.api_version}", "unknown-field", at_key=True)
+    return fault_problem(document, fault, Severity.ERROR)
 
 
 def _remarks(document: Document, spec: KindSpec, object: AnyObject) -> Iterator[Problem]:

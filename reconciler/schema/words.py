@@ -19,6 +19,7 @@ _PATTERNS: Mapping[str, str] = {
     scalars.LABEL_PATTERN: "lower-case letters, digits and -, beginning and ending with a letter or digit",
     scalars.SUBDOMAIN_PATTERN: "lower-case letters, digits, - and ., beginning and ending with a letter or digit",
     scalars.OPTIONAL_SUBDOMAIN_PATTERN: "lower-case letters, digits, - and ., or empty",
+    scalars.OPTIONAL_LABEL_PATTERN: "lower-case letters, digits and -, or empty",
     scalars.SERVICE_NAME_PATTERN: "lower-case letters, digits and -, beginning with a letter",
     scalars.PATH_SEGMENT_PATTERN: "a name without / and %",
     scalars.PORT_NAME_PATTERN: "a port name: lower-case letters, digits and -, with at least one letter",

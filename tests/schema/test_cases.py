@@ -64,7 +64,7 @@ def case_documents() -> list[tuple[str, dict[str, Any]]]:
         for file in case_files(name):
             for document in read_documents(file.path, file.content)[0]:
                 kind = document.value.get("kind")
-                if isinstance(kind, str) and kind in KINDS and KINDS[kind].declarable:
+                if isinstance(kind, str) and kind in KINDS and KINDS[kind].declarable and KINDS[kind].served:
                     found.append((f"{name}/{file.path}:{document.line}", document.value))
     return found
 

@@ -17,13 +17,18 @@ from jsonschema import Draft202012Validator
 from reconciler.model.kinds import KINDS
 from reconciler.schema.decode import decode
 from reconciler.schema.fields import DROPPED, HARMLESS, NOTES, REFUSED
-from reconciler.schema.generate import all_schemas
+from reconciler.schema.generate import schema_of
 from reconciler.schema.structure import faults
 from reconciler.schema.types import is_map, is_struct, plain_type, step, wire_fields
 from reconciler.schema.validate import SourceFile, validate
 
 ROOT = Path(__file__).parents[2]
-KIND_NAMES = sorted(all_schemas())
+KIND_NAMES = sorted(spec.kind for spec in KINDS.values() if spec.declarable)
+
+
+def all_schemas() -> dict[str, dict[str, Any]]:
+    """Return the schema of every kind that can be declared, also of those that are not switched on yet."""
+    return {kind: schema_of(kind) for kind in KIND_NAMES}
 
 
 def test_golden_schemas_are_those_of_the_types() -> None:

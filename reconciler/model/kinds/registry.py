@@ -7,14 +7,20 @@ from typing import Any, TypeAlias
 import msgspec
 
 from reconciler.model.base import Value
+from reconciler.model.kinds.autoscaling import HorizontalPodAutoscaler
 from reconciler.model.kinds.configuration import ConfigMap, Namespace, Secret, ServiceAccount
+from reconciler.model.kinds.daemonset import DaemonSet
 from reconciler.model.kinds.event import Event
 from reconciler.model.kinds.job import Job
 from reconciler.model.kinds.meta import Object
 from reconciler.model.kinds.node import Node
 from reconciler.model.kinds.pod import Pod
+from reconciler.model.kinds.policy import PodDisruptionBudget, PriorityClass
+from reconciler.model.kinds.quota import LimitRange, ResourceQuota
 from reconciler.model.kinds.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from reconciler.model.kinds.replicationcontroller import ReplicationController
 from reconciler.model.kinds.service import Endpoints, EndpointSlice, Service
+from reconciler.model.kinds.statefulset import ControllerRevision, StatefulSet
 from reconciler.model.kinds.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from reconciler.model.kinds.workloads import Deployment, ReplicaSet
 from reconciler.model.refs import ObjectRef
@@ -40,6 +46,15 @@ AnyObject: TypeAlias = (
     | ClusterRole
     | RoleBinding
     | ClusterRoleBinding
+    | StatefulSet
+    | DaemonSet
+    | ReplicationController
+    | ControllerRevision
+    | HorizontalPodAutoscaler
+    | PodDisruptionBudget
+    | PriorityClass
+    | ResourceQuota
+    | LimitRange
 )
 
 
@@ -56,7 +71,9 @@ class KindSpec(Value):
     """What is to know of one kind.
 
     `order` sorts creates (deletes in reverse); `declarable` kinds may stand in Git; `plural`, `singular`,
-    `short_names` and `categories` are the words of the API.
+    `short_names` and `categories` are the words of the API. A kind that is not `served` has its types, and nothing
+    that acts on them yet: it is refused as not implemented, and the API does not list it. `also` are other versions of
+    the same kind that are read and turned into this one, see `model.conversions`.
     """
 
     kind: str
@@ -70,6 +87,8 @@ class KindSpec(Value):
     declarable: bool = True
     categories: tuple[str, ...] = ()
     name_form: NameForm = NameForm.SUBDOMAIN
+    served: bool = True
+    also: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -92,6 +111,8 @@ def _kind(
     declarable: bool = True,
     categories: tuple[str, ...] = (),
     name_form: NameForm = NameForm.SUBDOMAIN,
+    served: bool = True,
+    also: tuple[str, ...] = (),
 ) -> KindSpec:
     return KindSpec(
         kind=type_.kind,
@@ -105,16 +126,22 @@ def _kind(
         declarable=declarable,
         categories=categories,
         name_form=name_form,
+        served=served,
+        also=also,
     )
 
 
 _ALL = ("all",)
 _RBAC = "rbac.authorization.k8s.io/v1"
+_SCHEDULING = "scheduling.k8s.io/v1"
 _PATH = NameForm.PATH_SEGMENT
 
 _ROWS: tuple[KindSpec, ...] = (
     _kind(Namespace, "v1", "namespaces", 0, "ns", namespaced=False, name_form=NameForm.LABEL),
     _kind(Node, "v1", "nodes", 5, "no", namespaced=False, declarable=False),
+    _kind(PriorityClass, _SCHEDULING, "priorityclasses", 6, "pc", namespaced=False, served=False),
+    _kind(ResourceQuota, "v1", "resourcequotas", 7, "quota", served=False),
+    _kind(LimitRange, "v1", "limitranges", 8, "limits", served=False),
     _kind(ServiceAccount, "v1", "serviceaccounts", 10, "sa"),
     _kind(ClusterRole, _RBAC, "clusterroles", 11, namespaced=False, name_form=_PATH),
     _kind(Role, _RBAC, "roles", 12, name_form=_PATH),
@@ -125,10 +152,25 @@ _ROWS: tuple[KindSpec, ...] = (
     _kind(StorageClass, "storage.k8s.io/v1", "storageclasses", 30, "sc", namespaced=False),
     _kind(PersistentVolume, "v1", "persistentvolumes", 31, "pv", namespaced=False),
     _kind(PersistentVolumeClaim, "v1", "persistentvolumeclaims", 32, "pvc"),
+    _kind(PodDisruptionBudget, "policy/v1", "poddisruptionbudgets", 38, "pdb", served=False),
+    _kind(ControllerRevision, "apps/v1", "controllerrevisions", 39, declarable=False, served=False),
     _kind(Pod, "v1", "pods", 40, "po", categories=_ALL),
     _kind(ReplicaSet, "apps/v1", "replicasets", 41, "rs", categories=_ALL),
     _kind(Deployment, "apps/v1", "deployments", 42, "deploy", categories=_ALL),
     _kind(Job, "batch/v1", "jobs", 43, categories=_ALL),
+    _kind(StatefulSet, "apps/v1", "statefulsets", 44, "sts", categories=_ALL, served=False),
+    _kind(DaemonSet, "apps/v1", "daemonsets", 45, "ds", categories=_ALL, served=False),
+    _kind(ReplicationController, "v1", "replicationcontrollers", 46, "rc", categories=_ALL, served=False),
+    _kind(
+        HorizontalPodAutoscaler,
+        "autoscaling/v2",
+        "horizontalpodautoscalers",
+        49,
+        "hpa",
+        categories=_ALL,
+        served=False,
+        also=("autoscaling/v1",),
+    ),
     _kind(Service, "v1", "services", 50, "svc", categories=_ALL, name_form=NameForm.SERVICE),
     _kind(Endpoints, "v1", "endpoints", 51, "ep"),
     _kind(EndpointSlice, "discovery.k8s.io/v1", "endpointslices", 52),

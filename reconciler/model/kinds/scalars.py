@@ -30,6 +30,7 @@ IP_PATTERN = f"^[0-9a-fA-F:.]+{_END}"
 BASE64_PATTERN = r"^[A-Za-z0-9+/\r\n]*(=[\r\n]*){0,2}" + _END
 
 OPTIONAL_SUBDOMAIN_PATTERN = f"^({_SUBDOMAIN_BODY})?{_END}"
+OPTIONAL_LABEL_PATTERN = f"^({_LABEL_BODY})?{_END}"
 
 Label: TypeAlias = Annotated[str, Meta(pattern=LABEL_PATTERN, max_length=63)]
 Subdomain: TypeAlias = Annotated[str, Meta(pattern=SUBDOMAIN_PATTERN, max_length=253)]
@@ -43,6 +44,7 @@ ConfigKey: TypeAlias = Annotated[str, Meta(pattern=CONFIG_KEY_PATTERN, max_lengt
 EnvName: TypeAlias = Annotated[str, Meta(pattern=ENV_NAME_PATTERN)]
 HeaderName: TypeAlias = Annotated[str, Meta(pattern=HEADER_PATTERN)]
 NonEmpty: TypeAlias = Annotated[str, Meta(min_length=1)]
+PathSegment: TypeAlias = Annotated[str, Meta(pattern=PATH_SEGMENT_PATTERN, max_length=253)]
 AddressText: TypeAlias = Annotated[str, Meta(pattern=IP_PATTERN, max_length=45)]
 Base64: TypeAlias = Annotated[str, Meta(pattern=BASE64_PATTERN)]
 
@@ -59,4 +61,5 @@ PositiveSeconds: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 IntOrString: TypeAlias = int | str
 PortReference: TypeAlias = PortNumber | PortName
 CountOrPercent: TypeAlias = Count | Annotated[str, Meta(pattern=PERCENT_PATTERN)]
+PositiveOrPercent: TypeAlias = Positive | Annotated[str, Meta(pattern=PERCENT_PATTERN)]
 Quantity: TypeAlias = Annotated[str, Meta(pattern=QUANTITY_PATTERN)] | int | float

@@ -4,11 +4,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from reconciler.model.kinds import AnyObject, Container, Deployment, PodSpec, ReplicaSet, Service, ServiceAccount
+from reconciler.model.kinds import (
+    AnyObject,
+    Container,
+    DaemonSet,
+    Deployment,
+    PodSpec,
+    ReplicaSet,
+    ReplicationController,
+    Service,
+    ServiceAccount,
+    StatefulSet,
+)
 from reconciler.model.refs import ObjectRef
 from reconciler.schema.decode import pod_spec_of
 from reconciler.schema.positions import Mark, Positions
 from reconciler.schema.rules.metadata import DEPENDS_ON, annotation_pointer, dependencies
+
+_SELECTING = Deployment | ReplicaSet | StatefulSet | DaemonSet
+_COUNTED = Deployment | ReplicaSet | StatefulSet | ReplicationController
 
 
 class Reference(NamedTuple):
@@ -34,7 +48,7 @@ class Facts:
     """What other objects' rules need of one object.
 
     `pod_labels` are the labels of the Pods it makes, `pod_ports` the names of their ports, `selects` the labels by
-    which it chooses Pods (Services, Deployments, ReplicaSets).
+    which it chooses Pods (Services, and workloads that keep copies running).
     """
 
     references: tuple[Reference, ...] = ()
@@ -70,7 +84,6 @@ def _workload_facts(
     object: AnyObject, positions: Positions, depends_on: tuple[Reference, ...], at: str, spec: PodSpec
 ) -> Facts:
     namespace = object.metadata.namespace
-    is_replicated = isinstance(object, Deployment | ReplicaSet)
     labels = object.metadata.labels if at == "/spec" else object.spec.template.metadata.labels  # type: ignore[union-attr]
     named: dict[ObjectRef, str] = {}
     for ref, pointer in _named(namespace, at, spec):
@@ -79,12 +92,18 @@ def _workload_facts(
         references=tuple(Reference(ref, pointer, positions.value(pointer)) for ref, pointer in named.items()),
         depends_on=depends_on,
         host_ports=tuple(_host_ports(at, spec, positions)),
-        replicas=object.spec.replicas if isinstance(object, Deployment | ReplicaSet) else 1,
+        replicas=object.spec.replicas if isinstance(object, _COUNTED) else 1,
         pod_labels=labels,
         pod_ports=frozenset(port.name for one in _containers(spec) for port in one.ports if port.name),
-        selects=object.spec.selector.match_labels if isinstance(object, Deployment | ReplicaSet) else None,
-        selects_at=_reference("", "", "", "/spec/selector", positions) if is_replicated else None,
+        selects=_selected_by(object),
+        selects_at=_reference("", "", "", "/spec/selector", positions),
     )
+
+
+def _selected_by(object: AnyObject) -> Mapping[str, str] | None:
+    if isinstance(object, ReplicationController):
+        return object.spec.selector
+    return object.spec.selector.match_labels if isinstance(object, _SELECTING) else None
 
 
 def _service_facts(service: Service, positions: Positions, depends_on: tuple[Reference, ...]) -> Facts:

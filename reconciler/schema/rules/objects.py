@@ -8,26 +8,42 @@ from reconciler.model.kinds import (
     ClusterRole,
     ClusterRoleBinding,
     ConfigMap,
+    DaemonSet,
     Deployment,
     Endpoints,
     EndpointSlice,
+    HorizontalPodAutoscaler,
     Job,
+    LimitRange,
     PersistentVolume,
     PersistentVolumeClaim,
+    PodDisruptionBudget,
+    PriorityClass,
     ReplicaSet,
+    ReplicationController,
+    ResourceQuota,
     Role,
     RoleBinding,
     Secret,
     Service,
+    StatefulSet,
     StorageClass,
 )
 from reconciler.schema.decode import pod_spec_of
+from reconciler.schema.rules.autoscaling import autoscaler_findings
 from reconciler.schema.rules.configuration import config_map_findings, secret_findings
 from reconciler.schema.rules.finding import Finding
 from reconciler.schema.rules.metadata import metadata_findings
 from reconciler.schema.rules.pods import pod_findings
+from reconciler.schema.rules.policy import budget_findings, priority_findings
+from reconciler.schema.rules.quota import limit_findings, quota_findings
 from reconciler.schema.rules.rbac import binding_findings, role_findings
 from reconciler.schema.rules.services import endpoints_findings, service_findings, slice_findings
+from reconciler.schema.rules.sets import (
+    daemon_set_findings,
+    replication_controller_findings,
+    stateful_set_findings,
+)
 from reconciler.schema.rules.storage import claim_findings, class_findings, volume_findings
 from reconciler.schema.rules.workloads import deployment_findings, job_findings, replica_set_findings
 
@@ -37,7 +53,7 @@ def findings(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
     yield from metadata_findings(object)
     found = pod_spec_of(object)
     if found is not None:
-        yield from pod_findings(*found)
+        yield from pod_findings(*found, _claimed_volumes(object))
     yield from _of_kind(object, document)
 
 
@@ -49,6 +65,22 @@ def _of_kind(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
             return replica_set_findings(object)
         case Job():
             return job_findings(object)
+        case StatefulSet():
+            return stateful_set_findings(object, document)
+        case DaemonSet():
+            return daemon_set_findings(object, document)
+        case ReplicationController():
+            return replication_controller_findings(object)
+        case HorizontalPodAutoscaler():
+            return autoscaler_findings(object)
+        case PodDisruptionBudget():
+            return budget_findings(object)
+        case PriorityClass():
+            return priority_findings(object)
+        case ResourceQuota():
+            return quota_findings(object)
+        case LimitRange():
+            return limit_findings(object)
         case Service():
             return service_findings(object)
         case Endpoints():
@@ -62,7 +94,7 @@ def _of_kind(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
         case PersistentVolume():
             return volume_findings(object)
         case PersistentVolumeClaim():
-            return claim_findings(object)
+            return claim_findings(object.spec)
         case StorageClass():
             return class_findings(object)
         case Role() | ClusterRole():
@@ -70,3 +102,10 @@ def _of_kind(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
         case RoleBinding() | ClusterRoleBinding():
             return binding_findings(object)
     return iter(())
+
+
+def _claimed_volumes(object: AnyObject) -> frozenset[str]:
+    """Return the volumes that a Pod gets besides those it lists: one for each claim template."""
+    if isinstance(object, StatefulSet):
+        return frozenset(template.metadata.name for template in object.spec.volume_claim_templates)
+    return frozenset()

@@ -17,9 +17,9 @@ _WITH_VALUES = ("In", "NotIn")
 _COMPARING = ("Gt", "Lt")
 
 
-def pod_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
-    """Yield what is wrong with the Pod spec at pointer `at`."""
-    yield from _container_findings(at, spec)
+def pod_findings(at: str, spec: PodSpec, more_volumes: frozenset[str] = frozenset()) -> Iterator[Finding]:
+    """Yield what is wrong with the Pod spec at pointer `at`; its owner adds `more_volumes` to those it lists."""
+    yield from _container_findings(at, spec, more_volumes)
     yield from volumes_findings(at, spec)
     yield from _network_findings(at, spec)
     yield from _process_findings(at, spec)
@@ -29,11 +29,11 @@ def pod_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
     yield from _spread_findings(at, spec)
 
 
-def _container_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
+def _container_findings(at: str, spec: PodSpec, more_volumes: frozenset[str]) -> Iterator[Finding]:
     places = [(f"{at}/initContainers/{n}", one, True) for n, one in enumerate(spec.init_containers)]
     places += [(f"{at}/containers/{n}", one, False) for n, one in enumerate(spec.containers)]
     yield from repeated(((f"{place}/name", one.name) for place, one, _ in places), "container")
-    volumes = frozenset(volume.name for volume in spec.volumes)
+    volumes = more_volumes | {volume.name for volume in spec.volumes}
     for place, container, is_init in places:
         yield from container_findings(place, container, is_init, volumes, spec)
     taken: dict[tuple[int, str, str], str] = {}

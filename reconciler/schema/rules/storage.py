@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from reconciler.model.kinds import AccessMode, PersistentVolume, PersistentVolumeClaim, StorageClass
+from reconciler.model.kinds import AccessMode, PersistentVolume, PersistentVolumeClaimSpec, StorageClass
 from reconciler.model.quantity import QuantityText, parse_quantity
 from reconciler.schema.rules.finding import Finding, error, warning
 from reconciler.schema.rules.pods import node_term_findings
@@ -13,15 +13,15 @@ PROVISIONERS = ("reconciler.dev/local",)
 STATIC = "kubernetes.io/no-provisioner"
 
 
-def claim_findings(claim: PersistentVolumeClaim) -> Iterator[Finding]:
-    """Yield what is wrong with a PersistentVolumeClaim."""
-    yield from _size_findings("/spec/resources/requests", claim.spec.resources.requests)
-    yield from selector_findings("/spec/selector", claim.spec.selector)
-    requested = claim.spec.resources.requests.get("storage")
-    limit = claim.spec.resources.limits.get("storage")
+def claim_findings(spec: PersistentVolumeClaimSpec) -> Iterator[Finding]:
+    """Yield what is wrong with the spec of a PersistentVolumeClaim."""
+    yield from _size_findings("/spec/resources/requests", spec.resources.requests)
+    yield from selector_findings("/spec/selector", spec.selector)
+    requested = spec.resources.requests.get("storage")
+    limit = spec.resources.limits.get("storage")
     if requested is not None and limit is not None and parse_quantity(requested) > parse_quantity(limit):
         yield error("/spec/resources/requests/storage", "storage: the request exceeds the limit")
-    yield from _mode_findings(claim.spec.access_modes)
+    yield from _mode_findings(spec.access_modes)
 
 
 def volume_findings(volume: PersistentVolume) -> Iterator[Finding]:

@@ -15,19 +15,19 @@ _WITH_MANY_MAX = 10_000
 
 def replica_set_findings(replica_set: ReplicaSet) -> Iterator[Finding]:
     """Yield what is wrong with a ReplicaSet."""
-    yield from _replicated_findings(replica_set.spec.selector, replica_set.spec.template)
+    yield from replicated_findings(replica_set.spec.selector, replica_set.spec.template)
 
 
 def deployment_findings(deployment: Deployment, document: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what is wrong with a Deployment."""
     spec = deployment.spec
-    yield from _replicated_findings(spec.selector, spec.template)
+    yield from replicated_findings(spec.selector, spec.template)
     strategy = document["spec"].get("strategy", {})
     if spec.strategy.type == "Recreate" and "rollingUpdate" in strategy:
         hint = "remove rollingUpdate, or write type: RollingUpdate"
         yield error("/spec/strategy/rollingUpdate", "type Recreate has no rollingUpdate", hint)
     limits = spec.strategy.rolling_update
-    if _is_zero(limits.max_unavailable) and _is_zero(limits.max_surge):
+    if is_zero(limits.max_unavailable) and is_zero(limits.max_surge):
         message = "maxUnavailable and maxSurge are both 0: no Pod could ever be replaced"
         yield error("/spec/strategy/rollingUpdate", message)
     if isinstance(limits.max_unavailable, str) and int(limits.max_unavailable.rstrip("%")) > 100:
@@ -88,7 +88,8 @@ def _failure_findings(job: Job) -> Iterator[Finding]:
             yield error(f"{at}/onExitCodes/values", "exit status 0 is no failure")
 
 
-def _replicated_findings(selector: LabelSelector, template: PodTemplateSpec) -> Iterator[Finding]:
+def replicated_findings(selector: LabelSelector, template: PodTemplateSpec) -> Iterator[Finding]:
+    """Yield what is wrong with the selector and the Pods of what keeps copies running."""
     yield from _selects_template(selector, template)
     if template.spec.restart_policy != "Always":
         yield error("/spec/template/spec/restartPolicy", "restartPolicy of replicated Pods must be Always")
@@ -106,5 +107,6 @@ def _selects_template(selector: LabelSelector, template: PodTemplateSpec) -> Ite
         yield error("/spec/selector", message, hint, "selector-mismatch")
 
 
-def _is_zero(limit: int | str) -> bool:
+def is_zero(limit: int | str) -> bool:
+    """Whether a number or percentage is nothing."""
     return limit == 0 or (isinstance(limit, str) and int(limit.rstrip("%")) == 0)

@@ -1,0 +1,82 @@
+"""Documents of another version of a kind, turned into the version that we keep, and back. Pure.
+
+Kubernetes serves some kinds in several versions at a time. We keep one; what a client or a manifest says in another is
+turned into it before anything looks at it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Document = dict[str, Any]
+
+_TARGET = "targetCPUUtilizationPercentage"
+_CURRENT = "currentCPUUtilizationPercentage"
+
+
+class NotConvertible(ValueError):
+    """A document has a field that its version does not know; `pointer` names it."""
+
+    def __init__(self, pointer: str) -> None:
+        super().__init__(pointer)
+        self.pointer = pointer
+
+
+def to_kept(document: Mapping[str, Any]) -> Document:
+    """Return a document in the version that we keep; one of that version is returned as it is.
+
+    Raises `NotConvertible` when it uses a field that only the kept version has.
+    """
+    convert = _TO_KEPT.get(_key(document))
+    return convert(document) if convert else dict(document)
+
+
+def from_kept(document: Mapping[str, Any], api_version: str) -> Document:
+    """Return a document of the version that we keep in another version."""
+    convert = _FROM_KEPT.get((api_version, str(document.get("kind"))))
+    return convert(document) if convert else dict(document)
+
+
+def _key(document: Mapping[str, Any]) -> tuple[str, str]:
+    return str(document.get("apiVersion")), str(document.get("kind"))
+
+
+def _autoscaler_to_kept(document: Mapping[str, Any]) -> Document:
+    converted = {**document, "apiVersion": "autoscaling/v2"}
+    spec = document.get("spec")
+    if not isinstance(spec, dict):
+        return converted
+    for unknown in ("metrics", "behavior"):
+        if unknown in spec:
+            raise NotConvertible(f"/spec/{unknown}")
+    kept = {name: value for name, value in spec.items() if name != _TARGET}
+    if _TARGET in spec:
+        target = {"type": "Utilization", "averageUtilization": spec[_TARGET]}
+        kept["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+    return {**converted, "spec": kept}
+
+
+def _autoscaler_from_kept(document: Mapping[str, Any]) -> Document:
+    """Only the first metric of the processor has a place in the old form."""
+    converted = {**document, "apiVersion": "autoscaling/v1"}
+    for part, listed, field, inner in (
+        ("spec", "metrics", _TARGET, "target"),
+        ("status", "currentMetrics", _CURRENT, "current"),
+    ):
+        value = document.get(part)
+        if not isinstance(value, dict):
+            continue
+        kept = {name: item for name, item in value.items() if name not in (listed, "behavior", "conditions")}
+        share = next((found for one in value.get(listed, ()) if (found := _processor_share(one, inner))), None)
+        converted[part] = kept if share is None else {**kept, field: share}
+    return converted
+
+
+def _processor_share(metric: Mapping[str, Any], inner: str) -> int | None:
+    resource = metric.get("resource") or {}
+    share = resource.get(inner, {}).get("averageUtilization") if resource.get("name") == "cpu" else None
+    return share if isinstance(share, int) else None
+
+
+_V1 = ("autoscaling/v1", "HorizontalPodAutoscaler")
+_TO_KEPT: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Document]] = {_V1: _autoscaler_to_kept}
+_FROM_KEPT: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Document]] = {_V1: _autoscaler_from_kept}
