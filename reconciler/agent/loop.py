@@ -121,6 +121,12 @@ class AgentLoop:
         self._wake.set()
 
     def _run(self) -> None:
+        try:
+            self._loop()
+        finally:
+            self._status = replace(self._status, ended=True)
+
+    def _loop(self) -> None:
         look_at: float | None = None
         while not self._stopping.is_set():
             timeout = None if look_at is None else max(look_at - self._clock.now(), 0.0)
@@ -163,7 +169,7 @@ class AgentLoop:
         self._memory = answer.memory
         self._journal.keep_memory(answer.memory)
         self._remember(answer.plan.actions)
-        self._runner.submit(answer.plan.actions, self._materials or Materials())
+        self._runner.submit(answer.plan.actions, self._materials or Materials(), in_flight)
         self._probing.set_targets(answer.probes)
         self._events = [*self._events, *answer.events][-_EVENTS_KEPT:]
         self._send(facts, answer.reports, outcomes)

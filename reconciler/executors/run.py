@@ -41,21 +41,26 @@ class Runner:
         self._materials = Materials()
         self._closed = False
 
-    def submit(self, actions: Iterable[Action], materials: Materials) -> None:
+    def submit(
+        self, actions: Iterable[Action], materials: Materials, planned_in_flight: frozenset[str] = frozenset()
+    ) -> None:
         """Take over a newer plan: start what is new, drop what waits and is no longer in it (P01).
 
-        What runs already goes on to its end; effects are idempotent, so nothing is lost or doubled.
+        What runs already goes on to its end; effects are idempotent, so nothing is lost or doubled. What was in flight
+        when the plan was made (`planned_in_flight`) and has ended since is not done again, and what needs it waits for
+        the next plan, which knows how it ended.
         """
         wanted = {action.key: action for action in actions}
         with self._lock:
             if self._closed:
                 return
             self._materials = materials
+            ended = planned_in_flight - self._running.keys() - self._waiting.keys()
             dropped = [action for key, (action, _) in self._waiting.items() if key not in wanted]
             for action in dropped:
                 del self._waiting[action.key]
             known = self._running.keys() | self._waiting.keys()
-            new = [action for key, action in wanted.items() if key not in known]
+            new = [action for key, action in _without(wanted, ended).items() if key not in known]
             pending = known | {action.key for action in new}
             # A need that was dropped would never be met: the newer plan does without it.
             for _, needs in self._waiting.values():
@@ -149,6 +154,16 @@ class Runner:
             started_at=now,
             finished_at=now,
         )
+
+
+def _without(actions: dict[str, Action], ended: frozenset[str]) -> dict[str, Action]:
+    """Return the actions that are not among `ended` and need none of them, directly or not."""
+    left_out = set(ended)
+    while more := {
+        key for key, action in actions.items() if key not in left_out and left_out.intersection(action.needs)
+    }:
+        left_out |= more
+    return {key: action for key, action in actions.items() if key not in left_out}
 
 
 def pool_of(action: Action) -> str:

@@ -114,3 +114,16 @@ def test_a_stuck_technology_delays_only_itself() -> None:
     for gate in bench.gates.values():
         gate.set()
     bench.wait(*(one.key for one in stuck))
+
+
+def test_what_ended_while_a_plan_was_made_is_not_done_again() -> None:
+    """The plan still counts on it being in flight; it and what needs it wait for a plan that knows how it ended."""
+    bench = Bench()
+    bench.run(action("a"))
+    bench.runner.submit(
+        (action("a"), action("b", "a"), action("c", "b"), action("d")), Materials(), planned_in_flight=frozenset({"a"})
+    )
+    bench.wait("d")
+    assert bench.order == ["a", "d"]
+    bench.run(action("b"), action("c", "b"))
+    assert bench.order == ["a", "d", "b", "c"]
