@@ -70,8 +70,8 @@ class RealWorld:
                 return self._network.execute(action, materials)
             case Executor.VOLUME:
                 return self._volume.execute(action, materials)
-            case Executor.SCHEDULING:
-                raise AssertionError("bindings are written by the controller, not on a host")
+            case Executor.SCHEDULING | Executor.API:
+                raise AssertionError("bindings and overrides are written by the daemon, not on a host")
 
     def probe(self, target: ProbeTarget, timeout_s: float) -> tuple[bool, str]:
         """Run a probe once; see the port."""

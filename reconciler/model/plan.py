@@ -29,12 +29,13 @@ class Verb(StrEnum):
 
 
 class Executor(StrEnum):
-    """Which technology carries an action out."""
+    """Which technology carries an action out; `api`: a person did it."""
 
     CONTAINER = "container"
     NETWORK = "network"
     VOLUME = "volume"
     SCHEDULING = "scheduling"
+    API = "api"
 
 
 class Decision(StrEnum):

@@ -17,6 +17,8 @@ from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, Over
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.times import rfc3339
 from reconciler.planner.view import View, replace
+from reconciler.planner.workloads.configuration import CONFIGURATION
+from reconciler.planner.workloads.deployment import HASH_LABEL
 
 CORDONED = "node.kubernetes.io/unschedulable"
 
@@ -117,6 +119,13 @@ def note_held(view: View, stored: StoredObject) -> tuple[Reason, str]:
     if override.restarted_at:
         return Reason.IN_SYNC, f"restarted at {override.restarted_at}"
     return Reason.IN_SYNC, ""
+
+
+def plain_template(template: PodTemplateSpec) -> PodTemplateSpec:
+    """Return a ReplicaSet's template as it was declared: without its hash and the digest of its configuration."""
+    labels = {key: text for key, text in template.metadata.labels.items() if key != HASH_LABEL}
+    annotations = {key: text for key, text in template.metadata.annotations.items() if key != CONFIGURATION}
+    return replace(template, metadata=replace(template.metadata, labels=labels, annotations=annotations))
 
 
 # Nodes
