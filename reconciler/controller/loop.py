@@ -165,6 +165,13 @@ class Controller:
     # The loop's thread
 
     def _run(self) -> None:
+        try:
+            self._loop()
+            self._flush_records()
+        finally:
+            self._status = replace(self._status, ended=True)
+
+    def _loop(self) -> None:
         look_at: float | None = self.clock.now()
         while not self._stopping.is_set():
             timeout = 60.0 if look_at is None else min(max(look_at - self.clock.now(), 0.0), 60.0)
@@ -172,7 +179,6 @@ class Controller:
             self._wake.clear()
             if not self._stopping.is_set():
                 look_at = self._pass()
-        self._flush_records()
 
     def _pass(self) -> float | None:
         started = time.monotonic()

@@ -61,12 +61,13 @@ class NodeStatus(Value):
 
 
 class LoopStatus(Value):
-    """One control loop: last run (Unix seconds), how long it took (seconds), last error."""
+    """One control loop: last run (Unix seconds), how long it took (seconds), last error, whether it has ended."""
 
     name: str
     ran_at: float | None = None
     took_s: float = 0.0
     error: str = ""
+    ended: bool = False
 
 
 class Status(Value):

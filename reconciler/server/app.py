@@ -16,16 +16,17 @@ from starlette.routing import BaseRoute, Route
 
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.ports import Operations
-from reconciler.server import discovery, hooks, logs, objects, own
-from reconciler.server.context import Context, context_of, make_context
+from reconciler.server import components, discovery, health, hooks, logs, objects, own
+from reconciler.server.context import Context, make_context
 from reconciler.server.errors import ApiError, on_api_error, on_bug, on_failure, on_http_exception
 from reconciler.server.limits import BoundRequests, Limits
 from reconciler.server.reads import History, Objects
+from reconciler.server.resources import OWN_GROUP
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_OWN = f"/apis/{discovery.OWN_GROUP}/v1"
+_OWN = f"/apis/{OWN_GROUP}/v1"
 
 
 def make_app(operations: Operations, objects_: Objects, history: History, limits: Limits | None = None) -> Starlette:
@@ -61,6 +62,7 @@ def _routes() -> list[BaseRoute]:
     return [
         *_public_routes(),
         *_own_routes(),
+        *_computed_routes(),
         *_kind_routes("/api/{version}"),
         *_kind_routes("/apis/{group}/{version}"),
     ]
@@ -68,11 +70,13 @@ def _routes() -> list[BaseRoute]:
 
 def _public_routes() -> list[BaseRoute]:
     return [
-        _route("/version", discovery.version),
-        _route("/version/", discovery.version),
-        _route("/healthz", discovery.alive),
-        _route("/livez", discovery.alive),
-        _route("/readyz", ready),
+        _route("/version", health.version),
+        _route("/version/", health.version),
+        _route("/healthz", health.live),
+        _route("/livez", health.live),
+        _route("/livez/{check}", health.live),
+        _route("/readyz", health.ready),
+        _route("/readyz/{check}", health.ready),
         _route("/metrics", own.metrics),
         _route("/api", discovery.core),
         _route("/apis", discovery.groups),
@@ -97,6 +101,17 @@ def _own_routes() -> list[BaseRoute]:
     ]
 
 
+def _computed_routes() -> list[BaseRoute]:
+    leases = "/apis/coordination.k8s.io/v1"
+    return [
+        _route("/api/v1/componentstatuses", components.component_statuses),
+        _route("/api/v1/componentstatuses/{name}", components.component_status),
+        _route(f"{leases}/leases", components.leases),
+        _route(f"{leases}/namespaces/{{namespace}}/leases", components.leases),
+        _route(f"{leases}/namespaces/{{namespace}}/leases/{{name}}", components.lease),
+    ]
+
+
 def _kind_routes(prefix: str) -> list[BaseRoute]:
     namespaced = f"{prefix}/namespaces/{{namespace}}/{{plural}}"
     return [
@@ -111,10 +126,3 @@ def _kind_routes(prefix: str) -> list[BaseRoute]:
 
 def _route(path: str, handler: Handler, *methods: str) -> Route:
     return Route(path, handler, methods=list(methods or ("GET",)))
-
-
-async def ready(request: Request) -> Response:
-    """Say whether the daemon answers: its status can be told within the deadline."""
-    context = context_of(request)
-    await context.call(context.operations.status)
-    return Response("ok", media_type="text/plain")

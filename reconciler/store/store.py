@@ -81,7 +81,7 @@ class Store:
         """Close the database; a write that is under way ends first."""
         self._database.close()
 
-    def probe(self, wait_s: float = 5.0) -> None:
+    def probe(self, wait_s: float = 2.0) -> None:
         """Run a writing transaction that changes nothing; raises ReconcilerError when the database cannot be written.
 
         DeadlineError when another write does not end within `wait_s`.

@@ -13,10 +13,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def parity_file(name: str) -> Any:
+    """Return the content of a JSON file of the folder; skips the test when it is absent."""
+    file = _folder() / name
+    if not file.exists():
+        pytest.skip(f"no {file}: set PARITY_DIR")
+    return json.loads(file.read_text())
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("PARITY_DIR", ROOT.parent / "shared" / "parity"))
+
+
 def parity_rows(package: str) -> list[dict[str, Any]]:
     """Return the rows of one package; skips the test when the folder is absent."""
-    folder = Path(os.environ.get("PARITY_DIR", ROOT.parent / "shared" / "parity"))
-    file = folder / f"{package}.jsonl.gz"
+    file = _folder() / f"{package}.jsonl.gz"
     if not file.exists():
         pytest.skip(f"no parity rows at {file}: set PARITY_DIR")
     with gzip.open(file, "rt") as lines:

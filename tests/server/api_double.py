@@ -15,7 +15,7 @@ from reconciler.model.desired import Provenance, RevisionInfo
 from reconciler.model.kinds import Container, Namespace, ObjectMeta, Pod, PodSpec, PodStatus, Secret, ref_of
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
-from reconciler.model.ports import LogRequest, ManifestFile, PushedUpdate
+from reconciler.model.ports import Component, LogRequest, ManifestFile, PushedUpdate
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import Health, PlanAnswer, Status
 from reconciler.server.app import make_app
@@ -125,6 +125,12 @@ class MemoryOperations:
     )
     log_lines: Sequence[bytes] = ()
     push_lines: Sequence[str] = ("exit: 0",)
+    parts: tuple[Component, ...] = (
+        Component(name="agent", healthy=True, message="ok"),
+        Component(name="controller-manager", healthy=True, message="ok"),
+        Component(name="scheduler", healthy=True, message="ok"),
+        Component(name="store", healthy=True, message="ok"),
+    )
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: Exception | None = None
     log_gate: threading.Event | None = None
@@ -180,6 +186,10 @@ class MemoryOperations:
                 yield b""
         finally:
             self.log_ended.set()
+
+    def components(self) -> tuple[Component, ...]:
+        self._note("components")
+        return self.parts
 
     def _note(self, *call: Any) -> None:
         self.calls.append(call)

@@ -268,29 +268,6 @@ def test_a_daemon_that_is_busy_still_serves_objects(api: Api, monkeypatch: pytes
         assert not caller.is_alive()
 
 
-def test_aggregated_discovery_is_given_in_the_form_asked_for(api: Api) -> None:
-    """kubectl's first request finds every group in one answer, named by its content type."""
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(str(api.path))
-    form = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
-    connection.request(
-        "GET", "/apis", headers={"Accept": f"{form.format('v2')},{form.format('v2beta1')},application/json"}
-    )
-    response = connection.getresponse()
-    document = json.loads(response.read())
-    connection.close()
-    assert response.headers["content-type"] == form.format("v2")
-    assert [item["metadata"]["name"] for item in document["items"]] == [
-        "apps",
-        "batch",
-        "discovery.k8s.io",
-        "rbac.authorization.k8s.io",
-        "reconciler.dev",
-        "storage.k8s.io",
-    ]
-
-
 def test_a_header_that_is_too_long_is_refused(shared_api: Api) -> None:
     """Endless headers end the connection with 400, and the API goes on."""
     connection = socket.socket(socket.AF_UNIX)
