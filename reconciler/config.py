@@ -6,6 +6,7 @@ Flags win over `RECONCILER_*` variables, these over the settings file, this over
 import os
 import socket
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,11 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Everything a daemon is told. Paths are absolute; networks in CIDR notation; durations in seconds."""
+    """Everything a daemon is told. Paths are absolute; networks in CIDR notation; durations in seconds.
+
+    `api_address` is where HTTPS is served (`""` switches it off; port 0 takes any that is free), `api_names` are
+    further names and addresses that its certificate is for.
+    """
 
     data_dir: str = DEFAULT_DATA
     runtime_dir: str = DEFAULT_RUNTIME
@@ -60,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     dns_address: str = "169.254.20.10"
     database: str = ""
     engine: str = "unix:///var/run/docker.sock"
+    api_address: str = "0.0.0.0:6443"
+    api_names: tuple[str, ...] = ()
     socket_group: str = "reconciler"
     log_level: str = "info"
     sources: tuple[SourceSettings, ...] = (SourceSettings(),)
@@ -80,6 +87,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     def socket_path(self) -> Path:
         """Where the API's Unix socket is."""
         return Path(self.runtime_dir) / "reconciler.sock"
+
+    @property
+    def api_endpoint(self) -> tuple[str, int] | None:
+        """The address and port of HTTPS, or None where it is switched off."""
+        return _endpoint(self.api_address) if self.api_address else None
+
+    @property
+    def pki_path(self) -> Path:
+        """Where the cluster's certificate authority and the API's certificate are."""
+        return Path(self.data_dir) / "pki"
 
     @property
     def received_path(self) -> Path:
@@ -117,9 +134,33 @@ def load_settings(data_dir: str | None = None, overrides: Mapping[str, Any] | No
     values |= _environment()
     values |= {name: value for name, value in (overrides or {}).items() if value is not None}
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
+        check_api(settings)
+        return settings
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path}: {error}", hint="see `reconciler init --help` for the settings") from error
+
+
+def check_api(settings: Settings) -> None:
+    """Raise ConfigurationError unless the address and the names of HTTPS are ones."""
+    _ = settings.api_endpoint
+    wrong = [name for name in settings.api_names if not name or not name.isascii() or " " in name]
+    if wrong:
+        raise ConfigurationError(f"apiNames: {wrong[0]!r} is no host name and no address")
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    try:
+        address, number = ip_address(host.removeprefix("[").removesuffix("]")), int(port)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65535:
+        raise ConfigurationError(
+            f"apiAddress: {text!r} is no address with a port",
+            hint="such as 0.0.0.0:6443, [::]:6443 or 127.0.0.1:6443",
+        )
+    return str(address), number
 
 
 def default_places(data_dir: str | None) -> dict[str, Any]:
@@ -149,7 +190,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _environment() -> dict[str, Any]:
     named = {f"RECONCILER_{_upper(field.encode_name)}": field.encode_name for field in msgspec.structs.fields(Settings)}
     skipped = {"sources", "dataDir"}
-    return {name: os.environ[env] for env, name in named.items() if env in os.environ and name not in skipped}
+    told = {name: os.environ[env] for env, name in named.items() if env in os.environ and name not in skipped}
+    lists = {"apiNames": told["apiNames"].replace(",", " ").split()} if "apiNames" in told else {}
+    return {**told, **lists}
 
 
 def _upper(camel: str) -> str:

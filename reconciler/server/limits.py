@@ -14,7 +14,12 @@ HEADER_BYTES_MAX = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request, and all together, may take. `send_deadline_s` is how long a reader may leave us waiting."""
+    """What one request, and all together, may take.
+
+    `send_deadline_s` is how long a reader may leave us waiting, `header_deadline_s` and `request_deadline_s` how long a
+    sender may take for the head and for the whole of a request. The last ones bound connections over TLS: all of
+    them, those of one address (IPv6: of one /64), and how long a handshake may take.
+    """
 
     body_bytes_max: int = 16 * 1024 * 1024
     send_deadline_s: float = 60.0
@@ -25,6 +30,12 @@ class Limits:
     streams_max: int = 32
     operations_max: int = 8
     reads_max: int = 8
+    header_deadline_s: float = 15.0
+    request_deadline_s: float = 300.0
+    keep_alive_s: int = 30
+    handshake_deadline_s: float = 10.0
+    connections_max: int = 512
+    connections_per_address_max: int = 128
 
 
 class ReaderTooSlow(Exception):

@@ -1,4 +1,4 @@
-"""Who is at the other end of the Unix socket. Effect: reads the socket's credentials.
+"""Who is at the other end of a connection. Effect: reads the socket's credentials.
 
 The daemon's own user and root may do everything; others, let in by the socket's group, read without the values of
 Secrets, validate, plan and push.
@@ -40,6 +40,13 @@ def peer_of_transport(transport: BaseTransport) -> Peer:
     if connection is None or connection.family != socket.AF_UNIX:
         return UNKNOWN
     return credentials_of(connection)
+
+
+def certificate_of_transport(transport: BaseTransport) -> bytes | None:
+    """Return the client certificate (DER) that the TLS handshake has verified, or None without one."""
+    connection = transport.get_extra_info("ssl_object")
+    found: bytes | None = None if connection is None else connection.getpeercert(binary_form=True)
+    return found
 
 
 def credentials_of(connection: socket.socket) -> Peer:

@@ -1,6 +1,6 @@
-"""Serves the application on a Unix socket until told to stop. Effect: the socket file.
+"""Serves the application on a Unix socket, and over TLS where that is wanted, until told to stop. Effect: sockets.
 
-await serve(app, settings.socket_path, stop, group=settings.socket_group)
+await serve(app, settings.socket_path, stop, group=settings.socket_group, secure=listener)
 """
 
 import asyncio
@@ -16,9 +16,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from reconciler.model.errors import ConfigurationError
-from reconciler.server.limits import HEADER_BYTES_MAX
+from reconciler.server.limits import HEADER_BYTES_MAX, Limits
 from reconciler.server.peer import credentials_of
 from reconciler.server.protocol import PeerProtocol
+from reconciler.server.tls import SecureListener
 
 _CONNECT_S = 1.0
 _GRACE_S = 3
@@ -32,15 +33,16 @@ async def serve(
     *,
     group: str = "",
     started: asyncio.Event | None = None,
+    secure: SecureListener | None = None,
 ) -> None:
     """Serve until `stop` is set; streams are then ended and the socket removed.
 
-    The socket belongs to `group` where there is one, with mode 0660. `started` is set once requests are answered.
-    Raises ConfigurationError when a living process already serves there.
+    `secure` is where the same is served over TLS. The socket belongs to `group` where there is one, with mode 0660.
+    `started` is set once requests are answered. Raises ConfigurationError when a living process already serves there.
     """
     listener = bind(socket_path, group)
     inode = socket_path.stat().st_ino
-    server = _Server(_config(app))
+    server = _Server(_config(app), secure)
     stopping = asyncio.create_task(_stop_when(stop, server, app))
     announcing = asyncio.create_task(_announce(server, started))
     try:
@@ -124,11 +126,17 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=30,
+        timeout_keep_alive=_limits_of(app).keep_alive_s,
         timeout_graceful_shutdown=_GRACE_S,
         h11_max_incomplete_event_size=HEADER_BYTES_MAX,
         reset_contextvars=True,
     )
+
+
+def _limits_of(app: ASGIApp) -> Limits:
+    limits = getattr(getattr(app, "state", None), "limits", None)
+    assert isinstance(limits, Limits), "the application is one of make_app"
+    return limits
 
 
 async def _stop_when(stop: asyncio.Event, server: uvicorn.Server, app: ASGIApp) -> None:
@@ -147,7 +155,26 @@ async def _announce(server: uvicorn.Server, started: asyncio.Event | None) -> No
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to the daemon."""
+    """A server that leaves signals to the daemon, and serves TLS beside the sockets it is given."""
+
+    def __init__(self, config: uvicorn.Config, secure: SecureListener | None) -> None:
+        super().__init__(config)
+        self._secure = secure
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to answer, everywhere."""
+        await super().startup(sockets)
+        if self._secure is not None:
+            self._secure.start(self._make_protocol)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, then end those that there are."""
+        if self._secure is not None:
+            self._secure.close()
+        await super().shutdown(sockets)
+
+    def _make_protocol(self) -> asyncio.BaseProtocol:
+        return PeerProtocol(self.config, self.server_state, self.lifespan.state, asyncio.get_running_loop())
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
