@@ -4,6 +4,7 @@ from typing import cast
 
 from reconciler.model.kinds import ClusterRole, ClusterRoleBinding, Subject, ref_of
 from reconciler.model.observed import StoredObject
+from reconciler.model.plan import Decision
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.access.roles import AUTO_UPDATE, DEFAULTS
 from tests.planner.world import Cluster, replace
@@ -84,4 +85,43 @@ def test_a_role_that_is_not_to_be_kept_up_to_date_is_left_alone() -> None:
     cluster.tick()
     metadata = replace(stored(cluster, READ).object.metadata, annotations={AUTO_UPDATE: "false"})
     alter(cluster, READ, rules=(), metadata=metadata)
+    cluster.settle()
+    assert cast(ClusterRole, stored(cluster, READ).object).rules == ()
+
+
+def test_a_gathering_role_shows_what_it_gathers() -> None:
+    """Its rules follow the roles that it gathers, without a verdict of its own; planning again changes nothing."""
+    cluster = Cluster()
+    cluster.push(KEPT)
+    cluster.tick()
+    before = cast(ClusterRole, stored(cluster, VIEW).object).rules
+    assert before == cast(ClusterRole, stored(cluster, READ).object).rules
+    more = """---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: see-nodes, labels: {rbac.authorization.k8s.io/aggregate-to-view: "true"}}
+rules: [{apiGroups: [""], resources: [nodes], verbs: [list]}]
+"""
+    cluster.push(KEPT + more, commit="c2")
+    answer = cluster.tick()
+    after = cast(ClusterRole, stored(cluster, VIEW).object).rules
+    assert next(rule for rule in after if rule not in before).resources == ("nodes",)
+    assert [verdict.decision for verdict in answer.verdicts if verdict.object == VIEW] == [Decision.UNCHANGED]
+    assert not cluster.plan().changes
+
+
+def test_a_declared_gathering_role_stays_as_it_is_when_its_labels_change() -> None:
+    """P09: what was gathered is not taken for a difference to what Git declares."""
+    gathering = MINE.split("rules:")[0] + "aggregationRule: {clusterRoleSelectors: [{matchLabels: {mine: 'yes'}}]}\n"
+    part = MINE.replace("name: view", "name: part, labels: {mine: 'yes'}")
+    cluster = Cluster()
+    cluster.push(gathering + "---" + part)
+    cluster.settle()
+    assert len(cast(ClusterRole, stored(cluster, VIEW).object).rules) == 1
+    cluster.push(gathering.replace("name: view", "name: view, labels: {new: label}") + "---" + part, commit="c2")
+    answer = cluster.tick()
+    changed = [verdict for verdict in answer.verdicts if verdict.decision is not Decision.UNCHANGED]
+    assert [(str(one.object), [change.path for change in one.changes]) for one in changed] == [
+        ("clusterrole/view", ["metadata.labels.new"])
+    ]
     assert not cluster.plan().changes
