@@ -231,6 +231,8 @@ def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
         new = replace(new, spec=replace(new.spec, claim_ref=old.spec.claim_ref))
     if old.kind == "Pod" and not new.spec.node_name:
         new = replace(new, spec=replace(new.spec, node_name=old.spec.node_name))
+    if old.kind == "ClusterRole" and new.aggregation_rule is not None:
+        new = replace(new, rules=old.rules)
     return new  # type: ignore[no-any-return]
 
 

@@ -11,6 +11,7 @@ from reconciler.model.plan import Action, Decision, Plan, Reason
 from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.access.ensure import ensure_default_roles
+from reconciler.planner.access.gather import gather_rules
 from reconciler.planner.declare import apply_declared
 from reconciler.planner.memo import Memo
 from reconciler.planner.nodes import observe_nodes
@@ -57,6 +58,7 @@ def plan(
     lay_over_stored(view)
     ensure_default_class(view)
     ensure_default_roles(view)
+    gather_rules(view)
     empty_namespaces(view)
     refresh_statuses(view)
     collect_orphans(view)
