@@ -15,7 +15,9 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.access.roles import BUILT_IN as BUILT_IN_ROLES
 from reconciler.planner.dependencies import waits_for, wave_of
 from reconciler.planner.diff import field_changes
+from reconciler.planner.immutable import immutable_difference
 from reconciler.planner.overrides import end_restart, overlaid, overlay_of, why_laid
+from reconciler.planner.priority import with_kept_priority
 from reconciler.planner.safety import held_deletions
 from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_metadata
 
@@ -136,7 +138,7 @@ def _may_adopt(view: View, one: DesiredObject, stored: StoredObject) -> bool:
     if one.object.metadata.annotations.get(ADOPT) == "true":
         return True
     # What is built in may simply be declared; a source that is gone gives its objects up.
-    is_built_in = stored.ref.kind in ("Namespace", "StorageClass") or stored.ref in BUILT_IN_ROLES
+    is_built_in = stored.ref.kind in ("Namespace", "StorageClass", "PriorityClass") or stored.ref in BUILT_IN_ROLES
     return (is_built_in and stored.manager == SYSTEM and not stored.digest) or _is_given_up(view, stored)
 
 
@@ -231,6 +233,8 @@ def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
         new = replace(new, spec=replace(new.spec, claim_ref=old.spec.claim_ref))
     if old.kind == "Pod" and not new.spec.node_name:
         new = replace(new, spec=replace(new.spec, node_name=old.spec.node_name))
+    if old.kind == "Pod":
+        new = replace(new, spec=with_kept_priority(view, old.spec, new.spec))
     if old.kind == "ClusterRole" and new.aggregation_rule is not None:
         new = replace(new, rules=old.rules)
     return new  # type: ignore[no-any-return]
@@ -250,48 +254,6 @@ def _merged_metadata(old: ObjectMeta, wanted: ObjectMeta) -> ObjectMeta:
         owner_references=old.owner_references or wanted.owner_references,
         finalizers=old.finalizers or wanted.finalizers,
     )
-
-
-def immutable_difference(old: Any, new: Any) -> str:
-    """Return the path of a field that differs although Kubernetes lets nobody change it, or an empty text."""
-    for kind, path in _IMMUTABLE:
-        if old.kind == kind and _at(old, path) != _at(new, path):
-            return path
-    if old.kind in ("ConfigMap", "Secret") and old.immutable:
-        same = old.data == new.data and getattr(old, "binary_data", None) == getattr(new, "binary_data", None)
-        return "" if same and new.immutable else "data"
-    return ""
-
-
-_IMMUTABLE = (
-    ("Deployment", "spec.selector"),
-    ("ReplicaSet", "spec.selector"),
-    ("Job", "spec.template"),
-    ("Job", "spec.completions"),
-    ("Job", "spec.completion_mode"),
-    ("Job", "spec.selector"),
-    ("Pod", "spec"),
-    ("Secret", "type"),
-    ("Service", "spec.cluster_ip"),
-    ("PersistentVolumeClaim", "spec.access_modes"),
-    ("PersistentVolumeClaim", "spec.storage_class_name"),
-    ("PersistentVolumeClaim", "spec.volume_name"),
-    ("PersistentVolumeClaim", "spec.selector"),
-    ("PersistentVolume", "spec.host_path"),
-    ("PersistentVolume", "spec.local"),
-    ("StorageClass", "provisioner"),
-    ("StorageClass", "parameters"),
-    ("StorageClass", "reclaim_policy"),
-    ("StorageClass", "volume_binding_mode"),
-    ("RoleBinding", "role_ref"),
-    ("ClusterRoleBinding", "role_ref"),
-)
-
-
-def _at(object: Any, path: str) -> Any:
-    for name in path.split("."):
-        object = getattr(object, name)
-    return object
 
 
 def _prune(view: View, source: str, desired: Mapping[str, DesiredState]) -> None:

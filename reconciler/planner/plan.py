@@ -23,6 +23,7 @@ from reconciler.planner.overrides import (
     override_notes,
     settle_overrides,
 )
+from reconciler.planner.priority import ensure_system_classes, resolve_priorities
 from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
@@ -54,6 +55,7 @@ def plan(
     observe_pods(view)
     delete_requested_pods(view)
     ensure_built_in_namespaces(view)
+    ensure_system_classes(view)
     apply_declared(view, desired)
     lay_over_stored(view)
     ensure_default_class(view)
@@ -67,6 +69,7 @@ def plan(
     sync_jobs(view)
     collect_orphans(view)
     finish_deployments(view)
+    resolve_priorities(view)
     bindings = place_pods(view)
     sync_claims(view)
     allocate_addresses(view)

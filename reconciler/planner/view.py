@@ -147,6 +147,12 @@ class View:
             self.judge(stored.ref, Decision.UPDATE, reason, message, changes=changes, stored=updated)
         return updated
 
+    def complete(self, stored: StoredObject, object: AnyObject) -> StoredObject:
+        """Fill in what Kubernetes' admission would: no verdict, and no change of the generation."""
+        updated = replace(stored, object=object)
+        self._put(updated, self.touched.get(stored.ref, Reason.DECLARED))
+        return updated
+
     def set_status(self, stored: StoredObject, status: Any) -> StoredObject:
         """Write a status; it gives no verdict and does not count as a change that a person approves."""
         if cast(Any, stored.object).status == status:

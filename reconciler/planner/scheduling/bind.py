@@ -9,6 +9,7 @@ from reconciler.model.kinds import Condition, Node, PersistentVolume, Persistent
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Action, Blocked, Decision, Executor, Reason, Verb
 from reconciler.planner.health import condition
+from reconciler.planner.priority import missing_class
 from reconciler.planner.references import claims_of
 from reconciler.planner.scheduling.fit import Candidate, repels, score, why_not
 from reconciler.planner.scheduling.room import Room, allocatable, requested
@@ -77,7 +78,7 @@ def _with(candidate: Candidate, pod: Pod) -> Candidate:
 
 def _choose(view: View, pod: Pod, candidates: dict[str, Candidate]) -> tuple[str, str]:
     """Return the best node, or an empty name and kube-scheduler's sentence."""
-    if missing := _claims_problem(view, pod):
+    if missing := _missing_problem(view, pod):
         return "", f"0/{len(candidates)} nodes are available: {missing}."
     pinned = _pinned(view, pod)
     reasons: Counter[str] = Counter()
@@ -104,7 +105,9 @@ def _silence(view: View, name: str) -> str:
     return "node(s) had untolerated taint {node.kubernetes.io/unreachable: }" if silent else ""
 
 
-def _claims_problem(view: View, pod: Pod) -> str:
+def _missing_problem(view: View, pod: Pod) -> str:
+    if name := missing_class(view, pod.spec):
+        return f"no PriorityClass with name {name} was found"
     for name in claims_of(pod.spec):
         if view.typed(PersistentVolumeClaim, pod.metadata.namespace, name) is None:
             return f'persistentvolumeclaim "{name}" not found'

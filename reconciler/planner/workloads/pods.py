@@ -9,6 +9,7 @@ from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.health import condition
+from reconciler.planner.priority import missing_class
 from reconciler.planner.references import references_of
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.deployment_status import with_times
@@ -174,7 +175,7 @@ def judge_pods(view: View) -> None:
 
 
 def missing_references(view: View, stored: StoredObject) -> tuple[str, ...]:
-    """Return the ConfigMaps and Secrets that a Pod needs and that do not exist."""
+    """Return the ConfigMaps, Secrets and the PriorityClass that a Pod needs and that do not exist."""
     spec = cast(Pod, stored.object).spec
     references = view.memo.get(("references", stored.ref), (spec,), partial(references_of, spec))
     refs = (
@@ -182,4 +183,7 @@ def missing_references(view: View, stored: StoredObject) -> tuple[str, ...]:
         for one in references
         if not one.optional
     )
-    return tuple(str(ref) for ref in refs if view.get(ref) is None)
+    missing = [str(ref) for ref in refs if view.get(ref) is None]
+    if name := missing_class(view, spec):
+        missing.append(f"priorityclass/{name}")
+    return tuple(missing)
