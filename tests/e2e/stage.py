@@ -132,7 +132,7 @@ class Stage:
 
     def nothing_to_do(self) -> None:
         """P09: a plan after all of it changes nothing and does nothing, whatever waits for a person."""
-        last: list[Json] = []
+        last: list[dict[str, Any]] = []
 
         def is_empty() -> bool:
             # One document is judged: between two plans the back-off of a failing container may end.
