@@ -6,9 +6,11 @@ from typing import cast
 import msgspec
 
 from reconciler.config import RECEIVED, Settings
+from reconciler.controller.components import components_of
 from reconciler.controller.explain import explanation_of
 from reconciler.controller.loading import Loaded
 from reconciler.controller.loop import Controller
+from reconciler.controller.overrides import write_override
 from reconciler.controller.preview import whole_plan
 from reconciler.controller.pushes import Pushes
 from reconciler.controller.source import Source
@@ -17,8 +19,9 @@ from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.errors import TerminalError
 from reconciler.model.kinds import ContainerStatus, Pod
 from reconciler.model.observed import Acknowledgement
+from reconciler.model.overrides import Override
 from reconciler.model.plan import Action, Plan
-from reconciler.model.ports import LogRequest, ManifestFile, PushedUpdate
+from reconciler.model.ports import Component, LogRequest, ManifestFile, PushedUpdate
 from reconciler.model.problem import Problem
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import LoopStatus, PlanAnswer, Status
@@ -123,6 +126,14 @@ class DaemonOperations:
     def logs(self, request: LogRequest) -> Iterator[bytes]:
         """Stream a container's log; see the port."""
         return self._read_logs(self._container_id(request), request)
+
+    def components(self) -> tuple[Component, ...]:
+        """Check the parts of the control plane now; see the port."""
+        return components_of(self._controller, self._loops())
+
+    def override(self, change: Override) -> None:
+        """Merge a change into the overrides of its object; see the port."""
+        write_override(self._controller, change)
 
     # Helpers
 
