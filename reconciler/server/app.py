@@ -16,12 +16,14 @@ from starlette.routing import BaseRoute, Route
 
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.ports import Operations
-from reconciler.server import components, discovery, health, hooks, logs, objects, own
+from reconciler.server import components, discovery, health, hooks, logs, objects, own, users
+from reconciler.server.authentication import Authenticate, Authenticator
 from reconciler.server.context import Context, make_context
 from reconciler.server.errors import ApiError, on_api_error, on_bug, on_failure, on_http_exception
 from reconciler.server.limits import BoundRequests, Limits
 from reconciler.server.reads import History, Objects
 from reconciler.server.resources import OWN_GROUP
+from reconciler.server.users import Access
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -29,12 +31,22 @@ _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _OWN = f"/apis/{OWN_GROUP}/v1"
 
 
-def make_app(operations: Operations, objects_: Objects, history: History, limits: Limits | None = None) -> Starlette:
-    """Return the application; it holds no state but watches."""
-    limits = limits or Limits()
+def make_app(
+    operations: Operations,
+    objects_: Objects,
+    history: History,
+    limits: Limits | None = None,
+    access: Access | None = None,
+) -> Starlette:
+    """Return the application; it holds no state but watches. Without `access` no credential but the socket counts."""
+    limits, access = limits or Limits(), access or Access()
+    authenticator = Authenticator(access.accounts, access.now)
     app = Starlette(
         routes=_routes(),
-        middleware=[Middleware(BoundRequests, limits=limits)],
+        middleware=[
+            Middleware(BoundRequests, limits=limits),
+            Middleware(Authenticate, authenticator=authenticator),
+        ],
         exception_handlers={
             ApiError: on_api_error,
             ReconcilerError: on_failure,
@@ -44,6 +56,7 @@ def make_app(operations: Operations, objects_: Objects, history: History, limits
         lifespan=_lifespan,
     )
     app.state.limits = limits
+    app.state.access = access
     app.state.context = make_context(operations, objects_, history, limits)
     return app
 
@@ -98,6 +111,8 @@ def _own_routes() -> list[BaseRoute]:
         _route(f"{_OWN}/explain", own.explain),
         _route(f"{_OWN}/acknowledgements", own.acknowledge, "POST"),
         _route(f"{_OWN}/sources/{{name}}/{{verb}}", own.source_verb, "POST"),
+        _route(f"{_OWN}/users", users.collection, "GET", "POST"),
+        _route(f"{_OWN}/users/{{name}}", users.revoke, "DELETE"),
     ]
 
 

@@ -152,4 +152,5 @@ _OWN: tuple[Resource, ...] = (
     _resource(OWN_GROUP, "v1", "revisions", "Revision", "list"),
     _resource(OWN_GROUP, "v1", "sources", "Source", "create"),
     _resource(OWN_GROUP, "v1", "status", "Status", "get"),
+    _resource(OWN_GROUP, "v1", "users", "User", "create", "delete", "list"),
 )
