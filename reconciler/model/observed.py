@@ -10,7 +10,7 @@ from reconciler.model.overrides import Override
 from reconciler.model.refs import ObjectRef
 
 
-class StoredObject(Value):
+class StoredObject(Value, weakref=True):
     """One object as the store holds it.
 
     `manager` is `source/NAME`, `api`, or the uid of the owner. `digest` is that of the canonical declared form it was

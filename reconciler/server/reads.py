@@ -3,7 +3,7 @@
 The store's Index and Store fit; so does a dictionary in a test.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from reconciler.model.observed import StoredObject
@@ -11,8 +11,39 @@ from reconciler.model.refs import ObjectRef
 from reconciler.store.values import ActionRecord, Logged, PlanRecord, RevisionRecord
 
 
+class Kinds(Protocol):
+    """Every object of one moment; never changes."""
+
+    def spaces(self, kind: str) -> Mapping[str, Mapping[str, StoredObject]]:
+        """Return the objects of a kind by namespace and name."""
+        ...
+
+    def changed(self, states: Iterable[tuple[ObjectRef, StoredObject | None]]) -> "Kinds":
+        """Return the objects with these new states; None takes one away."""
+        ...
+
+
+class Moment(Protocol):
+    """One moment: whole transactions."""
+
+    @property
+    def resource_version(self) -> int:
+        """The number of its newest change."""
+        ...
+
+    @property
+    def objects(self) -> Kinds:
+        """The objects as they were."""
+        ...
+
+
 class Objects(Protocol):
     """Current objects in memory; every method may be called from any thread."""
+
+    @property
+    def view(self) -> Moment:
+        """The present moment, which stays as it is."""
+        ...
 
     @property
     def resource_version(self) -> int:

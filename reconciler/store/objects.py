@@ -34,6 +34,10 @@ class Objects(Mapping[ObjectRef, StoredObject]):
         """Go through the objects of a kind in one namespace."""
         yield from self._kinds.get(kind, {}).get(namespace, {}).values()
 
+    def spaces(self, kind: str) -> Mapping[str, Mapping[str, StoredObject]]:
+        """Return the objects of a kind by namespace and name."""
+        return self._kinds.get(kind, {})
+
     def find(self, kind: str, namespace: str, name: str) -> StoredObject | None:
         """Return one object without building a reference to it."""
         return self._kinds.get(kind, {}).get(namespace, {}).get(name)

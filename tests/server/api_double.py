@@ -22,6 +22,8 @@ from reconciler.server.app import make_app
 from reconciler.server.limits import Limits
 from reconciler.server.serve import serve
 from reconciler.store.errors import Gone
+from reconciler.store.index import View
+from reconciler.store.objects import Objects as ObjectsOfMoment
 from reconciler.store.values import EventType, Logged
 
 COMMIT = "4f2c1e9d0a7b33c1f2e4d5a6b7c8d9e0f1a2b3c4"
@@ -40,6 +42,11 @@ class MemoryObjects:
     @property
     def resource_version(self) -> int:
         return self._log[-1].resource_version if self._log else self._floor
+
+    @property
+    def view(self) -> View:
+        with self._lock:
+            return View(self.resource_version, ObjectsOfMoment(self._objects.values()))
 
     @property
     def followers(self) -> int:
