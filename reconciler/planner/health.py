@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.model.kinds import Deployment, Job, PersistentVolumeClaim, Pod, ReplicaSet
+from reconciler.model.kinds import CronJob, Deployment, Job, PersistentVolumeClaim, Pod, ReplicaSet
 from reconciler.model.observed import StoredObject
 from reconciler.model.status import Health, ObjectHealth
 
@@ -106,6 +106,18 @@ def _job(job: Job) -> Judged:
     return Health.PROGRESSING, "Running", f"{job.status.active} active", ready
 
 
+def _cron_job(cron_job: CronJob) -> Judged:
+    """A CronJob is healthy while it can start Jobs; how they end is their own health."""
+    status = cron_job.status
+    running = f"{len(status.active)} running" if status.active else ""
+    if cron_job.spec.suspend:
+        return Health.SUSPENDED, "Suspended", "", running
+    reason, _, message = (status.noted or "").partition(": ")
+    if reason == "InvalidSchedule":
+        return Health.DEGRADED, reason, message, running
+    return Health.HEALTHY, "", "", running
+
+
 def _claim(claim: PersistentVolumeClaim) -> Judged:
     bound = claim.status.phase == "Bound"
     return (Health.HEALTHY, "", "", "") if bound else (Health.PROGRESSING, claim.status.phase, "waits for a volume", "")
@@ -116,6 +128,7 @@ _JUDGES: Mapping[str, Callable[[Any], Judged]] = {
     "ReplicaSet": _replica_set,
     "Pod": _pod,
     "Job": _job,
+    "CronJob": _cron_job,
     "PersistentVolumeClaim": _claim,
 }
 

@@ -13,12 +13,14 @@ import msgspec
 
 from reconciler.model.kinds import (
     AnyObject,
+    CronJob,
     DaemonSet,
     Deployment,
     Job,
     KindSpec,
     Pod,
     PodSpec,
+    PodTemplateSpec,
     ReplicaSet,
     ReplicationController,
     Secret,
@@ -60,7 +62,16 @@ def pod_spec_of(object: AnyObject) -> tuple[str, PodSpec] | None:
         return "/spec", object.spec
     if isinstance(object, TEMPLATED):
         return "/spec/template/spec", object.spec.template.spec
+    if isinstance(object, CronJob):
+        return "/spec/jobTemplate/spec/template/spec", object.spec.job_template.spec.template.spec
     return None
+
+
+def pod_template_of(object: AnyObject) -> PodTemplateSpec | None:
+    """Return the template of the Pods that an object makes, if it makes some."""
+    if isinstance(object, CronJob):
+        return object.spec.job_template.spec.template
+    return object.spec.template if isinstance(object, TEMPLATED) else None
 
 
 def _metadata(spec: KindSpec, metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,6 +96,12 @@ def _normalised(object: AnyObject) -> AnyObject:
         template = object.spec.template
         template = replace(template, spec=_one_account(template.spec))
         return replace(object, spec=replace(object.spec, template=template))
+    if isinstance(object, CronJob) and object.spec.job_template.spec.template.spec.service_account:
+        job_template = object.spec.job_template
+        template = job_template.spec.template
+        template = replace(template, spec=_one_account(template.spec))
+        job_template = replace(job_template, spec=replace(job_template.spec, template=template))
+        return replace(object, spec=replace(object.spec, job_template=job_template))
     return object
 
 

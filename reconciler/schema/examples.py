@@ -177,6 +177,27 @@ _ALL: tuple[_Manifest, ...] = (
         },
     ),
     _example(
+        "CronJob",
+        "batch/v1",
+        "report",
+        True,
+        spec={
+            "schedule": "30 6 * * 1-5",
+            "timeZone": "Europe/Berlin",
+            "concurrencyPolicy": "Forbid",
+            "jobTemplate": {
+                "spec": {
+                    "template": {
+                        "spec": {
+                            "restartPolicy": "Never",
+                            "containers": [{"name": "report", "image": "shop/web:1.4", "command": ["/report"]}],
+                        }
+                    }
+                }
+            },
+        },
+    ),
+    _example(
         "Service",
         "v1",
         "web",

@@ -8,7 +8,6 @@ from reconciler.model.kinds import KINDS, KindSpec
 
 # Kinds of the Kubernetes API that are known here and not implemented, with a hint where there is one.
 _NOT_IMPLEMENTED: Mapping[str, str] = {
-    "CronJob": "",
     "Ingress": "",
     "IngressClass": "",
     "NetworkPolicy": "",

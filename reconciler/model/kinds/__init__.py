@@ -56,6 +56,12 @@ from reconciler.model.kinds.container import (
     SELinuxOptions,
     VolumeMount,
 )
+from reconciler.model.kinds.cronjob import (
+    CronJob,
+    CronJobSpec,
+    CronJobStatus,
+    JobTemplateSpec,
+)
 from reconciler.model.kinds.daemonset import (
     DaemonSet,
     DaemonSetSpec,
@@ -77,6 +83,8 @@ from reconciler.model.kinds.job import (
     PodFailurePolicyOnExitCodes,
     PodFailurePolicyOnPodConditions,
     PodFailurePolicyRule,
+    SuccessPolicy,
+    SuccessPolicyRule,
     UncountedTerminatedPods,
 )
 from reconciler.model.kinds.meta import (
@@ -303,6 +311,9 @@ __all__ = [
     "ContainerStateWaiting",
     "ContainerStatus",
     "ControllerRevision",
+    "CronJob",
+    "CronJobSpec",
+    "CronJobStatus",
     "CrossVersionObjectReference",
     "DNSPolicy",
     "DaemonSet",
@@ -350,6 +361,7 @@ __all__ = [
     "Job",
     "JobSpec",
     "JobStatus",
+    "JobTemplateSpec",
     "KeyToPath",
     "KindSpec",
     "LabelSelector",
@@ -481,6 +493,8 @@ __all__ = [
     "StorageMap",
     "StorageRequirements",
     "Subject",
+    "SuccessPolicy",
+    "SuccessPolicyRule",
     "Sysctl",
     "TCPSocketAction",
     "Taint",

@@ -9,6 +9,10 @@ from reconciler.model.kinds.meta import Condition, LabelSelector, Object
 from reconciler.model.kinds.pod import PodTemplateSpec
 from reconciler.model.kinds.scalars import ConditionName, Count, PositiveSeconds, Seconds
 
+# Kubernetes' own: for Jobs that say nothing, and where every index has a limit of its own.
+_BACKOFF_LIMIT = 6
+_BACKOFF_LIMIT_WITH_INDEXES = 2**31 - 1
+
 FailureAction: TypeAlias = Literal["FailJob", "FailIndex", "Ignore", "Count"]
 
 
@@ -43,6 +47,19 @@ class PodFailurePolicy(Value):
     rules: Annotated[tuple[PodFailurePolicyRule, ...], Meta(max_length=20)]
 
 
+class SuccessPolicyRule(Value):
+    """Which completion indexes are enough: all those named, or so many (of those named)."""
+
+    succeeded_indexes: Annotated[str, Meta(max_length=65_536)] | None = None
+    succeeded_count: Count | None = None
+
+
+class SuccessPolicy(Value):
+    """When an Indexed Job has succeeded before all its indexes have; one rule is enough."""
+
+    rules: Annotated[tuple[SuccessPolicyRule, ...], Meta(min_length=1, max_length=20)]
+
+
 class JobSpec(Value):
     """Which Pod, how often to success, and when to give up."""
 
@@ -50,7 +67,7 @@ class JobSpec(Value):
     parallelism: Count = 1
     completions: Count | None = None
     completion_mode: Literal["NonIndexed", "Indexed"] = "NonIndexed"
-    backoff_limit: Count = 6
+    backoff_limit: Count | None = None
     backoff_limit_per_index: Count | None = None
     max_failed_indexes: Count | None = None
     active_deadline_seconds: PositiveSeconds | None = None
@@ -59,7 +76,25 @@ class JobSpec(Value):
     selector: LabelSelector | None = None
     manual_selector: bool = False
     pod_failure_policy: PodFailurePolicy | None = None
+    success_policy: SuccessPolicy | None = None
     pod_replacement_policy: Literal["TerminatingOrFailed", "Failed"] | None = None
+
+    @property
+    def failures_max(self) -> int:
+        """How many failures the Job bears in all."""
+        if self.backoff_limit is not None:
+            return self.backoff_limit
+        return _BACKOFF_LIMIT if self.backoff_limit_per_index is None else _BACKOFF_LIMIT_WITH_INDEXES
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether each completion has an index of its own."""
+        return self.completion_mode == "Indexed"
+
+    @property
+    def waits_for_the_end(self) -> bool:
+        """Whether a Pod is replaced only once it has ended, not as soon as it is ending."""
+        return self.pod_replacement_policy == "Failed" or self.pod_failure_policy is not None
 
 
 class UncountedTerminatedPods(Value):

@@ -9,6 +9,7 @@ import msgspec
 from reconciler.model.base import Value
 from reconciler.model.kinds.autoscaling import HorizontalPodAutoscaler
 from reconciler.model.kinds.configuration import ConfigMap, Namespace, Secret, ServiceAccount
+from reconciler.model.kinds.cronjob import CronJob
 from reconciler.model.kinds.daemonset import DaemonSet
 from reconciler.model.kinds.event import Event
 from reconciler.model.kinds.job import Job
@@ -34,6 +35,7 @@ AnyObject: TypeAlias = (
     | ReplicaSet
     | Deployment
     | Job
+    | CronJob
     | Service
     | Endpoints
     | EndpointSlice
@@ -139,7 +141,7 @@ _PATH = NameForm.PATH_SEGMENT
 _ROWS: tuple[KindSpec, ...] = (
     _kind(Namespace, "v1", "namespaces", 0, "ns", namespaced=False, name_form=NameForm.LABEL),
     _kind(Node, "v1", "nodes", 5, "no", namespaced=False, declarable=False),
-    _kind(PriorityClass, _SCHEDULING, "priorityclasses", 6, "pc", namespaced=False, served=False),
+    _kind(PriorityClass, _SCHEDULING, "priorityclasses", 6, "pc", namespaced=False),
     _kind(ResourceQuota, "v1", "resourcequotas", 7, "quota", served=False),
     _kind(LimitRange, "v1", "limitranges", 8, "limits", served=False),
     _kind(ServiceAccount, "v1", "serviceaccounts", 10, "sa"),
@@ -158,6 +160,7 @@ _ROWS: tuple[KindSpec, ...] = (
     _kind(ReplicaSet, "apps/v1", "replicasets", 41, "rs", categories=_ALL),
     _kind(Deployment, "apps/v1", "deployments", 42, "deploy", categories=_ALL),
     _kind(Job, "batch/v1", "jobs", 43, categories=_ALL),
+    _kind(CronJob, "batch/v1", "cronjobs", 47, "cj", categories=_ALL),
     _kind(StatefulSet, "apps/v1", "statefulsets", 44, "sts", categories=_ALL, served=False),
     _kind(DaemonSet, "apps/v1", "daemonsets", 45, "ds", categories=_ALL, served=False),
     _kind(ReplicationController, "v1", "replicationcontrollers", 46, "rc", categories=_ALL, served=False),

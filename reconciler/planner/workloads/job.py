@@ -3,6 +3,7 @@
 from typing import cast
 
 from reconciler.model.base import Value
+from reconciler.model.indexes import as_ranges, from_ranges
 from reconciler.model.kinds import Condition, Job, JobStatus, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
@@ -10,7 +11,6 @@ from reconciler.model.times import rfc3339, unix
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.create import create_pod
-from reconciler.planner.workloads.indexes import as_ranges, from_ranges
 from reconciler.planner.workloads.podview import is_active, is_ready
 from reconciler.planner.workloads.replicaset import delete_pod
 
@@ -121,8 +121,8 @@ def _finish(view: View, job: Job, status: JobStatus, tally: Tally) -> Condition 
     if rule := _policy_failure(job, tally):
         return _failed("PodFailurePolicy", rule)
     failures = len(_counted(job, tally)) + tally.restarts
-    if job.spec.backoff_limit_per_index is None and failures > job.spec.backoff_limit:
-        return _failed("BackoffLimitExceeded", f"more than {job.spec.backoff_limit} failures")
+    if job.spec.backoff_limit_per_index is None and failures > job.spec.failures_max:
+        return _failed("BackoffLimitExceeded", f"more than {job.spec.failures_max} failures")
     if _is_complete(job, tally):
         return Condition(type="Complete", status="True", reason="CompletionsReached", message="reached its completions")
     if job.spec.completion_mode == "Indexed" and job.spec.backoff_limit_per_index is not None:

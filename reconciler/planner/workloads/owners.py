@@ -18,7 +18,7 @@ def ensure_built_in_namespaces(view: View) -> None:
 
 def collect_orphans(view: View) -> None:
     """Remove what a removed owner leaves: ReplicaSets at once, Pods gracefully."""
-    for kind in ("ReplicaSet", "Pod", "Endpoints", "EndpointSlice"):
+    for kind in ("ReplicaSet", "Job", "Pod", "Endpoints", "EndpointSlice"):
         for stored in view.of_kind(kind):
             owner = next((one for one in stored.object.metadata.owner_references if one.controller), None)
             if owner is None:

@@ -12,7 +12,9 @@ from reconciler.schema.positions import Mark
 from reconciler.schema.rules.facts import Facts, Reference
 
 # Made by the cluster itself, so no repository needs to declare them.
-_WORKLOADS = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController", "Job", "Pod"})
+_WORKLOADS = frozenset(
+    {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController", "Job", "CronJob", "Pod"}
+)
 _ALWAYS_THERE = frozenset((DEFAULT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"))
 
 

@@ -17,7 +17,7 @@ from reconciler.model.kinds import (
     StatefulSet,
 )
 from reconciler.model.refs import ObjectRef
-from reconciler.schema.decode import pod_spec_of
+from reconciler.schema.decode import pod_spec_of, pod_template_of
 from reconciler.schema.positions import Mark, Positions
 from reconciler.schema.rules.metadata import DEPENDS_ON, annotation_pointer, dependencies
 
@@ -84,7 +84,8 @@ def _workload_facts(
     object: AnyObject, positions: Positions, depends_on: tuple[Reference, ...], at: str, spec: PodSpec
 ) -> Facts:
     namespace = object.metadata.namespace
-    labels = object.metadata.labels if at == "/spec" else object.spec.template.metadata.labels  # type: ignore[union-attr]
+    template = pod_template_of(object)
+    labels = object.metadata.labels if template is None else template.metadata.labels
     named: dict[ObjectRef, str] = {}
     for ref, pointer in _named(namespace, at, spec):
         named.setdefault(ref, pointer)

@@ -8,6 +8,7 @@ from reconciler.model.kinds import (
     ClusterRole,
     ClusterRoleBinding,
     ConfigMap,
+    CronJob,
     DaemonSet,
     Deployment,
     Endpoints,
@@ -33,6 +34,7 @@ from reconciler.schema.decode import pod_spec_of
 from reconciler.schema.rules.autoscaling import autoscaler_findings
 from reconciler.schema.rules.configuration import config_map_findings, secret_findings
 from reconciler.schema.rules.finding import Finding
+from reconciler.schema.rules.jobs import cron_job_findings, job_findings
 from reconciler.schema.rules.metadata import metadata_findings
 from reconciler.schema.rules.pods import pod_findings
 from reconciler.schema.rules.policy import budget_findings, priority_findings
@@ -45,7 +47,7 @@ from reconciler.schema.rules.sets import (
     stateful_set_findings,
 )
 from reconciler.schema.rules.storage import claim_findings, class_findings, volume_findings
-from reconciler.schema.rules.workloads import deployment_findings, job_findings, replica_set_findings
+from reconciler.schema.rules.workloads import deployment_findings, replica_set_findings
 
 
 def findings(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
@@ -65,6 +67,8 @@ def _of_kind(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
             return replica_set_findings(object)
         case Job():
             return job_findings(object)
+        case CronJob():
+            return cron_job_findings(object)
         case StatefulSet():
             return stateful_set_findings(object, document)
         case DaemonSet():

@@ -1,0 +1,40 @@
+"""Sets of completion indexes in the notation of Kubernetes: `0-2,5`. Pure."""
+
+from collections.abc import Iterable
+
+
+def as_ranges(indexes: Iterable[int]) -> str:
+    """Return `0-2,5` for 0, 1, 2, 5."""
+    parts: list[list[int]] = []
+    for index in sorted(indexes):
+        if parts and parts[-1][1] == index - 1:
+            parts[-1][1] = index
+        else:
+            parts.append([index, index])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+
+
+def from_ranges(text: str, below: int | None = None) -> frozenset[int]:
+    """Return the indexes that `text` names, only those less than `below` where it is given."""
+    found: set[int] = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        end = int(last or first) + 1
+        found.update(range(int(first), end if below is None else min(end, below)))
+    return frozenset(found)
+
+
+def fault_of(text: str, completions: int) -> str:
+    """Return what is wrong with indexes that a person wrote, or an empty text: they rise, below `completions`."""
+    previous = -1
+    for part in text.split(","):
+        bounds = part.split("-")
+        if len(bounds) > 2 or not all(bound.isascii() and bound.isdigit() for bound in bounds):
+            return f"{part or 'nothing'} is neither an index nor two with a hyphen"
+        for bound in map(int, bounds):
+            if bound <= previous:
+                return f"{bound} after {previous}: indexes must rise"
+            if bound >= completions:
+                return f"{bound} is too large: there are {completions} completions"
+            previous = bound
+    return ""
