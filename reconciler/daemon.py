@@ -30,13 +30,15 @@ from reconciler.controller.source import Source, open_repository
 from reconciler.executors.local import open_world
 from reconciler.executors.memory import give_back, limit_arenas
 from reconciler.git.received import install_hooks
-from reconciler.model.errors import ConfigurationError
+from reconciler.model.errors import ConfigurationError, ReconcilerError
 from reconciler.model.observed import ClusterInfo
 from reconciler.model.policy import Policy, SourcePolicy
 from reconciler.model.ports import LogRequest
 from reconciler.model.status import LoopStatus
 from reconciler.server.app import make_app
+from reconciler.server.https import RENEW_EVERY_S, Https
 from reconciler.server.serve import serve
+from reconciler.store.credentials import Accounts
 from reconciler.store.index import Index
 from reconciler.store.store import Store
 
@@ -47,6 +49,8 @@ _STALL_S = {"agent": 120.0, "controller": 300.0}
 _PRUNE_EVERY_S = 3600
 _GIVE_BACK_EVERY_S = 60
 _DAY_S = 86400.0
+# A credential that another daemon revoked stops working here that much later.
+_ACCOUNTS_EVERY_S = 2.0
 
 
 class SystemClock:
@@ -136,6 +140,8 @@ class Daemon:
         cluster = cluster_of(settings)
         self._store.set_cluster(cluster)
         self._index = Index(self._store)
+        self._accounts = Accounts(self._store)
+        self._https = Https(settings, self._clock)
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
         )
@@ -160,7 +166,7 @@ class Daemon:
         )
         link.attach(settings.node_name, self._agent.deliver)
         self._operations = DaemonOperations(
-            settings, self._controller, self._loops, self._read_logs, self._agent.running
+            settings, self._controller, self._loops, self._read_logs, self._agent.running, self._https.warnings
         )
 
     def start(self) -> None:
@@ -178,6 +184,9 @@ class Daemon:
         self._every(LEASE_TTL_S / 3, self._controller.renew, "lease")
         self._every(_PRUNE_EVERY_S, self._prune, "prune")
         self._every(_GIVE_BACK_EVERY_S, give_back, "give-back")
+        self._every(RENEW_EVERY_S, self._https.renew, "certificate")
+        if self._settings.database:
+            self._every(_ACCOUNTS_EVERY_S, self._poll_accounts, "accounts")
         for one in self._settings.sources:
             self._every(_DAY_S, self._controller.sources[one.name].maintain, f"maintain-{one.name}")
             self._every(one.interval_s, self._controller.sources[one.name].poll, f"poll-{one.name}")
@@ -193,15 +202,17 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
-        app = make_app(self._operations, self._index, self._store)
+        access = self._https.access(self._accounts)
+        app = make_app(self._operations, self._index, self._store, access=access)
+        socket_path, group = self._settings.socket_path, self._settings.socket_group
         serving = asyncio.create_task(
-            serve(app, self._settings.socket_path, stop, group=self._settings.socket_group, started=started)
+            serve(app, socket_path, stop, group=group, started=started, secure=self._https.listener)
         )
         waiting = asyncio.create_task(started.wait())
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not serving.done():
-            log.info("ready", extra={"socket": str(self._settings.socket_path), "version": __version__})
-            notify(f"READY=1\nSTATUS=serving on {self._settings.socket_path}")
+            log.info("ready", extra={"socket": str(socket_path), "https": self._https.place, "version": __version__})
+            notify(f"READY=1\nSTATUS=serving on {socket_path} {self._https.place}")
             watching = asyncio.create_task(self._feed_watchdog(stop))
             await stop.wait()
             notify("STOPPING=1")
@@ -239,6 +250,13 @@ class Daemon:
 
     def _prune(self) -> None:
         self._store.prune_history(self._clock.now() - self._settings.history_days * _DAY_S)
+
+    def _poll_accounts(self) -> None:
+        """Learn what other daemons gave out and revoked; a database that is away keeps nobody from asking us."""
+        try:
+            self._accounts.poll()
+        except ReconcilerError as error:
+            log.debug("credentials could not be read", extra={"error": str(error)})
 
     def _reload(self) -> None:
         """SIGHUP: read the log level anew and look at everything."""

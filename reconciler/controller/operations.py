@@ -31,26 +31,34 @@ replace = msgspec.structs.replace
 ReadLogs = Callable[[str, LogRequest], Iterator[bytes]]
 Loops = Callable[[], tuple[LoopStatus, ...]]
 Running = Callable[[], tuple[Action, ...]]
+Warnings = Callable[[], tuple[str, ...]]
 
 
 class DaemonOperations:
     """Implements Operations; every call is bounded and may come from any thread."""
 
     def __init__(
-        self, settings: Settings, controller: Controller, loops: Loops, read_logs: ReadLogs, running: Running
+        self,
+        settings: Settings,
+        controller: Controller,
+        loops: Loops,
+        read_logs: ReadLogs,
+        running: Running,
+        warnings: Warnings = tuple,
     ) -> None:
         self._settings = settings
         self._controller = controller
         self._loops = loops
         self._read_logs = read_logs
         self._running = running
+        self._warnings = warnings
         self._pushes = Pushes(controller, self.status)
 
     def status(self) -> Status:
         """Return the state of everything; see the port."""
         status = status_of(self._controller, self._settings.sources, self._loops())
         running = tuple(f"{action.verb.value} {action.object}" for action in self._running())
-        return replace(status, running=running)
+        return replace(status, running=running, warnings=(*status.warnings, *self._warnings()))
 
     def plan(self) -> PlanAnswer:
         """Plan the newest revisions; see the port."""
