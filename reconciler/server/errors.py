@@ -76,7 +76,8 @@ def status_document(error: ApiError) -> dict[str, Any]:
 
 def error_response(error: ApiError) -> Response:
     """Return the response that tells a failure."""
-    headers = {"Retry-After": "1"} if error.code in (429, 503) else None
+    seconds = error.details.get("retryAfterSeconds", 1)
+    headers = {"Retry-After": str(seconds)} if error.code in (429, 503) else None
     return JSONResponse(status_document(error), status_code=error.code, headers=headers)
 
 

@@ -18,7 +18,9 @@ class Limits:
 
     `send_deadline_s` is how long a reader may leave us waiting, `header_deadline_s` and `request_deadline_s` how long a
     sender may take for the head and for the whole of a request. The last ones bound connections over TLS: all of
-    them, those of one address (IPv6: of one /64), and how long a handshake may take.
+    them, those of one address (IPv6: of one /64), and how long a handshake may take. `user_...` is what one user may
+    take: requests per second, how many at once after a pause, and how many requests, watches and other streams may be
+    open; `stranger_...` is the rate of an address from which nobody has proven who they are.
     """
 
     body_bytes_max: int = 16 * 1024 * 1024
@@ -28,6 +30,8 @@ class Limits:
     watch_timeout_s: int = 3600
     bookmark_interval_s: float = 60.0
     streams_max: int = 32
+    commands_max: int = 32
+    command_idle_s: float = 4 * 3600.0
     operations_max: int = 8
     reads_max: int = 8
     header_deadline_s: float = 15.0
@@ -36,6 +40,13 @@ class Limits:
     handshake_deadline_s: float = 10.0
     connections_max: int = 512
     connections_per_address_max: int = 128
+    user_rate: float = 100.0
+    user_burst: float = 300.0
+    user_requests_max: int = 32
+    user_watches_max: int = 128
+    user_streams_max: int = 16
+    stranger_rate: float = 5.0
+    stranger_burst: float = 20.0
 
 
 class ReaderTooSlow(Exception):
