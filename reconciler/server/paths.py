@@ -8,7 +8,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.server.context import Context
 from reconciler.server.errors import ApiError, not_found
 
-_BY_PLURAL = {(spec.group, spec.version, spec.plural): spec for spec in KINDS.values()}
+_BY_PLURAL = {(spec.group, spec.version, spec.plural): spec for spec in KINDS.values() if spec.served}
 
 
 def kind_of_path(request: Request) -> KindSpec:

@@ -75,7 +75,8 @@ _ORDER = (
 @cache
 def resources() -> tuple[Resource, ...]:
     """Return everything that is served, by group, version and name."""
-    found = [*map(_of_kind, KINDS.values()), *_COMPUTED, *_OWN]
+    kinds = (spec for spec in KINDS.values() if spec.served)
+    found = [*map(_of_kind, kinds), *_COMPUTED, *_OWN]
     return tuple(sorted(found, key=lambda one: (rank(one.group), one.version, one.plural)))
 
 
