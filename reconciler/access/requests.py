@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from reconciler.access.certificates import key_pem, subject
+from reconciler.access.certificates import key_pem
 from reconciler.model.errors import TerminalError
 
 _RSA_BITS_MIN = 2048
@@ -24,10 +24,10 @@ class Request:
     request: bytes
 
 
-def make_request(user: str) -> Request:
-    """Make a key and a request. Who the certificate is for is decided by whoever signs it."""
+def make_request() -> Request:
+    """Make a key and a request. It names nobody: who the certificate is for is decided by whoever signs it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject(user)).sign(key, hashes.SHA256())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
     return Request(key=key_pem(key), request=request.public_bytes(Encoding.PEM))
 
 

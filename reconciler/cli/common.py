@@ -92,6 +92,14 @@ def now() -> float:
     return time.time()
 
 
+class SystemClock:
+    """The Clock port on this machine's time."""
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        return now()
+
+
 def _data_dir(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--data-dir",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--node", metavar="NAME", default="", help="The name of this host as a node (its host name).")
 @click.option("--pod-cidr", metavar="CIDR", help="Addresses of Pods (10.42.0.0/16).")
 @click.option("--service-cidr", metavar="CIDR", help="Addresses of Services (10.43.0.0/16).")
+@click.option("--api-address", metavar="ADDRESS", help='Where HTTPS is served (0.0.0.0:6443); "" switches it off.')
 @click.option("--enable-live-restore", is_flag=True, help="Turn Docker's live-restore on, by a reload of dockerd.")
 def run(
     data_dir: str | None,
@@ -36,9 +37,10 @@ def run(
     node: str,
     pod_cidr: str | None,
     service_cidr: str | None,
+    api_address: str | None,
     enable_live_restore: bool,
 ) -> None:
-    """Make the data directory, key, settings and repository of this host.
+    """Make the data directory, keys, settings and repository of this host.
 
     Nothing that exists is changed: run it again to see what there is.
     """
@@ -56,9 +58,13 @@ def run(
     if existing.get("clusterId"):
         _refuse_other(load_settings(data_dir), source if receive or repo else None, file)
     else:
-        _make_settings(file, data_dir, existing, {key: value for key, value in wanted.items() if value}, made)
+        given = {key: value for key, value in wanted.items() if value}
+        if api_address is not None:
+            given["apiAddress"] = api_address
+        _make_settings(file, data_dir, existing, given, made)
     settings = load_settings(data_dir)
     _make_places(settings, made)
+    _make_authority(settings, made)
     if any(one.url == RECEIVED for one in settings.sources):
         _make_received(settings, data_dir, made)
     _live_restore(settings, enable_live_restore, made)
@@ -95,10 +101,12 @@ def _checked(values: dict[str, Any], data_dir: str | None) -> "Settings":
     """Return the settings as the daemon will read them, before anything is written."""
     import msgspec
 
-    from reconciler.config import Settings, default_places
+    from reconciler.config import Settings, check_api, default_places
 
     try:
-        return msgspec.convert({**default_places(data_dir), **values}, Settings, strict=False)
+        settings = msgspec.convert({**default_places(data_dir), **values}, Settings, strict=False)
+        check_api(settings)
+        return settings
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"these settings do not fit: {error}") from error
 
@@ -109,6 +117,17 @@ def _make_places(settings: "Settings", made: list[str]) -> None:
             made.append(str(path))
     if places.make_key(settings.key_path):
         made.append(str(settings.key_path))
+
+
+def _make_authority(settings: "Settings", made: list[str]) -> None:
+    from reconciler.access.authority import CERTIFICATE, Authority
+    from reconciler.cli.common import SystemClock
+
+    path = settings.pki_path / CERTIFICATE
+    is_new = not path.exists()
+    Authority.open(settings.pki_path, settings.cluster_id, SystemClock())
+    if is_new:
+        made.append(str(path))
 
 
 def _refuse_other(settings: "Settings", wanted: dict[str, str] | None, file: Path) -> None:
@@ -170,6 +189,7 @@ def _tell(settings: "Settings", made: list[str], file: Path, output: str) -> Non
         "node": settings.node_name,
         "settings": str(file),
         **places.describe(settings),
+        "apiAddress": settings.api_address,
         "made": made,
     }
     lines = [f"made    {name}" for name in made] or [f"nothing to do: {settings.data_dir} is initialised"]

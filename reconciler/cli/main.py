@@ -31,6 +31,8 @@ COMMANDS: Mapping[str, str] = {
     "events": "what happened, newest last",
     "history": "revisions that were read, or what was done to one object",
     "explain": "say why an object is as it is",
+    "kubeconfig": "print a kubeconfig with a fresh credential, for kubectl",
+    "user": "give out, list and revoke credentials of people and programs",
     "doctor": "check this host, and say the fix for what is missing",
     "version": "print the version",
     "completion": "print the completion script of a shell",

@@ -34,6 +34,10 @@ class ApiClient:
         """Return the JSON answer to a POST."""
         return self._json("POST", path, None, {} if body is None else body)
 
+    def delete(self, path: str) -> Any:
+        """Return the JSON answer to a DELETE."""
+        return self._json("DELETE", path, None, None)
+
     def stream(
         self, method: str, path: str, query: Query | None = None, body: Any = None, idle_s: float | None = None
     ) -> Iterator[bytes]:

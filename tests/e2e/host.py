@@ -65,7 +65,9 @@ class Host:
 
     def init(self, *arguments: str) -> None:
         """Make the data directory with a received repository, and a work tree that pushes to it."""
-        done = self.run("init", "--node", "node-1", *(arguments or ("--receive",)))
+        # Any free port: several daemons may serve in one network namespace.
+        address = ("--api-address", "127.0.0.1:0")
+        done = self.run("init", "--node", "node-1", *address, *(arguments or ("--receive",)))
         assert done.code == 0, done
         self.git("init", "--quiet", "--initial-branch=main", str(self.tree), cwd=self.home)
         if not arguments:

@@ -21,6 +21,8 @@ from reconciler.model.status import Health, PlanAnswer, Status
 from reconciler.server.app import make_app
 from reconciler.server.limits import Limits
 from reconciler.server.serve import serve
+from reconciler.server.tls import SecureListener
+from reconciler.server.users import Access
 from reconciler.store.errors import Gone
 from reconciler.store.index import View
 from reconciler.store.objects import Objects as ObjectsOfMoment
@@ -247,15 +249,17 @@ class Api:
 
 
 @contextmanager
-def served(path: Path, limits: Limits | None = None) -> Iterator[Api]:
-    """Serve an API on a real Unix socket, in a thread of its own."""
+def served(
+    path: Path, limits: Limits | None = None, access: Access | None = None, secure: SecureListener | None = None
+) -> Iterator[Api]:
+    """Serve an API on a real Unix socket, and over TLS where that is given, in a thread of its own."""
     objects, history, operations = MemoryObjects(), MemoryHistory(), MemoryOperations()
-    app = make_app(operations, objects, history, limits)
+    app = make_app(operations, objects, history, limits, access)
     ready = threading.Event()
     box: dict[str, Any] = {}
 
     def run() -> None:
-        asyncio.run(_serve_until_stopped(app, path, ready, box))
+        asyncio.run(_serve_until_stopped(app, path, secure, ready, box))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -268,10 +272,12 @@ def served(path: Path, limits: Limits | None = None) -> Iterator[Api]:
         assert not thread.is_alive(), "the server did not stop"
 
 
-async def _serve_until_stopped(app: Any, path: Path, ready: threading.Event, box: dict[str, Any]) -> None:
+async def _serve_until_stopped(
+    app: Any, path: Path, secure: SecureListener | None, ready: threading.Event, box: dict[str, Any]
+) -> None:
     started = asyncio.Event()
     box |= {"loop": asyncio.get_running_loop(), "stop": asyncio.Event()}
-    serving = asyncio.create_task(serve(app, path, box["stop"], started=started))
+    serving = asyncio.create_task(serve(app, path, box["stop"], started=started, secure=secure))
     await started.wait()
     ready.set()
     await serving
