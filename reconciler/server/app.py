@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.ports import Operations
-from reconciler.server import components, discovery, health, hooks, logs, objects, own, users
+from reconciler.server import components, discovery, exec, health, hooks, logs, objects, own, users
 from reconciler.server.authentication import Authenticate, Authenticator
 from reconciler.server.context import Context, make_context
 from reconciler.server.errors import ApiError, on_api_error, on_bug, on_failure, on_http_exception
@@ -76,6 +76,7 @@ def _routes() -> list[BaseRoute]:
         *_public_routes(),
         *_own_routes(),
         *_computed_routes(),
+        *_pod_routes("/api/v1/namespaces/{namespace}/pods/{name}"),
         *_kind_routes("/api/{version}"),
         *_kind_routes("/apis/{group}/{version}"),
     ]
@@ -127,11 +128,20 @@ def _computed_routes() -> list[BaseRoute]:
     ]
 
 
+def _pod_routes(pod: str) -> list[BaseRoute]:
+    return [
+        _route(f"{pod}/log", logs.log),
+        _route(f"{pod}/exec", exec.exec_http, "GET", "POST"),
+        WebSocketRoute(f"{pod}/exec", exec.exec_websocket),
+        *(_route(f"{pod}/{name}", exec.not_offered, *_ALL_METHODS) for name in exec.NOT_OFFERED),
+        *(WebSocketRoute(f"{pod}/{name}", exec.websocket_not_offered) for name in exec.NOT_OFFERED),
+    ]
+
+
 def _kind_routes(prefix: str) -> list[BaseRoute]:
     namespaced = f"{prefix}/namespaces/{{namespace}}/{{plural}}"
     return [
         _route(prefix, discovery.resources),
-        _route(f"{namespaced}/{{name}}/{{subresource}}", logs.subresource, *_ALL_METHODS),
         _route(f"{namespaced}/{{name}}", objects.single, *_ALL_METHODS),
         _route(namespaced, objects.collection, *_ALL_METHODS),
         _route(f"{prefix}/{{plural}}/{{name}}", objects.single, *_ALL_METHODS),

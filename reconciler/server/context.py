@@ -30,6 +30,7 @@ class Context:
     reads: CapacityLimiter
     calls: CapacityLimiter
     streams: CapacityLimiter
+    commands: CapacityLimiter
 
     async def read(self, work: Callable[[], T]) -> T:
         """Run a read of memory or history in a worker thread."""
@@ -55,6 +56,7 @@ def make_context(operations: Operations, objects: Objects, history: History, lim
         reads=CapacityLimiter(limits.reads_max),
         calls=CapacityLimiter(limits.operations_max),
         streams=CapacityLimiter(limits.streams_max),
+        commands=CapacityLimiter(limits.commands_max),
     )
 
 

@@ -5,13 +5,13 @@ from asyncio import BaseTransport, Transport
 from typing import Any, cast
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.server.limits import Limits
 from reconciler.server.peer import certificate_of_transport, peer_of_transport
+from reconciler.server.upgrade import UpgradingProtocol
 
 
-class PeerProtocol(H11Protocol):
+class PeerProtocol(UpgradingProtocol):
     """Tells the application who connected, and how to abort a connection whose reader has stopped reading.
 
     A client that does not finish what it began to send is dropped: the head of a request has one deadline, the whole

@@ -1,6 +1,6 @@
 """Reads the query of a request strictly: wrong numbers and booleans are refused with 400."""
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from reconciler.server.errors import bad_request
 
@@ -8,7 +8,7 @@ _TRUE = ("true", "1", "t", "")
 _FALSE = ("false", "0", "f")
 
 
-def flag(request: Request, name: str) -> bool:
+def flag(request: HTTPConnection, name: str) -> bool:
     """Return a boolean; absent is false, present without a value is true."""
     text = request.query_params.get(name)
     if text is None or text.lower() in _FALSE:
@@ -18,7 +18,7 @@ def flag(request: Request, name: str) -> bool:
     raise bad_request(f"{name}: expected true or false, not {text!r}")
 
 
-def number(request: Request, name: str) -> int | None:
+def number(request: HTTPConnection, name: str) -> int | None:
     """Return a whole number that is not negative; absent or empty is None."""
     text = request.query_params.get(name)
     if not text:
@@ -28,6 +28,6 @@ def number(request: Request, name: str) -> int | None:
     return int(text)
 
 
-def word(request: Request, name: str) -> str:
+def word(request: HTTPConnection, name: str) -> str:
     """Return a text; absent is empty."""
     return request.query_params.get(name, "")

@@ -119,7 +119,11 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=PeerProtocol,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=_limits_of(app).body_bytes_max,
+        # A command that does not read its input keeps us from reading answers to pings; TCP looks after dead peers.
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
         loop="none",
         lifespan="on",
         log_config=None,

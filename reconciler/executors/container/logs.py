@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from reconciler.executors.container.frames import Demultiplexer
 from reconciler.executors.engine import Engine
-from reconciler.executors.transport import Deadline, Stream
+from reconciler.executors.transport import Deadline, EngineSilent, Stream
 
 _OPEN_S = 10.0
 # A log that is followed says at least this often that nothing came, so that who has left is noticed.
@@ -33,10 +33,10 @@ class LogStream(Iterator[bytes]):
             if self._left == 0:
                 self._end()
             piece = self._stream.read(Deadline(_TICK_S if self._follow else _OPEN_S))
-            if piece == b"" or (piece is None and (not self._follow or self._stream.closed)):
+            if piece == b"" or (piece is None and self._stream.closed):
                 self._end()
             if piece is None:
-                return b""
+                return self._silence()
             if piece:
                 self._ready.extend([piece] if self._frames is None else self._frames.feed(piece))
         return self._cut(self._ready.popleft())
@@ -53,6 +53,13 @@ class LogStream(Iterator[bytes]):
         if self._left == 0:
             self._ready.clear()
         return piece
+
+    def _silence(self) -> bytes:
+        """Nothing came: usual while a log is followed; otherwise the Engine hangs, and half a log is not a log."""
+        if not self._follow:
+            self.close()
+            raise EngineSilent(f"the Engine did not go on with a log for {_OPEN_S:.0f} s")
+        return b""
 
     def _end(self) -> None:
         self.close()
