@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.ports import Operations
-from reconciler.server import components, discovery, exec, health, hooks, logs, objects, own, users
+from reconciler.server import components, discovery, exec, health, hooks, logs, objects, openapi, own, users
 from reconciler.server.authentication import Authenticate, Authenticator
 from reconciler.server.context import Context, make_context
 from reconciler.server.errors import ApiError, on_api_error, on_bug, on_failure, on_http_exception
@@ -95,6 +95,10 @@ def _public_routes() -> list[BaseRoute]:
         _route("/api", discovery.core),
         _route("/apis", discovery.groups),
         _route("/apis/{group}", discovery.one_group),
+        _route("/openapi/v2", openapi.whole),
+        _route("/openapi/v3", openapi.index),
+        _route("/openapi/v3/api/{version}", openapi.one),
+        _route("/openapi/v3/apis/{group}/{version}", openapi.one),
         _route("/hooks/pre-receive", hooks.pre_receive, "POST"),
         _route("/hooks/post-receive", hooks.post_receive, "POST"),
     ]
