@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -33,7 +32,6 @@ from reconciler.git.received import install_hooks
 from reconciler.model.errors import ConfigurationError, ReconcilerError
 from reconciler.model.observed import ClusterInfo
 from reconciler.model.policy import Policy, SourcePolicy
-from reconciler.model.ports import LogRequest
 from reconciler.model.status import LoopStatus
 from reconciler.server.app import make_app
 from reconciler.server.https import RENEW_EVERY_S, Https
@@ -166,7 +164,7 @@ class Daemon:
         )
         link.attach(settings.node_name, self._agent.deliver)
         self._operations = DaemonOperations(
-            settings, self._controller, self._loops, self._read_logs, self._agent.running, self._https.warnings
+            settings, self._controller, self._loops, self._world, self._agent.running, self._https.warnings
         )
 
     def start(self) -> None:
@@ -270,9 +268,6 @@ class Daemon:
 
     def _loops(self) -> tuple[LoopStatus, ...]:
         return (self._controller.status(), self._agent.status())
-
-    def _read_logs(self, container_id: str, request: LogRequest) -> Iterator[bytes]:
-        return self._world.logs(container_id, request)
 
     async def _feed_watchdog(self, stop: asyncio.Event) -> None:
         """Tell the service manager that we are alive, only while the agent's loop makes progress (P08)."""

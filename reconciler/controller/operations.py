@@ -1,7 +1,7 @@
 """What the daemon offers its API, behind the Operations port."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import cast
+from typing import Protocol, cast
 
 import msgspec
 
@@ -17,21 +17,38 @@ from reconciler.controller.source import Source
 from reconciler.controller.status import status_of
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.errors import TerminalError
-from reconciler.model.kinds import ContainerStatus, Pod
+from reconciler.model.kinds import Pod
 from reconciler.model.observed import Acknowledgement
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Action, Plan
-from reconciler.model.ports import Component, LogRequest, ManifestFile, PushedUpdate
+from reconciler.model.ports import Component, ExecRequest, ExecSession, LogRequest, ManifestFile, PushedUpdate
 from reconciler.model.problem import Problem
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import LoopStatus, PlanAnswer, Status
+from reconciler.model.streams import (
+    ContainerNotRunning,
+    ContainerUnavailable,
+    logged_container_id,
+    running_container_id,
+)
 
 replace = msgspec.structs.replace
 
-ReadLogs = Callable[[str, LogRequest], Iterator[bytes]]
 Loops = Callable[[], tuple[LoopStatus, ...]]
 Running = Callable[[], tuple[Action, ...]]
 Warnings = Callable[[], tuple[str, ...]]
+
+
+class Host(Protocol):
+    """What is asked of the Engine on a Pod's host, by the Engine's id of the container."""
+
+    def logs(self, container_id: str, request: LogRequest) -> Iterator[bytes]:
+        """Stream a container's log; raise LookupError when there is no such container."""
+        ...
+
+    def exec(self, container_id: str, request: ExecRequest) -> ExecSession:
+        """Start a command; raise LookupError when there is no such container that runs."""
+        ...
 
 
 class DaemonOperations:
@@ -42,14 +59,14 @@ class DaemonOperations:
         settings: Settings,
         controller: Controller,
         loops: Loops,
-        read_logs: ReadLogs,
+        host: Host,
         running: Running,
         warnings: Warnings = tuple,
     ) -> None:
         self._settings = settings
         self._controller = controller
         self._loops = loops
-        self._read_logs = read_logs
+        self._host = host
         self._running = running
         self._warnings = warnings
         self._pushes = Pushes(controller, self.status)
@@ -133,7 +150,21 @@ class DaemonOperations:
 
     def logs(self, request: LogRequest) -> Iterator[bytes]:
         """Stream a container's log; see the port."""
-        return self._read_logs(self._container_id(request), request)
+        pod = self._pod(request.namespace, request.pod)
+        container_id = logged_container_id(pod, request.container, previous=request.previous)
+        try:
+            return self._host.logs(container_id, request)
+        except LookupError as error:
+            message = f"unable to retrieve container logs for docker://{container_id}: it was removed from the host"
+            raise ContainerUnavailable(message) from error
+
+    def exec(self, request: ExecRequest) -> ExecSession:
+        """Start a command in a container; see the port."""
+        container_id = running_container_id(self._pod(request.namespace, request.pod), request.container)
+        try:
+            return self._host.exec(container_id, request)
+        except LookupError as error:
+            raise ContainerNotRunning(f'container not found ("{container_id[:12]}")') from error
 
     def components(self) -> tuple[Component, ...]:
         """Check the parts of the control plane now; see the port."""
@@ -185,26 +216,8 @@ class DaemonOperations:
                 return one
         raise LookupError(f"{repository} is not a source of this daemon")
 
-    def _container_id(self, request: LogRequest) -> str:
-        stored = self._controller.index.get(ObjectRef.of("Pod", request.namespace, request.pod))
+    def _pod(self, namespace: str, name: str) -> Pod:
+        stored = self._controller.index.get(ObjectRef.of("Pod", namespace, name))
         if stored is None:
-            raise LookupError(f"pod/{request.namespace}/{request.pod} does not exist")
-        pod = cast(Pod, stored.object)
-        names = [one.name for one in (*pod.spec.containers, *pod.spec.init_containers)]
-        name = request.container or names[0]
-        if name not in names:
-            raise LookupError(f"pod/{request.namespace}/{request.pod} has no container {name}; it has {names}")
-        statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
-        status = next((one for one in statuses if one.name == name), None)
-        found = _log_of(status, request.previous) if status else ""
-        if not found:
-            which = "no previous run" if request.previous else "not been started yet"
-            raise LookupError(f"container {name} of pod/{request.namespace}/{request.pod} has {which}")
-        return found.removeprefix("docker://")
-
-
-def _log_of(status: ContainerStatus, previous: bool) -> str:
-    if previous:
-        return status.last_state.terminated.container_id if status.last_state.terminated else ""
-    ended = status.state.terminated or status.last_state.terminated
-    return status.container_id or (ended.container_id if ended else "")
+            raise ContainerUnavailable(f'pods "{name}" not found')
+        return cast(Pod, stored.object)
