@@ -4,6 +4,7 @@ app = make_app(operations, index, store)
 await serve(app, settings.socket_path, stop)
 """
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -16,11 +17,15 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.ports import Operations
-from reconciler.server import components, discovery, exec, health, hooks, logs, objects, openapi, own, users
+from reconciler.server import components, discovery, exec, health, hooks, logs, objects, openapi, own, reviews, users
+from reconciler.server.audit import Audit, AuditLog
 from reconciler.server.authentication import Authenticate, Authenticator
+from reconciler.server.authorization import Authorize
 from reconciler.server.context import Context, make_context
 from reconciler.server.errors import ApiError, on_api_error, on_bug, on_failure, on_http_exception
+from reconciler.server.fairness import ShareFairly
 from reconciler.server.limits import BoundRequests, Limits
+from reconciler.server.policy import CurrentPolicy
 from reconciler.server.reads import History, Objects
 from reconciler.server.resources import OWN_GROUP
 from reconciler.server.users import Access
@@ -37,15 +42,19 @@ def make_app(
     history: History,
     limits: Limits | None = None,
     access: Access | None = None,
+    audit: AuditLog | None = None,
 ) -> Starlette:
     """Return the application; it holds no state but watches. Without `access` no credential but the socket counts."""
     limits, access = limits or Limits(), access or Access()
-    authenticator = Authenticator(access.accounts, access.now)
+    authenticator, policy = Authenticator(access.accounts, access.now), CurrentPolicy(objects_)
     app = Starlette(
         routes=_routes(),
         middleware=[
             Middleware(BoundRequests, limits=limits),
+            Middleware(Audit, log=audit),
             Middleware(Authenticate, authenticator=authenticator),
+            Middleware(ShareFairly, limits=limits, clock=time.monotonic),
+            Middleware(Authorize, policy=policy),
         ],
         exception_handlers={
             ApiError: on_api_error,
@@ -57,6 +66,7 @@ def make_app(
     )
     app.state.limits = limits
     app.state.access = access
+    app.state.policy = policy
     app.state.context = make_context(operations, objects_, history, limits)
     return app
 
@@ -64,10 +74,13 @@ def make_app(
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     context: Context = app.state.context
+    policy: CurrentPolicy = app.state.policy
     context.hub.open()
+    policy.open()
     try:
         yield
     finally:
+        policy.close()
         context.hub.close()
 
 
@@ -75,6 +88,7 @@ def _routes() -> list[BaseRoute]:
     return [
         *_public_routes(),
         *_own_routes(),
+        *_review_routes(),
         *_computed_routes(),
         *_pod_routes("/api/v1/namespaces/{namespace}/pods/{name}"),
         *_kind_routes("/api/{version}"),
@@ -118,6 +132,18 @@ def _own_routes() -> list[BaseRoute]:
         _route(f"{_OWN}/sources/{{name}}/{{verb}}", own.source_verb, "POST"),
         _route(f"{_OWN}/users", users.collection, "GET", "POST"),
         _route(f"{_OWN}/users/{{name}}", users.revoke, "DELETE"),
+    ]
+
+
+def _review_routes() -> list[BaseRoute]:
+    authorization = f"/apis/{reviews.AUTHORIZATION}/v1"
+    local = f"{authorization}/namespaces/{{namespace}}/localsubjectaccessreviews"
+    return [
+        _route(f"{authorization}/selfsubjectaccessreviews", reviews.self_access, "POST"),
+        _route(f"{authorization}/selfsubjectrulesreviews", reviews.self_rules, "POST"),
+        _route(f"{authorization}/subjectaccessreviews", reviews.access, "POST"),
+        _route(local, reviews.local_access, "POST"),
+        _route(f"/apis/{reviews.AUTHENTICATION}/v1/selfsubjectreviews", reviews.self_review, "POST"),
     ]
 
 
