@@ -34,7 +34,7 @@ _KINDS = {(spec.group, spec.version, spec.plural): spec for spec in KINDS.values
 
 
 def attributes_of(connection: HTTPConnection) -> RequestAttributes:
-    """Return what a request wants; raise ApiError 400 for a path that could be read in two ways."""
+    """Return what a request wants; raise ApiError for a path that could be read in two ways."""
     method = connection.scope.get("method", "GET")
     path = _checked_path(connection)
     parts = path.strip("/").split("/")
@@ -103,10 +103,9 @@ def _selected_name(connection: HTTPConnection, wanted: RequestAttributes) -> str
     if spec is None or not selector:
         return ""
     try:
-        terms = make_selection(spec, field_selector=selector).fields
+        return make_selection(spec, field_selector=selector).name
     except ApiError:
         return ""
-    return next((term.value for term in terms if term.path == "metadata.name" and term.is_equal), "")
 
 
 def _checked_path(connection: HTTPConnection) -> str:
@@ -117,8 +116,10 @@ def _checked_path(connection: HTTPConnection) -> str:
     segments = path.removeprefix("/").split("/")
     if segments[-1] == "":
         segments = segments[:-1]
-    if not path.startswith("/") or any(segment in ("", ".", "..") for segment in segments):
-        raise bad_request("path: segments that are empty, '.' or '..' are not accepted")
+    if not path.startswith("/") or "" in segments:
+        raise ApiError(404, "the server could not find the requested resource")
+    if any(segment in (".", "..") for segment in segments):
+        raise bad_request("path: the segments '.' and '..' are not accepted")
     if any(len(segment) > _SEGMENT_MAX for segment in segments):
         raise bad_request(f"path: a segment has more than {_SEGMENT_MAX} characters")
     if any(not character.isprintable() for character in path):
