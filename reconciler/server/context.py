@@ -9,8 +9,10 @@ from anyio import CapacityLimiter, to_thread
 from starlette.requests import HTTPConnection
 
 from reconciler.model.ports import Operations
+from reconciler.server.encoder import Encoder
 from reconciler.server.errors import ApiError
 from reconciler.server.limits import Limits
+from reconciler.server.lists import Orders
 from reconciler.server.reads import History, Objects
 from reconciler.server.watch_hub import WatchHub
 
@@ -26,6 +28,8 @@ class Context:
     objects: Objects
     history: History
     hub: WatchHub
+    encoder: Encoder
+    orders: Orders
     limits: Limits
     reads: CapacityLimiter
     calls: CapacityLimiter
@@ -47,11 +51,14 @@ class Context:
 
 def make_context(operations: Operations, objects: Objects, history: History, limits: Limits) -> Context:
     """Return the parts of an application."""
+    encoder = Encoder()
     return Context(
         operations=operations,
         objects=objects,
         history=history,
-        hub=WatchHub(objects, limits.watch_queue_max),
+        hub=WatchHub(objects, encoder, limits.watch_queue_max),
+        encoder=encoder,
+        orders=Orders(),
         limits=limits,
         reads=CapacityLimiter(limits.reads_max),
         calls=CapacityLimiter(limits.operations_max),

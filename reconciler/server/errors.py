@@ -34,11 +34,20 @@ _REASONS: Mapping[int, str] = {
 class ApiError(Exception):
     """A refusal that the client is told: an HTTP code, a reason of Kubernetes' list, a message."""
 
-    def __init__(self, code: int, message: str, *, reason: str = "", details: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        reason: str = "",
+        details: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason or _REASONS.get(code, "Unknown")
         self.details = dict(details or {})
+        self.metadata = dict(metadata or {})
 
 
 def not_found(plural: str, group: str, name: str) -> ApiError:
@@ -63,7 +72,7 @@ def status_document(error: ApiError) -> dict[str, Any]:
     document: dict[str, Any] = {
         "kind": "Status",
         "apiVersion": "v1",
-        "metadata": {},
+        "metadata": error.metadata,
         "status": "Failure",
         "message": str(error),
         "reason": error.reason,

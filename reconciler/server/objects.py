@@ -1,23 +1,23 @@
 """Objects of Kubernetes' kinds: list, get, watch; writes are passed on."""
 
-import base64
-import binascii
-import json
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reconciler.model.refs import ObjectRef
-from reconciler.server.context import Context, context_of
-from reconciler.server.errors import ApiError, bad_request, expired
+from reconciler.server.answers import list_answer, object_answer
+from reconciler.server.authentication import user_of
+from reconciler.server.context import context_of
+from reconciler.server.errors import ApiError, expired
+from reconciler.server.list_options import list_options, token_of, watch_options
+from reconciler.server.lists import page_of
+from reconciler.server.negotiation import JSON, wanted
 from reconciler.server.paths import existing, kind_of_path, ref_of_path
-from reconciler.server.peer import peer_of
-from reconciler.server.query import flag, number, word
+from reconciler.server.query import flag, word
 from reconciler.server.selection import Selection, make_selection
 from reconciler.server.streams import LineStream
-from reconciler.server.watch import Watch, WatchRequest
-from reconciler.server.wire import document, encode
+from reconciler.server.watch import Watch
+from reconciler.server.watch_hub import FeedKey
 from reconciler.server.writes import write
 from reconciler.store.errors import Gone
 
@@ -46,93 +46,36 @@ async def single(request: Request) -> Response:
         return await write(request, spec)
     if flag(request, "watch"):
         return await _watch(request, make_selection(spec, namespace=ref.namespace, name=ref.name))
-    stored = existing(context_of(request), spec, ref)
-    return _json(document(stored, reveal=peer_of(request).is_operator))
+    return await object_answer(request, existing(context_of(request), spec, ref))
 
 
 async def _list(request: Request, selection: Selection) -> Response:
-    context = context_of(request)
-    reveal = peer_of(request).is_operator
-    limit = number(request, "limit") or 0
-    resource_version, after = _list_start(request, context)
+    context, form, options = context_of(request), wanted(request, is_list=True), list_options(request)
 
-    def build() -> bytes:
-        found = [stored for stored in context.objects.by_kind(selection.kind.kind) if selection.matches(stored.object)]
-        found.sort(key=lambda stored: stored.ref)
-        if after is not None:
-            found = [stored for stored in found if (stored.ref.namespace, stored.ref.name) > after]
-        page = found[:limit] if limit else found
-        metadata: dict[str, Any] = {"resourceVersion": str(resource_version)}
-        if len(page) < len(found):
-            metadata["continue"] = _token(resource_version, page[-1].ref)
-            metadata["remainingItemCount"] = len(found) - len(page)
-        kind = {"kind": f"{selection.kind.kind}List", "apiVersion": selection.kind.api_version}
-        return encode({**kind, "metadata": metadata, "items": [document(s, reveal=reveal) for s in page]})
+    def build() -> Response:
+        page = page_of(context.objects, context.orders, selection, options)
+        metadata: dict[str, Any] = {"resourceVersion": str(page.resource_version)}
+        if page.following is not None:
+            metadata["continue"] = token_of(page.following)
+        if page.remaining is not None:
+            metadata["remainingItemCount"] = page.remaining
+        return list_answer(request, form, selection.kind.kind, selection.kind.api_version, page.stored, metadata)
 
-    return Response(await context.read(build), media_type="application/json")
-
-
-def _list_start(request: Request, context: Context) -> tuple[int, tuple[str, str] | None]:
-    """Return the number a list is said to be of, and after which object a continued one goes on.
-
-    A continued list keeps its first page's number: a watch from there tells whatever changed between the pages.
-    """
-    current = context.objects.resource_version
-    token = word(request, "continue")
-    if token:
-        resource_version, after = _read_token(token)
-        if resource_version > current:
-            raise expired("the continue token is not of this server; list again without it")
-        return resource_version, after
-    asked = number(request, "resourceVersion") or 0
-    if asked > current:
-        raise ApiError(504, f"Too large resource version: {asked}, current: {current}")
-    if word(request, "resourceVersionMatch") == "Exact" and asked not in (0, current):
-        raise expired(f"resource version {asked} is no longer kept, current: {current}")
-    return current, None
-
-
-def _token(resource_version: int, last: ObjectRef) -> str:
-    content = json.dumps([resource_version, last.namespace, last.name])
-    return base64.urlsafe_b64encode(content.encode()).decode()
-
-
-def _read_token(token: str) -> tuple[int, tuple[str, str]]:
-    try:
-        resource_version, namespace, name = json.loads(base64.urlsafe_b64decode(token))
-        return int(resource_version), (str(namespace), str(name))
-    except (binascii.Error, ValueError, TypeError) as error:
-        raise bad_request("continue: not a token of this server") from error
+    return await context.read(build)
 
 
 async def _watch(request: Request, selection: Selection) -> Response:
     context = context_of(request)
+    form, options = wanted(request, streams=True), watch_options(request, context.limits.watch_timeout_s)
     if context.hub.watches >= context.limits.watches_max:
         raise ApiError(429, f"there are {context.hub.watches} watches already; try again later")
-    watch = Watch(context, _watch_request(request, selection, context))
+    watch = Watch(context, FeedKey(selection, form, user_of(request).sees_secrets), options)
     try:
         await context.read(watch.begin)
     except Gone as error:
         watch.close()
         raise expired(f"too old resource version: {word(request, 'resourceVersion')}") from error
-    return LineStream(watch.lines(), on_end=watch.close, media_type="application/json")
-
-
-def _watch_request(request: Request, selection: Selection, context: Context) -> WatchRequest:
-    initial = flag(request, "sendInitialEvents")
-    if initial and word(request, "resourceVersionMatch") != "NotOlderThan":
-        raise bad_request("sendInitialEvents: resourceVersionMatch must be NotOlderThan")
-    asked = number(request, "resourceVersion") or 0
-    limit_s = context.limits.watch_timeout_s
-    return WatchRequest(
-        selection=selection,
-        start=None if initial or not asked else asked,
-        timeout_s=min(number(request, "timeoutSeconds") or limit_s, limit_s),
-        bookmarks=flag(request, "allowWatchBookmarks"),
-        mark_initial_end=initial and flag(request, "allowWatchBookmarks"),
-        reveal=peer_of(request).is_operator,
-    )
-
-
-def _json(value: Any) -> Response:
-    return Response(encode(value), media_type="application/json")
+    except BaseException:
+        watch.close()
+        raise
+    return LineStream(watch.lines(), on_end=watch.close, media_type=JSON)

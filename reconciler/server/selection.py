@@ -10,15 +10,19 @@ from reconciler.model.labels import Requirement, SelectorError, matches_all, par
 from reconciler.server.errors import bad_request
 
 _TERM = re.compile(r"^(?P<field>[^=!]+)(?P<operator>==|=|!=)(?P<value>.*)$", re.DOTALL)
+_NAME, _NAMESPACE = ("metadata", "name"), ("metadata", "namespace")
 _ANY = {"metadata.name": "metadata.name", "metadata.namespace": "metadata.namespace"}
 _OF_KIND: Mapping[str, Mapping[str, str]] = {
     "Pod": {
         "spec.nodeName": "spec.node_name",
+        "spec.host": "spec.node_name",
+        "spec.hostNetwork": "spec.host_network",
         "spec.restartPolicy": "spec.restart_policy",
         "spec.serviceAccountName": "spec.service_account_name",
         "spec.schedulerName": "spec.scheduler_name",
         "status.phase": "status.phase",
         "status.podIP": "status.pod_ip",
+        "status.nominatedNodeName": "status.nominated_node_name",
     },
     "Event": {
         "involvedObject.kind": "involved_object.kind",
@@ -31,11 +35,13 @@ _OF_KIND: Mapping[str, Mapping[str, str]] = {
         "reason": "reason",
         "type": "type",
         "source": "source.component",
+        "reportingComponent": "reporting_component",
     },
     "Secret": {"type": "type"},
     "Namespace": {"status.phase": "status.phase"},
     "Node": {"spec.unschedulable": "spec.unschedulable"},
     "ReplicaSet": {"status.replicas": "status.replicas"},
+    "ReplicationController": {"status.replicas": "status.replicas"},
     "Job": {"status.successful": "status.succeeded"},
     "Service": {"spec.type": "spec.type", "spec.clusterIP": "spec.cluster_ip"},
     "PersistentVolumeClaim": {"status.phase": "status.phase"},
@@ -47,13 +53,16 @@ _OF_KIND: Mapping[str, Mapping[str, str]] = {
 class FieldTerm:
     """One part of a field selector; `path` is that of the attributes."""
 
-    path: str
+    path: tuple[str, ...]
     value: str
     is_equal: bool
 
     def matches(self, object: Object) -> bool:
         """Whether the object's field has, or has not, the value."""
-        return (_text(_at(object, self.path)) == self.value) is self.is_equal
+        found: Any = object
+        for attribute in self.path:
+            found = getattr(found, attribute, None)
+        return (_text(found) == self.value) is self.is_equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +82,21 @@ class Selection:
         metadata = object.metadata
         if self.namespace and metadata.namespace != self.namespace:
             return False
+        return self.chooses(object)
+
+    def chooses(self, object: Object) -> bool:
+        """Whether an object of this kind and namespace has the name, labels and fields."""
+        metadata = object.metadata
         if self.name and metadata.name != self.name:
             return False
-        return matches_all(self.labels, metadata.labels) and all(term.matches(object) for term in self.fields)
+        if self.labels and not matches_all(self.labels, metadata.labels):
+            return False
+        return not self.fields or all(term.matches(object) for term in self.fields)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether everything of the kind, or of the namespace, is chosen."""
+        return not (self.name or self.labels or self.fields)
 
 
 def make_selection(
@@ -87,7 +108,19 @@ def make_selection(
     except SelectorError as error:
         raise bad_request(f"unable to parse labelSelector {label_selector!r}: {error}") from error
     terms = tuple(_term(kind, part) for part in _parts(field_selector))
+    if not name:
+        name, terms = _without(terms, _NAME)
+    if not namespace and kind.namespaced:
+        namespace, terms = _without(terms, _NAMESPACE)
     return Selection(kind=kind, namespace=namespace, name=name, fields=terms, labels=labels)
+
+
+def _without(terms: tuple[FieldTerm, ...], path: tuple[str, ...]) -> tuple[str, tuple[FieldTerm, ...]]:
+    """Return the value that the first term of a path asks for, and the other terms."""
+    for term in terms:
+        if term.path == path and term.is_equal and term.value:
+            return term.value, tuple(other for other in terms if other is not term)
+    return "", terms
 
 
 def _parts(text: str) -> list[str]:
@@ -105,13 +138,7 @@ def _term(kind: KindSpec, part: str) -> FieldTerm:
         supported = ", ".join(sorted(known))
         raise bad_request(f"field label not supported for {kind.plural}: {found['field']} (supported: {supported})")
     value = re.sub(r"\\([\\,=])", r"\1", found["value"])
-    return FieldTerm(path=path, value=value, is_equal=found["operator"] != "!=")
-
-
-def _at(object: Any, path: str) -> Any:
-    for attribute in path.split("."):
-        object = getattr(object, attribute, None)
-    return object
+    return FieldTerm(path=tuple(path.split(".")), value=value, is_equal=found["operator"] != "!=")
 
 
 def _text(value: Any) -> str:

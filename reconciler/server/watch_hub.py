@@ -1,37 +1,63 @@
-"""Fans the change log out to watches. One subscription of the Index feeds a bounded queue per watch.
+"""Fans the change log out to watches. What several watches want alike is chosen and encoded once: a feed.
 
-The Index calls from the writer's thread: there a batch is only put down and the loop woken. A watch whose queue is full
-is marked as too slow and ends; it can never hold anyone up.
+The Index calls from the writer's thread: there a batch is only put down and the loop woken. The loop works batches off
+in short turns, so that a large one holds nobody up, and looks only at feeds of the changed kind, namespace and name; a
+watch that is told nothing costs nothing. One whose queue is full is marked as too slow and ends.
 """
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from reconciler.model.observed import StoredObject
+from reconciler.server.encoder import Encoder, table_head
+from reconciler.server.negotiation import Shape, Wanted
 from reconciler.server.reads import Objects
-from reconciler.store.values import Logged
+from reconciler.server.selection import Selection
+from reconciler.server.wire import encode
+from reconciler.store.values import EventType, Logged
+
+TURN_S = 0.002
+_Place = tuple[str, str, str]
+_WORDS = {(False, True): "ADDED", (True, True): "MODIFIED", (True, False): "DELETED"}
+
+
+@dataclass(frozen=True, slots=True)
+class FeedKey:
+    """What watches have to want alike to be told the same lines."""
+
+    selection: Selection
+    wanted: Wanted
+    reveal: bool
 
 
 class Subscription:
     """The queue of one watch. Used on the loop's thread only."""
 
-    def __init__(self, kind: str, limit: int) -> None:
-        self.kind = kind
+    def __init__(self, feed: "Feed", limit: int) -> None:
+        self.feed = feed
         self.is_too_slow = False
         self._limit = limit
-        self._queue: deque[Logged] = deque()
+        self._queue: deque[tuple[int, bytes]] = deque()
         self._wake = asyncio.Event()
 
-    def put(self, entry: Logged) -> None:
-        """Add a change, or mark the watch as too slow."""
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything that arrived was taken."""
+        return not self._queue
+
+    def put(self, version: int, line: bytes) -> None:
+        """Add a line, or mark the watch as too slow."""
         if len(self._queue) >= self._limit:
             self.is_too_slow = True
             self._queue.clear()
         if not self.is_too_slow:
-            self._queue.append(entry)
+            self._queue.append((version, line))
         self._wake.set()
 
-    def take(self) -> list[Logged]:
+    def take(self) -> list[tuple[int, bytes]]:
         """Return what has arrived."""
         taken = list(self._queue)
         self._queue.clear()
@@ -51,23 +77,59 @@ class Subscription:
             return
 
 
+class Feed:
+    """Everything that is told of one selection in one form, to whoever wants it."""
+
+    def __init__(self, key: FeedKey, encoder: Encoder) -> None:
+        self.key = key
+        self.subscriptions: set[Subscription] = set()
+        self._encoder = encoder
+
+    def tell(self, entry: Logged) -> None:
+        """Put a change into the queues, when it matters to the selection."""
+        line = self.line_of(entry)
+        if line:
+            for subscription in self.subscriptions:
+                subscription.put(entry.resource_version, line)
+
+    def line_of(self, entry: Logged) -> bytes:
+        """Return what is told of a change, or nothing."""
+        word = _word(entry, self.key.selection)
+        return self.line(word, entry.stored, str(entry.resource_version)) if word else b""
+
+    def line(self, word: str, stored: StoredObject, version: str = "") -> bytes:
+        """Return an event about an object. Columns of tables are left to the first line of each watch."""
+        wanted, reveal = self.key.wanted, self.key.reveal
+        if wanted.shape is not Shape.TABLE:
+            object = self._encoder.shaped(stored, wanted, reveal=reveal)
+            return b'{"type":"%s","object":%s}\n' % (word.encode(), object)
+        metadata = encode({"resourceVersion": version or stored.object.metadata.resource_version})
+        head = table_head(stored.ref.kind, wanted, metadata, columns=False)
+        row = self._encoder.row(stored, wanted, time.time(), reveal=reveal)
+        return b'{"type":"%s","object":%s%s]}}\n' % (word.encode(), head, row)
+
+
 class WatchHub:
     """All watches of one application."""
 
-    def __init__(self, objects: Objects, queue_max: int) -> None:
+    def __init__(self, objects: Objects, encoder: Encoder, queue_max: int) -> None:
         self._objects = objects
+        self._encoder = encoder
         self._queue_max = queue_max
-        self._subscriptions: set[Subscription] = set()
+        self._feeds: dict[FeedKey, Feed] = {}
+        self._places: dict[_Place, set[Feed]] = {}
         self._arrived: deque[Sequence[Logged]] = deque()
+        self._turn: Iterator[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsubscribe: Callable[[], None] | None = None
+        self.watches = 0
         self.delivered = 0
         self.is_closed = False
 
     @property
-    def watches(self) -> int:
-        """How many watches there are."""
-        return len(self._subscriptions)
+    def is_idle(self) -> bool:
+        """Whether everything up to `delivered` has been told, and nothing waits."""
+        return self._turn is None and not self._arrived
 
     def open(self) -> None:
         """Start listening to the Index, on the running loop."""
@@ -80,18 +142,34 @@ class WatchHub:
         if unsubscribe is not None:
             unsubscribe()
         self.is_closed = True
-        for subscription in self._subscriptions:
-            subscription.wake()
+        for feed in self._feeds.values():
+            for subscription in feed.subscriptions:
+                subscription.wake()
 
-    def attach(self, kind: str) -> Subscription:
-        """Return a new watch's queue; changes go into it from now on."""
-        subscription = Subscription(kind, self._queue_max)
-        self._subscriptions.add(subscription)
+    def attach(self, key: FeedKey) -> Subscription:
+        """Return a new watch's queue; what is told from now on goes into it."""
+        feed = self._feeds.get(key)
+        if feed is None:
+            feed = self._feeds[key] = Feed(key, self._encoder)
+            self._places.setdefault(_place(key.selection), set()).add(feed)
+        subscription = Subscription(feed, self._queue_max)
+        feed.subscriptions.add(subscription)
+        self.watches += 1
         return subscription
 
     def detach(self, subscription: Subscription) -> None:
         """Forget a watch."""
-        self._subscriptions.discard(subscription)
+        feed = subscription.feed
+        if subscription not in feed.subscriptions:
+            return
+        feed.subscriptions.discard(subscription)
+        self.watches -= 1
+        if not feed.subscriptions:
+            del self._feeds[feed.key]
+            place = _place(feed.key.selection)
+            self._places[place].discard(feed)
+            if not self._places[place]:
+                del self._places[place]
 
     def _on_changes(self, changes: Sequence[Logged]) -> None:
         self._arrived.append(tuple(changes))
@@ -100,11 +178,45 @@ class WatchHub:
             loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
-        while self._arrived:
-            changes = self._arrived.popleft()
-            for entry in changes:
-                for subscription in self._subscriptions:
-                    if subscription.kind == entry.stored.ref.kind:
-                        subscription.put(entry)
-            if changes:
-                self.delivered = max(self.delivered, changes[-1].resource_version)
+        """Tell what has arrived, for one turn; then let others have the loop."""
+        until = time.perf_counter() + TURN_S
+        while self._turn is not None or self._arrived:
+            if self._turn is None:
+                self._turn = self._told(self._arrived.popleft())
+            for _ in self._turn:
+                if time.perf_counter() > until:
+                    assert self._loop is not None
+                    self._loop.call_soon(self._deliver)
+                    return
+            self._turn = None
+
+    def _told(self, changes: Sequence[Logged]) -> Iterator[None]:
+        for entry in changes:
+            for feed in self._concerned(entry):
+                feed.tell(entry)
+                yield
+        if changes:
+            self.delivered = max(self.delivered, changes[-1].resource_version)
+
+    def _concerned(self, entry: Logged) -> list[Feed]:
+        ref, places = entry.stored.ref, self._places
+        asked = [(ref.kind, namespace, name) for namespace in ("", ref.namespace) for name in ("", ref.name)]
+        return [feed for place in dict.fromkeys(asked) for feed in places.get(place, ())]
+
+
+def _place(selection: Selection) -> _Place:
+    return selection.kind.kind, selection.namespace, selection.name
+
+
+def _word(entry: Logged, selection: Selection) -> str:
+    """Return what is told of a change, or nothing: what enters the selection comes, what leaves it goes."""
+    is_in = entry.type is not EventType.DELETED and selection.matches(entry.stored.object)
+    before = entry.previous
+    if entry.type is EventType.ADDED:
+        was_in = False
+    elif before is None:
+        # Without the state before, say DELETED rather than leave a client with an object that is gone.
+        was_in = entry.type is EventType.MODIFIED or selection.matches(entry.stored.object)
+    else:
+        was_in = selection.matches(before.object)
+    return _WORDS.get((was_in, is_in), "")

@@ -94,13 +94,12 @@ def test_a_row_is_the_same_encoded_and_as_a_document() -> None:
     """The fast way and the plain way say the same, at every moment."""
     pod = crashing()
     for now in (NOW, NOW + 3600):
-        row = row_of(pod)
-        encoded = json.loads(row.json(now) + b"null}")
+        encoded = json.loads(b"".join(row_of(pod, b"null").pieces(now)))
         document = table("Pod", [pod], now)["rows"][0]
         assert encoded["cells"] == document["cells"]
         assert encoded.get("conditions") == document.get("conditions")
     ended = replace(pod, status=PodStatus(phase="Succeeded"))
-    assert [c["type"] for c in json.loads(row_of(ended).json(NOW) + b"null}")["conditions"]] == ["Completed"]
+    assert [c["type"] for c in json.loads(b"".join(row_of(ended, b"null").pieces(NOW)))["conditions"]] == ["Completed"]
 
 
 def test_computed_documents_have_tables_too() -> None:

@@ -29,6 +29,11 @@ class Since(NamedTuple):
     before: str = ""
     after: str = ""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing stands around the time."""
+        return not (self.before or self.after)
+
     def text(self, now: float) -> str:
         """Return the cell's text at a moment."""
         return f"{self.before}{human_duration(now - self.at)}{self.after}"

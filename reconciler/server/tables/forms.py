@@ -33,6 +33,7 @@ FORMS: Mapping[str, Form] = {
     "Ingress": services.INGRESS,
     "IngressClass": services.INGRESS_CLASS,
     "Job": batch.JOB,
+    "Lease": nodes.LEASE,
     "LimitRange": configuration.LIMIT_RANGE,
     "Namespace": configuration.NAMESPACE,
     "NetworkPolicy": services.NETWORK_POLICY,

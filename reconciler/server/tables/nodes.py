@@ -1,10 +1,10 @@
-"""Nodes in tables, and what became of components. Pure."""
+"""Nodes in tables, and what is worked out of them and of components. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.model.kinds import Node
-from reconciler.server.tables.columns import AGE, NAME, NONE, UNKNOWN, Cells, Form, age, text
+from reconciler.server.tables.columns import AGE, NAME, NONE, UNKNOWN, Cells, Form, age, since, text
 
 _ROLE, _ROLE_PREFIX = "kubernetes.io/role", "node-role.kubernetes.io/"
 
@@ -53,6 +53,16 @@ def _component(one: Mapping[str, Any]) -> Cells:
     return one.get("metadata", {}).get("name", ""), word, message, error
 
 
+def _lease(one: Mapping[str, Any]) -> Cells:
+    """Return the cells of a Lease, which is only ever a document."""
+    metadata = one.get("metadata", {})
+    return (
+        metadata.get("name", ""),
+        one.get("spec", {}).get("holderIdentity", ""),
+        since(metadata.get("creationTimestamp")),
+    )
+
+
 NODE = Form(
     (
         NAME,
@@ -77,3 +87,4 @@ COMPONENT_STATUS = Form(
     ),
     _component,
 )
+LEASE = Form((NAME, text("Holder", "Who holds it."), AGE), _lease)

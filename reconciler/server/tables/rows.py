@@ -11,45 +11,44 @@ import msgspec
 
 from reconciler.model.base import to_builtins
 from reconciler.model.kinds import Object
-from reconciler.server.tables.columns import Cells, Form, RowCondition, Since
+from reconciler.server.tables.columns import Cells, Form, RowCondition, Since, human_duration
 from reconciler.server.tables.forms import form_of
 
 META_V1 = "meta.k8s.io/v1"
 _encode = msgspec.json.encode
-_OBJECT = b',"object":'
 
 
 class Row(NamedTuple):
-    """A row without its object: JSON texts, and between each two of them an age."""
+    """A row: JSON texts, and between each two of them an age."""
 
     texts: tuple[bytes, ...]
-    ages: tuple[Since, ...]
+    ages: tuple[Since, ...] = ()
 
-    def json(self, now: float) -> bytes:
-        """Return the row up to its object, at a moment."""
-        if not self.ages:
-            return self.texts[0]
-        pieces = [self.texts[0]]
+    def pieces(self, now: float) -> list[bytes]:
+        """Return the row at a moment, in pieces."""
+        told = [self.texts[0]]
         for age, following in zip(self.ages, self.texts[1:], strict=True):
-            pieces += (_quoted(age.text(now)), following)
-        return b"".join(pieces)
+            told += (_age(int(now - age.at)) if age.is_plain else _quoted(age.text(now)), following)
+        return told
 
 
-def row_of(object: Any, kind: str = "") -> Row:
-    """Return an object's row; documents have to say their kind."""
-    form = form_of(kind or object.kind)
-    cells, conditions = form.cells(object), form.conditions(object)
-    texts, ages = [b'{"cells":['], []
-    for index, cell in enumerate(cells):
-        if index:
-            texts[-1] += b","
+def row_of(object: Any, beside: bytes) -> Row:
+    """Return an object's row with its object, as JSON, beside it."""
+    form = form_of(object.kind)
+    texts: list[bytes] = []
+    ages: list[Since] = []
+    text = b'{"cells":['
+    for index, cell in enumerate(form.cells(object)):
+        text += b"," if index else b""
         if isinstance(cell, Since):
             ages.append(cell)
-            texts.append(b"")
+            texts.append(text)
+            text = b""
         else:
-            texts[-1] += _encode(cell)
-    texts[-1] += b"]" + (b',"conditions":' + _encode(conditions) if conditions else b"") + _OBJECT
-    return Row(tuple(texts), tuple(ages))
+            text += _encode(cell)
+    conditions = form.conditions(object)
+    marked = b',"conditions":' + _encode(conditions) if conditions else b""
+    return Row((*texts, b"".join((text, b"]", marked, b',"object":', beside, b"}"))), tuple(ages))
 
 
 @lru_cache(maxsize=256)
@@ -91,6 +90,11 @@ def _column(column: Any) -> dict[str, Any]:
         "description": column.description,
         "priority": column.priority,
     }
+
+
+@lru_cache(maxsize=65536)
+def _age(seconds: int) -> bytes:
+    return _encode(human_duration(seconds))
 
 
 @lru_cache(maxsize=8192)
