@@ -34,6 +34,8 @@ from reconciler.model.observed import ClusterInfo
 from reconciler.model.policy import Policy, SourcePolicy
 from reconciler.model.status import LoopStatus
 from reconciler.server.app import make_app
+from reconciler.server.audit import FILE_NAME as AUDIT_FILE
+from reconciler.server.audit import AuditLog
 from reconciler.server.https import RENEW_EVERY_S, Https
 from reconciler.server.serve import serve
 from reconciler.store.credentials import Accounts
@@ -140,6 +142,7 @@ class Daemon:
         self._index = Index(self._store)
         self._accounts = Accounts(self._store)
         self._https = Https(settings, self._clock)
+        self._audit = AuditLog(Path(settings.data_dir) / AUDIT_FILE)
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
         )
@@ -201,7 +204,7 @@ class Daemon:
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         access = self._https.access(self._accounts)
-        app = make_app(self._operations, self._index, self._store, access=access)
+        app = make_app(self._operations, self._index, self._store, access=access, audit=self._audit)
         socket_path, group = self._settings.socket_path, self._settings.socket_group
         serving = asyncio.create_task(
             serve(app, socket_path, stop, group=group, started=started, secure=self._https.listener)
@@ -225,6 +228,7 @@ class Daemon:
         self._controller.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        self._audit.close()
         self._store.close()
 
     # Helpers
