@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from reconciler.model.ports import Component
 from reconciler.model.status import NodeStatus
+from reconciler.server.answers import document_answer, documents_answer
 from reconciler.server.context import Context, context_of
 from reconciler.server.errors import ApiError, bad_request, not_found
 from reconciler.server.query import flag, word
-from reconciler.server.wire import encode
 
 NODE_LEASES = "kube-node-lease"
 _LEASE_S = 40
@@ -25,27 +25,27 @@ _Item = dict[str, Any]
 async def component_statuses(request: Request) -> Response:
     """List the components, each checked now."""
     items = _named(request, await _components(context_of(request)))
-    return _list(request, "ComponentStatus", "v1", items)
+    return await _list(request, "ComponentStatus", "v1", items)
 
 
 async def component_status(request: Request) -> Response:
     """Return one component, checked now."""
     items = await _components(context_of(request))
-    return _json(_one(items, request.path_params["name"], "componentstatuses", ""))
+    return await document_answer(request, _one(items, request.path_params["name"], "componentstatuses", ""))
 
 
 async def leases(request: Request) -> Response:
     """List the nodes' leases: who reports, and when it did last."""
     namespace = request.path_params.get("namespace", NODE_LEASES)
     items = await _leases(context_of(request)) if namespace == NODE_LEASES else []
-    return _list(request, "Lease", "coordination.k8s.io/v1", _named(request, items))
+    return await _list(request, "Lease", "coordination.k8s.io/v1", _named(request, items))
 
 
 async def lease(request: Request) -> Response:
     """Return the lease of one node."""
     is_ours = request.path_params["namespace"] == NODE_LEASES
     items = await _leases(context_of(request)) if is_ours else []
-    return _json(_one(items, request.path_params["name"], "leases", "coordination.k8s.io"))
+    return await document_answer(request, _one(items, request.path_params["name"], "leases", "coordination.k8s.io"))
 
 
 async def _components(context: Context) -> list[_Item]:
@@ -93,11 +93,5 @@ def _one(items: Sequence[_Item], name: str, plural: str, group: str) -> _Item:
     return found
 
 
-def _list(request: Request, kind: str, api_version: str, items: list[_Item]) -> Response:
-    version = str(context_of(request).objects.resource_version)
-    head = {"kind": f"{kind}List", "apiVersion": api_version, "metadata": {"resourceVersion": version}}
-    return _json({**head, "items": items})
-
-
-def _json(value: Any) -> Response:
-    return Response(encode(value), media_type="application/json")
+async def _list(request: Request, kind: str, api_version: str, items: list[_Item]) -> Response:
+    return await documents_answer(request, kind, api_version, items, context_of(request).objects.resource_version)
