@@ -14,6 +14,7 @@ from reconciler.client import ApiClient
 from reconciler.model.desired import Provenance, RevisionInfo
 from reconciler.model.kinds import Container, Namespace, ObjectMeta, Pod, PodSpec, PodStatus, Secret, ref_of
 from reconciler.model.observed import StoredObject
+from reconciler.model.overrides import Override
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
 from reconciler.model.ports import Component, LogRequest, ManifestFile, PushedUpdate
 from reconciler.model.refs import ObjectRef
@@ -142,6 +143,7 @@ class MemoryOperations:
     )
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: Exception | None = None
+    on_override: Callable[[Override], None] | None = None
     log_gate: threading.Event | None = None
     log_ended: threading.Event = field(default_factory=threading.Event)
 
@@ -199,6 +201,11 @@ class MemoryOperations:
     def components(self) -> tuple[Component, ...]:
         self._note("components")
         return self.parts
+
+    def override(self, change: Override) -> None:
+        self._note("override", change)
+        if self.on_override is not None:
+            self.on_override(change)
 
     def _note(self, *call: Any) -> None:
         self.calls.append(call)
