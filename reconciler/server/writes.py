@@ -1,45 +1,216 @@
-"""Writes of objects: for now every one is refused, with the place where the object is declared."""
+"""Writes of objects: the few that are overrides are done, all others are refused with the place to edit instead."""
 
-import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from reconciler.model.access import ANONYMOUS
 from reconciler.model.kinds import KindSpec
 from reconciler.model.observed import StoredObject
+from reconciler.model.overrides import Override
 from reconciler.model.refs import ObjectRef
-from reconciler.server.context import context_of
-from reconciler.server.errors import ApiError, not_found
+from reconciler.server.authentication import user_of
+from reconciler.server.context import Context, context_of
+from reconciler.server.deletion import deletion_of
+from reconciler.server.errors import ApiError, bad_request
+from reconciler.server.overriding import NotInList, differing, is_as_wanted, override_of
+from reconciler.server.patching import APPLY, TYPES, Json, patched, read_json, typed
+from reconciler.server.paths import existing, ref_of_path
+from reconciler.server.peer import name_of, require_operator
+from reconciler.server.refusals import cannot_create, refusal
+from reconciler.server.wire import document, encode
+
+# How long an answer waits for the controller to have written what was asked for.
+WRITTEN_WITHIN_S = 5.0
+replace = msgspec.structs.replace
 
 
 async def write(request: Request, spec: KindSpec) -> Response:
-    """Tell why an object cannot be written here: where it is declared, or that nothing can be written yet."""
-    name = request.path_params.get("name") or await _name_in_body(request)
-    stored = None
-    if name:
-        ref = ObjectRef.of(spec.kind, request.path_params.get("namespace", ""), name)
-        stored = context_of(request).objects.get(ref)
-    if stored is None and "name" in request.path_params:
-        raise not_found(spec.plural, spec.group, name)
-    if stored is not None and stored.manager.startswith("source/"):
-        raise _managed_by_git(spec, stored)
-    raise ApiError(405, f"{spec.plural} are not written through the API: declare them in the repository")
+    """Write an object, as far as that is possible without Git."""
+    if "name" not in request.path_params:
+        await _refuse_in_collection(request, spec)
+    context = context_of(request)
+    stored = existing(context, spec, ref_of_path(request, spec))
+    if request.method == "DELETE":
+        return await _delete(request, spec, stored)
+    return await _change(request, spec, stored)
+
+
+def author_of(request: Request) -> str:
+    """Return who writes, as overrides name them; refuse people of whom nothing but the socket's group is known."""
+    user = user_of(request)
+    if user is ANONYMOUS or user == ANONYMOUS:
+        return name_of(require_operator(request, "write objects"))
+    return user.name
+
+
+async def _refuse_in_collection(request: Request, spec: KindSpec) -> None:
+    if request.method != "POST":
+        raise ApiError(405, f"{spec.plural} are not deleted together here: name one")
+    name = await _name_in_body(request)
+    objects = context_of(request).objects
+    stored = objects.get(ObjectRef.of(spec.kind, request.path_params.get("namespace", ""), name)) if name else None
+    raise refusal(objects, spec, stored) if stored is not None else cannot_create(spec, name)
 
 
 async def _name_in_body(request: Request) -> str:
+    """Return the name of the object to be created, where the body is JSON that has one."""
+    body = await request.body()
     try:
-        body = json.loads(await request.body() or b"{}")
-        return str(body["metadata"]["name"])
-    except (ValueError, KeyError, TypeError):
+        return str(msgspec.json.decode(body)["metadata"]["name"])
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         return ""
 
 
-def _managed_by_git(spec: KindSpec, stored: StoredObject) -> ApiError:
-    place = stored.provenance
-    where = f"{place.file}:{place.line}" if place else "its repository"
-    commit = f" (commit {place.commit[:7]})" if place else ""
-    message = f"{stored.ref} is declared by {stored.manager} at {where}{commit}: edit it there and push"
-    details = {"name": stored.ref.name, "kind": spec.plural, "group": spec.group}
-    if place:
-        details |= {"file": place.file, "line": str(place.line), "commit": place.commit}
-    return ApiError(409, message, details=details)
+# Changes
+
+
+async def _change(request: Request, spec: KindSpec, stored: StoredObject) -> Response:
+    context, body = context_of(request), await request.body()
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_dry = _is_dry(request.query_params.getlist("dryRun"))
+    author = author_of(request)
+    if stored.ref.kind == "Secret":
+        # Neither its values nor whether a patch fits them is told.
+        raise refusal(context.objects, spec, stored)
+    change, wanted = await context.read(lambda: _judged(request.method, context, spec, stored, content_type, body))
+    if change is None or is_dry:
+        return _json(wanted)
+    await _override(context, spec, replace(change, uid=stored.object.metadata.uid, by=author))
+    shown = await context.read(lambda: _written(context, stored, change, wanted))
+    return _json(shown)
+
+
+def _judged(
+    method: str, context: Context, spec: KindSpec, stored: StoredObject, content_type: str, body: bytes
+) -> tuple[Override | None, Json]:
+    """Return the override that a request asks for (None: nothing differs), and the object as it will be."""
+    before = document(stored, reveal=True)
+    if method == "PATCH":
+        if content_type == APPLY:
+            raise refusal(context.objects, spec, stored)
+        if content_type not in TYPES:
+            raise ApiError(415, f"a patch has one of the types {', '.join(TYPES)}, not {content_type[:60]!r}")
+        after = patched(spec.kind, before, content_type, body)
+    else:
+        after = read_json(body)
+        if not isinstance(after, dict):
+            raise bad_request("the body is not an object of Kubernetes")
+    _require_same(stored, spec, after)
+    object = typed(spec.kind, after)
+    wanted = document(replace(stored, object=object), reveal=True)
+    paths = list(differing(before, wanted))
+    if not paths:
+        return None, before
+    try:
+        change = override_of(stored, object, paths, context.objects.by_kind("ReplicaSet"))
+    except NotInList as error:
+        raise refusal(context.objects, spec, stored, error.path) from error
+    return change, wanted
+
+
+def _require_same(stored: StoredObject, spec: KindSpec, after: Json) -> None:
+    """Refuse what was made from another version, or for another object, than the present one (409)."""
+    metadata = after.get("metadata")
+    if not isinstance(metadata, dict):
+        raise bad_request("metadata is missing")
+    present = stored.object.metadata
+    for field, now in (("uid", present.uid), ("resourceVersion", present.resource_version)):
+        if metadata.get(field) not in (None, "", now):
+            raise conflict(spec, stored.ref.name, field)
+    metadata |= {"uid": present.uid, "resourceVersion": present.resource_version}
+
+
+def conflict(spec: KindSpec, name: str, field: str) -> ApiError:
+    """Return what Kubernetes answers to a write that was made from another version."""
+    qualified = f"{spec.plural}.{spec.group}" if spec.group else spec.plural
+    message = (
+        f'Operation cannot be fulfilled on {qualified} "{name}": the object has been modified ({field} differs); '
+        "please apply your changes to the latest version and try again"
+    )
+    return ApiError(409, message, details={"name": name, "kind": spec.plural, "group": spec.group})
+
+
+def _written(context: Context, stored: StoredObject, change: Override, wanted: Json) -> Json:
+    """Return the object once it is stored as it was asked for; else as it will be."""
+    object = typed(stored.ref.kind, wanted)
+
+    def is_done(found: StoredObject | None) -> bool:
+        return found is None or is_as_wanted(found, object, change)
+
+    found = _wait(context, stored.ref, is_done)
+    return document(found, reveal=True) if found is not None and is_done(found) else wanted
+
+
+# Deletions
+
+
+async def _delete(request: Request, spec: KindSpec, stored: StoredObject) -> Response:
+    context = context_of(request)
+    author = author_of(request)
+    if spec.kind != "Pod":
+        raise refusal(context.objects, spec, stored)
+    asked = await deletion_of(request)
+    for field, wanted in (("uid", asked.uid), ("resourceVersion", asked.resource_version)):
+        if wanted and wanted != (getattr(stored.object.metadata, "uid" if field == "uid" else "resource_version")):
+            raise conflict(spec, stored.ref.name, field)
+    if asked.is_dry or _is_dry(request.query_params.getlist("dryRun")):
+        return _json(document(stored, reveal=True))
+    change = Override(
+        ref=stored.ref,
+        uid=stored.object.metadata.uid,
+        delete_at=time.time(),
+        grace_s=asked.grace_s(stored.object),
+        by=author,
+    )
+    await _override(context, spec, change)
+
+    def is_done(found: StoredObject | None) -> bool:
+        uid = stored.object.metadata.uid
+        return found is None or found.object.metadata.uid != uid or bool(found.object.metadata.deletion_timestamp)
+
+    found = await context.read(lambda: _wait(context, stored.ref, is_done))
+    is_same = found is not None and found.object.metadata.uid == stored.object.metadata.uid
+    return _json(document(found if found is not None and is_same else stored, reveal=True))
+
+
+# Both
+
+
+async def _override(context: Context, spec: KindSpec, change: Override) -> None:
+    try:
+        await context.call(lambda: context.operations.override(change))
+    except LookupError as error:
+        details = {"name": change.ref.name, "kind": spec.plural, "group": spec.group}
+        raise ApiError(404, str(error.args[0] if error.args else error), details=details) from error
+
+
+def _wait(context: Context, ref: ObjectRef, is_done: Callable[[StoredObject | None], bool]) -> StoredObject | None:
+    """Wait, for a bounded time, until an object is as wanted; return it as it is then."""
+    changed = threading.Event()
+    stop = context.objects.subscribe(lambda _: changed.set())
+    until = time.monotonic() + WRITTEN_WITHIN_S
+    try:
+        while not is_done(found := context.objects.get(ref)):
+            left = until - time.monotonic()
+            if left <= 0 or not changed.wait(left):
+                return context.objects.get(ref)
+            changed.clear()
+        return found
+    finally:
+        stop()
+
+
+def _is_dry(values: list[str]) -> bool:
+    if any(value != "All" for value in values):
+        raise bad_request(f"dryRun: expected All, not {values[0][:40]!r}")
+    return bool(values)
+
+
+def _json(value: Any) -> Response:
+    return Response(encode(value), media_type="application/json")

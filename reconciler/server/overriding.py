@@ -1,0 +1,150 @@
+"""The closed list of what may be written without Git: a wanted object becomes an override, or is not in the list. Pure.
+
+A Node's `spec.unschedulable` and `spec.taints`; the restart time in a workload's template; a Deployment's template
+when it is that of one of its earlier revisions. What else differs is named, and refused.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from reconciler.model.canonical import digest
+from reconciler.model.kinds import AnyObject, Node, ReplicaSet, Taint
+from reconciler.model.observed import StoredObject
+from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, Rollback
+from reconciler.model.times import unix
+from reconciler.planner.overrides import CORDONED, plain_template, taint_words
+from reconciler.planner.workloads.deployment import revision_of
+from reconciler.server.errors import ApiError
+
+Path = tuple[str, ...]
+_ANNOTATIONS: Path = ("metadata", "annotations")
+_TEMPLATE: Path = ("spec", "template")
+_RESTART: Path = (*_TEMPLATE, "metadata", "annotations", RESTARTED_AT)
+# What clients send along and servers keep to themselves.
+_KEPT_BY_SERVER = frozenset(
+    ("metadata", name)
+    for name in ("resourceVersion", "generation", "managedFields", "creationTimestamp", "selfLink", "uid")
+)
+
+
+class NotInList(Exception):
+    """A write of something that is only changed in Git; `path` is the first field that differs."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def override_of(
+    stored: StoredObject, wanted: AnyObject, paths: list[Path], replica_sets: Iterable[StoredObject]
+) -> Override:
+    """Return what makes the object as it is wanted; raise NotInList when that is more than can be overridden."""
+    if stored.ref.kind == "Node":
+        return _of_node(stored, cast(Node, wanted), paths)
+    if stored.ref.kind in RESTARTABLE:
+        return _of_workload(stored, wanted, paths, replica_sets)
+    raise NotInList(shown(paths[0]))
+
+
+def is_as_wanted(found: StoredObject, wanted: AnyObject, change: Override) -> bool:
+    """Whether what was asked for is there."""
+    if change.ref.kind == "Node":
+        spec = cast(Node, found.object).spec
+        is_cordoned = change.unschedulable is None or spec.unschedulable == change.unschedulable
+        taints = tuple(taint for taint in spec.taints if taint.key != CORDONED)
+        return is_cordoned and (change.taints is None or taints == change.taints)
+    template = cast(Any, found.object).spec.template
+    if change.restarted_at:
+        return bool(template.metadata.annotations.get(RESTARTED_AT) == change.restarted_at)
+    return digest(plain_template(template)) == digest(plain_template(cast(Any, wanted).spec.template))
+
+
+def differing(before: Any, after: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield the paths of all values that differ, in order; what the server keeps to itself is passed over."""
+    if before == after or path in _KEPT_BY_SERVER or path == ("status",):
+        return
+    if _is_map(before, after) and _is_map(after, before):
+        for name in sorted({*(before or {}), *(after or {})}):
+            yield from differing((before or {}).get(name), (after or {}).get(name), (*path, name))
+    else:
+        yield path
+
+
+def shown(path: Path) -> str:
+    """Return a path as people read it."""
+    return "".join(f"[{part}]" if "." in part or "/" in part else f".{part}" for part in path).lstrip(".")
+
+
+def _is_map(value: Any, other: Any) -> bool:
+    return isinstance(value, dict) or (value is None and isinstance(other, dict) and bool(other))
+
+
+def _of_node(stored: StoredObject, wanted: Node, paths: list[Path]) -> Override:
+    changed = {path[:2] for path in paths}
+    for path in paths:
+        if path[:2] not in (("spec", "unschedulable"), ("spec", "taints")):
+            raise NotInList(shown(path))
+    return Override(
+        ref=stored.ref,
+        unschedulable=wanted.spec.unschedulable if ("spec", "unschedulable") in changed else None,
+        taints=_taints(stored, wanted) if ("spec", "taints") in changed else None,
+    )
+
+
+def _taints(stored: StoredObject, wanted: Node) -> tuple[Taint, ...]:
+    """Return the taints; the one that comes with a cordon goes with it."""
+    taints = tuple(taint for taint in wanted.spec.taints if taint.key != CORDONED)
+    names = [(taint.key, taint.effect) for taint in taints]
+    for taint in taints:
+        if names.count((taint.key, taint.effect)) > 1:
+            cause = {"reason": "FieldValueDuplicate", "message": "taints must be unique by key and effect pair"}
+            raise _invalid(stored, "spec.taints", f"{taint_words(taint)} is there twice", cause)
+    return taints
+
+
+def _of_workload(
+    stored: StoredObject, wanted: Any, paths: list[Path], replica_sets: Iterable[StoredObject]
+) -> Override:
+    time = wanted.spec.template.metadata.annotations.get(RESTARTED_AT, "")
+    if paths == [_RESTART] and time:
+        _require_time(stored, time)
+        return Override(ref=stored.ref, restarted_at=time)
+    found = _revision_with(stored, wanted, replica_sets) if stored.ref.kind == "Deployment" else None
+    for path in paths:
+        if found is None or not _belongs_to(path, wanted, found):
+            raise NotInList(shown(path))
+    assert found is not None
+    return Override(ref=stored.ref, rollback=Rollback(revision=revision_of(found), replica_set=found.ref.name))
+
+
+def _revision_with(stored: StoredObject, wanted: Any, replica_sets: Iterable[StoredObject]) -> StoredObject | None:
+    """Return the newest revision of the Deployment that has the wanted template."""
+    template = digest(plain_template(wanted.spec.template))
+    found = [
+        one
+        for one in replica_sets
+        if one.manager == stored.object.metadata.uid
+        and digest(plain_template(cast(ReplicaSet, one.object).spec.template)) == template
+    ]
+    return max(found, key=revision_of, default=None)
+
+
+def _belongs_to(path: Path, wanted: Any, revision: StoredObject) -> bool:
+    """A return to a revision changes the template, and sends the annotations that the revision had along."""
+    if path[:2] == _ANNOTATIONS and len(path) > 2:
+        return bool(wanted.metadata.annotations.get(path[2]) == revision.object.metadata.annotations.get(path[2]))
+    return path[:2] == _TEMPLATE
+
+
+def _require_time(stored: StoredObject, time: str) -> None:
+    try:
+        unix(time)
+    except ValueError as error:
+        field = shown(_RESTART)
+        cause = {"reason": "FieldValueInvalid", "message": "expected an RFC 3339 time"}
+        raise _invalid(stored, field, f"{time[:60]!r} is not an RFC 3339 time", cause) from error
+
+
+def _invalid(stored: StoredObject, field: str, message: str, cause: dict[str, str]) -> ApiError:
+    details = {"name": stored.ref.name, "kind": stored.ref.kind, "causes": [{**cause, "field": field}]}
+    return ApiError(422, f'{stored.ref.kind} "{stored.ref.name}" is invalid: {field}: {message}', details=details)
