@@ -17,7 +17,20 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.ports import Operations
-from reconciler.server import components, discovery, exec, health, hooks, logs, objects, openapi, own, reviews, users
+from reconciler.server import (
+    components,
+    discovery,
+    exec,
+    health,
+    hooks,
+    logs,
+    objects,
+    openapi,
+    own,
+    reviews,
+    users,
+    writes,
+)
 from reconciler.server.audit import Audit, AuditLog
 from reconciler.server.authentication import Authenticate, Authenticator
 from reconciler.server.authorization import Authorize
@@ -176,6 +189,8 @@ def _kind_routes(prefix: str) -> list[BaseRoute]:
         _route(namespaced, objects.collection, *_ALL_METHODS),
         _route(f"{prefix}/{{plural}}/{{name}}", objects.single, *_ALL_METHODS),
         _route(f"{prefix}/{{plural}}", objects.collection, *_ALL_METHODS),
+        _route(f"{namespaced}/{{name}}/{{below}}", writes.below, *_ALL_METHODS),
+        _route(f"{prefix}/{{plural}}/{{name}}/{{below}}", writes.below, *_ALL_METHODS),
     ]
 
 

@@ -20,7 +20,7 @@ from reconciler.server.deletion import deletion_of
 from reconciler.server.errors import ApiError, bad_request
 from reconciler.server.overriding import NotInList, differing, is_as_wanted, override_of
 from reconciler.server.patching import APPLY, TYPES, Json, patched, read_json, typed
-from reconciler.server.paths import existing, ref_of_path
+from reconciler.server.paths import existing, kind_of_path, ref_of_path
 from reconciler.server.peer import name_of, require_operator
 from reconciler.server.refusals import cannot_create, refusal
 from reconciler.server.wire import document, encode
@@ -65,6 +65,20 @@ async def _name_in_body(request: Request) -> str:
         return str(msgspec.json.decode(body)["metadata"]["name"])
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         return ""
+
+
+async def below(request: Request) -> Response:
+    """Refuse what stands below an object (scale, status, eviction): of an object that exists with its place."""
+    spec = kind_of_path(request)
+    if request.method in ("GET", "HEAD"):
+        raise ApiError(404, "the server could not find the requested resource")
+    context = context_of(request)
+    stored = existing(context, spec, ref_of_path(request, spec))
+    name = request.path_params["below"]
+    raise refusal(context.objects, spec, stored, _BELOW.get(name, name))
+
+
+_BELOW = {"scale": "spec.replicas"}
 
 
 # Changes

@@ -105,27 +105,6 @@ def test_not_found_names_kind_and_name(api: Api) -> None:
     assert refused.value.details == {"name": "web", "kind": "deployments", "group": "apps"}
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_an_object_of_git_is_read_only_and_says_where_it_is_declared(api: Api, method: str) -> None:
-    """A write is refused with the file, line and commit to edit."""
-    place = Provenance(source="main", commit=COMMIT, file="apps/web.yaml", line=7)
-    api.objects.put(pod("a"), provenance=place)
-    with pytest.raises(ApiRefused) as refused:
-        b"".join(api.client.stream(method, f"{PODS}/a", body={}))
-    assert refused.value.code == 409
-    assert "apps/web.yaml:7 (commit 4f2c1e9)" in str(refused.value)
-    assert refused.value.details["commit"] == COMMIT
-
-
-def test_other_objects_are_not_written_yet(api: Api) -> None:
-    """Without a declaring source a write is simply not allowed; an unknown object is not found."""
-    api.objects.put(pod("a"), manager="u-9")
-    for method, path, code in (("DELETE", f"{PODS}/a", 405), ("POST", PODS, 405), ("DELETE", f"{PODS}/x", 404)):
-        with pytest.raises(ApiRefused) as refused:
-            b"".join(api.client.stream(method, path, body={"metadata": {"name": "new"}}))
-        assert refused.value.code == code
-
-
 def test_a_large_body_is_refused(api: Api) -> None:
     """A body beyond the limit is answered with 413, by its declared length."""
     with pytest.raises(ApiRefused) as refused:
