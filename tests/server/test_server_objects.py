@@ -4,11 +4,10 @@ import os
 import subprocess
 
 import pytest
-from api_double import COMMIT, Api, namespace, pod, secret
+from api_double import Api, namespace, pod, secret
 
 from reconciler.client import ApiRefused, NotFound
 from reconciler.client.api import path_of
-from reconciler.model.desired import Provenance
 from reconciler.model.kinds import KINDS
 
 PODS = "/api/v1/namespaces/shop/pods"
