@@ -4,9 +4,11 @@ from typing import Any
 
 from reconciler.controller.loop import Controller
 from reconciler.model.observed import ObservedState, StoredObject
+from reconciler.model.overrides import Override
 from reconciler.model.plan import Verdict
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.health import health_of
+from reconciler.planner.overrides import taint_words
 from reconciler.store.store import Store
 
 
@@ -22,6 +24,8 @@ def explanation_of(controller: Controller, store: Store, ref: ObjectRef) -> dict
         told |= _verdict(verdict)
     if stored is not None:
         told |= _stored(observed, stored)
+    if ref in observed.overrides:
+        told["overrides"] = _override(observed.overrides[ref])
     told["actions"] = [
         {
             "verb": record.action.verb.value,
@@ -39,6 +43,22 @@ def explanation_of(controller: Controller, store: Store, ref: ObjectRef) -> dict
         for event in store.events(object=ref, limit=10)
     ]
     return told
+
+
+def _override(override: Override) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if override.rollback is not None:
+        told["rolledBackTo"] = f"revision {override.rollback.revision} ({override.rollback.replica_set})"
+        told["until"] = "the declaration changes in the repository, or it is rolled back to what is declared"
+    if override.restarted_at:
+        told["restarted"] = override.restarted_at
+    if override.unschedulable:
+        told["cordoned"] = True
+    if override.taints:
+        told["taints"] = [taint_words(taint) for taint in override.taints]
+    if override.delete_at is not None:
+        told["deletion"] = f"asked for, with {override.grace_s} s to end"
+    return told | {"by": override.by, "since": override.at}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

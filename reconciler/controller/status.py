@@ -41,6 +41,7 @@ def status_of(controller: Controller, settings: Iterable[SourceSettings], loops:
         holds=plan.holds,
         loops=loops,
         warnings=(*plan.warnings, *_warnings(nodes)),
+        notes=plan.notes,
     )
 
 
@@ -122,12 +123,14 @@ def _warnings(nodes: tuple[NodeStatus, ...]) -> Iterator[str]:
 def _objects(observed: ObservedState, plan: Plan) -> Iterator[ObjectHealth]:
     """Return the workloads, and everything else that could not be brought to what was declared."""
     blocked = {one.object: one for one in plan.verdicts if one.decision is Decision.BLOCKED}
+    held = {one.object: one for one in plan.verdicts if one.reason is Reason.ROLLED_BACK}
     told: set[ObjectRef] = set()
     for kind in _WORKLOADS:
         for stored in _of_kind(observed, kind):
             if not stored.object.metadata.owner_references and _counts(stored):
                 told.add(stored.ref)
-                yield _with_verdict(health_of(stored), blocked.get(stored.ref))
+                found = _with_hold(health_of(stored), held.get(stored.ref))
+                yield _with_verdict(found, blocked.get(stored.ref))
     for ref in sorted(blocked, key=lambda ref: (KINDS[ref.kind].order, ref)):
         verdict = blocked[ref]
         if ref not in told and verdict.reason not in _TOLD_ELSEWHERE:
@@ -137,6 +140,20 @@ def _objects(observed: ObservedState, plan: Plan) -> Iterator[ObjectHealth]:
 def _counts(stored: StoredObject) -> bool:
     """A claim that waits for its first Pod is as it should be; only a lost one counts."""
     return stored.ref.kind != "PersistentVolumeClaim" or stored.object.status.phase == "Lost"  # type: ignore[union-attr]
+
+
+def _with_hold(found: ObjectHealth, verdict: Verdict | None) -> ObjectHealth:
+    """A workload that is held back by a rollback is not as declared, however well it runs."""
+    if verdict is None or worst((found.health, Health.ROLLED_BACK)) is not Health.ROLLED_BACK:
+        return found
+    return ObjectHealth(
+        object=found.object,
+        health=Health.ROLLED_BACK,
+        reason=verdict.reason.value,
+        message=verdict.message,
+        ready=found.ready,
+        since=verdict.since,
+    )
 
 
 def _with_verdict(found: ObjectHealth, verdict: Verdict | None) -> ObjectHealth:

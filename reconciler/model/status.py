@@ -71,7 +71,8 @@ class LoopStatus(Value):
 
 
 class Status(Value):
-    """The whole. `term` is the leader's; `at` is Unix seconds; `running` are the actions under way on this host."""
+    """The whole. `term` is the leader's; `at` is Unix seconds; `running` are the actions under way on this host,
+    `notes` what persons hold otherwise than it is declared."""
 
     at: float
     version: str
@@ -85,6 +86,7 @@ class Status(Value):
     loops: tuple[LoopStatus, ...] = ()
     running: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class PlanAnswer(Value):

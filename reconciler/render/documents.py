@@ -139,6 +139,7 @@ class PlanDocument(Document):
     blocked: tuple[BlockedPart, ...] = ()
     holds: tuple[HoldPart, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     problems: tuple[ProblemPart, ...] = ()
     summary: Summary = Summary()
 

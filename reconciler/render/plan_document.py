@@ -59,6 +59,7 @@ def plan_document(plan: Plan, problems: Iterable[Problem] = ()) -> PlanDocument:
         blocked=tuple(_blocked(blocked) for blocked in plan.blocked),
         holds=tuple(_hold(hold) for hold in plan.holds),
         warnings=plan.warnings,
+        notes=plan.notes,
         problems=tuple(problem_part(problem) for problem in problems),
         summary=_summary(plan),
     )

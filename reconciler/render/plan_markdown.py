@@ -21,6 +21,8 @@ def _head(plan: PlanDocument) -> Iterator[str]:
         yield f"Revision `{commit}` {subject} ({_text(revision.source)})"
     for assumption in plan.assumptions:
         yield f"- assumed: {_text(assumption)}"
+    for note in plan.notes:
+        yield f"- note: {_text(note)}"
     yield ""
 
 

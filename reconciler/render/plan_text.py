@@ -21,6 +21,7 @@ def plan_text(plan: PlanDocument, *, now: float, show_unchanged: bool = False) -
         [line for verdict in shown for line in _verdict(verdict, now)],
         [*_actions(plan.actions), *_blocked(plan, now)],
         list(_holds(plan)),
+        [line for note in plan.notes for line in wrapped(f"  note: {note}", 8)],
         [line for warning in plan.warnings for line in wrapped(f"  warning: {warning}", 11)],
         [summary_line(plan)],
     ]

@@ -29,6 +29,7 @@ def status_text(status: Status, *, now: float, show_healthy: bool = False) -> st
         list(_holds(status)),
         [line for step in status.running for line in wrapped(f"  running: {step}", 11)],
         [f"  loop {loop.name}: {loop.error}" for loop in status.loops if loop.error],
+        [line for note in status.notes for line in wrapped(f"  note: {note}", 8)],
         [line for warning in status.warnings for line in wrapped(f"  warning: {warning}", 11)],
     ]
     return printable("\n\n".join("\n".join(group) for group in groups if group) + "\n")
