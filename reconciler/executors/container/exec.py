@@ -5,6 +5,8 @@ Effect: each call has a deadline. Who lets go of a command that still runs ends 
 
 import threading
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 
 from reconciler.executors.container.ending import end_command
 from reconciler.executors.container.frames import STDOUT, Demultiplexer
@@ -64,7 +66,9 @@ class EngineExec:
             elif self._tty:
                 yield STDOUT, piece
             else:
-                yield from frames.feed_streams(piece)
+                # A command that writes line by line makes many small frames; they are told together.
+                for number, parts in groupby(frames.feed_streams(piece), key=itemgetter(0)):
+                    yield number, b"".join(part for _, part in parts)
         pause_s, pause_s_max = _LOOK_AGAIN_S
         while not self._stream.closed and not self._has_ended():
             yield STDOUT, b""
