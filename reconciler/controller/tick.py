@@ -9,7 +9,7 @@ import msgspec
 
 from reconciler.executors.scheduling import bind
 from reconciler.model.desired import DesiredState
-from reconciler.model.node import NodeEvent, Observation
+from reconciler.model.node import NodeEvent, Observation, PodReport
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
 from reconciler.model.plan import Decision, Happening, Plan
 from reconciler.model.policy import Policy
@@ -139,15 +139,32 @@ class Projection:
 
 def happenings_of(observation: Observation) -> tuple[Happening, ...]:
     """Return what a node reports to have happened, about its Pods or itself."""
-    return tuple(_happening(observation.node, event) for event in observation.events)
+    reports = {report.uid: report for report in observation.pods}
+    return tuple(_happening(observation.node, event, reports.get(event.uid)) for event in observation.events)
 
 
-def _happening(node: str, event: NodeEvent) -> Happening:
+def _happening(node: str, event: NodeEvent, report: PodReport | None) -> Happening:
     if event.pod:
         ref = ObjectRef(kind="Pod", namespace=event.namespace, name=event.pod)
     else:
         ref = ObjectRef(kind="Node", name=node)
-    return Happening(object=ref, uid=event.uid, type=event.type, reason=event.reason, message=event.message)
+    return Happening(
+        object=ref,
+        # What a node tells of itself goes by its name, as clients of Kubernetes look for it.
+        uid=event.uid or node,
+        type=event.type,
+        reason=event.reason,
+        message=event.message,
+        field_path=_field_path(event.container, report),
+        host=node,
+    )
+
+
+def _field_path(container: str, report: PodReport | None) -> str:
+    if not container:
+        return ""
+    is_init = report is not None and any(one.name == container for one in report.init_container_statuses)
+    return f"spec.{'initContainers' if is_init else 'containers'}{{{container}}}"
 
 
 def is_pending(answer: Plan) -> bool:

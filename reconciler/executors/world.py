@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from reconciler import __version__
 from reconciler.executors.container.executor import ContainerExecutor
 from reconciler.executors.network.executor import NetworkExecutor
 from reconciler.executors.volume.executor import VolumeExecutor
@@ -14,6 +15,7 @@ from reconciler.model.errors import ReconcilerError
 from reconciler.model.node import HostFact, Materials, NodeFacts, ProbeTarget
 from reconciler.model.plan import Action, Executor, Outcome
 from reconciler.model.ports import Clock, ExecRequest, ExecSession, LogRequest, Look
+from reconciler.model.release import release_text
 
 
 class RealWorld:
@@ -121,12 +123,17 @@ class RealWorld:
             disk_bytes=disk.total,
             disk_free_bytes=disk.free,
             machine_id=_first_line("/etc/machine-id"),
+            system_uuid=_first_line("/sys/class/dmi/id/product_uuid"),
+            agent_version=release_text(__version__),
         )
 
 
 def _first_line(path: str) -> str:
-    file = Path(path)
-    lines = file.read_text().splitlines() if file.exists() else []
+    try:
+        lines = Path(path).read_text().splitlines()
+    except OSError:
+        # Not every host tells it, and not to everybody.
+        return ""
     return lines[0].strip() if lines else ""
 
 

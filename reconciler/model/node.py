@@ -254,6 +254,8 @@ class HostFact(Value):
     disk_bytes: int = 0
     disk_free_bytes: int = 0
     machine_id: str = ""
+    system_uuid: str = ""
+    agent_version: str = ""
     pods_max: int = 110
 
 

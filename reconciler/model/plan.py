@@ -160,13 +160,15 @@ class Change(Value):
 
 
 class Happening(Value):
-    """Something worth an Event object, about `object`."""
+    """Something worth an Event object, about `object`; `field_path` is the part of it, `host` the node that tells."""
 
     object: ObjectRef
     uid: str = ""
     type: str = "Normal"
     reason: str
     message: str
+    field_path: str = ""
+    host: str = ""
 
 
 class Action(Value):

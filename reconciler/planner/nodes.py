@@ -8,10 +8,14 @@ from reconciler.model.node import HostFact
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
+from reconciler.model.times import rfc3339, unix
+from reconciler.planner.health import condition
 from reconciler.planner.overrides import node_spec
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 from reconciler.planner.workloads.pods import is_silent
+
+_HEARTBEAT_S = 300.0
 
 
 def observe_nodes(view: View) -> None:
@@ -64,16 +68,18 @@ def _status(node: Node, host: HostFact) -> k.NodeStatus:
         "memory": f"{host.memory_bytes // 1024}Ki",
         "pods": str(host.pods_max),
     }
-    addresses = (
-        k.NodeAddress(type="InternalIP", address=host.address),
-        k.NodeAddress(type="Hostname", address=host.hostname or node.metadata.name),
-    )
+    if host.disk_bytes:
+        room["ephemeral-storage"] = f"{host.disk_bytes // 1024}Ki"
+    hostname = k.NodeAddress(type="Hostname", address=host.hostname or node.metadata.name)
+    addresses = (k.NodeAddress(type="InternalIP", address=host.address), hostname) if host.address else (hostname,)
     info = k.NodeSystemInfo(
         machine_id=host.machine_id,
+        system_uuid=host.system_uuid,
         boot_id=host.boot_id,
         kernel_version=host.kernel,
         os_image=host.os_image,
         container_runtime_version=f"docker://{host.engine_version}",
+        kubelet_version=host.agent_version,
         operating_system="linux",
         architecture=_arch(host.architecture),
     )
@@ -89,4 +95,16 @@ def _conditions(view: View, node: Node, state: NodeState) -> tuple[Condition, ..
         ready = Condition(type="Ready", status="False", reason="EngineSilent", message=why)
     else:
         ready = Condition(type="Ready", status="True", reason="AgentReady", message="the agent reports the Engine well")
-    return (with_times(view, node.status.conditions, ready),)
+    return (
+        with_times(view, node.status.conditions, replace(ready, last_heartbeat_time=_heartbeat(node, ready, state))),
+    )
+
+
+def _heartbeat(node: Node, ready: Condition, state: NodeState) -> str | None:
+    """Return when the node was heard, refreshed only now and then: every change of it is written (P09)."""
+    before = condition(node.status.conditions, ready.type)
+    told = before.last_heartbeat_time if before is not None and before.status == ready.status else None
+    if state.heartbeat_at is None:
+        return told
+    shown = unix(told)
+    return told if shown is not None and state.heartbeat_at - shown < _HEARTBEAT_S else rfc3339(state.heartbeat_at)

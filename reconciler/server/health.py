@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse, Response
 
 import reconciler
 from reconciler import __version__
+from reconciler.model.release import KUBERNETES_MAJOR, KUBERNETES_MINOR, release_text
 from reconciler.server.context import context_of
 from reconciler.server.errors import ApiError
 from reconciler.server.query import flag
 
-_MINOR = "33"
 _PING = {"ping": ""}
 
 
@@ -27,9 +27,9 @@ async def version(_: Request) -> Response:
     """Return our version in the form of Kubernetes; the minor says whose behaviour we follow."""
     return JSONResponse(
         {
-            "major": "1",
-            "minor": _MINOR,
-            "gitVersion": f"v1.{_MINOR}.0+reconciler.{__version__}",
+            "major": KUBERNETES_MAJOR,
+            "minor": KUBERNETES_MINOR,
+            "gitVersion": release_text(__version__),
             "gitCommit": "",
             "gitTreeState": "",
             "buildDate": _built_at(),

@@ -23,7 +23,8 @@ _NAME_MAX = 236
 def event_ref(happening: Happening) -> ObjectRef:
     """Return the name of the Event of a happening: the same for the same object, reason and message."""
     about = happening.object
-    text = "\0".join((str(about), happening.uid, happening.type, happening.reason, happening.message))
+    parts = (str(about), happening.uid, happening.type, happening.reason, happening.message, happening.field_path)
+    text = "\0".join(parts)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     return ObjectRef(kind=Event.kind, namespace=about.namespace or "default", name=f"{about.name[:_NAME_MAX]}.{digest}")
 
@@ -59,12 +60,14 @@ def _new_event(ref: ObjectRef, happening: Happening, cluster_id: str, now: float
             namespace=about.namespace,
             name=about.name,
             uid=happening.uid,
+            field_path=happening.field_path,
         ),
         type="Warning" if happening.type == "Warning" else "Normal",
         reason=happening.reason,
         message=happening.message[:_MESSAGE_MAX],
         first_timestamp=at,
         last_timestamp=at,
-        source=EventSource(component=COMPONENT),
+        source=EventSource(component=COMPONENT, host=happening.host),
         reporting_component=COMPONENT,
+        reporting_instance=happening.host,
     )

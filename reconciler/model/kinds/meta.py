@@ -93,6 +93,7 @@ class Condition(Value):
     last_transition_time: str | None = None
     last_update_time: str | None = None
     last_probe_time: str | None = None
+    last_heartbeat_time: str | None = None
 
 
 class KeyToPath(Value):

@@ -18,7 +18,9 @@ from reconciler.server.query import word
 from reconciler.server.resources import group_versions, resources
 from reconciler.server.wire import encode
 
-_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+# Old clients ask with an @, which Go's parser of media types does not take in an answer.
+_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+_V2_PROTOBUF_OLD = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 _ANY = ("", "*/*", "application/*")
 
 
@@ -44,8 +46,8 @@ async def one(request: Request) -> Response:
 
 async def whole(request: Request) -> Response:
     """Return the document of everything, as JSON or as protocol buffers."""
-    media = _require(request, _V2_PROTOBUF, JSON)
-    make = _whole_as_protobuf if media == _V2_PROTOBUF else _whole_as_json
+    media = _require(request, _V2_PROTOBUF, _V2_PROTOBUF_OLD, JSON)
+    make = _whole_as_json if media == JSON else _whole_as_protobuf
     return answer(request, await context_of(request).read(make))
 
 
