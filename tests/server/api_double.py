@@ -20,6 +20,7 @@ from reconciler.model.ports import Component, LogRequest, ManifestFile, PushedUp
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import Health, PlanAnswer, Status
 from reconciler.server.app import make_app
+from reconciler.server.audit import AuditLog
 from reconciler.server.limits import Limits
 from reconciler.server.serve import serve
 from reconciler.server.tls import SecureListener
@@ -257,11 +258,15 @@ class Api:
 
 @contextmanager
 def served(
-    path: Path, limits: Limits | None = None, access: Access | None = None, secure: SecureListener | None = None
+    path: Path,
+    limits: Limits | None = None,
+    access: Access | None = None,
+    secure: SecureListener | None = None,
+    audit: AuditLog | None = None,
 ) -> Iterator[Api]:
     """Serve an API on a real Unix socket, and over TLS where that is given, in a thread of its own."""
     objects, history, operations = MemoryObjects(), MemoryHistory(), MemoryOperations()
-    app = make_app(operations, objects, history, limits, access)
+    app = make_app(operations, objects, history, limits, access, audit)
     ready = threading.Event()
     box: dict[str, Any] = {}
 
