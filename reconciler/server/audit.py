@@ -39,7 +39,7 @@ class AuditLog:
     def __init__(self, path: Path, *, bytes_max: int = _BYTES_MAX, queue_max: int = _QUEUE_MAX) -> None:
         self._queue: queue.Queue[Any] = queue.Queue(queue_max)
         self._handler = _DroppingHandler(self._queue)
-        file = _PrivateFile(path, maxBytes=bytes_max, backupCount=_FILES_KEPT, encoding="utf-8", delay=True)
+        file = _PrivateFile(path, maxBytes=bytes_max, backupCount=_FILES_KEPT, encoding="utf-8")
         self._listener = QueueListener(self._queue, file)
         self._file = file
         self._is_closed = False
