@@ -11,7 +11,14 @@ def as_ranges(indexes: Iterable[int]) -> str:
             parts[-1][1] = index
         else:
             parts.append([index, index])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+    return ",".join(_part(first, last) for first, last in parts)
+
+
+def _part(first: int, last: int) -> str:
+    """Two indexes in a row are listed; from three on they are a range."""
+    if last - first > 1:
+        return f"{first}-{last}"
+    return str(first) if first == last else f"{first},{last}"
 
 
 def from_ranges(text: str, below: int | None = None) -> frozenset[int]:

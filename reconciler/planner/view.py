@@ -47,9 +47,12 @@ class View:
         self.read_sources: frozenset[str] = frozenset()
         self.overrides = dict(observed.overrides)
         self._placed: set[ObjectRef] = set()
+        # Pods that have ended for good and stay until their Job has counted them.
+        self.ended: set[ObjectRef] = set()
         self.look_again_at: float | None = None
         self._by_kind: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
         self._by_owner: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
+        self._bare_pods: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
         for ref, stored in self.objects.items():
             self._add_to_indexes(ref, stored)
 
@@ -73,6 +76,11 @@ class View:
         """Return the objects of `kind` whose controller has `uid`, in the order of their names."""
         owned = self._by_owner.get(uid, {})
         return [owned[ref] for ref in sorted(owned) if ref.kind == kind]
+
+    def bare_pods(self, namespace: str) -> list[StoredObject]:
+        """Return the Pods of a namespace that have no controller, in the order of their names."""
+        found = self._bare_pods.get(namespace, {})
+        return [found[ref] for ref in sorted(found)]
 
     def owners(self) -> Iterator[str]:
         """Return the uids that own something."""
@@ -265,15 +273,19 @@ class View:
 
     def _add_to_indexes(self, ref: ObjectRef, stored: StoredObject) -> None:
         self._by_kind[ref.kind][ref] = stored
-        for owner in stored.object.metadata.owner_references:
-            if owner.controller:
-                self._by_owner[owner.uid][ref] = stored
+        owners = [owner for owner in stored.object.metadata.owner_references if owner.controller]
+        for owner in owners:
+            self._by_owner[owner.uid][ref] = stored
+        if ref.kind == "Pod" and not owners:
+            self._bare_pods[ref.namespace][ref] = stored
 
     def _drop_from_indexes(self, ref: ObjectRef) -> None:
         stored = self.objects.get(ref)
         if stored is None:
             return
         self._by_kind[ref.kind].pop(ref, None)
+        if ref.kind == "Pod":
+            self._bare_pods[ref.namespace].pop(ref, None)
         for owner in stored.object.metadata.owner_references:
             if owner.controller:
                 self._by_owner[owner.uid].pop(ref, None)

@@ -20,10 +20,17 @@ def job(spec: str = "backoffLimit: 2", image: str = "m:1", annotations: str = ""
 
 
 def conditions(cluster: Cluster) -> dict[str, str]:
-    """Return the Job's true conditions with their reasons."""
+    """Return the Job's true conditions that say how it stands, with their reasons."""
+    interim = ("FailureTarget", "SuccessCriteriaMet")
+    found = status(cluster).conditions
+    return {one.type: one.reason for one in found if one.status == "True" and one.type not in interim}
+
+
+def status(cluster: Cluster) -> k.JobStatus:
+    """Return the Job's status."""
     found = cluster.of("Job")["migrate"]
     assert isinstance(found, k.Job)
-    return {one.type: one.reason for one in found.status.conditions if one.status == "True"}
+    return found.status
 
 
 def test_a_job_completes_and_stays_complete() -> None:

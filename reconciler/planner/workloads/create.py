@@ -19,23 +19,26 @@ def create_pod(
     *,
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
-    hostname: str | None = None,
+    finalizers: tuple[str, ...] = (),
+    base: str = "",
 ) -> tuple[StoredObject, int]:
-    """Create the owner's next Pod; return it and the counter after it. Names in use are passed over."""
+    """Create the owner's next Pod; return it and the counter after it. Names in use are passed over.
+
+    Its name begins with `base`, which is the owner's name unless given.
+    """
     taken = {stored.ref.name for stored in view.owned_by(owner.object.metadata.uid, "Pod")}
     name = ""
     while not name or name in taken:
-        name = f"{_base(owner.ref.name)}-{suffix(owner.object.metadata.uid, counter)}"
+        name = f"{_base(base or owner.ref.name)}-{suffix(owner.object.metadata.uid, counter)}"
         counter += 1
     spec = with_defaults(template.spec)
-    if hostname and not spec.hostname:
-        spec = replace(spec, hostname=hostname)
     metadata = ObjectMeta(
         name=name,
         namespace=owner.ref.namespace,
         labels={**template.metadata.labels, **(labels or {})},
         annotations={**template.metadata.annotations, **(annotations or {})},
         owner_references=(owner_of(owner),),
+        finalizers=finalizers,
     )
     pod = Pod(metadata=metadata, spec=spec)
     stored = view.create(

@@ -2,36 +2,29 @@
 
 from typing import cast
 
-from reconciler.model.base import Value
-from reconciler.model.indexes import as_ranges, from_ranges
+from reconciler.model.indexes import as_ranges
 from reconciler.model.kinds import Condition, Job, JobStatus, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
-from reconciler.model.times import rfc3339, unix
+from reconciler.model.times import unix
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
-from reconciler.planner.workloads.create import create_pod
+from reconciler.planner.workloads.job_pods import end_uncounted, manage_pods, release
+from reconciler.planner.workloads.job_policy import judge_failure, why_enough
+from reconciler.planner.workloads.job_tally import (
+    Tally,
+    has_failed,
+    index_of,
+    is_terminating,
+    is_tracked,
+    restarts_exceed,
+    tally_of,
+)
 from reconciler.planner.workloads.podview import is_active, is_ready
 from reconciler.planner.workloads.replicaset import delete_pod
 
-INDEX = "batch.kubernetes.io/job-completion-index"
-BACK_OFF_FIRST_S = 10.0
-BACK_OFF_MAX_S = 600.0
-
-
-class Tally(Value):
-    """How a Job's Pods stand."""
-
-    active: tuple[StoredObject, ...] = ()
-    terminating: int = 0
-    succeeded: tuple[Pod, ...] = ()
-    failed: tuple[Pod, ...] = ()
-    restarts: int = 0
-
-    @property
-    def indexes_done(self) -> frozenset[int]:
-        """The completion indexes of which a Pod has succeeded."""
-        return frozenset(index_of(pod) for pod in self.succeeded)
+# What is decided comes first; the Job is over once none of its Pods is ending any more.
+_FINAL = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}
 
 
 def sync_jobs(view: View) -> None:
@@ -44,260 +37,212 @@ def sync_jobs(view: View) -> None:
 def _sync(view: View, stored: StoredObject) -> None:
     job = cast(Job, stored.object)
     if stored.ref not in view.verdicts:
-        view.judge(stored.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
+        why = Reason.SUSPENDED if job.spec.suspend and not is_finished(job) else Reason.IN_SYNC
+        view.judge(stored.ref, Decision.UNCHANGED, why, stored=stored)
     if is_finished(job):
+        for pod in view.owned_by(job.metadata.uid, "Pod"):
+            release(view, pod)
         _collect_after_ttl(view, stored, job)
         return
     status = job.status
-    tally = _tally(view, job)
     if status.start_time is None and not job.spec.suspend:
         status = replace(status, start_time=view.timestamp)
-    finish = _finish(view, job, status, tally)
-    if finish is not None or job.spec.suspend:
-        why = Reason.JOB_FINISHED if finish else Reason.SUSPENDED
+    tally = tally_of(view, job)
+    decided = _decided(view, job, status, tally)
+    if decided is not None:
         for one in tally.active:
-            delete_pod(view, one, why)
-        if job.spec.suspend and not finish:
-            status = replace(status, start_time=None)
+            delete_pod(view, one, Reason.JOB_FINISHED)
+    elif job.spec.suspend:
+        for one in tally.active:
+            end_uncounted(view, one, Reason.SUSPENDED)
     else:
-        status = _start_missing(view, stored, job, status, tally)
-    view.set_status(stored, _status(view, stored, status, finish))
+        status = manage_pods(view, stored, job, status, tally)
+    if decided is None:
+        decided = _completed(view, job, tally)
+    if decided is None:
+        status = _with_suspension(view, stored, job, status)
+    status = _counted(view, job, status, tally, decided)
+    view.set_status(stored, _finished(view, stored, status, decided))
 
 
 def is_finished(job: Job) -> bool:
     """Whether the Job has completed or failed for good."""
-    return any(one.type in ("Complete", "Failed") and one.status == "True" for one in job.status.conditions)
+    return _ending(job) is not None
+
+
+def _ending(job: Job) -> Condition | None:
+    return next(
+        (one for one in job.status.conditions if one.type in ("Complete", "Failed") and one.status == "True"), None
+    )
 
 
 def _collect_after_ttl(view: View, stored: StoredObject, job: Job) -> None:
     """Remove a finished Job after its time to live. One of Git keeps its name, so that it is not run again."""
-    ttl = job.spec.ttl_seconds_after_finished
-    ended = next((one for one in job.status.conditions if one.type in ("Complete", "Failed")), None)
-    at = unix(ended.last_transition_time) if ended else None
-    if ttl is None or at is None:
+    at, ending = expires_at(job), _ending(job)
+    if at is None or ending is None:
         return
-    if view.now < at + ttl:
-        view.look_again(at + ttl)
+    if view.now < at:
+        view.look_again(at)
         return
+    message = f"kept for {job.spec.ttl_seconds_after_finished} s after the end"
     for pod in view.owned_by(job.metadata.uid, "Pod"):
-        delete_pod(view, pod, Reason.JOB_FINISHED, f"kept for {ttl} s after the end")
+        delete_pod(view, pod, Reason.JOB_FINISHED, message)
     if not stored.manager.startswith("source/"):
-        view.remove(stored, Reason.JOB_FINISHED, f"kept for {ttl} s after the end")
+        view.remove(stored, Reason.JOB_FINISHED, message)
 
 
-def _tally(view: View, job: Job) -> Tally:
-    pods = view.owned_by(job.metadata.uid, "Pod")
-    typed = [cast(Pod, one.object) for one in pods]
-    # A Pod counts once it has ended, also while it is being removed.
-    succeeded = tuple(pod for pod in typed if pod.status.phase == "Succeeded")
-    failed = tuple(pod for pod in typed if pod.status.phase == "Failed" or _was_deleted(pod))
-    restarts = sum(
-        status.restart_count
-        for pod in typed
-        if pod.spec.restart_policy == "OnFailure" and is_active(pod)
-        for status in (*pod.status.init_container_statuses, *pod.status.container_statuses)
-    )
-    return Tally(
-        active=tuple(one for one, pod in zip(pods, typed, strict=True) if is_active(pod)),
-        terminating=sum(1 for pod in typed if pod.metadata.deletion_timestamp and pod.status.phase == "Running"),
-        succeeded=succeeded,
-        failed=failed,
-        restarts=restarts,
-    )
+def expires_at(job: Job) -> float | None:
+    """Return when a finished Job may go; None when it has not ended, or has no time to live."""
+    ending, ttl = _ending(job), job.spec.ttl_seconds_after_finished
+    ended = unix(ending.last_transition_time) if ending is not None else None
+    return None if ttl is None or ended is None else ended + ttl
 
 
-def _was_deleted(pod: Pod) -> bool:
-    return pod.metadata.deletion_timestamp is not None and pod.status.phase not in ("Succeeded", "Failed")
+# Deciding
 
 
-def _finish(view: View, job: Job, status: JobStatus, tally: Tally) -> Condition | None:
-    """Return the condition that ends the Job now, or None while it goes on."""
-    deadline = job.spec.active_deadline_seconds
-    started = unix(status.start_time)
-    if deadline is not None and started is not None and not job.spec.suspend:
-        if view.now >= started + deadline:
-            return _failed("DeadlineExceeded", f"was active longer than {deadline} s")
-        view.look_again(started + deadline)
-    if rule := _policy_failure(job, tally):
-        return _failed("PodFailurePolicy", rule)
-    failures = len(_counted(job, tally)) + tally.restarts
-    if job.spec.backoff_limit_per_index is None and failures > job.spec.failures_max:
-        return _failed("BackoffLimitExceeded", f"more than {job.spec.failures_max} failures")
-    if _is_complete(job, tally):
-        return Condition(type="Complete", status="True", reason="CompletionsReached", message="reached its completions")
-    if job.spec.completion_mode == "Indexed" and job.spec.backoff_limit_per_index is not None:
-        return _indexed_failure(job, tally)
+def _decided(view: View, job: Job, status: JobStatus, tally: Tally) -> Condition | None:
+    """Return the condition that decides how the Job ends, or None while it goes on."""
+    for type_ in _FINAL:
+        earlier = condition(status.conditions, type_)
+        if earlier is not None and earlier.status == "True":
+            return cast(Condition, earlier)
+    found = _failure_by_policy(job, tally) or _failure_by_limit(view, job, status, tally)
+    if found is None and job.spec.is_indexed:
+        found = _decided_by_indexes(job, tally)
+    return found
+
+
+def _failure_by_policy(job: Job, tally: Tally) -> Condition | None:
+    for one in tally.pods:
+        pod = cast(Pod, one.object)
+        if has_failed(job.spec, pod):
+            judgement = judge_failure(job.spec, pod)
+            if judgement.action == "FailJob":
+                return _failure("PodFailurePolicy", judgement.message)
     return None
 
 
-def _failed(reason: str, message: str) -> Condition:
-    return Condition(type="Failed", status="True", reason=reason, message=message)
+def _failure_by_limit(view: View, job: Job, status: JobStatus, tally: Tally) -> Condition | None:
+    limit, deadline = job.spec.failures_max, job.spec.active_deadline_seconds
+    if tally.failed > limit or restarts_exceed(job.spec, tuple(cast(Pod, one.object) for one in tally.pods)):
+        return _failure("BackoffLimitExceeded", f"more than {limit} failures")
+    started = unix(status.start_time)
+    if deadline is None or started is None or job.spec.suspend:
+        return None
+    if _resumes(job):
+        started = view.now
+    if view.now >= started + deadline:
+        return _failure("DeadlineExceeded", f"was active longer than {deadline} s")
+    view.look_again(started + deadline)
+    return None
 
 
-def _is_complete(job: Job, tally: Tally) -> bool:
-    if job.spec.completion_mode == "Indexed":
-        return len(tally.indexes_done) >= (job.spec.completions or 0)
-    if job.spec.completions is None:
-        return bool(tally.succeeded) and not tally.active
-    return len(tally.succeeded) >= job.spec.completions
+def _decided_by_indexes(job: Job, tally: Tally) -> Condition | None:
+    spec, broken = job.spec, tally.failed_indexes
+    if spec.max_failed_indexes is not None and len(broken) > spec.max_failed_indexes:
+        return _failure("MaxFailedIndexesExceeded", f"more than {spec.max_failed_indexes} indexes have failed")
+    if broken and len(broken) + len(tally.succeeded_indexes) >= (spec.completions or 0):
+        return _failure("FailedIndexes", f"indexes {as_ranges(broken)} have failed")
+    if why := why_enough(spec, tally.succeeded_indexes):
+        return Condition(type="SuccessCriteriaMet", status="True", reason="SuccessPolicy", message=why)
+    return None
 
 
-def _indexed_failure(job: Job, tally: Tally) -> Condition | None:
-    broken = failed_indexes(job, tally.failed)
-    limit = job.spec.max_failed_indexes
-    if limit is not None and len(broken) > limit:
-        return _failed("MaxFailedIndexesExceeded", f"more than {limit} indexes have failed")
-    decided = len(tally.indexes_done | broken) >= (job.spec.completions or 0)
-    return _failed("FailedIndexes", f"indexes {as_ranges(broken)} have failed") if decided and broken else None
+def _failure(reason: str, message: str) -> Condition:
+    return Condition(type="FailureTarget", status="True", reason=reason, message=message)
 
 
-def failed_indexes(job: Job, failed: tuple[Pod, ...]) -> frozenset[int]:
-    """Return the indexes that have failed more often than `backoffLimitPerIndex` allows."""
-    counts: dict[int, int] = {}
-    for pod in failed:
-        counts[index_of(pod)] = counts.get(index_of(pod), 0) + 1
-    limit = job.spec.backoff_limit_per_index or 0
-    return frozenset(index for index, count in counts.items() if count > limit)
+def _completed(view: View, job: Job, tally: Tally) -> Condition | None:
+    """Return the condition of a Job that has reached its completions while nothing of it runs any more."""
+    if any(is_active(cast(Pod, one.object)) for one in view.owned_by(job.metadata.uid, "Pod")):
+        return None
+    wanted = job.spec.completions
+    if (tally.succeeded == 0) if wanted is None else (tally.succeeded < wanted):
+        return None
+    message = "as many Pods as wanted have succeeded"
+    return Condition(type="SuccessCriteriaMet", status="True", reason="CompletionsReached", message=message)
 
 
-def _policy_failure(job: Job, tally: Tally) -> str:
-    for pod in tally.failed:
-        if _policy_action(job, pod) == "FailJob":
-            return f"pod {pod.metadata.name} failed in a way that its failure policy does not forgive"
-    return ""
+# Counting
 
 
-def _counted(job: Job, tally: Tally) -> list[Pod]:
-    return [pod for pod in tally.failed if _policy_action(job, pod) != "Ignore"]
-
-
-def _policy_action(job: Job, pod: Pod) -> str:
-    """Return what the first fitting rule of the failure policy says of a failed Pod."""
-    if job.spec.pod_failure_policy is None:
-        return "Count"
-    for rule in job.spec.pod_failure_policy.rules:
-        if rule.on_exit_codes is not None:
-            wanted = rule.on_exit_codes
-            for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
-                ended = status.state.terminated
-                named = wanted.container_name in (None, status.name)
-                if ended is None or ended.exit_code == 0 or not named:
-                    continue
-                if (ended.exit_code in wanted.values) == (wanted.operator == "In"):
-                    return rule.action
-        for one in rule.on_pod_conditions:
-            found = condition(pod.status.conditions, one.type)
-            if found is not None and found.status == one.status:
-                return rule.action
-    return "Count"
-
-
-def _start_missing(view: View, stored: StoredObject, job: Job, status: JobStatus, tally: Tally) -> JobStatus:
-    """Start as many Pods as parallelism and remaining completions ask for, after the back-off of failures."""
-    spec = job.spec
-    if spec.completions is None:
-        wanted = len(tally.active) if tally.succeeded else spec.parallelism
-    elif spec.completion_mode == "Indexed":
-        wanted = spec.parallelism
-    else:
-        wanted = min(spec.parallelism, spec.completions - len(tally.succeeded))
-    surplus = len(tally.active) - wanted
-    for one in tally.active[: max(surplus, 0)]:
-        delete_pod(view, one, Reason.SCALE_DOWN)
-    missing = wanted - len(tally.active)
-    if missing <= 0:
-        return status
-    until = _back_off_until(job, tally)
-    if until > view.now:
-        view.look_again(until)
-        return status
-    counter = status.pods_created
-    indexes = _free_indexes(job, tally)[:missing] if spec.completion_mode == "Indexed" else [None] * missing
-    for index in indexes:
-        counter = _start(view, stored, job, counter, index)
-    return replace(status, pods_created=counter)
-
-
-def _back_off_until(job: Job, tally: Tally) -> float:
-    """Return when the next Pod may start: 10 s after the last failure, doubled with each, at most ten minutes."""
-    failed = [pod for pod in tally.failed if pod.status.phase == "Failed"]
-    if not failed:
-        return 0.0
-    last = max(_ended_at(pod) for pod in failed)
-    return last + float(min(BACK_OFF_FIRST_S * 2 ** (len(failed) - 1), BACK_OFF_MAX_S))
-
-
-def _ended_at(pod: Pod) -> float:
-    ends = [unix(one.state.terminated.finished_at) for one in pod.status.container_statuses if one.state.terminated]
-    return max((end for end in ends if end is not None), default=unix(pod.metadata.creation_timestamp) or 0.0)
-
-
-def _free_indexes(job: Job, tally: Tally) -> list[int]:
-    busy = {index_of(cast(Pod, one.object)) for one in tally.active} | tally.indexes_done
-    if job.spec.backoff_limit_per_index is not None:
-        busy |= failed_indexes(job, tally.failed)
-    return [index for index in range(job.spec.completions or 0) if index not in busy]
-
-
-def _start(view: View, stored: StoredObject, job: Job, counter: int, index: int | None) -> int:
-    labels = {
-        "batch.kubernetes.io/job-name": stored.ref.name,
-        "batch.kubernetes.io/controller-uid": job.metadata.uid,
-        "job-name": stored.ref.name,
-        "controller-uid": job.metadata.uid,
-    }
-    if index is None:
-        _, counter = create_pod(view, stored, job.spec.template, counter, Reason.JOB_RUNS, labels=labels)
-        return counter
-    annotations = {INDEX: str(index)}
-    labels[INDEX] = str(index)
-    hostname = f"{stored.ref.name}-{index}"
-    _, counter = create_pod(
-        view,
-        stored,
-        job.spec.template,
-        counter,
-        Reason.JOB_RUNS,
-        labels=labels,
-        annotations=annotations,
-        hostname=hostname[:63],
-    )
-    return counter
-
-
-def index_of(pod: Pod) -> int:
-    """Return a Pod's completion index; -1 when it has none."""
-    text = pod.metadata.annotations.get(INDEX, "")
-    return int(text) if text.isdigit() else -1
-
-
-def _status(view: View, stored: StoredObject, status: JobStatus, finish: Condition | None) -> JobStatus:
-    job = cast(Job, stored.object)
-    tally = _tally(view, job)
-    indexed = job.spec.completion_mode == "Indexed"
-    done = tally.indexes_done | from_ranges(status.completed_indexes) if indexed else frozenset()
-    status = replace(
+def _counted(view: View, job: Job, status: JobStatus, tally: Tally, decided: Condition | None) -> JobStatus:
+    """Count what has ended since the last write, and take the mark off; the status is as the Pods stand then."""
+    succeeded, failed = status.succeeded, status.failed
+    lost = decided is not None and decided.type == "FailureTarget"
+    # A failed Pod that the next one of its index follows keeps its mark until that one is there.
+    kept = frozenset(pod.metadata.uid for pod in tally.last_failed.values()) if decided is None else frozenset()
+    for one in tally.pods:
+        pod = cast(Pod, one.object)
+        is_over = pod.status.phase == "Succeeded" or has_failed(job.spec, pod) or decided is not None
+        if not is_tracked(pod) or not is_over or pod.metadata.uid in kept:
+            continue
+        if pod.status.phase == "Succeeded":
+            succeeded += 1
+        elif (has_failed(job.spec, pod) or lost) and _counts(job, pod):
+            failed += 1
+        if (current := view.get(one.ref)) is not None:
+            release(view, current)
+    pods = [cast(Pod, one.object) for one in view.owned_by(job.metadata.uid, "Pod")]
+    active = [pod for pod in pods if is_active(pod)]
+    indexed, limited = job.spec.is_indexed, job.spec.backoff_limit_per_index is not None
+    return replace(
         status,
-        active=len(tally.active),
-        ready=sum(1 for one in tally.active if is_ready(cast(Pod, one.object))),
-        terminating=tally.terminating,
-        succeeded=len(done) if indexed else max(len(tally.succeeded), status.succeeded),
-        failed=max(len(tally.failed), status.failed),
-        completed_indexes=as_ranges(done) if indexed else "",
+        active=len(active),
+        ready=sum(1 for pod in active if is_ready(pod)),
+        terminating=sum(1 for pod in pods if is_terminating(pod)),
+        succeeded=len(tally.succeeded_indexes) if indexed else succeeded,
+        failed=failed,
+        completed_indexes=as_ranges(tally.succeeded_indexes) if indexed else "",
+        failed_indexes=as_ranges(tally.failed_indexes) if indexed and limited else None,
         observed_generation=job.metadata.generation,
     )
-    if finish is None:
-        return replace(status, conditions=_suspended(view, job, status))
-    timed = replace(finish, last_transition_time=rfc3339(view.now))
-    view.happened(stored, finish.reason, finish.message, warning=finish.type == "Failed")
-    completed = view.timestamp if finish.type == "Complete" else None
-    return replace(status, conditions=(timed,), completion_time=completed, active=0, ready=0)
 
 
-def _suspended(view: View, job: Job, status: JobStatus) -> tuple[Condition, ...]:
+def _counts(job: Job, pod: Pod) -> bool:
+    known = not job.spec.is_indexed or 0 <= index_of(pod) < (job.spec.completions or 0)
+    return known and judge_failure(job.spec, pod).counts
+
+
+# Conditions
+
+
+def _with_suspension(view: View, stored: StoredObject, job: Job, status: JobStatus) -> JobStatus:
+    """Note that the Job is suspended, or goes on; then its time counts from now."""
     old = condition(status.conditions, "Suspended")
-    if job.spec.suspend and (old is None or old.status != "True"):
-        return (Condition(type="Suspended", status="True", reason="JobSuspended", last_transition_time=view.timestamp),)
-    if not job.spec.suspend and old is not None and old.status == "True":
-        return (Condition(type="Suspended", status="False", reason="JobResumed", last_transition_time=view.timestamp),)
-    return status.conditions
+    was = old is not None and old.status == "True"
+    if job.spec.suspend == was:
+        return status
+    state, reason = ("True", "JobSuspended") if job.spec.suspend else ("False", "JobResumed")
+    view.happened(
+        stored, "Suspended" if job.spec.suspend else "Resumed", "suspended" if job.spec.suspend else "goes on"
+    )
+    if not job.spec.suspend:
+        status = replace(status, start_time=view.timestamp)
+    new = Condition(type="Suspended", status=state, reason=reason, last_transition_time=view.timestamp)  # type: ignore[arg-type]
+    return replace(status, conditions=_with(status.conditions, new))
+
+
+def _resumes(job: Job) -> bool:
+    old = condition(job.status.conditions, "Suspended")
+    return not job.spec.suspend and old is not None and old.status == "True"
+
+
+def _finished(view: View, stored: StoredObject, status: JobStatus, decided: Condition | None) -> JobStatus:
+    """Write down what is decided, and that the Job is over once nothing of it is ending any more."""
+    if decided is None:
+        return status
+    timed = replace(decided, last_transition_time=decided.last_transition_time or view.timestamp)
+    conditions = _with(status.conditions, timed)
+    if status.terminating:
+        return replace(status, conditions=conditions)
+    final = replace(timed, type=_FINAL[timed.type], last_transition_time=view.timestamp)
+    failed = final.type == "Failed"
+    view.happened(stored, final.reason if failed else "Completed", final.message, warning=failed)
+    completed = None if failed else view.timestamp
+    return replace(status, conditions=_with(conditions, final), completion_time=completed)
+
+
+def _with(conditions: tuple[Condition, ...], new: Condition) -> tuple[Condition, ...]:
+    return (*(one for one in conditions if one.type != new.type), new)

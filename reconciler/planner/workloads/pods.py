@@ -3,7 +3,7 @@
 from functools import partial
 from typing import cast
 
-from reconciler.model.kinds import Condition, Pod, PodIP, PodStatus
+from reconciler.model.kinds import Condition, Job, Pod, PodIP, PodStatus
 from reconciler.model.node import PodReport
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Decision, Reason
@@ -23,7 +23,7 @@ def observe_pods(view: View) -> None:
         node = view.observed.nodes.get(pod.spec.node_name)
         report = reports.get(pod.metadata.uid)
         if _is_gone(pod, node, report):
-            view.remove(stored, *_why_gone(view, stored))
+            _let_go(view, stored, report)
             continue
         if not _is_settled(view, stored, node, report):
             view.set_status(stored, pod_status(view, pod, node, report))
@@ -68,6 +68,20 @@ def _is_gone(pod: Pod, node: NodeState | None, report: PodReport | None) -> bool
     if not pod.spec.node_name:
         return True
     return report is not None and report.gone
+
+
+def _let_go(view: View, stored: StoredObject, report: PodReport | None) -> None:
+    """Remove a Pod that has ended for good; one that its Job has not counted yet goes once it has."""
+    pod = cast(Pod, stored.object)
+    owner = next((one for one in pod.metadata.owner_references if one.controller), None)
+    job = view.typed(Job, stored.ref.namespace, owner.name) if owner is not None and owner.kind == "Job" else None
+    if job is None or owner is None or job.metadata.uid != owner.uid or not pod.metadata.finalizers:
+        view.remove(stored, *_why_gone(view, stored))
+        return
+    view.ended.add(stored.ref)
+    if pod.status.phase not in ("Succeeded", "Failed"):
+        phase = report.phase if report is not None and report.phase in ("Succeeded", "Failed") else "Failed"
+        view.set_status(stored, replace(pod.status, phase=phase))
 
 
 def _why_gone(view: View, stored: StoredObject) -> tuple[Reason, str]:
