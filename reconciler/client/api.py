@@ -34,9 +34,13 @@ class ApiClient:
         """Return the JSON answer to a POST."""
         return self._json("POST", path, None, {} if body is None else body)
 
-    def delete(self, path: str) -> Any:
+    def delete(self, path: str, body: Any = None) -> Any:
         """Return the JSON answer to a DELETE."""
-        return self._json("DELETE", path, None, None)
+        return self._json("DELETE", path, None, body)
+
+    def patch(self, path: str, body: Any, content_type: str) -> Any:
+        """Return the JSON answer to a PATCH of this type."""
+        return self._json("PATCH", path, None, body, content_type)
 
     def stream(
         self, method: str, path: str, query: Query | None = None, body: Any = None, idle_s: float | None = None
@@ -112,8 +116,10 @@ class ApiClient:
         answer: dict[str, Any] = self.post(f"{OWN}/acknowledgements", {"hold": hold})
         return answer
 
-    def _json(self, method: str, path: str, query: Query | None, body: Any) -> Any:
-        connection, response = self._request(method, path, query, body, self._answer_s)
+    def _json(
+        self, method: str, path: str, query: Query | None, body: Any, content_type: str = "application/json"
+    ) -> Any:
+        connection, response = self._request(method, path, query, body, self._answer_s, content_type)
         try:
             return json.loads(response.read())
         except (OSError, http.client.HTTPException) as error:
@@ -124,12 +130,18 @@ class ApiClient:
             connection.close()
 
     def _request(
-        self, method: str, path: str, query: Query | None, body: Any, idle_s: float | None
+        self,
+        method: str,
+        path: str,
+        query: Query | None,
+        body: Any,
+        idle_s: float | None,
+        content_type: str = "application/json",
     ) -> tuple[UnixConnection, http.client.HTTPResponse]:
         connection = UnixConnection(self._path, idle_s)
         try:
             content = None if body is None else json.dumps(body).encode()
-            headers = {"Accept": "application/json", "Content-Type": "application/json", "Connection": "close"}
+            headers = {"Accept": "application/json", "Content-Type": content_type, "Connection": "close"}
             # A server that refuses a large body answers before it has read it all.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, path + _encoded(query), body=content, headers=headers)

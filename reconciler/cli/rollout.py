@@ -1,0 +1,156 @@
+"""`reconciler rollout`."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.common import client_of, command, note, now, write, write_json, write_result
+from reconciler.cli.exits import Exit
+from reconciler.cli.overriding import REVISION, restart, revisions_of, undo
+from reconciler.cli.targets import object_ref
+
+if TYPE_CHECKING:
+    from reconciler.client import ApiClient
+    from reconciler.model.refs import ObjectRef
+
+_LOOK_S = 0.3
+_CAUSE = "kubernetes.io/change-cause"
+Document = dict[str, Any]
+
+
+@command(
+    "reconciler rollout restart deployment/shop/web\n"
+    "reconciler rollout undo deployment/web -n shop --to-revision 3\n"
+    "reconciler rollout status deployment/shop/web --timeout 60\n"
+    "reconciler rollout history deployment/shop/web"
+)
+@click.argument("action", type=click.Choice(["restart", "undo", "status", "history"]))
+@click.argument("workload")
+@click.option("-n", "--namespace", help="The namespace of WORKLOAD.")
+@click.option("--to-revision", type=click.IntRange(1), metavar="N", help="undo: the revision (the one before).")
+@click.option("--timeout", type=click.FloatRange(0), default=120.0, metavar="S", help="status: how long to wait (120).")
+def run(
+    data_dir: str | None,
+    output: str,
+    action: str,
+    workload: str,
+    namespace: str | None,
+    to_revision: int | None,
+    timeout: float,
+) -> None:
+    """Restart a workload, return it to an earlier template, or see how far it is.
+
+    undo holds until the declaration of the workload changes in the repository; undo once more to return to what is
+    declared. To return a whole source to an earlier commit use `reconciler rollback`.
+    """
+    client, ref = client_of(data_dir), object_ref(workload, namespace)
+    if to_revision is not None and action != "undo":
+        raise click.UsageError("--to-revision goes with undo")
+    if action == "restart":
+        write_result(restart(client, ref, _timestamp()), f"{ref} is restarting", output)
+        return
+    if ref.kind != "Deployment":
+        raise click.UsageError(f"{action} is for deployments")
+    if action == "undo":
+        _undo(client, ref, to_revision, output)
+    elif action == "history":
+        _history(client, ref, output)
+    else:
+        _status(client, ref, timeout, output)
+
+
+def _timestamp() -> str:
+    from reconciler.model.times import rfc3339
+
+    return rfc3339(now())
+
+
+def _undo(client: "ApiClient", ref: "ObjectRef", number: int | None, output: str) -> None:
+    deployment = _get(client, ref)
+    revisions = revisions_of(client, deployment)
+    current = deployment["metadata"].get("annotations", {}).get(REVISION, "")
+    if number is None:
+        earlier = [pair for pair in revisions if str(pair[0]) != current]
+        if not earlier:
+            raise click.ClickException(f"{ref} has no earlier revision")
+        number, chosen = earlier[-1]
+    else:
+        found = [one for mine, one in revisions if mine == number]
+        if not found:
+            known = ", ".join(str(mine) for mine, _ in revisions) or "none"
+            raise click.ClickException(f"{ref} has no revision {number}; it has: {known}")
+        chosen = found[0]
+    text = f"{ref} goes back to revision {number}, which holds until its declaration changes in the repository"
+    write_result(undo(client, ref, chosen), text, output)
+
+
+def _history(client: "ApiClient", ref: "ObjectRef", output: str) -> None:
+    from reconciler.render import table_text
+    from reconciler.render.tables import Table
+
+    deployment = _get(client, ref)
+    revisions = revisions_of(client, deployment)
+    if output != "text":
+        items = [{"revision": number, "replicaSet": one["metadata"]["name"]} for number, one in revisions]
+        write_json({"apiVersion": "reconciler.dev/v1", "kind": "RolloutHistory", "items": items})
+        return
+    if not revisions:
+        note("nothing is recorded")
+        return
+    rows = tuple(
+        (
+            str(number),
+            one["metadata"]["name"],
+            f"{one.get('status', {}).get('replicas', 0)}",
+            ", ".join(container.get("image", "") for container in one["spec"]["template"]["spec"]["containers"]),
+            one["metadata"].get("annotations", {}).get(_CAUSE, "<none>"),
+        )
+        for number, one in revisions
+    )
+    write(table_text(Table(columns=("REVISION", "REPLICASET", "PODS", "IMAGES", "CHANGE-CAUSE"), rows=rows)))
+
+
+def _status(client: "ApiClient", ref: "ObjectRef", timeout_s: float, output: str) -> None:
+    """Wait until a rollout is over, saying what it waits for; exit 2 when it is not in time, 1 when it failed."""
+    deadline, told = time.monotonic() + timeout_s, ""
+    while True:
+        deployment = _get(client, ref)
+        waiting, is_failed = _waiting_for(deployment)
+        if not waiting:
+            write_result(deployment, f"{ref} is rolled out", output)
+            return
+        if is_failed:
+            raise click.ClickException(f"{ref}: {waiting}")
+        if time.monotonic() >= deadline:
+            note(f"{ref} is not rolled out within {timeout_s:.0f} s: {waiting}")
+            raise click.exceptions.Exit(Exit.PENDING)
+        if waiting != told:
+            note(waiting)
+            told = waiting
+        time.sleep(_LOOK_S)
+
+
+def _waiting_for(deployment: Document) -> tuple[str, bool]:
+    """Return what a rollout waits for (empty: nothing), and whether it has failed."""
+    spec, status = deployment["spec"], deployment.get("status", {})
+    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
+        return "the change is not looked at yet", False
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
+            return condition.get("message", "no progress"), True
+    wanted, updated = spec.get("replicas", 1), status.get("updatedReplicas", 0)
+    old, available = status.get("replicas", 0) - updated, status.get("availableReplicas", 0)
+    if updated < wanted:
+        return f"{updated} of {wanted} new replicas are there", False
+    if old > 0:
+        return f"{old} old replicas are still ending", False
+    if available < updated:
+        return f"{available} of {updated} new replicas are available", False
+    return "", False
+
+
+def _get(client: "ApiClient", ref: "ObjectRef") -> Document:
+    from reconciler.model.kinds import KINDS
+
+    return client.object(KINDS[ref.kind], ref.namespace, ref.name)
