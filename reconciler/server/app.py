@@ -156,7 +156,7 @@ def _review_routes() -> list[BaseRoute]:
         _route(f"{authorization}/selfsubjectrulesreviews", reviews.self_rules, "POST"),
         _route(f"{authorization}/subjectaccessreviews", reviews.access, "POST"),
         _route(local, reviews.local_access, "POST"),
-        _route(f"/apis/{reviews.AUTHENTICATION}/v1/selfsubjectreviews", reviews.self_review, "POST"),
+        _route(f"/apis/{reviews.AUTHENTICATION}/{{version}}/selfsubjectreviews", reviews.self_review, "POST"),
     ]
 
 
