@@ -143,11 +143,13 @@ async def self_rules(request: Request) -> Response:
 
 
 async def self_review(request: Request) -> Response:
-    """Say who asks, as the API knows them."""
+    """Say who asks, as the API knows them; clients of Kubernetes 1.27 ask by the version before the first."""
+    version = request.path_params["version"]
+    if version not in ("v1", "v1beta1"):
+        raise ApiError(404, "the server could not find the requested resource")
     await _read(request, SelfReview)
     user = user_of(request)
     info = {"username": user.name, "uid": user.uid, "groups": list(user.groups)}
-    version = request.path_params["version"]
     status = {"userInfo": {key: value for key, value in info.items() if value}}
     return _answer(f"{AUTHENTICATION}/{version}", "SelfSubjectReview", None, status)
 

@@ -92,7 +92,7 @@ def test_questions_of_oneself_are_not_writes(api: Api, log: AuditLog, file: Path
 def test_the_file_is_private_and_rotated(file: Path) -> None:
     """Only its owner reads it, also what was rotated; it never grows without end."""
     log = AuditLog(file, bytes_max=1000)
-    for number in range(200):
+    for number in range(300):
         log.record({"number": number})
     log.close()
     files = sorted(file.parent.glob("audit.log*"))
@@ -100,7 +100,7 @@ def test_the_file_is_private_and_rotated(file: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     assert all(path.stat().st_size <= 1000 for path in files)
     kept = [json.loads(line)["number"] for path in files for line in path.read_text().splitlines()]
-    assert sorted(kept) == list(range(200))
+    assert sorted(kept) == list(range(300))
 
 
 def test_what_finds_no_place_is_counted(file: Path) -> None:
