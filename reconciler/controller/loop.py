@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from reconciler.controller.heartbeats import heartbeat_changes
 from reconciler.controller.source import Reading, Source
 from reconciler.controller.tick import Projection, happenings_of, observe, tick
 from reconciler.model.desired import DesiredState
@@ -211,6 +212,7 @@ class Controller:
         if not self._lead():
             return self.clock.now() + LEASE_TTL_S / 3
         self.index.poll()
+        self._refresh_heartbeats()
         if not self._may_differ():
             return self._plan.look_again_at
         before = self.index.resource_version
@@ -231,6 +233,12 @@ class Controller:
             return now
         self._tell_changed()
         return self._plan.look_again_at
+
+    def _refresh_heartbeats(self) -> None:
+        changes = tuple(heartbeat_changes(self.index.by_kind("Node"), self._nodes))
+        if changes:
+            self.store.commit(Commit(changes=changes), term=self.term)
+            self.index.poll()
 
     def _may_differ(self) -> bool:
         """Whether anything that a plan depends on has changed since the last one."""

@@ -8,14 +8,12 @@ from reconciler.model.node import HostFact
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
-from reconciler.model.times import rfc3339, unix
+from reconciler.model.times import rfc3339
 from reconciler.planner.health import condition
 from reconciler.planner.overrides import node_spec
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 from reconciler.planner.workloads.pods import is_silent
-
-_HEARTBEAT_S = 300.0
 
 
 def observe_nodes(view: View) -> None:
@@ -101,10 +99,9 @@ def _conditions(view: View, node: Node, state: NodeState) -> tuple[Condition, ..
 
 
 def _heartbeat(node: Node, ready: Condition, state: NodeState) -> str | None:
-    """Return when the node was heard, refreshed only now and then: every change of it is written (P09)."""
+    """Return when the node was heard; in between its changes the controller refreshes it (P09)."""
     before = condition(node.status.conditions, ready.type)
-    told = before.last_heartbeat_time if before is not None and before.status == ready.status else None
-    if state.heartbeat_at is None:
+    if before is not None and before.status == ready.status:
+        told: str | None = before.last_heartbeat_time
         return told
-    shown = unix(told)
-    return told if shown is not None and state.heartbeat_at - shown < _HEARTBEAT_S else rfc3339(state.heartbeat_at)
+    return rfc3339(state.heartbeat_at) if state.heartbeat_at is not None else None
