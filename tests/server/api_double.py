@@ -16,7 +16,7 @@ from reconciler.model.kinds import Container, Namespace, ObjectMeta, Pod, PodSpe
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
-from reconciler.model.ports import Component, LogRequest, ManifestFile, PushedUpdate
+from reconciler.model.ports import Component, ExecRequest, ExecSession, LogRequest, ManifestFile, PushedUpdate
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import Health, PlanAnswer, Status
 from reconciler.server.app import make_app
@@ -145,6 +145,7 @@ class MemoryOperations:
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: Exception | None = None
     on_override: Callable[[Override], None] | None = None
+    commands: Callable[[ExecRequest], ExecSession] | None = None
     log_gate: threading.Event | None = None
     log_ended: threading.Event = field(default_factory=threading.Event)
 
@@ -207,6 +208,11 @@ class MemoryOperations:
         self._note("override", change)
         if self.on_override is not None:
             self.on_override(change)
+
+    def exec(self, request: ExecRequest) -> ExecSession:
+        self._note("exec", request)
+        assert self.commands is not None
+        return self.commands(request)
 
     def _note(self, *call: Any) -> None:
         self.calls.append(call)
