@@ -49,10 +49,6 @@ HARMLESS: Mapping[str, str] = {
     "Secret.immutable": "Git decides: a change in Git is applied",
     "StorageClass.allowVolumeExpansion": "directories have no fixed size to expand",
     "NamespaceSpec.finalizers": _BY_SERVER,
-    "ClusterRole.rules": "access rules are stored and served, but have no effect yet",
-    "Role.rules": "access rules are stored and served, but have no effect yet",
-    "ClusterRoleBinding.subjects": "access rules are stored and served, but have no effect yet",
-    "RoleBinding.subjects": "access rules are stored and served, but have no effect yet",
 }
 
 # Harmless fields whose other value is exactly what we do: only this value is warned of.
