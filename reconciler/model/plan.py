@@ -87,6 +87,8 @@ class Reason(StrEnum):
     EARLIER_RUN_ACTIVE = "earlier-run-active"
     REPLACED_BY_NEXT_RUN = "replaced-by-next-run"
     HISTORY_LIMIT = "history-limit"
+    CLAIM_TEMPLATE = "claim-template"
+    ADOPTED = "adopted"
     PROVISIONED = "provisioned"
     RELEASED = "released"
     STATUS = "status"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.model.kinds import CronJob, Deployment, Job, PersistentVolumeClaim, Pod, ReplicaSet
+from reconciler.model.kinds import CronJob, Deployment, Job, PersistentVolumeClaim, Pod, ReplicaSet, StatefulSet
 from reconciler.model.observed import StoredObject
 from reconciler.model.status import Health, ObjectHealth
 
@@ -45,6 +45,22 @@ def _deployment(deployment: Deployment) -> Judged:
             f"{status.replicas - status.updated_replicas} old replicas remain",
             ready,
         )
+    if status.available_replicas < spec.replicas:
+        return Health.PROGRESSING, "Starting", f"{ready} replicas available", ready
+    return Health.HEALTHY, "", "", ready
+
+
+def _stateful_set(stateful_set: StatefulSet) -> Judged:
+    status, spec = stateful_set.status, stateful_set.spec
+    ready = f"{status.available_replicas}/{spec.replicas}"
+    if status.observed_generation < stateful_set.metadata.generation:
+        return Health.PROGRESSING, "NotObserved", "waits for the next look", ready
+    if status.replicas > spec.replicas:
+        return Health.PROGRESSING, "Scaling", f"{status.replicas - spec.replicas} replicas too many", ready
+    is_rolling = spec.update_strategy.type == "RollingUpdate"
+    reached = max(spec.replicas - spec.update_strategy.rolling_update.partition, 0) if is_rolling else 0
+    if status.updated_replicas < reached:
+        return Health.PROGRESSING, "Updating", f"{status.updated_replicas} of {reached} replicas are new", ready
     if status.available_replicas < spec.replicas:
         return Health.PROGRESSING, "Starting", f"{ready} replicas available", ready
     return Health.HEALTHY, "", "", ready
@@ -125,6 +141,7 @@ def _claim(claim: PersistentVolumeClaim) -> Judged:
 
 _JUDGES: Mapping[str, Callable[[Any], Judged]] = {
     "Deployment": _deployment,
+    "StatefulSet": _stateful_set,
     "ReplicaSet": _replica_set,
     "Pod": _pod,
     "Job": _job,

@@ -35,6 +35,7 @@ from reconciler.planner.workloads.job import sync_jobs
 from reconciler.planner.workloads.owners import collect_orphans, empty_namespaces, ensure_built_in_namespaces
 from reconciler.planner.workloads.pods import judge_pods, observe_pods
 from reconciler.planner.workloads.replicaset import refresh_statuses, sync_replica_sets
+from reconciler.planner.workloads.statefulset import sync_stateful_sets
 
 
 def plan(
@@ -67,6 +68,7 @@ def plan(
     collect_orphans(view)
     sync_deployments(view)
     sync_replica_sets(view)
+    sync_stateful_sets(view)
     sync_cron_jobs(view)
     sync_jobs(view)
     collect_orphans(view)

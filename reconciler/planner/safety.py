@@ -57,10 +57,17 @@ def _holds_something(view: View, stored: StoredObject) -> bool:
     if ref.kind == "Namespace":
         return any(other.namespace == ref.name for other in view.observed.objects)
     if ref.kind == "PersistentVolumeClaim":
-        return stored.object.status.phase == "Bound"  # type: ignore[union-attr]
+        return _is_bound(stored)
+    if ref.kind == "StatefulSet":
+        # Claims that go with their set are written as its own.
+        return any(map(_is_bound, view.owned_by(stored.object.metadata.uid, "PersistentVolumeClaim")))
     if ref.kind == "PersistentVolume":
         return stored.object.status.phase in ("Bound", "Released")  # type: ignore[union-attr]
     return False
+
+
+def _is_bound(claim: StoredObject) -> bool:
+    return claim.object.status.phase == "Bound"  # type: ignore[union-attr]
 
 
 def _acknowledged(view: View, source: str) -> set[ObjectRef]:

@@ -11,6 +11,7 @@ _HASH = "[a-z0-9]+"
 _SUFFIX = "[a-z0-9]{5}"
 _FORMS: Mapping[str, Mapping[str, str]] = {
     "Deployment": {"ReplicaSet": f"-{_HASH}", "Pod": f"-{_HASH}-{_SUFFIX}"},
+    "StatefulSet": {"ControllerRevision": f"-{_HASH}", "Pod": "-[0-9]+"},
     "ReplicaSet": {"Pod": f"-{_SUFFIX}"},
     "Job": {"Pod": f"-{_SUFFIX}"},
 }

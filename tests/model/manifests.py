@@ -200,6 +200,20 @@ _OTHERS: dict[str, dict[str, Any]] = {
     },
 }
 
+_CLAIM = {
+    "metadata": {"name": "data"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}},
+}
+_SETS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "claims": {"serviceName": "fixed", "volumeClaimTemplates": [_CLAIM]},
+    "partition": {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}},
+    "share": {"updateStrategy": {"rollingUpdate": {"maxUnavailable": "30%"}}, "replicas": 5},
+    "on-delete": {"updateStrategy": {"type": "OnDelete"}, "podManagementPolicy": "Parallel"},
+    "retention": {"persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"}, "ordinals": {"start": 3}},
+    "history": {"revisionHistoryLimit": 2, "minReadySeconds": 10},
+}
+
 
 def manifests() -> Iterator[tuple[str, AnyObject]]:
     """Yield each manifest with its name."""
@@ -228,6 +242,8 @@ def _documents() -> Iterator[tuple[str, dict[str, Any]]]:
         labels = {"app": f"app-{number}", "tier": "front" if number % 2 else "back"}
         metadata = {"name": f"labelled-{number}", "namespace": "shop", "labels": labels}
         yield f"labelled/{number}", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    for name, spec in _SETS.items():
+        yield f"statefulset/{name}", _workload("StatefulSet", spec, {}, {})
 
 
 def _object(kind: str, api_version: str, rest: dict[str, Any]) -> dict[str, Any]:

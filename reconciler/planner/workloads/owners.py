@@ -8,6 +8,21 @@ from reconciler.planner.declare import BUILT_IN_NAMESPACES
 from reconciler.planner.view import SYSTEM, View
 from reconciler.planner.workloads.replicaset import delete_pod
 
+# Owners before what they own, so that one look finds all of it.
+_GO_WITH_OWNER = (
+    "ReplicaSet",
+    "Job",
+    "ControllerRevision",
+    "Pod",
+    "PersistentVolumeClaim",
+    "Endpoints",
+    "EndpointSlice",
+)
+
+
+# Data stays when its owner is made anew under the same name: the new one takes it over (P29).
+_HELD_BY_NAME = frozenset({"PersistentVolumeClaim"})
+
 
 def ensure_built_in_namespaces(view: View) -> None:
     """The namespaces that every cluster has exist without being declared."""
@@ -18,13 +33,13 @@ def ensure_built_in_namespaces(view: View) -> None:
 
 def collect_orphans(view: View) -> None:
     """Remove what a removed owner leaves: ReplicaSets at once, Pods gracefully."""
-    for kind in ("ReplicaSet", "Job", "Pod", "Endpoints", "EndpointSlice"):
+    for kind in _GO_WITH_OWNER:
         for stored in view.of_kind(kind):
             owner = next((one for one in stored.object.metadata.owner_references if one.controller), None)
             if owner is None:
                 continue
             found = view.get(ObjectRef(kind=owner.kind, namespace=stored.ref.namespace, name=owner.name))
-            if found is None or found.object.metadata.uid != owner.uid:
+            if found is None or (found.object.metadata.uid != owner.uid and kind not in _HELD_BY_NAME):
                 _remove(view, stored, Reason.OWNER_DELETED, f"{owner.kind.lower()}/{owner.name} is gone")
 
 

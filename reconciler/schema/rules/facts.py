@@ -87,6 +87,8 @@ def _workload_facts(
     template = pod_template_of(object)
     labels = object.metadata.labels if template is None else template.metadata.labels
     named: dict[ObjectRef, str] = {}
+    if isinstance(object, StatefulSet) and object.spec.service_name:
+        named[ObjectRef(kind="Service", namespace=namespace, name=object.spec.service_name)] = "/spec/serviceName"
     for ref, pointer in _named(namespace, at, spec):
         named.setdefault(ref, pointer)
     return Facts(
