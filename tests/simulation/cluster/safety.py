@@ -165,7 +165,7 @@ class Safety:
         assert daemon is not None
         owned = [ref for ref, one in before.objects.items() if one.manager.startswith("source/")]
         declared = {one.ref for state in daemon.desired.values() for one in state.objects}
-        begun = {ref for ref in owned if _began_to_end(before, after, ref)}
+        begun = {ref for ref in owned if _began_to_end(before, after, ref) and ref not in before.overrides}
         if not begun:
             return
         held = {ref for hold in answer.holds for ref in hold.objects}
@@ -200,7 +200,7 @@ class Safety:
         for ref, stored in after.objects.items():
             text = stored.object.metadata.annotations.get("reconciler.dev/depends-on", "")
             old = before.objects.get(ref)
-            if not text or (old is not None and old.digest == stored.digest):
+            if not text or (old is not None and old.declared_digest == stored.declared_digest):
                 continue
             name = text.rpartition("/")[2]
             needed = before.objects.get(ObjectRef(kind="Deployment", namespace="default", name=name))
@@ -214,7 +214,12 @@ class Safety:
         sets = _owned(after, "ReplicaSet", deployment.metadata.uid)
         pods = [pod for one in sets for pod in _owned(after, "Pod", one.metadata.uid)]
         created = [pod for pod in pods if _ref(pod) not in before.objects]
-        ended = [pod for pod in pods if pod.metadata.deletion_timestamp and _was_active(before, pod)]
+        # What a person deletes is not the planner's choice.
+        ended = [
+            pod
+            for pod in pods
+            if pod.metadata.deletion_timestamp and _was_active(before, pod) and _ref(pod) not in before.overrides
+        ]
         surge, unavailable = _limits(deployment)
         active = [pod for pod in pods if _is_active(pod)]
         if created and len(active) > deployment.spec.replicas + surge:

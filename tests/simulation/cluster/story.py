@@ -13,6 +13,7 @@ from reconciler.planner.plan import plan
 from reconciler.planner.references import claims_of
 from reconciler.simulation.cluster import SimulatedCluster
 from tests.simulation.cluster.faults import Faults, Undo
+from tests.simulation.cluster.persons import Persons
 from tests.simulation.cluster.repository import REGISTRY, Repository
 from tests.simulation.cluster.safety import Safety, Unsafe
 
@@ -26,9 +27,9 @@ class StoryFailed(AssertionError):
 
 
 class Story:
-    """Runs one seed; `tell` prints it while it happens."""
+    """Runs one seed; `tell` prints it while it happens, `overrides` has persons override things in it."""
 
-    def __init__(self, seed: int, *, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(self, seed: int, *, tell: Callable[[str], None] | None = None, overrides: bool = False) -> None:
         self.seed = seed
         self.dice = random.Random(seed)
         self.lines: list[str] = []
@@ -41,7 +42,8 @@ class Story:
         self.safety = Safety(self.cluster)
         self.faults = Faults(self.dice, self.cluster, self.safety)
         self.repositories = [Repository(self.dice, source) for source in sources]
-        self.is_calm = seed % 5 == 0
+        self.persons = Persons(seed, self.cluster) if overrides else None
+        self.is_calm = seed % 5 == 0 and not overrides
         self._undo: list[tuple[int, float, str, Undo]] = []
         self._crash_at = self._next_crash()
         self._ready_floor: frozenset[str] = frozenset()
@@ -73,6 +75,8 @@ class Story:
                 self._strike()
             if self.dice.random() < 0.3:
                 self._acknowledge()
+            if self.persons is not None:
+                self._say(self.persons.act())
 
     def _come_to_rest(self) -> None:
         self._crash_at = None
@@ -87,6 +91,8 @@ class Story:
         for one in self.repositories:
             one.heal(everything)
             self.cluster.push(one.state())
+        if self.persons is not None:
+            self.persons.release()
         until, ticks = self.cluster.now + CALM_AGAIN_S, self.cluster.ticks
         while why := self._why_not_at_rest():
             if self.cluster.now > until or self.cluster.ticks - ticks > _TICKS_MAX:

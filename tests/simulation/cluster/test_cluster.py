@@ -23,3 +23,10 @@ def test_stories(group: int) -> None:
     """P02, P05, P09, P10, P17, P20: pushes, faults and crashes between any two steps; safe throughout, then at rest."""
     for seed in range(group * PER_GROUP, (group + 1) * PER_GROUP):
         Story(seed).run()
+
+
+@pytest.mark.parametrize("group", range(4))
+def test_stories_with_overrides(group: int) -> None:
+    """P09, P15, P17: persons restart, roll back, cordon and delete in the middle; safe, then at rest."""
+    for seed in range(group * PER_GROUP, (group + 1) * PER_GROUP):
+        Story(seed, overrides=True).run()
