@@ -11,11 +11,14 @@ from reconciler.planner.plan import plan
 from tests.planner.test_deployment import web
 from tests.planner.test_job import job
 from tests.planner.test_safety import CLAIM, DATABASE, config_maps
+from tests.planner.test_statefulset import PARALLEL, db
 from tests.planner.world import Cluster, replace
 
 PARTS = (
     web(),
     web("2").replace("web", "api"),
+    db(replicas=2),
+    db(more=PARALLEL).replace("db", "cache"),
     job(),
     CLAIM,
     DATABASE,
