@@ -25,7 +25,7 @@ def run(data_dir: str | None, output: str) -> int:
 
 def checks() -> Sequence[Check]:
     """Return every check, in the order in which they are shown."""
-    from reconciler.cli.checks import engine, files, host
+    from reconciler.cli.checks import access, engine, files, host
 
     return (
         files.check_user,
@@ -40,6 +40,8 @@ def checks() -> Sequence[Check]:
         host.check_clock,
         files.check_group,
         files.check_places,
+        access.check_api_port,
+        access.check_certificates,
         check_daemon,
     )
 

@@ -4,6 +4,7 @@ import errno
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.model.errors import ConfigurationError
@@ -29,15 +30,27 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def holder_of_port(port: int) -> str:
-    """Return which process listens on a TCP port, such as `process 4711 (sshd)`; empty where it cannot be told."""
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that listens on a port. `pid` is 0 where it cannot be told, as for the processes of other users."""
+
+    pid: int = 0
+    command: str = ""
+
+    def __str__(self) -> str:
+        named = f" ({self.command})" if self.command else ""
+        return f"process {self.pid}{named}" if self.pid else "another process"
+
+
+def holder_of_port(port: int) -> Holder | None:
+    """Return the process that listens on a TCP port, on any address; None when nobody does."""
     inodes = {f"socket:[{inode}]" for inode in _listening(port)}
     if not inodes:
-        return ""
+        return None
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and not inodes.isdisjoint(_files(process)):
-            return f"process {process.name}{_command(process)}"
-    return ""
+            return Holder(int(process.name), _command(process))
+    return Holder()
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> ConfigurationError:
@@ -46,7 +59,7 @@ def _cannot_listen(host: str, port: int, error: OSError) -> ConfigurationError:
         return ConfigurationError(
             f"{place}: cannot listen: {error.strerror}", hint="set apiAddress to one of this host"
         )
-    holder = holder_of_port(port) or "another process"
+    holder = holder_of_port(port) or Holder()
     return ConfigurationError(
         f"{place}: {holder} listens there already",
         reason="PortInUse",
@@ -74,5 +87,5 @@ def _files(process: Path) -> set[str]:
 
 def _command(process: Path) -> str:
     with suppress(OSError):
-        return f" ({(process / 'comm').read_text(encoding='utf-8', errors='replace').strip()})"
+        return (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
     return ""

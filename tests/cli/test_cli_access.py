@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import ssl
 import stat
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from api_double import served
-from conftest import Run
 
 from reconciler.access import Authority, ServerCertificate
 from reconciler.cli.common import SystemClock
@@ -28,6 +28,7 @@ from reconciler.server.users import Access
 from reconciler.store import Store
 from reconciler.store.credentials import Accounts
 
+Run = Callable[..., Any]
 USERS = "/apis/reconciler.dev/v1/users"
 
 
@@ -203,6 +204,33 @@ def test_init_makes_the_authority_once(run: Run, data_dir: Path) -> None:
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert "ca.crt" not in run("init", "--receive", "--data-dir", data_dir).out
     assert key.read_bytes() == before
+
+
+def _findings(run: Run, data_dir: Path) -> dict[str, dict[str, str]]:
+    told = json.loads(run("doctor", "--data-dir", data_dir, "--output", "json").out)
+    return {one["name"]: one for one in told["checks"]}
+
+
+def test_doctor_names_who_has_the_port(run: Run, data_dir: Path) -> None:
+    """Before the daemon is started, and with the setting that helps."""
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        run("init", "--receive", "--api-address", f"127.0.0.1:{port}", "--data-dir", data_dir)
+        found = _findings(run, data_dir)["api-port"]
+    assert found["grade"] == "FAIL"
+    assert f"process {os.getpid()} " in found["message"]
+    assert "apiAddress" in found["fix"]
+    assert _findings(run, data_dir)["api-port"]["grade"] == "OK"
+
+
+def test_doctor_warns_of_a_certificate_that_is_not_renewed(run: Run, data_dir: Path) -> None:
+    """What the daemon should have done long ago is told, with when it ends."""
+    run("init", "--receive", "--data-dir", data_dir)
+    assert _findings(run, data_dir)["certificate"]["grade"] == "OK"
+    authority = Authority.open(data_dir / "pki", "ignored", SystemClock())
+    (data_dir / "pki" / "server.pem").write_bytes(authority.issue_server(["localhost"], 30 * 86_400.0))
+    found = _findings(run, data_dir)
+    assert (found["certificate"]["grade"], found["authority"]["grade"]) == ("WARN", "OK")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from reconciler.access import Authority, ServerCertificate, make_request
 from reconciler.model.access import Account, CredentialKind
@@ -75,13 +76,18 @@ class Secured:
         path.write_bytes(made.key + (by or self.authority).sign_request(made.request, name, groups, lifetime_s))
         return path
 
-    def connect(self, certificate: Path | None = None, **options: Any) -> http.client.HTTPSConnection:
+    def connect(self, certificate: Path | None = None) -> http.client.HTTPSConnection:
         """Return a client that trusts the authority and is strict about what it is shown."""
+        context = self.trust(certificate)
+        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=10)
+
+    def trust(self, certificate: Path | None = None) -> ssl.SSLContext:
+        """Return a client's settings: the authority is trusted, and nothing else."""
         context = ssl.create_default_context(cadata=self.authority.certificate_pem.decode())
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         if certificate is not None:
             context.load_cert_chain(certificate)
-        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=10, **options)
+        return context
 
     def raw(self) -> socket.socket:
         """Return a bare connection, without a handshake."""
@@ -168,9 +174,19 @@ def _app(served: Secured, limits: Limits) -> Starlette:
 
         return StreamingResponse(endless())
 
+    async def greet(socket: WebSocket) -> None:
+        await socket.accept(subprotocol=(socket.scope["subprotocols"] or [None])[0])
+        await socket.send_text(user_of(socket).name)
+        await socket.receive()
+        served.streams_ended.set()
+
     authenticator = Authenticator(served.accounts, served.clock.now)
     app = Starlette(
-        routes=[Route("/whoami", whoami, methods=["GET", "POST"]), Route("/stream", stream)],
+        routes=[
+            Route("/whoami", whoami, methods=["GET", "POST"]),
+            Route("/stream", stream),
+            WebSocketRoute("/greet", greet),
+        ],
         middleware=[
             Middleware(BoundRequests, limits=limits),
             Middleware(Authenticate, authenticator=authenticator),

@@ -16,6 +16,10 @@ from typing import Any
 
 import pytest
 from secured import DAY_S, Secured, ask, secured
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as websocket
+from websockets.typing import Subprotocol
 
 from reconciler.access import Authority
 from reconciler.client.connection import UnixConnection
@@ -224,6 +228,29 @@ def test_a_websocket_carries_its_token_as_a_subprotocol(api: Secured) -> None:
     assert scope["state"]["user"].name == "ada"
     assert scope["subprotocols"] == ["v5.channel.k8s.io"]
     assert scope["headers"] == [(b"sec-websocket-protocol", b"v5.channel.k8s.io")]
+
+
+def _greet(api: Secured, *protocols: str) -> ClientConnection:
+    url = f"wss://127.0.0.1:{api.port}/greet"
+    return websocket(url, ssl=api.trust(), subprotocols=[Subprotocol(one) for one in protocols], open_timeout=10)
+
+
+def test_a_websocket_over_tls_knows_its_user_and_ends_with_the_credential(api: Secured) -> None:
+    """The server chooses the protocol that is none of ours, and drops the connection once the token is revoked."""
+    text = base64.urlsafe_b64encode(api.token("ada").encode()).decode().rstrip("=")
+    with _greet(api, f"base64url.bearer.authorization.k8s.io.{text}", "v5.channel.k8s.io") as connection:
+        assert connection.subprotocol == "v5.channel.k8s.io"
+        assert connection.recv(10) == "ada"
+        api.accounts.revoke(["t1"])
+        assert api.streams_ended.wait(10)
+
+
+def test_a_websocket_with_a_wrong_token_is_answered_as_any_request(api: Secured) -> None:
+    """401 instead of an opened connection."""
+    with pytest.raises(InvalidStatus) as refused:
+        _greet(api, "base64url.bearer.authorization.k8s.io.d3Jvbmc", "v5.channel.k8s.io")
+    assert refused.value.response.status_code == 401
+    assert json.loads(refused.value.response.body or b"") == REFUSED
 
 
 @pytest.mark.parametrize("text", ["!!!", "_w", "d3Jvbmc"])

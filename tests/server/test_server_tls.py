@@ -7,9 +7,10 @@ import os
 import socket
 import ssl
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,36 @@ def test_all_addresses_together_get_only_so_many_connections(strict: Secured) ->
         assert _is_refused(strict, "127.0.0.4")
         assert ask(UnixConnection(strict.socket_path, 10))[1]["name"] == "system:root"
     _eventually_answers(strict)
+
+
+def test_a_flood_of_connections_leaves_the_unix_socket_alone(api: Secured) -> None:
+    """A thousand strangers that come again and again; the host's own commands are answered all the while."""
+    stop = threading.Event()
+
+    def flood(source: str) -> None:
+        held: list[socket.socket] = []
+        while not stop.is_set():
+            with suppress(OSError):
+                held.append(socket.create_connection(("127.0.0.1", api.port), timeout=1, source_address=(source, 0)))
+                held[-1].sendall(b"\x16\x03\x01")
+            if len(held) > 250:
+                held.pop(0).close()
+        for one in held:
+            one.close()
+
+    strangers = [threading.Thread(target=flood, args=(f"127.0.0.{number}",)) for number in range(2, 6)]
+    for one in strangers:
+        one.start()
+    try:
+        for _ in range(20):
+            began = time.monotonic()
+            assert ask(UnixConnection(api.socket_path, 10))[0] == 200
+            assert time.monotonic() - began < 2.0
+    finally:
+        stop.set()
+        for one in strangers:
+            one.join(10)
+    _eventually_answers(api)
 
 
 def test_a_network_of_ipv6_counts_as_one_address() -> None:
