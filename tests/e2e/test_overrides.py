@@ -60,8 +60,7 @@ def test_a_restart_replaces_every_pod_without_downtime(host: Host) -> None:
     assert visitor.visits > 10
     assert not visitor.bad
     host.settle()
-    planned = host.run("plan")
-    assert planned.code == 0, planned
+    wait_for("the old Pods have ended", lambda: host.run("plan").code == 0, 20, every=0.3)
     assert "restart asked for by" in host.run("history", WEB).out
 
 
