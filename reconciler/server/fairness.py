@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from reconciler.model.access import AUTHENTICATED, MASTERS, User
 from reconciler.server.attributes import is_watch
 from reconciler.server.authentication import user_of
-from reconciler.server.authorization import refuse
+from reconciler.server.denials import refuse
 from reconciler.server.errors import ApiError
 from reconciler.server.limits import Limits
 
