@@ -11,12 +11,20 @@ from typing import Any
 import msgspec
 
 from reconciler.model.base import to_builtins
-from reconciler.model.kinds import KINDS, ContainerStatus, Object
+from reconciler.model.kinds import KINDS, ContainerStatus, EndpointSlicePort, Object
 from reconciler.model.observed import StoredObject
+from reconciler.server.completion import complete
 
 REDACTED = "reconciler.dev/redacted"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_ALWAYS: Mapping[type, tuple[str, ...]] = {ContainerStatus: ("ready", "restart_count", "image", "image_id")}
+_ALWAYS: Mapping[type, tuple[str, ...]] = {
+    ContainerStatus: ("ready", "restart_count", "image", "image_id"),
+    # Clients read the name of a slice's port without asking whether there is one.
+    EndpointSlicePort: ("name",),
+}
+_SHOWN = frozenset(
+    {"conditions", "persistent_volume_claim_retention_policy", "status", "strategy", "update_strategy"},
+)
 
 
 def document(stored: StoredObject, *, reveal: bool) -> dict[str, Any]:
@@ -25,6 +33,7 @@ def document(stored: StoredObject, *, reveal: bool) -> dict[str, Any]:
     plain: dict[str, Any] = to_builtins(object)
     _fill(object, plain)
     shown = {"kind": object.kind, "apiVersion": KINDS[object.kind].api_version, **plain}
+    complete(object, shown)
     if object.kind == "Secret" and not reveal:
         _redact(shown)
     return shown
@@ -56,16 +65,25 @@ def _fill(value: msgspec.Struct, plain: dict[str, Any]) -> None:
     for name, default in scalars:
         plain.setdefault(name, default)
     for attribute, name in nested:
-        inside = plain.get(name)
-        if inside is None:
-            continue
         child = getattr(value, attribute)
         if isinstance(child, msgspec.Struct):
-            _fill(child, inside)
+            # One that equals its default was left out as a whole, and its defaults may say something, too.
+            inside = plain.get(name, {})
+            if name in plain or _is_shown(value, attribute):
+                _fill(child, inside)
+            if inside:
+                plain[name] = inside
         elif isinstance(child, tuple):
-            for entry, entry_plain in zip(child, inside, strict=True):
+            for entry, entry_plain in zip(child, plain.get(name, ()), strict=True):
                 if isinstance(entry, msgspec.Struct):
                     _fill(entry, entry_plain)
+
+
+def _is_shown(value: Any, attribute: str) -> bool:
+    """Whether Kubernetes shows a structure that nobody set; limits of rolling updates only where they are in force."""
+    if attribute == "rolling_update":
+        return getattr(value, "type", "") == "RollingUpdate"
+    return attribute in _SHOWN
 
 
 @cache

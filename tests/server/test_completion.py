@@ -1,0 +1,18 @@
+"""What clients find in an object although nobody declared it."""
+
+from api_double import Api
+
+from reconciler.model.kinds import Container, Job, JobSpec, ObjectMeta, PodSpec, PodTemplateSpec
+
+
+def test_the_pods_of_a_job_are_found_by_its_selector(api: Api) -> None:
+    """`kubectl logs job/NAME` lists Pods by the selector; without one it would take any Pod."""
+    template = PodTemplateSpec(spec=PodSpec(containers=(Container(name="app", image="x"),), restart_policy="Never"))
+    job = Job(metadata=ObjectMeta(namespace="default", name="task"), spec=JobSpec(template=template))
+    api.objects.put(job)
+    shown = api.client.get("/apis/batch/v1/namespaces/default/jobs/task")
+    uid = shown["metadata"]["uid"]
+    assert shown["spec"]["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    labels = shown["spec"]["template"]["metadata"]["labels"]
+    assert labels["batch.kubernetes.io/job-name"] == labels["job-name"] == "task"
+    assert (shown["spec"]["completions"], shown["spec"]["backoffLimit"]) == (1, 6)
