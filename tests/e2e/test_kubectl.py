@@ -194,11 +194,12 @@ def test_nodes_and_components(kubectl: Kubectl) -> None:
 def test_rollouts(kubectl: Kubectl, cluster: Stage) -> None:
     """Restart, status, history and undo; undo holds."""
     assert "successfully rolled out" in kubectl.out("rollout", "status", "deployment/web", "--timeout=60s")
-    before = kubectl.out("get", "pods", "-l", "app=web", "-o", "name")
+    before = staying(kubectl)
     assert "restarted" in kubectl.out("rollout", "restart", "deployment/web")
     assert "successfully rolled out" in kubectl.out("rollout", "status", "deployment/web", "--timeout=60s")
-    after = kubectl.out("get", "pods", "-l", "app=web", "-o", "name")
-    assert not set(before.split()) & set(after.split())
+    after = staying(kubectl)
+    assert after
+    assert not before & after
     revisions = re.findall(r"^(\d+)\s", kubectl.out("rollout", "history", "deployment/web"), re.MULTILINE)
     assert len(revisions) >= 2
     assert "rolled back" in kubectl.out("rollout", "undo", "deployment/web")
@@ -207,6 +208,12 @@ def test_rollouts(kubectl: Kubectl, cluster: Stage) -> None:
     assert int(newest) == int(revisions[-1]) + 1
     assert kubectl.out("wait", "--for=condition=Available", "deployment/web", "--timeout=30s")
     cluster.nothing_to_do()
+
+
+def staying(kubectl: Kubectl) -> set[str]:
+    """Return the Pods of the Deployment that are not on their way out."""
+    pods = json.loads(kubectl.out("get", "pods", "-l", "app=web", "-o", "json"))["items"]
+    return {one["metadata"]["name"] for one in pods if "deletionTimestamp" not in one["metadata"]}
 
 
 def test_exec(kubectl: Kubectl) -> None:
