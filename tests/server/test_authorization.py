@@ -1,16 +1,18 @@
 """Every request is judged: who may what, and in which words who may not is told."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_double import Api, pod, secret, served
+from api_double import Api, MemoryObjects, pod, secret, served
 from people import access, bearer
+from starlette.types import Message, Receive, Scope, Send
 from web import Answer, ask
 
-from reconciler.model.access import MASTERS
+from reconciler.model.access import MASTERS, User
 from reconciler.model.kinds import (
     ClusterRole,
     ClusterRoleBinding,
@@ -22,6 +24,8 @@ from reconciler.model.kinds import (
     Subject,
     ref_of,
 )
+from reconciler.server.authorization import Authorize
+from reconciler.server.policy import CurrentPolicy
 
 OWN = "/apis/reconciler.dev/v1"
 PODS = "/api/v1/namespaces/shop/pods"
@@ -169,6 +173,49 @@ def test_root_over_the_socket_may_do_everything(api: Api) -> None:
     assert ask(api.path, "POST", f"{OWN}/acknowledgements", body, Content_Type="application/json").code == 200
 
 
-def test_following_ends_with_the_server(api: Api) -> None:
+def test_following_ends_with_the_server(socket_path: Path) -> None:
     """Nothing is left behind in the index."""
-    assert api.objects.followers == 2
+    with served(socket_path) as running:
+        objects = running.objects
+        assert objects.followers > 0
+    assert objects.followers == 0
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with an answer", "bare"])
+def test_the_opening_of_a_websocket_is_judged_too(told: bool) -> None:
+    """Who may not run a command gets no connection; where the server can say so, the answer is a Status."""
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("it was let through")
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "websocket",
+        "path": f"{PODS}/a/exec",
+        "query_string": b"command=id",
+        "headers": [],
+        "extensions": {"websocket.http.response": {}} if told else {},
+    }
+    asyncio.run(Authorize(app, CurrentPolicy(MemoryObjects()))(scope, receive, send))
+    if told:
+        assert (sent[0]["type"], sent[0]["status"]) == ("websocket.http.response.start", 403)
+        assert b'cannot create resource \\"pods/exec\\"' in sent[1]["body"]
+    else:
+        assert sent[0]["type"] == "websocket.close"
+
+
+def test_thousands_of_bindings_cost_a_request_nothing() -> None:
+    """What a request looks at depends on its user's own grants, not on everybody's."""
+    objects = MemoryObjects()
+    for number in range(2000):
+        objects.put(bind(f"user-{number}", "view", f"user-{number}", namespace=f"space-{number}"))
+    policy = CurrentPolicy(objects).policy
+    user = User(name="user-7")
+    assert len(list(policy.granted(user, "space-7"))) == 1
+    assert list(policy.granted(user, "space-8")) == []
