@@ -1,96 +1,196 @@
 """`reconciler logs`."""
 
+import re
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.common import client_of, command, note
-from reconciler.cli.targets import log_target
+from reconciler.cli.pods import pod_meant, selected_pods
+from reconciler.cli.targets import DEFAULT_NAMESPACE, log_target
 
 if TYPE_CHECKING:
     from reconciler.client import ApiClient
-    from reconciler.model.refs import ObjectRef
+
+_SELECTED_TAIL = 10
+_LINE_MAX = 64 * 1024
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One log: that of a container (empty: the only one, or the default one) of a Pod."""
+
+    namespace: str
+    pod: str
+    container: str = ""
+
+    @property
+    def prefix(self) -> bytes:
+        """What its lines begin with where that is asked for."""
+        return f"[pod/{self.pod}/{self.container}] ".encode() if self.container else f"[pod/{self.pod}] ".encode()
+
+
+class Duration(click.ParamType[int]):
+    """Seconds, or hours, minutes and seconds such as 1h30m."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return seconds."""
+        found = _DURATION.fullmatch(str(value))
+        parts = [int(part or 0) for part in found.groups()] if found else [0]
+        seconds = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+        if seconds <= 0:
+            self.fail(f"{value!r} is not a duration such as 90, 90s, 5m or 1h30m", param, ctx)
+        return seconds
 
 
 @command(
     "reconciler logs shop/web-6d4cf-k2x9p\n"
     "reconciler logs -f deployment/shop/web -c web\n"
-    "reconciler logs web-1 -n shop --tail 20",
+    "reconciler logs -l app=web -n shop --prefix --since 5m",
     outputs=("text",),
 )
-@click.argument("pod")
+@click.argument("pod", required=False)
 @click.option("-n", "--namespace", help="The namespace (default).")
+@click.option("-l", "--selector", default="", help="Instead of POD: all Pods with these labels.")
 @click.option("-c", "--container", default="", help="The container, where there are several.")
+@click.option("--all-containers", is_flag=True, help="Every container, init containers too.")
 @click.option("-f", "--follow", is_flag=True, help="Go on printing lines as they are written.")
 @click.option("-p", "--previous", is_flag=True, help="The log of the container that ran before.")
-@click.option("--tail", type=click.IntRange(min=0), help="Only the last lines.")
-@click.option("--since", type=click.IntRange(min=1), metavar="SECONDS", help="Only lines of the last seconds.")
+@click.option("--tail", type=click.IntRange(min=0), help="Only the last lines (10 with --selector).")
+@click.option("--since", type=Duration(), metavar="TIME", help="Only lines of the last TIME: 90, 5m, 1h30m.")
+@click.option("--since-time", default="", metavar="TIME", help="Only lines since a time such as 2026-01-31T12:00:00Z.")
+@click.option("--limit-bytes", type=click.IntRange(min=1), help="At most so many bytes of each log.")
 @click.option("--timestamps", is_flag=True, help="Begin each line with its time.")
+@click.option("--prefix", is_flag=True, help="Begin each line with its Pod and container.")
+@click.option("--max-log-requests", type=click.IntRange(min=1), default=5, help="Follow at most so many logs (5).")
 def run(
     data_dir: str | None,
     output: str,
-    pod: str,
+    pod: str | None,
     namespace: str | None,
+    selector: str,
     container: str,
+    all_containers: bool,
     follow: bool,
     previous: bool,
     tail: int | None,
     since: int | None,
+    since_time: str,
+    limit_bytes: int | None,
     timestamps: bool,
+    prefix: bool,
+    max_log_requests: int,
 ) -> None:
     """Print the log of a container of POD: a name, NAMESPACE/NAME, or deployment/NAME for one of its Pods."""
+    if bool(pod) == bool(selector):
+        raise click.UsageError("name a POD, or choose some with --selector")
+    if container and all_containers:
+        raise click.UsageError("--container and --all-containers exclude each other")
+    client = client_of(data_dir)
+    sources = _sources(client, pod, namespace, selector, container, all_containers)
+    query: dict[str, Any] = {
+        "follow": follow,
+        "previous": previous,
+        "tailLines": _SELECTED_TAIL if tail is None and selector else tail,
+        "sinceSeconds": since,
+        "sinceTime": since_time,
+        "limitBytes": limit_bytes,
+        "timestamps": timestamps,
+    }
+    if follow and len(sources) > max_log_requests:
+        raise click.UsageError(f"{len(sources)} logs are to be followed: raise --max-log-requests")
+    lock = threading.Lock()
+    if len(sources) == 1 and not prefix:
+        for piece in _pieces(client, sources[0], query):
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+    elif not follow:
+        for source in sources:
+            _write(_pieces(client, source, query), source, prefix, lock)
+    else:
+        _follow_all([partial(_write, _pieces(client, one, query), one, prefix, lock) for one in sources])
+
+
+def _sources(
+    client: "ApiClient", pod: str | None, namespace: str | None, selector: str, container: str, every: bool
+) -> list[Source]:
     from reconciler.client.api import path_of
     from reconciler.model.kinds import KINDS
 
-    client = client_of(data_dir)
-    ref = _pod(client, log_target(pod, namespace))
-    query: dict[str, Any] = {
-        "container": container,
-        "follow": follow,
-        "previous": previous,
-        "tailLines": tail,
-        "sinceSeconds": since,
-        "timestamps": timestamps,
-    }
-    for piece in client.stream("GET", f"{path_of(KINDS['Pod'], ref.namespace)}/{ref.name}/log", query):
-        sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+    if pod:
+        ref = pod_meant(client, log_target(pod, namespace))
+        if not every:
+            return [Source(ref.namespace, ref.name, container)]
+        pods = [client.get(f"{path_of(KINDS['Pod'], ref.namespace)}/{ref.name}")]
+    else:
+        pods = selected_pods(client, namespace or DEFAULT_NAMESPACE, selector)
+        if not pods:
+            note(f"no pods with {selector} in namespace {namespace or DEFAULT_NAMESPACE}")
+    found = []
+    for one in pods:
+        meta = one["metadata"]
+        names = _containers(one) if every else [container]
+        found += [Source(meta["namespace"], meta["name"], name) for name in names]
+    return found
 
 
-def _pod(client: "ApiClient", ref: "ObjectRef") -> "ObjectRef":
-    """Return a Pod of a workload: a ready one before others, the newest of them."""
-    if ref.kind == "Pod":
-        return ref
-    from reconciler.model.errors import TerminalError
+def _containers(pod: dict[str, Any]) -> list[str]:
+    spec = pod["spec"]
+    return [one["name"] for one in (*spec.get("initContainers", ()), *spec["containers"])]
+
+
+def _pieces(client: "ApiClient", source: Source, query: dict[str, Any]) -> Iterator[bytes]:
+    from reconciler.client.api import path_of
     from reconciler.model.kinds import KINDS
-    from reconciler.model.refs import ObjectRef
 
-    spec = client.object(KINDS[ref.kind], ref.namespace, ref.name).get("spec", {})
-    if "selector" not in spec:
-        raise click.UsageError(f"{ref} has no pods")
-    pods = client.objects(KINDS["Pod"], ref.namespace, {"labelSelector": selector_text(spec["selector"])})["items"]
-    if not pods:
-        raise TerminalError(f"{ref} has no pods", hint=f"see why: reconciler explain {ref}")
-    chosen = max(pods, key=lambda pod: (_is_ready(pod), pod["metadata"].get("creationTimestamp", "")))
-    name = chosen["metadata"]["name"]
-    if len(pods) > 1:
-        note(f"{len(pods)} pods, showing {name}")
-    return ObjectRef.of("Pod", ref.namespace, name)
+    path = f"{path_of(KINDS['Pod'], source.namespace)}/{source.pod}/log"
+    return client.stream("GET", path, {**query, "container": source.container})
 
 
-def selector_text(selector: dict[str, Any]) -> str:
-    """Return a selector of a manifest in the form of a query."""
-    if "matchLabels" not in selector and "matchExpressions" not in selector:
-        return ",".join(f"{key}={value}" for key, value in selector.items())
-    parts = [f"{key}={value}" for key, value in selector.get("matchLabels", {}).items()]
-    for each in selector.get("matchExpressions", ()):
-        key, values = each["key"], ",".join(each.get("values", ()))
-        forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}
-        parts.append(forms.get(each["operator"], f"!{key}"))
-    return ",".join(parts)
+def _write(pieces: Iterator[bytes], source: Source, prefix: bool, lock: threading.Lock) -> None:
+    """Write a log, whole lines at a time where several are written at once."""
+    for lines in _lines(pieces):
+        with lock:
+            for line in lines:
+                sys.stdout.buffer.write(source.prefix + line if prefix else line)
+            sys.stdout.buffer.flush()
 
 
-def _is_ready(pod: dict[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+def _lines(pieces: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """Yield whole lines; one that is very long, or has no end, comes in parts."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        lines = [line + b"\n" for line in whole]
+        if len(rest) > _LINE_MAX:
+            lines, rest = [*lines, rest], b""
+        yield lines
+    if rest:
+        yield [rest]
+
+
+def _follow_all(follows: list[Callable[[], None]]) -> None:
+    """Follow several logs at once; what one of them fails with is said, and the others go on."""
+    failures: list[Exception] = []
+
+    def run_one(follow: Callable[[], None]) -> None:
+        try:
+            follow()
+        except Exception as error:  # noqa: BLE001 - raised below, in the thread that can tell it
+            failures.append(error)
+
+    threads = [threading.Thread(target=run_one, args=(follow,), daemon=True) for follow in follows]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "get": "list objects of a kind, or show one",
     "describe": "show one object with its events",
     "logs": "print the log of a container",
+    "exec": "run a command in a container",
     "events": "what happened, newest last",
     "history": "revisions that were read, or what was done to one object",
     "explain": "say why an object is as it is",

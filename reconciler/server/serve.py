@@ -20,6 +20,7 @@ from reconciler.server.limits import HEADER_BYTES_MAX, Limits
 from reconciler.server.peer import credentials_of
 from reconciler.server.protocol import PeerProtocol
 from reconciler.server.tls import SecureListener
+from reconciler.server.websocket import WebSocketProtocol
 
 _CONNECT_S = 1.0
 _GRACE_S = 3
@@ -119,7 +120,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=PeerProtocol,
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=_limits_of(app).body_bytes_max,
         # A command that does not read its input keeps us from reading answers to pings; TCP looks after dead peers.
         ws_ping_interval=None,
