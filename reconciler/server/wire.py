@@ -11,16 +11,36 @@ from typing import Any
 import msgspec
 
 from reconciler.model.base import to_builtins
-from reconciler.model.kinds import KINDS, ContainerStatus, EndpointSlicePort, Object
+from reconciler.model.kinds import (
+    KINDS,
+    ContainerStatus,
+    DaemonSetStatus,
+    EndpointSlicePort,
+    HorizontalPodAutoscalerStatus,
+    NodeSystemInfo,
+    Object,
+    PodDisruptionBudgetStatus,
+    ReplicaSetStatus,
+    ReplicationControllerStatus,
+    StatefulSetStatus,
+)
 from reconciler.model.observed import StoredObject
 from reconciler.server.completion import complete
 
 REDACTED = "reconciler.dev/redacted"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# What Kubernetes' schema requires is written even where it is zero or empty: typed clients refuse documents without it.
 _ALWAYS: Mapping[type, tuple[str, ...]] = {
     ContainerStatus: ("ready", "restart_count", "image", "image_id"),
+    DaemonSetStatus: ("current_number_scheduled", "desired_number_scheduled", "number_misscheduled", "number_ready"),
     # Clients read the name of a slice's port without asking whether there is one.
     EndpointSlicePort: ("name",),
+    HorizontalPodAutoscalerStatus: ("current_replicas", "desired_replicas"),
+    NodeSystemInfo: NodeSystemInfo.__struct_fields__,
+    PodDisruptionBudgetStatus: ("current_healthy", "desired_healthy", "disruptions_allowed", "expected_pods"),
+    ReplicaSetStatus: ("replicas",),
+    ReplicationControllerStatus: ("replicas",),
+    StatefulSetStatus: ("replicas", "available_replicas"),
 }
 _SHOWN = frozenset(
     {"conditions", "persistent_volume_claim_retention_policy", "status", "strategy", "update_strategy"},
