@@ -141,6 +141,13 @@ def _resource(
 _COMPUTED: tuple[Resource, ...] = (
     _resource("", "v1", "componentstatuses", "ComponentStatus", *COMPUTED, short=("cs",)),
     _resource("coordination.k8s.io", "v1", "leases", "Lease", *COMPUTED, namespaced=True),
+    _resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", "create"),
+    _resource(
+        "authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview", "create", namespaced=True
+    ),
+    _resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", "create"),
+    _resource("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", "create"),
+    _resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", "create"),
 )
 
 _OWN: tuple[Resource, ...] = (
