@@ -155,7 +155,7 @@ def read_events(connection: socket.socket) -> Iterator[dict[str, Any]]:
         received += piece
         if b'"ERROR"' in received:
             break
-    for line in received.split(b"\r\n"):
+    for line in received.replace(b"\r\n", b"\n").split(b"\n"):
         if line.startswith(b'{"type"'):
             yield json.loads(line)
 
