@@ -289,5 +289,5 @@ def _key(document: Document) -> str:
 
 def _containers(document: Document) -> list[Document]:
     spec = document.get("spec", {})
-    spec = spec.get("template", {}).get("spec", spec) if document["kind"] in ("Deployment", "Job") else spec
+    spec = spec["template"]["spec"] if "template" in spec else spec
     return list(spec.get("containers", []))

@@ -16,6 +16,7 @@ from tests.simulation.cluster.faults import Faults, Undo
 from tests.simulation.cluster.persons import Persons
 from tests.simulation.cluster.repository import REGISTRY, Repository
 from tests.simulation.cluster.safety import Safety, Unsafe
+from tests.simulation.cluster.sets import SetsRepository, SetsSafety
 
 CALM_AGAIN_S = 2400.0
 _LINES_SHOWN = 60
@@ -27,9 +28,19 @@ class StoryFailed(AssertionError):
 
 
 class Story:
-    """Runs one seed; `tell` prints it while it happens, `overrides` has persons override things in it."""
+    """Runs one seed; `tell` prints it while it happens.
 
-    def __init__(self, seed: int, *, tell: Callable[[str], None] | None = None, overrides: bool = False) -> None:
+    `overrides` has persons override things in it, `sets` has StatefulSets in the repositories.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        tell: Callable[[str], None] | None = None,
+        overrides: bool = False,
+        sets: bool = False,
+    ) -> None:
         self.seed = seed
         self.dice = random.Random(seed)
         self.lines: list[str] = []
@@ -41,7 +52,9 @@ class Story:
         )
         self.safety = Safety(self.cluster)
         self.faults = Faults(self.dice, self.cluster, self.safety)
-        self.repositories = [Repository(self.dice, source) for source in sources]
+        self.sets = SetsSafety(self.cluster) if sets else None
+        of_kind = SetsRepository if sets else Repository
+        self.repositories = [of_kind(self.dice, source) for source in sources]
         self.persons = Persons(seed, self.cluster) if overrides else None
         self.is_calm = seed % 5 == 0 and not overrides
         self._undo: list[tuple[int, float, str, Undo]] = []
@@ -193,6 +206,8 @@ class Story:
 
     def _planned(self, before: ObservedState, answer: Plan) -> None:
         self.safety.planned(before, answer)
+        if self.sets is not None and answer.changes:
+            self.sets.planned(before)
         for change in answer.changes:
             if change.verb not in ("status",) and change.ref.kind not in ("Endpoints", "EndpointSlice", "Node"):
                 self._say(f"  {change.verb} {change.ref} ({change.reason.value})")
@@ -238,7 +253,7 @@ class Story:
                 return f"{ref} is {object.status.phase}"
             if ref.kind == "Job" and not any(c.type in ("Complete", "Failed") for c in object.status.conditions):
                 return f"{ref} has not ended"
-        return self._who_runs_in_vain()
+        return (self.sets.unhealthy() if self.sets is not None else "") or self._who_runs_in_vain()
 
     def _who_runs_in_vain(self) -> str:
         known = {one.object.metadata.uid for ref, one in self.cluster.observed.objects.items() if ref.kind == "Pod"}

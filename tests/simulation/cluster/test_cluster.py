@@ -26,6 +26,13 @@ def test_stories(group: int) -> None:
 
 
 @pytest.mark.parametrize("group", range(4))
+def test_stories_with_stateful_sets(group: int) -> None:
+    """P09, P17, P27, P29: numbered Pods keep order, names and data through faults and crashes; then at rest."""
+    for seed in range(group * PER_GROUP, (group + 1) * PER_GROUP):
+        Story(seed, sets=True).run()
+
+
+@pytest.mark.parametrize("group", range(4))
 def test_stories_with_overrides(group: int) -> None:
     """P09, P15, P17: persons restart, roll back, cordon and delete in the middle; safe, then at rest."""
     for seed in range(group * PER_GROUP, (group + 1) * PER_GROUP):
