@@ -86,6 +86,8 @@ class Reason(StrEnum):
     SCHEDULE_DUE = "schedule-due"
     EARLIER_RUN_ACTIVE = "earlier-run-active"
     REPLACED_BY_NEXT_RUN = "replaced-by-next-run"
+    NODE_FITS = "node-fits"
+    NODE_UNFIT = "node-unfit"
     HISTORY_LIMIT = "history-limit"
     CLAIM_TEMPLATE = "claim-template"
     ADOPTED = "adopted"

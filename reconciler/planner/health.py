@@ -3,7 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.model.kinds import CronJob, Deployment, Job, PersistentVolumeClaim, Pod, ReplicaSet, StatefulSet
+from reconciler.model.kinds import (
+    CronJob,
+    DaemonSet,
+    Deployment,
+    Job,
+    PersistentVolumeClaim,
+    Pod,
+    ReplicaSet,
+    StatefulSet,
+)
 from reconciler.model.observed import StoredObject
 from reconciler.model.status import Health, ObjectHealth
 
@@ -122,6 +131,19 @@ def _job(job: Job) -> Judged:
     return Health.PROGRESSING, "Running", f"{job.status.active} active", ready
 
 
+def _daemon_set(daemon_set: DaemonSet) -> Judged:
+    status = daemon_set.status
+    wanted = status.desired_number_scheduled
+    ready = f"{status.number_available}/{wanted}"
+    if status.observed_generation < daemon_set.metadata.generation:
+        return Health.PROGRESSING, "NotObserved", "waits for the next look", ready
+    if daemon_set.spec.update_strategy.type == "RollingUpdate" and status.updated_number_scheduled < wanted:
+        return Health.PROGRESSING, "Updating", f"{status.updated_number_scheduled} of {wanted} nodes are new", ready
+    if status.number_available < wanted:
+        return Health.PROGRESSING, "Starting", f"available on {status.number_available} of {wanted} nodes", ready
+    return Health.HEALTHY, "", "", ready
+
+
 def _cron_job(cron_job: CronJob) -> Judged:
     """A CronJob is healthy while it can start Jobs; how they end is their own health."""
     status = cron_job.status
@@ -145,6 +167,7 @@ _JUDGES: Mapping[str, Callable[[Any], Judged]] = {
     "ReplicaSet": _replica_set,
     "Pod": _pod,
     "Job": _job,
+    "DaemonSet": _daemon_set,
     "CronJob": _cron_job,
     "PersistentVolumeClaim": _claim,
 }

@@ -30,6 +30,7 @@ from reconciler.planner.services.endpoints import sync_endpoints
 from reconciler.planner.storage.claims import ensure_default_class, sync_claims
 from reconciler.planner.view import View
 from reconciler.planner.workloads.cronjob import sync_cron_jobs
+from reconciler.planner.workloads.daemonset import sync_daemon_sets
 from reconciler.planner.workloads.deployment import finish_deployments, judge_deployments, sync_deployments
 from reconciler.planner.workloads.job import sync_jobs
 from reconciler.planner.workloads.owners import collect_orphans, empty_namespaces, ensure_built_in_namespaces
@@ -69,6 +70,7 @@ def plan(
     sync_deployments(view)
     sync_replica_sets(view)
     sync_stateful_sets(view)
+    sync_daemon_sets(view)
     sync_cron_jobs(view)
     sync_jobs(view)
     collect_orphans(view)

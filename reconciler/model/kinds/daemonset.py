@@ -47,6 +47,8 @@ class DaemonSetStatus(Value):
     observed_generation: int = 0
     collision_count: int | None = None
     conditions: tuple[Condition, ...] = ()
+    # Ours: counts the Pods ever made, so that each gets a name of its own.
+    pods_created: int = 0
 
 
 class DaemonSet(Object):
