@@ -173,8 +173,8 @@ def _computed_routes() -> list[BaseRoute]:
 
 def _pod_routes(pod: str) -> list[BaseRoute]:
     return [
-        _route(f"{pod}/log", logs.log),
-        _route(f"{pod}/exec", exec.exec_http, "GET", "POST"),
+        _route(f"{pod}/log", logs.log, *_ALL_METHODS),
+        _route(f"{pod}/exec", exec.exec_http, *_ALL_METHODS),
         WebSocketRoute(f"{pod}/exec", exec.exec_websocket),
         *(_route(f"{pod}/{name}", exec.not_offered, *_ALL_METHODS) for name in exec.NOT_OFFERED),
         *(WebSocketRoute(f"{pod}/{name}", exec.websocket_not_offered) for name in exec.NOT_OFFERED),

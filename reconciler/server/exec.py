@@ -45,6 +45,8 @@ async def exec_websocket(socket: WebSocket) -> None:
 
 async def exec_http(request: Request) -> Response:
     """Run a command for a client that proposes SPDY/3.1; refuse every other one."""
+    if request.method not in ("GET", "POST"):
+        raise ApiError(405, f"the server does not allow {request.method} on exec")
     pod = _pod(request)
     if not exec_spdy.is_proposed(request):
         raise bad_request("Upgrade request required")

@@ -20,6 +20,8 @@ from reconciler.server.streams import LineStream, Pump
 
 async def log(request: Request) -> Response:
     """Send the log of one container, to its present end or as it grows."""
+    if request.method not in ("GET", "HEAD"):
+        raise ApiError(405, f"the server does not allow {request.method} on a log")
     context, parts = context_of(request), request.path_params
     pod = existing(context, KINDS["Pod"], ObjectRef.of("Pod", parts["namespace"], parts["name"])).object
     assert isinstance(pod, Pod)
