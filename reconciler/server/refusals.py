@@ -26,7 +26,9 @@ def refusal(objects: Objects, spec: KindSpec, stored: StoredObject, path: str = 
     what = f"{path} of {stored.ref} cannot be changed here" if path else f"{stored.ref} cannot be changed here"
     possible = _POSSIBLE.get(spec.kind, "")
     message = "; ".join(part for part in (f"{what}: {_why(stored, root)}", possible) if part)
-    return ApiError(409 if root.manager.startswith("source/") else 405, message, details=details)
+    # Clients take the reason Conflict for a collision of writers and try for a minute; this one does not pass.
+    code = 409 if root.manager.startswith("source/") else 405
+    return ApiError(code, message, reason="MethodNotAllowed", details=details)
 
 
 def cannot_create(spec: KindSpec, name: str) -> ApiError:
