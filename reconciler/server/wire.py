@@ -6,7 +6,7 @@ Our own documents leave out what equals its default; clients of Kubernetes expec
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
@@ -42,8 +42,10 @@ _ALWAYS: Mapping[type, tuple[str, ...]] = {
     ReplicationControllerStatus: ("replicas",),
     StatefulSetStatus: ("replicas", "available_replicas"),
 }
+_ROLLING = "rolling_update"
+# Structures that Kubernetes shows though nobody set them; limits of rolling updates only where they are in force.
 _SHOWN = frozenset(
-    {"conditions", "persistent_volume_claim_retention_policy", "status", "strategy", "update_strategy"},
+    {"conditions", "persistent_volume_claim_retention_policy", _ROLLING, "status", "strategy", "update_strategy"},
 )
 
 
@@ -81,40 +83,70 @@ def _redact(shown: dict[str, Any]) -> None:
 
 def _fill(value: msgspec.Struct, plain: dict[str, Any]) -> None:
     """Add the defaults that say something, here and in everything inside."""
-    scalars, nested = _shape(type(value))
-    for name, default in scalars:
+    shape = _shape(type(value))
+    for name, default in shape.scalars:
         plain.setdefault(name, default)
-    for attribute, name in nested:
+    for attribute, name in shape.nested:
+        inside = plain.get(name)
+        if inside is None:
+            _fill_absent(value, attribute, name, plain)
+            continue
         child = getattr(value, attribute)
         if isinstance(child, msgspec.Struct):
-            # One that equals its default was left out as a whole, and its defaults may say something, too.
-            inside = plain.get(name, {})
-            if name in plain or _is_shown(value, attribute):
-                _fill(child, inside)
-            if inside:
-                plain[name] = inside
+            _fill(child, inside)
         elif isinstance(child, tuple):
-            for entry, entry_plain in zip(child, plain.get(name, ()), strict=True):
+            for entry, entry_plain in zip(child, inside, strict=True):
                 if isinstance(entry, msgspec.Struct):
                     _fill(entry, entry_plain)
 
 
-def _is_shown(value: Any, attribute: str) -> bool:
-    """Whether Kubernetes shows a structure that nobody set; limits of rolling updates only where they are in force."""
-    if attribute == "rolling_update":
-        return getattr(value, "type", "") == "RollingUpdate"
-    return attribute in _SHOWN
+def _fill_absent(value: Any, attribute: str, name: str, plain: dict[str, Any]) -> None:
+    """Show a structure that equals its default, was left out as a whole, and still says something."""
+    if attribute in _SHOWN and (attribute != _ROLLING or getattr(value, "type", "") == "RollingUpdate"):
+        child, inside = getattr(value, attribute), dict[str, Any]()
+        if isinstance(child, msgspec.Struct):
+            _fill(child, inside)
+        if inside:
+            plain[name] = inside
+
+
+class _Shape(NamedTuple):
+    """What may have to be added to documents of one type: its own defaults, and what has some inside."""
+
+    scalars: tuple[tuple[str, Any], ...]
+    nested: tuple[tuple[str, str], ...]
 
 
 @cache
-def _shape(kind: type[msgspec.Struct]) -> tuple[tuple[tuple[str, Any], ...], tuple[tuple[str, str], ...]]:
+def _shape(kind: type[msgspec.Struct]) -> _Shape:
+    hints = get_type_hints(kind)
+    nested = [
+        (field.name, field.encode_name)
+        for field in msgspec.structs.fields(kind)
+        if any(_has_something(inner, frozenset({kind})) for inner in _structs_in(hints[field.name]))
+    ]
+    return _Shape(_scalars(kind), tuple(nested))
+
+
+@cache
+def _scalars(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
     always = _ALWAYS.get(kind, ())
-    scalars: list[tuple[str, Any]] = []
-    nested: list[tuple[str, str]] = []
-    for field in msgspec.structs.fields(kind):
-        default = field.default
-        if isinstance(default, str | int | float) and (default or field.name in always):
-            scalars.append((field.encode_name, default))
-        elif not isinstance(default, str | int | float):
-            nested.append((field.name, field.encode_name))
-    return tuple(scalars), tuple(nested)
+    return tuple(
+        (field.encode_name, field.default)
+        for field in msgspec.structs.fields(kind)
+        if isinstance(field.default, str | int | float) and (field.default or field.name in always)
+    )
+
+
+def _has_something(kind: type[msgspec.Struct], outer: frozenset[type]) -> bool:
+    """Whether documents of a type, or something inside them, may have to be completed."""
+    if kind in outer or _scalars(kind):
+        return kind not in outer
+    inner = {struct for hint in get_type_hints(kind).values() for struct in _structs_in(hint)}
+    return any(_has_something(struct, outer | {kind}) for struct in inner)
+
+
+def _structs_in(hint: Any) -> set[type[msgspec.Struct]]:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return {hint}
+    return {struct for argument in get_args(hint) for struct in _structs_in(argument)}

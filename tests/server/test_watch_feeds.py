@@ -269,12 +269,23 @@ def test_an_idle_watch_is_told_how_far_it_may_go_on(api: Api) -> None:
     assert watcher.events[0]["object"]["metadata"]["resourceVersion"] == str(newest)
 
 
-def test_initial_events_can_be_refused(api: Api) -> None:
+def test_initial_events_can_be_refused() -> None:
     """`sendInitialEvents=false` begins with what changes from now on."""
-    api.objects.put(pod("a"))
-    watcher = Watcher(api, sendInitialEvents=False, resourceVersionMatch="NotOlderThan")
-    api.objects.put(pod("b"))
-    assert watcher.words(1) == ["ADDED b"]
+
+    async def run() -> list[str]:
+        objects = MemoryObjects()
+        context = context_with(objects)
+        context.hub.open()
+        objects.put(pod("a"))
+        options = WatchOptions(start=None, timeout_s=60, skip_initial=True)
+        watch = Watch(context, FeedKey(SELECTIONS[0], Wanted(), reveal=True), options)
+        watch.begin()
+        objects.put(pod("b"))
+        await asyncio.sleep(0.01)
+        context.hub.close()
+        return [event["object"]["metadata"]["name"] for event in await events(watch.lines())]
+
+    assert asyncio.run(run()) == ["b"]
 
 
 def test_a_watch_goes_on_after_it_was_gone(api: Api) -> None:
@@ -293,6 +304,7 @@ def test_the_path_of_one_object_can_be_watched(api: Api) -> None:
     """`.../pods/a?watch=1`, and number 0 begins with what there is."""
     api.objects.put(pod("a"))
     watcher = Watcher(api, f"{PODS}/a", resourceVersion=0)
+    assert watcher.words(1) == ["ADDED a"]
     api.objects.put(pod("b"))
     api.objects.put(pod("a", phase="Succeeded"))
     assert watcher.words(2) == ["ADDED a", "MODIFIED a"]
