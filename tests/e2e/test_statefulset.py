@@ -81,7 +81,7 @@ def status(pods: Stage) -> dict[str, Any]:
 
 def answers_by_its_name(pods: Stage, name: str) -> bool:
     """Whether the name of a Pod leads to that Pod."""
-    return pods.shell("client", f"wget -q -T 2 -O- http://{name}.db:8080/") == name
+    return pods.shell("client", f"timeout 5 wget -q -O- http://{name}.db:8080/") == name
 
 
 def test_pods_start_in_order_with_names_and_volumes(pods: Stage) -> None:
