@@ -16,15 +16,22 @@ OWN = "/apis/reconciler.dev/v1"
 ANSWER_S = 130.0
 GONE = 410
 _CHUNK = 1 << 16
+_JSON = "application/json"
+_TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 Query = Mapping[str, str | int | bool | None]
 
 
 class ApiClient:
     """Calls the daemon at a socket. Holds no connection between calls."""
 
-    def __init__(self, socket_path: Path, *, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, socket_path: Path, *, answer_s: float = ANSWER_S, accept: str = _JSON) -> None:
         self._path = socket_path
         self._answer_s = answer_s
+        self._accept = accept
+
+    def in_tables(self) -> "ApiClient":
+        """Return a client that is answered with tables, where there are objects."""
+        return ApiClient(self._path, answer_s=self._answer_s, accept=_TABLE)
 
     def get(self, path: str, query: Query | None = None) -> Any:
         """Return the JSON answer to a GET."""
@@ -141,7 +148,7 @@ class ApiClient:
         connection = UnixConnection(self._path, idle_s)
         try:
             content = None if body is None else json.dumps(body).encode()
-            headers = {"Accept": "application/json", "Content-Type": content_type, "Connection": "close"}
+            headers = {"Accept": self._accept, "Content-Type": content_type, "Connection": "close"}
             # A server that refuses a large body answers before it has read it all.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, path + _encoded(query), body=content, headers=headers)

@@ -8,7 +8,7 @@ from reconciler.render.plan_markdown import plan_markdown
 from reconciler.render.plan_text import plan_text
 from reconciler.render.problems import problems_github, problems_text, validation_report
 from reconciler.render.status import status_document, status_text
-from reconciler.render.tables import Table, object_table, table_text
+from reconciler.render.tables import Table, server_table, table_text
 
 __all__ = [
     "DOCUMENT_VERSION",
@@ -19,12 +19,12 @@ __all__ = [
     "events_table",
     "explain_text",
     "history_table",
-    "object_table",
     "plan_document",
     "plan_markdown",
     "plan_text",
     "problems_github",
     "problems_text",
+    "server_table",
     "status_document",
     "status_text",
     "table_text",

@@ -1,6 +1,8 @@
 """Commands against a served API: what they call, what they print, how they end."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +229,52 @@ def test_get_and_describe(api: Api, ask: Any) -> None:
     assert "kind: Pod" in ask("get", "pod/web-1", "-n", "shop", "-o", "yaml").out
     assert "aHVudGVyMg" not in ask("describe", "secret/shop/token").out
     assert ask("get", "pod", "nope", "-n", "shop").code == Exit.ERROR
+
+
+def test_get_shows_the_tables_of_the_api(api: Api, ask: Any) -> None:
+    """Wide, several kinds, several names, everything of a namespace."""
+    api.objects.put(pod("web-1", app="web"))
+    api.objects.put(pod("web-2", node="node-9"))
+    api.objects.put(secret())
+    plain, wide = ask("get", "pods", "-n", "shop").out, ask("get", "pods", "-n", "shop", "-o", "wide").out
+    assert plain.splitlines()[0].split() == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
+    assert "node-9" in wide
+    assert "node-9" not in plain
+    both = ask("get", "pods,secrets,svc", "-A").out
+    assert "shop       pod/web-1" in both
+    assert "shop       secret/token  Opaque" in both
+    assert "pod/web-2" in ask("get", "all", "-n", "shop").out
+    assert "web-2" in ask("get", "pods", "web-1", "web-2", "-n", "shop").out
+    assert ask("get", "all", "-n", "empty").err == "no objects\n"
+    listed = ask("get", "pods,secrets", "-n", "shop", "-o", "json").out
+    assert [item["kind"] for item in json.loads(listed)["items"]] == ["Pod", "Pod", "Secret"]
+    assert ask("get", "pods,secrets", "web-1", "-n", "shop").code == Exit.ERROR
+
+
+def test_get_goes_on_with_what_changes(api: Api, data_dir: Path) -> None:
+    """A row for each change, under the columns of the first table."""
+    api.objects.put(pod("web-1", phase="Pending"))
+    command = [
+        sys.executable,
+        "-m",
+        "reconciler.cli.main",
+        "get",
+        "pods",
+        "-n",
+        "shop",
+        "-w",
+        "--data-dir",
+        str(data_dir),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        first = [following.stdout.readline() for _ in range(2)]
+        api.objects.put(pod("web-1", phase="Running"))
+        then = following.stdout.readline()
+        following.terminate()
+    assert first[0].startswith("NAME ")
+    assert (first[1].split()[:3], then.split()[:3]) == (["web-1", "0/1", "Pending"], ["web-1", "0/1", "Running"])
+    assert then.index("Running") == first[0].index("STATUS")
 
 
 def test_events_are_shown_newest_last(api: Api, ask: Any) -> None:

@@ -14,11 +14,11 @@ from reconciler.render import (
     events_table,
     explain_text,
     history_table,
-    object_table,
     plan_document,
     plan_text,
     problems_github,
     problems_text,
+    server_table,
     status_document,
     status_text,
     table_text,
@@ -71,17 +71,16 @@ def test_golden_explanation() -> None:
 
 def test_golden_tables() -> None:
     """Objects, history and events as aligned columns."""
-    created = {"creationTimestamp": rfc3339(NOW - 200), "name": "web", "namespace": "shop"}
-    waiting = {
-        "name": "web",
-        "ready": False,
-        "restartCount": 3,
-        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
-    }
-    pod = {
-        "metadata": created,
-        "spec": {"containers": [{"name": "web"}, {"name": "log"}], "nodeName": "node-1"},
-        "status": {"phase": "Running", "containerStatuses": [waiting, {"name": "log", "ready": True}]},
+    columns = [
+        {"name": "Name", "type": "string", "format": "name", "priority": 0},
+        {"name": "Ready", "type": "string", "priority": 0},
+        {"name": "Node", "type": "string", "priority": 1},
+        {"name": "Suspend", "type": "boolean", "priority": 0},
+    ]
+    metadata = {"name": "web", "namespace": "shop"}
+    answer = {
+        "columnDefinitions": columns,
+        "rows": [{"cells": ["web", "1/2", "node-1", False], "object": {"metadata": metadata}}],
     }
     event = {
         "metadata": {},
@@ -101,8 +100,8 @@ def test_golden_tables() -> None:
     }
     text = "\n".join(
         (
-            table_text(object_table("Pod", [pod], now=NOW, with_namespace=True)),
-            table_text(object_table("Deployment", [{"metadata": created}], now=NOW)),
+            table_text(server_table(answer)),
+            table_text(server_table(answer, wide=True, with_namespace=True, prefix="pod/")),
             table_text(history_table([revision], now=NOW)),
             table_text(events_table([event], now=NOW)),
         )
