@@ -77,7 +77,8 @@ class MemoryObjects:
         """Write an object; return the number of the change."""
         with self._lock:
             version = self.resource_version + 1
-            metadata = msgspec.structs.replace(object.metadata, resource_version=str(version), uid="u-1")
+            uid = object.metadata.uid or "u-1"
+            metadata = msgspec.structs.replace(object.metadata, resource_version=str(version), uid=uid)
             object = msgspec.structs.replace(object, metadata=metadata)
             ref = ref_of(object)
             previous = self._objects.get(ref)

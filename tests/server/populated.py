@@ -7,14 +7,20 @@ from api_double import Api
 
 from reconciler.model.kinds import (
     KINDS,
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStatus,
     Event,
     EventSource,
     Object,
     ObjectMeta,
     ObjectReference,
+    Pod,
     decode_object,
     kind_of,
 )
+from reconciler.model.node import PodReport
+from reconciler.model.observed import NodeState
 from reconciler.model.status import NodeStatus
 from reconciler.model.times import rfc3339
 from reconciler.schema.examples import EXAMPLES
@@ -67,12 +73,42 @@ spec:
 """
 
 
+class SettledCluster(Cluster):
+    """A cluster whose host tells everything of itself, and whose containers run."""
+
+    def _state(self, node: str) -> NodeState:
+        state = super()._state(node)
+        assert state.observation is not None
+        facts = state.observation.facts
+        host = replace(
+            facts.host,
+            kernel="6.1.0",
+            os_image="Debian GNU/Linux 12 (bookworm)",
+            engine_version="20.10.24",
+            agent_version="v1.33.0",
+            machine_id="m-1",
+            system_uuid="s-1",
+            disk_bytes=2**38,
+        )
+        return replace(state, observation=replace(state.observation, facts=replace(facts, host=host)))
+
+    def _pod(self, pod: Pod) -> PodReport:
+        running = ContainerState(running=ContainerStateRunning(started_at=rfc3339(self.now)))
+        statuses = tuple(
+            ContainerStatus(
+                name=one.name, image=one.image, container_id=f"docker://{one.name}", ready=True, state=running
+            )
+            for one in pod.spec.containers
+        )
+        return replace(super()._pod(pod), container_statuses=statuses)
+
+
 def populate(api: Api) -> None:
     """Put an object of every kind into an API, and an event about each."""
     for manifest in EXAMPLES.values():
         if kind_of(manifest["apiVersion"], manifest["kind"]) is not None:
             api.objects.put(decode_object(manifest))
-    cluster = Cluster()
+    cluster = SettledCluster()
     cluster.now = 1_700_000_000.0
     cluster.report()
     cluster.push(SETTLED)
