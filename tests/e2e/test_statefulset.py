@@ -1,10 +1,12 @@
 """A StatefulSet on a real host: numbered Pods with names and data of their own, through a rollout and a deletion."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.kubectl import Kubectl, found
 from tests.e2e.stage import Stage, container, manifest, pod, pod_spec, stage
 
 pytestmark = pytest.mark.real
@@ -112,6 +114,24 @@ def test_a_rollout_keeps_names_and_data(pods: Stage) -> None:
     assert status(pods)["updatedReplicas"] == 3
     revisions = pods.host.get("/apis/apps/v1/namespaces/default/controllerrevisions")["items"]
     assert sorted(one["revision"] for one in revisions) == [1, 2]
+
+
+def test_kubectl_follows_the_rollout(pods: Stage, tmp_path: Path) -> None:
+    """`rollout status` and `history`, `get` and `describe` know the set as on any cluster."""
+    programs = found()
+    if not programs:
+        pytest.skip("no kubectl is here")
+    config = tmp_path / "config"
+    config.write_text(pods.host.run("kubeconfig").out)
+    for version in (min(programs), max(programs)):
+        kubectl = Kubectl(programs[version], config, tmp_path / version)
+        assert "3 new pods have been updated" in kubectl.out("rollout", "status", "statefulset/db", "--timeout=20s")
+        assert [line.split()[0] for line in kubectl.out("rollout", "history", "sts/db").split("\n")[2:] if line] == [
+            "1",
+            "2",
+        ]
+        assert "3/3" in kubectl.out("get", "sts")
+        assert "3 Running" in kubectl.out("describe", "statefulset", "db")
 
 
 def test_a_deleted_pod_comes_back_with_its_data(pods: Stage) -> None:
