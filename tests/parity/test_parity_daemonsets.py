@@ -59,10 +59,8 @@ def limits(case: dict[str, Any]) -> bool:
 
 def failed_pods(case: dict[str, Any]) -> bool:
     """Judge a row about Pods that failed beside others; the next one comes in the same pass."""
-    spec = {
-        "selector": {"matchLabels": LABELS},
-        "template": msgspec.to_builtins(template({"spec": {"template": {"spec": {}}}})),
-    }
+    made_from = msgspec.to_builtins(template({"spec": {"template": {"spec": {}}}}))
+    spec = {"selector": {"matchLabels": LABELS}, "template": made_from, "updateStrategy": {"type": "OnDelete"}}
     daemon_set = msgspec.convert({"kind": "DaemonSet", "spec": spec}, DaemonSet)
     metadata = ObjectMeta(name="ds", namespace="default", uid="ds-uid", creation_timestamp="2020-01-01T00:00:00Z")
     objects: list[Any] = [replace(daemon_set, metadata=metadata), Node(metadata=ObjectMeta(name="node"))]
