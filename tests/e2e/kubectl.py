@@ -31,13 +31,14 @@ class Kubectl:
     """One kubectl as one user."""
 
     def __init__(self, program: str, config: Path, cache: Path) -> None:
-        self._command = [program, f"--kubeconfig={config}", f"--cache-dir={cache}"]
+        self.program = program
+        self.command = [program, f"--kubeconfig={config}", f"--cache-dir={cache}"]
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(cache)}
 
     def run(self, *arguments: str, input: str | None = None, timeout: float = 60) -> Run:
         """Run a command to its end."""
         done = subprocess.run(
-            [*self._command, *arguments],
+            [*self.command, *arguments],
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -57,7 +58,7 @@ class Kubectl:
     def following(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """Run a command that goes on; it is ended on leaving."""
         process = subprocess.Popen(
-            [*self._command, *arguments],
+            [*self.command, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

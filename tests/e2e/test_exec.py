@@ -61,7 +61,7 @@ def kubectl(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path_factory: 
 
 def words(kubectl: Kubectl, *arguments: str) -> list[str]:
     """The command line of a kubectl."""
-    return [*kubectl._command, *arguments]
+    return [*kubectl.command, *arguments]
 
 
 def piped(kubectl: Kubectl, *arguments: str, data: bytes = b"", timeout: float = 60) -> tuple[bytes, int]:
