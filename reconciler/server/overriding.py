@@ -5,16 +5,20 @@ when it is that of one of its earlier revisions. What else differs is named, and
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from reconciler.model.canonical import digest
-from reconciler.model.kinds import AnyObject, Node, ReplicaSet, Taint
+import msgspec
+
+from reconciler.model.canonical import canonical, digest
+from reconciler.model.kinds import AnyObject, Node, PodTemplateSpec, ReplicaSet, Taint
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, Rollback
 from reconciler.model.times import unix
 from reconciler.planner.overrides import CORDONED, plain_template, taint_words
 from reconciler.planner.workloads.deployment import revision_of
 from reconciler.server.errors import ApiError
+
+replace = msgspec.structs.replace
 
 Path = tuple[str, ...]
 _ANNOTATIONS: Path = ("metadata", "annotations")
@@ -35,12 +39,19 @@ class NotInList(Exception):
         self.path = path
 
 
-def override_of(
+class Accepted(NamedTuple):
+    """A write that is in the list: the override, and the object as it will be."""
+
+    change: Override
+    object: AnyObject
+
+
+def accepted(
     stored: StoredObject, wanted: AnyObject, paths: list[Path], replica_sets: Iterable[StoredObject]
-) -> Override:
+) -> Accepted:
     """Return what makes the object as it is wanted; raise NotInList when that is more than can be overridden."""
     if stored.ref.kind == "Node":
-        return _of_node(stored, cast(Node, wanted), paths)
+        return Accepted(_of_node(stored, cast(Node, wanted), paths), wanted)
     if stored.ref.kind in RESTARTABLE:
         return _of_workload(stored, wanted, paths, replica_sets)
     raise NotInList(shown(paths[0]))
@@ -104,29 +115,58 @@ def _taints(stored: StoredObject, wanted: Node) -> tuple[Taint, ...]:
 
 def _of_workload(
     stored: StoredObject, wanted: Any, paths: list[Path], replica_sets: Iterable[StoredObject]
-) -> Override:
+) -> Accepted:
     time = wanted.spec.template.metadata.annotations.get(RESTARTED_AT, "")
     if paths == [_RESTART] and time:
         _require_time(stored, time)
-        return Override(ref=stored.ref, restarted_at=time)
+        return Accepted(Override(ref=stored.ref, restarted_at=time), wanted)
     found = _revision_with(stored, wanted, replica_sets) if stored.ref.kind == "Deployment" else None
     for path in paths:
         if found is None or not _belongs_to(path, wanted, found):
             raise NotInList(shown(path))
     assert found is not None
-    return Override(ref=stored.ref, rollback=Rollback(revision=revision_of(found), replica_set=found.ref.name))
+    template = plain_template(cast(ReplicaSet, found.object).spec.template)
+    spec = replace(cast(Any, stored.object).spec, template=template)
+    rollback = Rollback(revision=revision_of(found), replica_set=found.ref.name)
+    as_it_will_be = cast(AnyObject, replace(cast(Any, stored.object), spec=spec))
+    return Accepted(Override(ref=stored.ref, rollback=rollback), as_it_will_be)
 
 
 def _revision_with(stored: StoredObject, wanted: Any, replica_sets: Iterable[StoredObject]) -> StoredObject | None:
-    """Return the newest revision of the Deployment that has the wanted template."""
-    template = digest(plain_template(wanted.spec.template))
+    """Return the newest revision of the Deployment that has the wanted template.
+
+    An older kubectl drops the fields of a Pod that it does not know. What it sends then stands for an earlier revision
+    when it fits one of them alone, and not the present template.
+    """
+    template = plain_template(wanted.spec.template)
     found = [
-        one
+        (one, plain_template(cast(ReplicaSet, one.object).spec.template))
         for one in replica_sets
         if one.manager == stored.object.metadata.uid
-        and digest(plain_template(cast(ReplicaSet, one.object).spec.template)) == template
     ]
-    return max(found, key=revision_of, default=None)
+    same = [one for one, other in found if digest(other) == digest(template)]
+    if same:
+        return max(same, key=revision_of)
+    present = plain_template(cast(Any, stored.object).spec.template)
+    if _fits(template, present):
+        return None
+    fitting = [one for one, other in found if _fits(template, other)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _fits(sent: PodTemplateSpec, template: PodTemplateSpec) -> bool:
+    """Whether a template says everything that was sent, and perhaps more of the Pod."""
+    return digest(sent.metadata) == digest(template.metadata) and _is_part(
+        canonical(sent.spec), canonical(template.spec)
+    )
+
+
+def _is_part(part: Any, whole: Any) -> bool:
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(name in whole and _is_part(value, whole[name]) for name, value in part.items())
+    if isinstance(part, list) and isinstance(whole, list):
+        return len(part) == len(whole) and all(_is_part(one, other) for one, other in zip(part, whole, strict=True))
+    return bool(part == whole)
 
 
 def _belongs_to(path: Path, wanted: Any, revision: StoredObject) -> bool:

@@ -18,7 +18,7 @@ from reconciler.server.authentication import user_of
 from reconciler.server.context import Context, context_of
 from reconciler.server.deletion import deletion_of
 from reconciler.server.errors import ApiError, bad_request
-from reconciler.server.overriding import NotInList, differing, is_as_wanted, override_of
+from reconciler.server.overriding import Accepted, NotInList, accepted, differing, is_as_wanted
 from reconciler.server.patching import APPLY, TYPES, Json, patched, read_json, typed
 from reconciler.server.paths import existing, kind_of_path, ref_of_path
 from reconciler.server.peer import name_of, require_operator
@@ -92,19 +92,20 @@ async def _change(request: Request, spec: KindSpec, stored: StoredObject) -> Res
     if stored.ref.kind == "Secret":
         # Neither its values nor whether a patch fits them is told.
         raise refusal(context.objects, spec, stored)
-    change, wanted = await context.read(lambda: _judged(request.method, context, spec, stored, content_type, body))
-    if change is None or is_dry:
-        return _json(wanted)
-    await _override(context, spec, replace(change, uid=stored.object.metadata.uid, by=author))
-    shown = await context.read(lambda: _written(context, stored, change, wanted))
-    return _json(shown)
+    found = await context.read(lambda: _judged(request.method, context, spec, stored, content_type, body))
+    if found is None:
+        return _json(_document(stored))
+    if is_dry:
+        return _json(_document(replace(stored, object=found.object)))
+    await _override(context, spec, replace(found.change, uid=stored.object.metadata.uid, by=author))
+    return _json(_document(await context.read(lambda: _written(context, stored, found))))
 
 
 def _judged(
     method: str, context: Context, spec: KindSpec, stored: StoredObject, content_type: str, body: bytes
-) -> tuple[Override | None, Json]:
-    """Return the override that a request asks for (None: nothing differs), and the object as it will be."""
-    before = document(stored, reveal=True)
+) -> Accepted | None:
+    """Return the override that a request asks for, with the object as it will be; None when nothing differs."""
+    before = _document(stored)
     if method == "PATCH":
         if content_type == APPLY:
             raise refusal(context.objects, spec, stored)
@@ -117,15 +118,13 @@ def _judged(
             raise bad_request("the body is not an object of Kubernetes")
     _require_same(stored, spec, after)
     object = typed(spec.kind, after)
-    wanted = document(replace(stored, object=object), reveal=True)
-    paths = list(differing(before, wanted))
+    paths = list(differing(before, _document(replace(stored, object=object))))
     if not paths:
-        return None, before
+        return None
     try:
-        change = override_of(stored, object, paths, context.objects.by_kind("ReplicaSet"))
+        return accepted(stored, object, paths, context.objects.by_kind("ReplicaSet"))
     except NotInList as error:
         raise refusal(context.objects, spec, stored, error.path) from error
-    return change, wanted
 
 
 def _require_same(stored: StoredObject, spec: KindSpec, after: Json) -> None:
@@ -150,15 +149,20 @@ def conflict(spec: KindSpec, name: str, field: str) -> ApiError:
     return ApiError(409, message, details={"name": name, "kind": spec.plural, "group": spec.group})
 
 
-def _written(context: Context, stored: StoredObject, change: Override, wanted: Json) -> Json:
+def _written(context: Context, stored: StoredObject, asked: Accepted) -> StoredObject:
     """Return the object once it is stored as it was asked for; else as it will be."""
-    object = typed(stored.ref.kind, wanted)
 
     def is_done(found: StoredObject | None) -> bool:
-        return found is None or is_as_wanted(found, object, change)
+        return found is None or is_as_wanted(found, asked.object, asked.change)
 
     found = _wait(context, stored.ref, is_done)
-    return document(found, reveal=True) if found is not None and is_done(found) else wanted
+    return found if found is not None and is_done(found) else replace(stored, object=asked.object)
+
+
+def _document(stored: StoredObject) -> Json:
+    """Return an object in nothing but the types of JSON: what is patched, compared and answered."""
+    plain: Json = msgspec.json.decode(encode(document(stored, reveal=True)))
+    return plain
 
 
 # Deletions
@@ -174,7 +178,7 @@ async def _delete(request: Request, spec: KindSpec, stored: StoredObject) -> Res
         if wanted and wanted != (getattr(stored.object.metadata, "uid" if field == "uid" else "resource_version")):
             raise conflict(spec, stored.ref.name, field)
     if asked.is_dry or _is_dry(request.query_params.getlist("dryRun")):
-        return _json(document(stored, reveal=True))
+        return _json(_document(stored))
     change = Override(
         ref=stored.ref,
         uid=stored.object.metadata.uid,
@@ -190,7 +194,7 @@ async def _delete(request: Request, spec: KindSpec, stored: StoredObject) -> Res
 
     found = await context.read(lambda: _wait(context, stored.ref, is_done))
     is_same = found is not None and found.object.metadata.uid == stored.object.metadata.uid
-    return _json(document(found if found is not None and is_same else stored, reveal=True))
+    return _json(_document(found if found is not None and is_same else stored))
 
 
 # Both

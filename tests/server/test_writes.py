@@ -215,6 +215,41 @@ def test_an_undo_names_the_revision_that_has_the_template(api: Api) -> None:
     assert (rollback.revision, rollback.replica_set) == (1, "web-h1")
 
 
+def test_an_undo_of_a_client_that_does_not_know_every_field_finds_the_revision(api: Api) -> None:
+    """kubectl 1.27 drops what came later; where that fits several revisions, none is guessed."""
+    obey(api)
+    put_web(api)
+    body = undo(api, 1)
+    later = replace(template("web:1").spec, subdomain="later")
+    put_set(api, 1, replace(template("web:1"), spec=later))
+    assert patch(api, WEB, JSON, body).code == 200
+    rollback = change_of(api).rollback
+    assert rollback is not None
+    assert rollback.replica_set == "web-h1"
+    api.operations.calls.clear()
+    put_web(api)
+    put_set(api, 1, replace(template("web:1"), spec=later))
+    put_set(api, 3, replace(template("web:1"), spec=replace(later, hostname="other")))
+    assert patch(api, WEB, JSON, body).code == 409
+    assert not api.operations.calls
+
+
+def test_lists_of_an_object_are_patched_entry_by_entry(api: Api) -> None:
+    """As `kubectl set image` does it: what is refused is the one field that would differ."""
+    put_web(api)
+    containers = {"$setElementOrder/containers": [{"name": "web"}], "containers": [{"name": "web", "image": "evil:1"}]}
+    answer = patch(api, WEB, STRATEGIC, {"spec": {"template": {"spec": containers}}})
+    assert answer.code == 409
+    assert "apps/web.yaml:7" in answer.document["message"]
+    same = {"containers": [{"name": "web", "image": "web:2"}]}
+    assert patch(api, WEB, STRATEGIC, {"spec": {"template": {"spec": same}}}).code == 200
+    assert (
+        patch(api, WEB, JSON, [{"op": "test", "path": "/spec/template/spec/containers/0/name", "value": "web"}]).code
+        == 200
+    )
+    assert not api.operations.calls
+
+
 def test_an_undo_that_changes_more_than_the_template_is_refused(api: Api) -> None:
     """Neither another number of replicas nor other annotations come along."""
     put_web(api)
