@@ -26,7 +26,7 @@ class Limits:
     body_bytes_max: int = 16 * 1024 * 1024
     send_deadline_s: float = 60.0
     watches_max: int = 256
-    watch_queue_max: int = 2048
+    watch_queue_max: int = 10_000
     watch_timeout_s: int = 3600
     bookmark_interval_s: float = 60.0
     streams_max: int = 32

@@ -17,6 +17,8 @@ from reconciler.server.selection import Selection
 from reconciler.store.errors import Gone
 from reconciler.store.values import EventType, Logged
 
+_ORDERS_MAX = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -39,6 +41,8 @@ class Orders:
         known = self._known.get((kind, namespace))
         if known is not None and len(known) == len(objects) and all(map(objects.__contains__, known)):
             return known
+        if len(self._known) >= _ORDERS_MAX:
+            self._known.clear()
         names = self._known[kind, namespace] = sorted(objects)
         return names
 

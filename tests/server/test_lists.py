@@ -19,6 +19,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.server.errors import ApiError
 from reconciler.server.list_options import INCONSISTENT, ListOptions, Position, read_token, token_of
 from reconciler.server.lists import Orders, page_of
+from reconciler.server.negotiation import Include, Shape, Wanted
 from reconciler.server.selection import make_selection
 
 PODS = "/api/v1/namespaces/shop/pods"
@@ -178,6 +179,9 @@ def test_every_user_gets_the_secret_that_is_theirs_to_see(api: Api) -> None:
     assert stored is not None
     shown = [encoder.whole(stored, reveal=reveal) for reveal in (True, False, True, False)]
     assert [b"aHVudGVyMg" in text for text in shown] == [True, False, True, False]
+    form = Wanted(shape=Shape.TABLE, include=Include.OBJECT)
+    rows = [encoder.row(stored, form, 0.0, reveal=reveal) for reveal in (True, False, True, False)]
+    assert [b"aHVudGVyMg" in row for row in rows] == [True, False, True, False]
 
 
 SELECTION = make_selection(KINDS["Pod"])
