@@ -132,7 +132,10 @@ class _SpdyResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the command to its end."""
         try:
+            session = exec_spdy.switch(self._request, self._version)
+            # Not sent any more, but told to every layer that notes how requests are answered.
+            await send({"type": "http.response.start", "status": 101, "headers": []})
             idle_s = context_of(self._request).limits.command_idle_s
-            await exec_spdy.serve_spdy(self._request, self._wanted, self._command, self._version, idle_s)
+            await exec_spdy.serve_spdy(session, self._wanted, self._command, self._version, idle_s)
         finally:
             self._command.stop()

@@ -41,10 +41,14 @@ def chosen_version(request: Request) -> str:
     return next((name for name in VERSIONS if name in offered), "")
 
 
-async def serve_spdy(request: Request, wanted: ExecRequest, command: Command, version: str, idle_s: float) -> None:
-    """Switch protocols and serve a command until one of both sides has ended."""
+def switch(request: Request, version: str) -> SpdySession:
+    """Switch the connection of a request to SPDY."""
     reader, writer = take_over(request, PROTOCOL, {VERSION_HEADER: version})
-    session = SpdySession(reader, writer, is_gone=lambda: is_gone(request))
+    return SpdySession(reader, writer, is_gone=lambda: is_gone(request))
+
+
+async def serve_spdy(session: SpdySession, wanted: ExecRequest, command: Command, version: str, idle_s: float) -> None:
+    """Serve a command until one of both sides has ended."""
     reading = asyncio.create_task(session.run())
     try:
         streams = await _streams(session, _expected(wanted, VERSIONS[version]))

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -103,7 +103,12 @@ def upgraded(api: Api, *command: str, version: str = "v4.channel.k8s.io", **quer
 
 
 def proposed(
-    api: Api, *command: str, version: str = "v4.channel.k8s.io", body: bytes = b"", **query: str
+    api: Api,
+    *command: str,
+    version: str = "v4.channel.k8s.io",
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    **query: str,
 ) -> tuple[str, bytes, socket.socket]:
     """Propose SPDY; return the head of the answer, what follows it, and the connection."""
     pairs = [*(("command", word) for word in command), *(query or {"stdout": "true", "stderr": "true"}).items()]
@@ -111,8 +116,9 @@ def proposed(
     connection.settimeout(10)
     connection.connect(str(api.path))
     head = f"POST {EXEC}?{urlencode(pairs)} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
-    head += f"X-Stream-Protocol-Version: {version}\r\nContent-Length: {len(body)}\r\n\r\n"
-    connection.sendall(head.encode() + body)
+    head += f"X-Stream-Protocol-Version: {version}\r\nContent-Length: {len(body)}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    connection.sendall(head.encode() + b"\r\n" + body)
     came = b""
     while b"\r\n\r\n" not in came:
         piece = connection.recv(65536)
