@@ -1,39 +1,13 @@
-"""Which lists of our kinds merge entry by entry, and by which key, as Kubernetes' API says it. Pure."""
+"""Which lists of our kinds merge entry by entry, and by which key: the tables of merging, along our types. Pure."""
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, get_args
 
 import msgspec
 
 from reconciler.model import kinds as k
+from reconciler.server.merging import merging_of
 from reconciler.server.strategic import Field
-
-# By structure and field; an empty key: a list of plain values whose union counts.
-_KEYS: Mapping[tuple[str, str], str] = {
-    ("ObjectMeta", "finalizers"): "",
-    ("ObjectMeta", "ownerReferences"): "uid",
-    ("PodSpec", "containers"): "name",
-    ("PodSpec", "initContainers"): "name",
-    ("PodSpec", "ephemeralContainers"): "name",
-    ("PodSpec", "volumes"): "name",
-    ("PodSpec", "imagePullSecrets"): "name",
-    ("PodSpec", "hostAliases"): "ip",
-    ("PodSpec", "topologySpreadConstraints"): "topologyKey",
-    ("PodSpec", "schedulingGates"): "name",
-    ("Container", "ports"): "containerPort",
-    ("Container", "env"): "name",
-    ("Container", "volumeMounts"): "mountPath",
-    ("Container", "volumeDevices"): "devicePath",
-    ("PodStatus", "podIPs"): "ip",
-    ("ServiceSpec", "ports"): "port",
-    ("ServiceAccount", "secrets"): "name",
-    ("ServiceAccount", "imagePullSecrets"): "name",
-    ("NodeSpec", "podCIDRs"): "",
-    ("NodeStatus", "addresses"): "type",
-}
-# Every `conditions` of a status merges by type.
-_CONDITIONS = "conditions"
 
 
 class KindShape:
@@ -45,10 +19,9 @@ class KindShape:
     def field(self, name: str) -> Field:
         """Return how a field is patched; nothing is known inside of maps and unknown fields."""
         inside = None if self._type is None else _inside(self._type).get(name)
-        key = None if self._type is None else _KEYS.get((self._type.__name__, name))
-        if name == _CONDITIONS and inside is not None:
-            key = "type"
-        return Field(KindShape(inside), merges=key is not None, key=key or "")
+        merging = merging_of(self._type.__name__ if self._type is not None else "", name)
+        key = merging.keys[0] if merging.keys else ""
+        return Field(KindShape(inside), merges=bool(key) or merging.is_set, key=key)
 
 
 def shape_of(kind: str) -> KindShape:

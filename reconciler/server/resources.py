@@ -8,6 +8,7 @@ from functools import cache
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import KINDS, KindSpec
+from reconciler.model.overrides import RESTARTABLE
 
 OWN_GROUP = "reconciler.dev"
 READ = ("get", "list", "watch")
@@ -45,9 +46,16 @@ class Resource(Value):
 
 
 # What may be done to a kind besides reading it.
-_WRITES: Mapping[str, tuple[str, ...]] = {}
+_WRITES: Mapping[str, tuple[str, ...]] = {
+    "Node": ("patch", "update"),
+    "Pod": ("delete",),
+    **dict.fromkeys(sorted(RESTARTABLE), ("patch", "update")),
+}
 _SUBRESOURCES: Mapping[str, tuple[Subresource, ...]] = {
-    "Pod": (Subresource(name="log", kind="Pod", verbs=("get",)),),
+    "Pod": (
+        Subresource(name="exec", kind="PodExecOptions", verbs=("create", "get")),
+        Subresource(name="log", kind="Pod", verbs=("get",)),
+    ),
 }
 # Groups in the order in which clients look for a name; those not listed follow, ours is last.
 _ORDER = (

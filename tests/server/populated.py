@@ -28,6 +28,8 @@ from tests.planner.world import Cluster
 
 replace = msgspec.structs.replace
 
+START_AT = 1_700_000_000.0
+
 SETTLED = """
 apiVersion: v1
 kind: Namespace
@@ -93,7 +95,7 @@ class SettledCluster(Cluster):
         return replace(state, observation=replace(state.observation, facts=replace(facts, host=host)))
 
     def _pod(self, pod: Pod) -> PodReport:
-        running = ContainerState(running=ContainerStateRunning(started_at=rfc3339(self.now)))
+        running = ContainerState(running=ContainerStateRunning(started_at=rfc3339(START_AT)))
         statuses = tuple(
             ContainerStatus(
                 name=one.name, image=one.image, container_id=f"docker://{one.name}", ready=True, state=running
@@ -109,7 +111,7 @@ def populate(api: Api) -> None:
         if kind_of(manifest["apiVersion"], manifest["kind"]) is not None:
             api.objects.put(decode_object(manifest))
     cluster = SettledCluster()
-    cluster.now = 1_700_000_000.0
+    cluster.now = START_AT
     cluster.report()
     cluster.push(SETTLED)
     cluster.settle()
@@ -136,7 +138,7 @@ def of_kind(api: Api, kind: str) -> list[Any]:
 
 def _event(object: Object) -> Event:
     metadata = object.metadata
-    at = rfc3339(1_700_000_000.0)
+    at = rfc3339(START_AT)
     about = ObjectReference(
         api_version=object.api_version,
         kind=object.kind,

@@ -5,7 +5,7 @@ from typing import Any
 
 from reconciler import __version__
 from reconciler.model.kinds import KINDS, ObjectMeta
-from reconciler.server.openapi.common import COMMON, SCALARS_V2, SCALARS_V3, computed, list_of
+from reconciler.server.openapi.common import COMMON, FRAME, REVIEWS, SCALARS_V2, SCALARS_V3, computed, list_of
 from reconciler.server.openapi.definitions import Definitions, Schema, add_kind, add_type
 from reconciler.server.openapi.paths import paths_of
 from reconciler.server.resources import OWN_GROUP, Resource, resources_of
@@ -50,12 +50,27 @@ def _add(one: Resource, definitions: Definitions) -> str:
         name = f"io.k8s.api.{(one.group or 'core').partition('.')[0]}.{one.version}.{one.kind}"
         definitions[name] = schema
         add_type(ObjectMeta, definitions)
+    elif one.plural in REVIEWS:
+        name = _add_review(one, gvk, definitions)
     elif one.group != OWN_GROUP and one.kind in KINDS:
         name = add_kind(one.kind, definitions)
     else:
         return ""
     if "list" in one.verbs:
         definitions[f"{name}List"] = list_of(one.kind, name, gvk)
+    return name
+
+
+def _add_review(one: Resource, gvk: Mapping[str, str], definitions: Definitions) -> str:
+    """Add a review: what is asked has a type, the answer is put beside it."""
+    name = f"io.k8s.api.{one.group.partition('.')[0]}.{one.version}.{one.kind}"
+    asked = definitions[add_type(REVIEWS[one.plural], definitions)]
+    definitions[name] = {
+        **asked,
+        "properties": {**FRAME, **asked["properties"], "status": {"type": "object", "description": "The answer."}},
+        "x-kubernetes-group-version-kind": [dict(gvk)],
+    }
+    add_type(ObjectMeta, definitions)
     return name
 
 

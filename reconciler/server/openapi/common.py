@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.model.base import Value
 from reconciler.server.openapi.definitions import INT_OR_STRING, META, QUANTITY, TIME, Schema
+from reconciler.server.reviews import AccessReview, RulesReview, SelfReview
 
 STATUS = f"{META}.Status"
 LIST_META = f"{META}.ListMeta"
@@ -103,6 +105,18 @@ def computed(resource: str, gvk: Mapping[str, str]) -> Schema | None:
     return {**found, "x-kubernetes-group-version-kind": [dict(gvk)]} if found else None
 
 
+FRAME: Mapping[str, Schema] = {
+    "apiVersion": _API_VERSION,
+    "kind": _KIND,
+    "metadata": {"$ref": f"{META}.ObjectMeta", "description": "Not used."},
+}
+REVIEWS: Mapping[str, type[Value]] = {
+    "localsubjectaccessreviews": AccessReview,
+    "selfsubjectaccessreviews": AccessReview,
+    "selfsubjectreviews": SelfReview,
+    "selfsubjectrulesreviews": RulesReview,
+    "subjectaccessreviews": AccessReview,
+}
 _METADATA: Schema = {"$ref": f"{META}.ObjectMeta", "description": "Its name."}
 _COMPUTED: Mapping[str, Schema] = {
     "componentstatuses": _structure(

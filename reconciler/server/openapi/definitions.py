@@ -17,7 +17,7 @@ from reconciler.schema.descriptions import DESCRIPTIONS
 from reconciler.schema.descriptions_observed import describe_observed
 from reconciler.schema.fields import DROPPED, HARMLESS
 from reconciler.schema.types import is_map, is_struct, plain_type
-from reconciler.server.openapi.merging import RETAINED, merging_of
+from reconciler.server.merging import RETAINED, merging_of
 
 Schema = dict[str, Any]
 Definitions = dict[str, Schema]

@@ -1,4 +1,7 @@
-"""How lists merge when a patch meets them: by which keys, and whether at all. Pure; facts of the Kubernetes API."""
+"""How lists merge when a patch meets them: by which keys, and whether at all; facts of the Kubernetes API. Pure.
+
+Patches are merged by these tables, and the OpenAPI documents tell them to clients that merge by themselves.
+"""
 
 from collections.abc import Mapping
 from typing import Any
