@@ -7,10 +7,23 @@ from starlette.requests import Request
 
 from reconciler.model.base import Value
 from reconciler.server.errors import ApiError, bad_request
+from reconciler.server.protobuf import MEDIA_TYPE, Codec
 from reconciler.server.query import number
 
 _POLICIES = ("", "Orphan", "Background", "Foreground")
 _GRACE_MAX_S = 2**31 - 1
+_CODEC = Codec(
+    "k8s.io.deletion",
+    {
+        "DeleteOptions": (
+            "gracePeriodSeconds 1 int64",
+            "preconditions 2 Preconditions",
+            "propagationPolicy 4 string",
+            "dryRun 5 *string",
+        ),
+        "Preconditions": ("uid 1 string", "resourceVersion 2 string"),
+    },
+)
 
 
 class Preconditions(Value):
@@ -45,7 +58,8 @@ class Deletion(Value):
 
 async def deletion_of(request: Request) -> Deletion:
     """Read a deletion; refuse what is malformed with 400, and what makes no sense with 422."""
-    options = _options(await request.body())
+    is_protobuf = request.headers.get("content-type", "").partition(";")[0].strip() == MEDIA_TYPE
+    options = _options(await request.body(), is_protobuf=is_protobuf)
     grace = options.grace_period_seconds
     if grace is None:
         grace = number(request, "gracePeriodSeconds")
@@ -64,13 +78,14 @@ async def deletion_of(request: Request) -> Deletion:
     )
 
 
-def _options(body: bytes) -> DeleteOptions:
+def _options(body: bytes, *, is_protobuf: bool) -> DeleteOptions:
     if not body.strip():
         return DeleteOptions()
     try:
-        plain = msgspec.json.decode(body)
+        plain = _CODEC.document(body) if is_protobuf else msgspec.json.decode(body)
         without_nulls = {name: value for name, value in plain.items() if value is not None}
-        return msgspec.convert(without_nulls, DeleteOptions)
+        # Protobuf's form in JSON writes large numbers as text.
+        return msgspec.convert(without_nulls, DeleteOptions, strict=not is_protobuf)
     except msgspec.MsgspecError as error:
         raise bad_request(f"the body is not DeleteOptions: {error}") from error
     except (UnicodeDecodeError, AttributeError) as error:

@@ -280,6 +280,19 @@ def test_a_deletion_of_a_pod(api: Api) -> None:
         assert change_of(api).uid == "u-1"
 
 
+def test_a_deletion_in_protobuf(api: Api) -> None:
+    """`kubectl drain` of 1.32 and later sends its options so."""
+    obey(api)
+    api.objects.put(pod("a"))
+    message = b"\x08\x07" + b"\x12\x05\x0a\x03u-1"
+    envelope = b"\x0a\x13\x0a\x02v1\x12\x0dDeleteOptions" + b"\x12" + bytes([len(message)]) + message
+    kind = "application/vnd.kubernetes.protobuf"
+    answer = ask(api.path, "DELETE", f"{PODS}/a", b"k8s\x00" + envelope, Content_Type=kind)
+    assert answer.code == 200
+    assert change_of(api).grace_s == 7
+    assert ask(api.path, "DELETE", f"{PODS}/a", b"k8s\x00\xff", Content_Type=kind).code == 400
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
