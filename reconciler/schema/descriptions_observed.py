@@ -113,6 +113,49 @@ _WORKLOADS: Mapping[str, str] = {
     "UncountedTerminatedPods.failed": "Identities of those that failed.",
 }
 
+_LATER: Mapping[str, str] = {
+    "ControllerRevision.data": "The template as it was.",
+    "ControllerRevision.revision": "Counts up with every change.",
+    "CronJobStatus.active": "Jobs of it that run.",
+    "CronJobStatus.lastScheduleTime": "When a Job was last started by the schedule.",
+    "CronJobStatus.lastSuccessfulTime": "When a Job last succeeded.",
+    "CronJobStatus.noted": "What was already told of runs that were missed.",
+    "DaemonSetStatus.currentNumberScheduled": "Nodes that run its Pod and should.",
+    "DaemonSetStatus.desiredNumberScheduled": "Nodes that should run its Pod.",
+    "DaemonSetStatus.numberAvailable": "Nodes on which it is available.",
+    "DaemonSetStatus.numberMisscheduled": "Nodes that run its Pod and should not.",
+    "DaemonSetStatus.numberReady": "Nodes on which it is ready.",
+    "DaemonSetStatus.numberUnavailable": "Nodes on which it should be available and is not.",
+    "DaemonSetStatus.updatedNumberScheduled": "Nodes that run the newest template.",
+    "StatefulSetStatus.currentReplicas": "Pods of the current revision.",
+    "StatefulSetStatus.currentRevision": "Name of the revision that Pods are updated from.",
+    "StatefulSetStatus.updateRevision": "Name of the revision that Pods are updated to.",
+    "HorizontalPodAutoscalerStatus.currentMetrics": "What was measured last.",
+    "HorizontalPodAutoscalerStatus.currentReplicas": "Pods that there were then.",
+    "HorizontalPodAutoscalerStatus.desiredReplicas": "Pods that are wanted because of it.",
+    "HorizontalPodAutoscalerStatus.lastScaleTime": "When the number of Pods was last changed.",
+    "MetricStatus.containerResource": "Use of a resource by one container of each Pod.",
+    "MetricStatus.external": "A metric from outside.",
+    "MetricStatus.object": "A metric of another object.",
+    "MetricStatus.pods": "A metric of each Pod.",
+    "MetricStatus.resource": "Use of a resource by the Pods.",
+    "ContainerResourceMetricStatus.container": "Name of the container.",
+    "ContainerResourceMetricStatus.current": "What was measured.",
+    "ObjectMetricStatus.current": "What was measured.",
+    "ObjectMetricStatus.describedObject": "The object that was measured.",
+    "PodsMetricStatus.current": "What was measured.",
+    "ResourceMetricStatus.current": "What was measured.",
+    "MetricValueStatus.averageUtilization": "Average in percent of what is requested.",
+    "MetricValueStatus.averageValue": "Average of each Pod.",
+    "PodDisruptionBudgetStatus.currentHealthy": "Pods that are healthy.",
+    "PodDisruptionBudgetStatus.desiredHealthy": "Pods that must be healthy.",
+    "PodDisruptionBudgetStatus.disruptedPods": "Pods that were just evicted and are still there.",
+    "PodDisruptionBudgetStatus.disruptionsAllowed": "Pods that may be evicted now.",
+    "PodDisruptionBudgetStatus.expectedPods": "Pods that it covers.",
+    "ResourceQuotaStatus.hard": "The limits.",
+    "ResourceQuotaStatus.used": "What is used of them.",
+}
+
 _REST: Mapping[str, str] = {
     "StorageClass.mountOptions": "Options to mount volumes with.",
     "PersistentVolumeSpec.mountOptions": "Options to mount the volume with.",
@@ -145,7 +188,7 @@ _REST: Mapping[str, str] = {
     "Event.reportingInstance": "Which instance of that part.",
 }
 
-OF_STATUSES: Mapping[str, str] = {**_METADATA, **_NODES, **_PODS, **_WORKLOADS, **_REST}
+OF_STATUSES: Mapping[str, str] = {**_METADATA, **_NODES, **_PODS, **_WORKLOADS, **_LATER, **_REST}
 
 
 def describe_observed(type_name: str, field: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from api_double import Api, served
+from populated import populate
 
 
 @pytest.fixture
@@ -28,4 +29,12 @@ def shared_api() -> Iterator[Api]:
 def api(socket_path: Path) -> Iterator[Api]:
     """An API on a real Unix socket, with everything behind it in memory."""
     with served(socket_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def full_api() -> Iterator[Api]:
+    """An API with an object of every kind and a settled cluster, for tests that change nothing of it."""
+    with tempfile.TemporaryDirectory(prefix="rc-") as folder, served(Path(folder) / "api.sock") as running:
+        populate(running)
         yield running

@@ -5,16 +5,14 @@ The commands run for real; what they print is judged as a person would who reads
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from api_double import Api, served
+from api_double import Api
 from kubectl import INSTALLED, Kubectl, Ran, kubectl_for
-from populated import of_kind, populate
+from populated import of_kind
 
 from reconciler.model.kinds import KINDS
 from reconciler.schema.examples import EXAMPLES
@@ -25,14 +23,6 @@ SERVED = {kind: spec for kind, spec in KINDS.items() if spec.served}
 NEWEST = INSTALLED[-1] if INSTALLED else ""
 # One of each way in which kubectl asks: see the first form of discovery, of schemas, of typed requests.
 ACROSS = tuple(version for version in ("1.27", "1.28", "1.30", "1.32", "1.33") if version in INSTALLED)
-
-
-@pytest.fixture(scope="module")
-def full_api() -> Iterator[Api]:
-    """An API with objects of every kind."""
-    with tempfile.TemporaryDirectory(prefix="rc-") as folder, served(Path(folder) / "api.sock") as running:
-        populate(running)
-        yield running
 
 
 @pytest.fixture(scope="module")
