@@ -10,6 +10,9 @@ import pytest
 from kubernetes import client, config, dynamic, watch
 from kubernetes.stream import stream as exec_stream
 
+from reconciler.config import load_settings
+from reconciler.daemon import SystemClock
+from reconciler.store.store import Store
 from tests.e2e.kubectl import Kubectl, found
 from tests.e2e.stage import Stage, container, manifest, pod, stage
 
@@ -125,8 +128,8 @@ def test_the_python_client_lists_and_reads_logs(api: client.ApiClient) -> None:
     assert {page.items[0].metadata.uid, rest.items[0].metadata.uid} == {one.metadata.uid for one in pods}
 
 
-def test_the_python_client_watches_and_resumes(api: client.ApiClient, cluster: Stage) -> None:
-    """It is told of what happens; from a version that is no longer kept it gets 410 and begins anew."""
+def test_the_python_client_watches(api: client.ApiClient, cluster: Stage) -> None:
+    """It is told of what happens."""
     core = client.CoreV1Api(api)
     seen: list[dict[str, Any]] = []
     arrived = threading.Event()
@@ -144,13 +147,17 @@ def test_the_python_client_watches_and_resumes(api: client.ApiClient, cluster: S
     cluster.put(told=manifest("ConfigMap", "told", metadata={"namespace": "red"}, data={"a": "b"}))
     assert arrived.wait(30)
     thread.join(30)
-    with pytest.raises(client.ApiException) as refused:
-        for _ in watch.Watch().stream(core.list_namespaced_config_map, "red", resource_version="1", timeout_seconds=5):
-            pass
-    assert refused.value.status == 410
-    fresh = core.list_namespaced_config_map("red").metadata.resource_version
-    events = watch.Watch().stream(core.list_namespaced_config_map, "red", resource_version=fresh, timeout_seconds=1)
-    assert list(events) == []
+
+
+def forget_the_log(cluster: Stage) -> None:
+    """Drop the log of changes, as the daemon does with what is old."""
+    cluster.host.stop()
+    settings = load_settings(str(cluster.host.data))
+    clock = SystemClock()
+    store = Store.open(settings.database_url, key=settings.key_path.read_bytes(), clock=clock)
+    store.prune_history(clock.now())
+    store.close()
+    cluster.host.start()
 
 
 def test_the_python_client_runs_commands(api: client.ApiClient) -> None:
@@ -187,3 +194,17 @@ def test_a_foreign_authority_is_not_trusted(cluster: Stage, tmp_path: Path) -> N
     settings.ssl_ca_cert = ssl.get_default_verify_paths().cafile
     with pytest.raises(Exception, match=r"(?i)certificate.verify.failed"):
         client.CoreV1Api(client.ApiClient(settings)).list_namespace(_request_timeout=5)
+
+
+def test_a_watch_from_before_the_log_begins_anew(cluster: Stage, tmp_path: Path) -> None:
+    """410 tells the client that its version is no longer kept; listing again, it goes on."""
+    forget_the_log(cluster)
+    api = config.new_client_from_config(str(kubeconfig(cluster, tmp_path / "config")))
+    core = client.CoreV1Api(api)
+    with pytest.raises(client.ApiException) as refused:
+        for _ in watch.Watch().stream(core.list_namespaced_config_map, "red", resource_version="1", timeout_seconds=5):
+            pass
+    assert refused.value.status == 410
+    fresh = core.list_namespaced_config_map("red").metadata.resource_version
+    events = watch.Watch().stream(core.list_namespaced_config_map, "red", resource_version=fresh, timeout_seconds=1)
+    assert list(events) == []
