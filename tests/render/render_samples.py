@@ -60,6 +60,10 @@ def full_plan() -> Plan:
                 message="a namespace that is not empty",
             ),
         ),
+        notes=(
+            "deployment/shop/api is held back by rollback to revision 3 (by ada, since 2026-01-02T10:00:00Z)",
+            "node/node-b is cordoned (by ada, since 2026-01-02T10:00:00Z): no Pod is placed on it",
+        ),
         warnings=("configmap/shop/settings changed; deployment/shop/web uses it by environment and will not roll",),
     )
 
