@@ -1,10 +1,12 @@
 """Overrides on a real host: restarts without downtime, rollbacks that hold, cordons, deleted Pods."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.host import Host, wait_for
+from tests.e2e.kubectl import Kubectl, found
 from tests.e2e.manifests import config_map, sleeper, web
 from tests.e2e.test_push import page
 
@@ -115,3 +117,22 @@ def test_a_cordoned_node_takes_no_pods_until_it_is_uncordoned(host: Host) -> Non
     assert host.run("uncordon", "node-1").code == 0
     host.settle()
     assert len(host.running()) == len(before) + 2
+
+
+@pytest.mark.skipif(not found(), reason="needs kubectl")
+def test_kubectl_drains_a_node_by_deleting_its_pods(host: Host, tmp_path: Path) -> None:
+    """Without evictions kubectl deletes; what comes again waits until the node is uncordoned."""
+    assert host.push({"tools.yaml": sleeper("tools")}).code == 0
+    config = tmp_path / "config"
+    config.write_text(host.run("kubeconfig").out)
+    programs = found()
+    for version in sorted({min(programs), max(programs)}):
+        (before,) = names(host, "tools")
+        kubectl = Kubectl(programs[version], config, tmp_path / version)
+        drained = kubectl.out("drain", "node-1", "--timeout=40s")
+        assert "node/node-1 drained" in drained
+        (after,) = names(host, "tools")
+        assert after != before
+        assert not [one for name, one in host.containers().items() if before in name]
+        kubectl.out("uncordon", "node-1")
+        host.settle()

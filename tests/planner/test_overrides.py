@@ -12,7 +12,7 @@ from reconciler.model.plan import Decision, Plan, Reason, Verdict
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.identify import identified
 from reconciler.planner.overrides import plain_template
-from reconciler.planner.workloads.deployment import REVISION, revision_of
+from reconciler.planner.workloads.deployment_sets import REVISION, revision_of
 from tests.planner.test_deployment import web
 from tests.planner.test_job import job
 from tests.planner.world import Cluster, replace
@@ -392,3 +392,32 @@ def _act(cluster: Cluster, dice: random.Random, act: int, number: int) -> None:
         override(cluster, dice.choice(pods), delete_at=cluster.now, grace_s=dice.choice((None, 0, 5)))
     else:
         override(cluster, NODE, unschedulable=dice.random() < 0.5)
+
+
+def test_a_restart_rolls_the_other_workloads_too() -> None:
+    """A StatefulSet and a DaemonSet make their Pods anew when their template is marked."""
+    cluster = Cluster()
+    cluster.push("---".join(WORKLOAD.replace("KIND", kind).replace("NAME", kind.lower()) for kind in OTHERS))
+    settled(cluster)
+    before = {cast(Pod, one).metadata.uid for one in cluster.of("Pod").values()}
+    assert len(before) == 2
+    for kind in OTHERS:
+        override(cluster, ObjectRef.of(kind, "default", kind.lower()), restarted_at=FIRST)
+    settled(cluster)
+    pods = [cast(Pod, one) for one in cluster.of("Pod").values()]
+    assert not before & {pod.metadata.uid for pod in pods}
+    assert {pod.metadata.annotations[RESTARTED_AT] for pod in pods} == {FIRST}
+
+
+OTHERS = ("StatefulSet", "DaemonSet")
+WORKLOAD = """
+apiVersion: apps/v1
+kind: KIND
+metadata: {name: NAME}
+spec:
+  selector: {matchLabels: {app: NAME}}
+  template:
+    metadata: {labels: {app: NAME}}
+    spec:
+      containers: [{name: one, image: "one:1"}]
+"""
