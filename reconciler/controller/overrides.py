@@ -16,7 +16,7 @@ from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, Roll
 from reconciler.model.plan import Action, Executor, Happening, Outcome, OutcomeStatus, Reason, Verb
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.overrides import plain_template, taint_words
-from reconciler.planner.workloads.deployment import revision_of
+from reconciler.planner.workloads.deployment_sets import revision_of
 from reconciler.store.commit import Commit
 from reconciler.store.values import ActionRecord
 

@@ -18,7 +18,7 @@ from reconciler.model.plan import Decision, Reason
 from reconciler.model.times import rfc3339
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.configuration import CONFIGURATION
-from reconciler.planner.workloads.deployment import HASH_LABEL
+from reconciler.planner.workloads.deployment_sets import HASH_LABEL
 
 CORDONED = "node.kubernetes.io/unschedulable"
 

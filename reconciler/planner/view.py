@@ -47,6 +47,8 @@ class View:
         self.read_sources: frozenset[str] = frozenset()
         self.overrides = dict(observed.overrides)
         self._placed: set[ObjectRef] = set()
+        # The ReplicaSet that has the template of each Deployment.
+        self.current_sets: dict[ObjectRef, ObjectRef] = {}
         # Pods that have ended for good and stay until their Job has counted them.
         self.ended: set[ObjectRef] = set()
         self.look_again_at: float | None = None

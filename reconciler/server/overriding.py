@@ -15,7 +15,7 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, Rollback
 from reconciler.model.times import unix
 from reconciler.planner.overrides import CORDONED, plain_template, taint_words
-from reconciler.planner.workloads.deployment import revision_of
+from reconciler.planner.workloads.deployment_sets import revision_of
 from reconciler.server.errors import ApiError
 
 replace = msgspec.structs.replace

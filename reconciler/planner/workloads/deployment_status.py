@@ -9,14 +9,37 @@ from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.rolling import limits_of
 
+AVAILABLE = "NewReplicaSetAvailable"
+DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+# A deadline of this many seconds is none.
+_NO_DEADLINE_S = 2**31 - 1
+
 
 def deployment_status(view: View, stored: StoredObject) -> DeploymentStatus:
-    """Return counts and conditions (Available, Progressing) as Kubernetes defines them."""
+    """Return counts and conditions (Available, Progressing, ReplicaFailure) as Kubernetes defines them."""
     deployment = cast(Deployment, stored.object)
-    sets = [cast(ReplicaSet, one.object) for one in view.owned_by(deployment.metadata.uid, "ReplicaSet")]
-    new = max(sets, key=_revision, default=None)
+    owned = view.owned_by(deployment.metadata.uid, "ReplicaSet")
+    new_ref = view.current_sets.get(stored.ref)
+    new = next((one for one in owned if one.ref == new_ref), None)
+    counts = counted(deployment, [_set(one) for one in owned], _set(new) if new is not None else None)
+    conditions = (
+        _available(deployment, counts),
+        progressing(view, deployment, counts, new),
+        _failure([one for one in owned if one is not new], new),
+    )
+    _tell_deadline(view, stored, conditions[1])
+    known = deployment.status.conditions
+    return replace(counts, conditions=tuple(with_times(view, known, one) for one in conditions if one is not None))
+
+
+def _set(stored: StoredObject) -> ReplicaSet:
+    return cast(ReplicaSet, stored.object)
+
+
+def counted(deployment: Deployment, sets: list[ReplicaSet], new: ReplicaSet | None) -> DeploymentStatus:
+    """Return how many Pods there are of each sort."""
     available = sum(one.status.available_replicas for one in sets)
-    counts = replace(
+    return replace(
         deployment.status,
         replicas=sum(one.status.replicas for one in sets),
         updated_replicas=new.status.replicas if new else 0,
@@ -26,83 +49,100 @@ def deployment_status(view: View, stored: StoredObject) -> DeploymentStatus:
         terminating_replicas=sum(one.status.terminating_replicas for one in sets),
         observed_generation=deployment.metadata.generation,
     )
-    return replace(counts, conditions=_conditions(view, stored, deployment, counts))
 
 
-def _revision(replica_set: ReplicaSet) -> tuple[int, str]:
-    text = replica_set.metadata.annotations.get("deployment.kubernetes.io/revision", "0")
-    return (int(text) if text.isdigit() else 0, replica_set.metadata.name)
-
-
-def _conditions(
-    view: View, stored: StoredObject, deployment: Deployment, counts: DeploymentStatus
-) -> tuple[Condition, ...]:
+def _available(deployment: Deployment, counts: DeploymentStatus) -> Condition:
     minimum = deployment.spec.replicas - limits_of(deployment)[1]
     enough = counts.available_replicas >= minimum
-    available = Condition(
+    return Condition(
         type="Available",
         status="True" if enough else "False",
         reason="MinimumReplicasAvailable" if enough else "MinimumReplicasUnavailable",
         message=f"{counts.available_replicas} of at least {minimum} replicas available",
     )
-    progressing = _progressing(view, deployment, counts)
-    old = deployment.status.conditions
-    if progressing.reason == "ProgressDeadlineExceeded" and not _is_same(old, progressing):
-        view.happened(stored, progressing.reason, progressing.message, warning=True)
-    return tuple(with_times(view, old, new) for new in (available, progressing))
 
 
-def _is_same(old: tuple[Condition, ...], new: Condition) -> bool:
-    before = condition(old, new.type)
-    return before is not None and before.reason == new.reason
+def _failure(old: list[StoredObject], new: StoredObject | None) -> Condition | None:
+    """Return that Pods could not be made, of the current ReplicaSet before the others."""
+    sets = [new, *old] if new is not None else old
+    found = (condition(_set(one).status.conditions, "ReplicaFailure") for one in sets)
+    failed = next((one for one in found if one is not None and one.status == "True"), None)
+    return failed and Condition(type="ReplicaFailure", status="True", reason=failed.reason, message=failed.message)
 
 
-def _progressing(view: View, deployment: Deployment, counts: DeploymentStatus) -> Condition:
-    old = condition(deployment.status.conditions, "Progressing")
-    if is_complete(deployment, counts):
-        return Condition(type="Progressing", status="True", reason="NewReplicaSetAvailable", message="rollout complete")
+def progressing(
+    view: View, deployment: Deployment, counts: DeploymentStatus, new: StoredObject | None
+) -> Condition | None:
+    """Return how the rollout goes: the first of these that holds.
+
+    Once it is over it stays so until there is something to roll out again; how many Pods are available is then the
+    business of the other condition.
+    """
+    old: Condition | None = condition(deployment.status.conditions, "Progressing")
+    why = old.reason if old is not None else ""
+    if deployment.spec.progress_deadline_seconds == _NO_DEADLINE_S:
+        return None
     if deployment.spec.paused:
-        return Condition(type="Progressing", status="Unknown", reason="DeploymentPaused", message="rollout is paused")
-    if old is None or old.status != "True" or _has_progressed(deployment.status, counts):
-        moved = old is None or old.reason != "ProgressDeadlineExceeded" or _has_progressed(deployment.status, counts)
-        if moved:
-            _look_at_deadline(view, deployment, view.now)
-            return Condition(
-                type="Progressing",
-                status="True",
-                reason="ReplicaSetUpdated",
-                message="replicas are being replaced",
-                last_update_time=view.timestamp,
-            )
-        assert old is not None
-        return cast(Condition, old)
-    since = unix(old.last_update_time) or view.now
-    if old.reason == "NewReplicaSetAvailable":
-        since = view.now
-    if view.now >= since + deployment.spec.progress_deadline_seconds:
-        message = f"no progress for {deployment.spec.progress_deadline_seconds} s"
-        return Condition(type="Progressing", status="False", reason="ProgressDeadlineExceeded", message=message)
-    _look_at_deadline(view, deployment, since)
-    return Condition(
-        type="Progressing",
-        status="True",
-        reason="ReplicaSetUpdated",
-        message="replicas are being replaced",
-        last_update_time=old.last_update_time if old.reason != "NewReplicaSetAvailable" else view.timestamp,
-    )
+        return old if why == DEADLINE_EXCEEDED else _is("Unknown", "DeploymentPaused", "the rollout is paused")
+    if why == AVAILABLE and counts.replicas == counts.updated_replicas and not _is_new(view, new):
+        return old
+    if is_complete(deployment, counts):
+        return _is("True", AVAILABLE, f"{_name(new)} has all its replicas available")
+    fresh = _moved(view, deployment, counts, new, old)
+    if fresh is None and why == DEADLINE_EXCEEDED:
+        return old
+    deadline_s = deployment.spec.progress_deadline_seconds
+    since = view.now if old is None or fresh is not None else unix(old.last_update_time) or view.now
+    if view.now >= since + deadline_s:
+        return _is("False", DEADLINE_EXCEEDED, f"{_name(new)}: no progress for {deadline_s} s")
+    view.look_again(since + deadline_s)
+    return old if fresh is None else replace(fresh, last_update_time=view.timestamp)
 
 
-def _look_at_deadline(view: View, deployment: Deployment, since: float) -> None:
-    view.look_again(since + deployment.spec.progress_deadline_seconds)
+def _moved(
+    view: View, deployment: Deployment, counts: DeploymentStatus, new: StoredObject | None, old: Condition | None
+) -> Condition | None:
+    """Return the condition from which the deadline counts anew; None when nothing moves."""
+    if _is_new(view, new):
+        return _is("True", "NewReplicaSetCreated", f"{_name(new)} is new")
+    if old is not None and old.reason == "DeploymentPaused":
+        return _is("Unknown", "DeploymentResumed", "the rollout goes on")
+    # A rollout that was over and begins again by itself has its whole time, too.
+    if has_progressed(deployment.status, counts) or (old is not None and old.reason == AVAILABLE):
+        return _is("True", "ReplicaSetUpdated", "replicas are being replaced")
+    if old is None:
+        return _is("True", "FoundNewReplicaSet", f"{_name(new)} has this template")
+    return None
+
+
+def _is(status: str, reason: str, message: str) -> Condition:
+    return Condition(type="Progressing", status=status, reason=reason, message=message)  # type: ignore[arg-type]
+
+
+def _name(new: StoredObject | None) -> str:
+    return str(new.ref) if new is not None else "the Deployment"
+
+
+def _is_new(view: View, new: StoredObject | None) -> bool:
+    return new is not None and view.was_observed(new.ref) is None
+
+
+def _tell_deadline(view: View, stored: StoredObject, new: Condition | None) -> None:
+    before = condition(cast(Deployment, stored.object).status.conditions, "Progressing")
+    is_known = before is not None and before.reason == DEADLINE_EXCEEDED
+    if new is not None and new.reason == DEADLINE_EXCEEDED and not is_known:
+        view.happened(stored, new.reason, new.message, warning=True)
 
 
 def is_complete(deployment: Deployment, counts: DeploymentStatus) -> bool:
     """Whether the rollout is over: all replicas are new and available, and no old one is left."""
     wanted = deployment.spec.replicas
-    return counts.updated_replicas == wanted and counts.replicas == wanted and counts.available_replicas == wanted
+    is_seen = counts.observed_generation >= deployment.metadata.generation
+    return is_seen and wanted == counts.updated_replicas == counts.replicas == counts.available_replicas
 
 
-def _has_progressed(old: DeploymentStatus, new: DeploymentStatus) -> bool:
+def has_progressed(old: DeploymentStatus, new: DeploymentStatus) -> bool:
+    """Whether there are more new, ready or available Pods than before, or fewer old ones."""
     old_rest = old.replicas - old.updated_replicas
     new_rest = new.replicas - new.updated_replicas
     return (
@@ -110,7 +150,6 @@ def _has_progressed(old: DeploymentStatus, new: DeploymentStatus) -> bool:
         or new_rest < old_rest
         or new.ready_replicas > old.ready_replicas
         or new.available_replicas > old.available_replicas
-        or new.observed_generation > old.observed_generation
     )
 
 

@@ -6,12 +6,19 @@ from reconciler.model.kinds import Deployment
 
 
 def limits_of(deployment: Deployment) -> tuple[int, int]:
-    """Return maxSurge and maxUnavailable as numbers of Pods: surge rounds up, unavailable down, never both zero."""
+    """Return maxSurge and maxUnavailable as numbers of Pods: surge rounds up, unavailable down, never both zero.
+
+    Without a rolling update there is neither.
+    """
+    if deployment.spec.strategy.type != "RollingUpdate":
+        return 0, 0
     rolling = deployment.spec.strategy.rolling_update
     replicas = deployment.spec.replicas
     surge = count_of(rolling.max_surge, replicas, up=True)
-    unavailable = min(count_of(rolling.max_unavailable, replicas, up=False), replicas)
-    return (surge, 1) if surge == 0 and unavailable == 0 else (surge, unavailable)
+    unavailable = count_of(rolling.max_unavailable, replicas, up=False)
+    if surge == 0 and unavailable == 0:
+        unavailable = 1
+    return surge, min(unavailable, replicas)
 
 
 def count_of(value: int | str, replicas: int, *, up: bool) -> int:

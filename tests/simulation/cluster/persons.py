@@ -8,7 +8,7 @@ from reconciler.model.overrides import Override, Rollback, merged
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.overrides import plain_template
 from reconciler.planner.view import replace
-from reconciler.planner.workloads.deployment import revision_of
+from reconciler.planner.workloads.deployment_sets import revision_of
 from reconciler.simulation.cluster import SimulatedCluster
 
 
