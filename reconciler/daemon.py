@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from reconciler import __version__
 from reconciler.agent.journal import Journal
 from reconciler.agent.loop import AgentLoop
+from reconciler.agent.sampling import Sampling
 from reconciler.config import RECEIVED, Settings, load_settings
 from reconciler.controller.embedded import EmbeddedLink
 from reconciler.controller.loading import Loader
@@ -165,6 +166,7 @@ class Daemon:
             self._controller.receive_outcomes,
             settings.resync_s,
         )
+        self._sampling = Sampling(self._world, link.sample)
         link.attach(settings.node_name, self._agent.deliver)
         self._operations = DaemonOperations(
             settings, self._controller, self._loops, self._world, self._agent.running, self._https.warnings
@@ -195,6 +197,7 @@ class Daemon:
         for source in self._controller.sources.values():
             source.start()
         self._agent.start()
+        self._sampling.start()
 
     async def serve(self) -> None:
         """Serve the API until a signal says stop; feed the watchdog while the loops make progress."""
@@ -224,6 +227,7 @@ class Daemon:
     def stop(self) -> None:
         """End the loops; what runs on the host goes on."""
         log.info("stopping")
+        self._sampling.stop()
         self._agent.stop()
         self._controller.stop()
         if self._scheduler.running:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import msgspec
 
+from reconciler.model.metrics import NodeSample
 from reconciler.model.node import Observation
 from reconciler.model.ports import NodeDocuments
 
 Deliver = Callable[[bytes], None]
 Receive = Callable[[Observation], None]
+ReceiveSample = Callable[[NodeSample], None]
 
 
 class EmbeddedLink:
@@ -17,6 +19,7 @@ class EmbeddedLink:
     def __init__(self) -> None:
         self._agents: dict[str, Deliver] = {}
         self._receive: Receive | None = None
+        self._receive_sample: ReceiveSample | None = None
 
     def attach(self, node: str, deliver: Deliver) -> None:
         """Connect an agent."""
@@ -32,7 +35,16 @@ class EmbeddedLink:
         """Have observations given to `receive`; see the port."""
         self._receive = receive
 
+    def on_sample(self, receive: ReceiveSample) -> None:
+        """Have readings given to `receive`; see the port."""
+        self._receive_sample = receive
+
     def report(self, encoded: bytes) -> None:
         """Take an observation from an agent."""
         if self._receive is not None:
             self._receive(msgspec.json.decode(encoded, type=Observation))
+
+    def sample(self, encoded: bytes) -> None:
+        """Take a reading from an agent."""
+        if self._receive_sample is not None:
+            self._receive_sample(msgspec.json.decode(encoded, type=NodeSample))

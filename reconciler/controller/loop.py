@@ -14,6 +14,7 @@ import msgspec
 from reconciler.controller.heartbeats import heartbeat_changes
 from reconciler.controller.source import Reading, Source
 from reconciler.controller.tick import Projection, happenings_of, observe, tick
+from reconciler.controller.usage import UsageBoard
 from reconciler.model.desired import DesiredState
 from reconciler.model.errors import LeadershipLost, ReconcilerError, StaleError
 from reconciler.model.node import NodeFacts, Observation
@@ -59,7 +60,9 @@ class Controller:
         self._holder = holder
         self._projection = Projection(link, policy)
         self._memo = Memo()
+        self.usage = UsageBoard(clock)
         link.on_report(self.receive)
+        link.on_sample(self.usage.receive)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._inbox: deque[Callable[[], None]] = deque()
@@ -129,7 +132,7 @@ class Controller:
 
     def picture(self) -> ObservedState:
         """Return everything observed as of now."""
-        return observe(self.cluster, self.index, self._nodes, self.term)
+        return observe(self.cluster, self.index, self._nodes, self.term, self.usage.latest())
 
     @property
     def term(self) -> int:

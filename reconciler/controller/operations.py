@@ -18,6 +18,7 @@ from reconciler.controller.status import status_of
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.errors import TerminalError
 from reconciler.model.kinds import Pod
+from reconciler.model.metrics import NodeUsage
 from reconciler.model.observed import Acknowledgement
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Action, Plan
@@ -169,6 +170,10 @@ class DaemonOperations:
     def components(self) -> tuple[Component, ...]:
         """Check the parts of the control plane now; see the port."""
         return components_of(self._controller, self._loops())
+
+    def usage(self) -> tuple[NodeUsage, ...]:
+        """Return what the nodes use; see the port."""
+        return tuple(self._controller.usage.latest().values())
 
     def override(self, change: Override) -> None:
         """Merge a change into the overrides of its object; see the port."""

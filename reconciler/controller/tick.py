@@ -9,6 +9,7 @@ import msgspec
 
 from reconciler.executors.scheduling import bind
 from reconciler.model.desired import DesiredState
+from reconciler.model.metrics import NodeUsage
 from reconciler.model.node import NodeEvent, Observation, PodReport
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
 from reconciler.model.plan import Decision, Happening, Plan
@@ -27,7 +28,13 @@ from reconciler.store.store import Store
 replace = msgspec.structs.replace
 
 
-def observe(cluster: ClusterInfo, index: Index, nodes: Mapping[str, NodeState], term: int) -> ObservedState:
+def observe(
+    cluster: ClusterInfo,
+    index: Index,
+    nodes: Mapping[str, NodeState],
+    term: int,
+    usage: Mapping[str, NodeUsage],
+) -> ObservedState:
     """Return the whole picture as of now."""
     view = index.view
     return ObservedState(
@@ -40,6 +47,7 @@ def observe(cluster: ClusterInfo, index: Index, nodes: Mapping[str, NodeState], 
         acknowledgements=view.side.acknowledgements,
         sources=view.side.sources,
         overrides=view.side.overrides,
+        usage=usage,
     )
 
 

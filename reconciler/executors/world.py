@@ -4,14 +4,17 @@ import os
 import platform
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler import __version__
 from reconciler.executors.container.executor import ContainerExecutor
 from reconciler.executors.network.executor import NetworkExecutor
+from reconciler.executors.usage import UsageReader, host_cpu_seconds, host_memory_bytes
 from reconciler.executors.volume.executor import VolumeExecutor
 from reconciler.model.errors import ReconcilerError
+from reconciler.model.metrics import NodeSample
 from reconciler.model.node import HostFact, Materials, NodeFacts, ProbeTarget
 from reconciler.model.plan import Action, Executor, Outcome
 from reconciler.model.ports import Clock, ExecRequest, ExecSession, LogRequest, Look
@@ -37,6 +40,8 @@ class RealWorld:
         self._clock = clock
         self._data_dir = data_dir
         self._host = HostFact()
+        self._usage = UsageReader()
+        self._sampling = threading.Lock()
 
     def observe(self, *, full: bool = False) -> NodeFacts:
         """Return the host's state; see the port."""
@@ -78,6 +83,18 @@ class RealWorld:
     def probe(self, target: ProbeTarget, timeout_s: float) -> tuple[bool, str]:
         """Run a probe once; see the port."""
         return self._container.probe(target, timeout_s)
+
+    def sample(self) -> NodeSample:
+        """Read what the host and its containers have used so far; see the port."""
+        with self._sampling:
+            return NodeSample(
+                node=self._node,
+                at=self._clock.now(),
+                boot_id=_first_line("/proc/sys/kernel/random/boot_id"),
+                cpu_seconds=host_cpu_seconds(),
+                memory_bytes=host_memory_bytes(),
+                containers=self._usage.read(self._container.facts()),
+            )
 
     def watch(self, look: Look) -> None:
         """Follow the Engine's and the kernel's events; see the port."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from reconciler.model.base import Value
 from reconciler.model.desired import Provenance, RevisionInfo
 from reconciler.model.kinds import AnyObject
+from reconciler.model.metrics import NodeUsage
 from reconciler.model.node import Observation
 from reconciler.model.overrides import Override
 from reconciler.model.refs import ObjectRef
@@ -81,7 +82,8 @@ class ObservedState(Value):
     """Everything a plan is made from besides the desired state.
 
     `allocations` maps `clusterip/NAMESPACE/NAME` and the like to the value given; `tombstones` maps the names of
-    deleted objects to their last incarnation; `overrides` is what persons changed without Git.
+    deleted objects to their last incarnation; `overrides` is what persons changed without Git; `usage` is what nodes
+    used when they were measured last, as far as that is not long ago, and never part of a plan's basis.
     """
 
     cluster: ClusterInfo
@@ -93,3 +95,4 @@ class ObservedState(Value):
     acknowledgements: tuple[Acknowledgement, ...] = ()
     sources: Mapping[str, SourceState] = {}
     overrides: Mapping[ObjectRef, Override] = {}
+    usage: Mapping[str, NodeUsage] = {}

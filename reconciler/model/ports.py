@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from reconciler.model.base import Value
+from reconciler.model.metrics import NodeSample, NodeUsage
 from reconciler.model.node import (
     Assignment,
     Materials,
@@ -50,6 +51,13 @@ class World(Protocol):
         """Start a command in a container of ours; raise LookupError when there is none that runs."""
         ...
 
+    def sample(self) -> NodeSample:
+        """Read what the host and every running container of ours have used so far; asks no Engine.
+
+        A container that ends meanwhile is left out. May be called from any thread.
+        """
+        ...
+
     def watch(self, look: Look) -> None:
         """Call `look(reason)` (from any thread) whenever the host changed by itself, until `close`."""
         ...
@@ -92,6 +100,10 @@ class NodeLink(Protocol):
 
     def on_report(self, receive: Callable[[Observation], None]) -> None:
         """Have every observation that arrives given to `receive` (from any thread)."""
+        ...
+
+    def on_sample(self, receive: Callable[[NodeSample], None]) -> None:
+        """Have every reading of what a node uses given to `receive` (from any thread)."""
         ...
 
 
@@ -237,6 +249,10 @@ class Operations(Protocol):
 
     def components(self) -> tuple[Component, ...]:
         """Check the parts of the control plane now: scheduler, controller-manager, store, agent."""
+        ...
+
+    def usage(self) -> tuple[NodeUsage, ...]:
+        """Return what every node that was measured lately uses, with the Pods on it, by name."""
         ...
 
     def override(self, change: Override) -> None:

@@ -27,6 +27,7 @@ from reconciler.model.details import (
     UnpublishVolumes,
 )
 from reconciler.model.errors import ReconcilerError, Retry, StaleError, TerminalError, TransientError
+from reconciler.model.metrics import NodeSample
 from reconciler.model.node import (
     HostFact,
     LinkFact,
@@ -43,6 +44,7 @@ from reconciler.simulation.behaviour import Behaviour
 from reconciler.simulation.clock import VirtualClock
 from reconciler.simulation.engine import SimulatedEngine
 from reconciler.simulation.exec import SimulatedExec
+from reconciler.simulation.load import SimulatedLoad
 
 SILENT_S = 10.0
 _DURATIONS: Mapping[str, float] = {
@@ -95,6 +97,7 @@ class SimulatedWorld:
         self.programmed: ProgramServices | None = None
         self.names: PublishNames | None = None
         self.executed: list[Action] = []
+        self.load = SimulatedLoad(clock)
         self.engine_silent = False
         self.disk_full = False
         self.faults: dict[str, Fault] = {}
@@ -159,6 +162,18 @@ class SimulatedWorld:
         if container is None or not container.is_running:
             raise LookupError(container_id)
         return SimulatedExec(self.clock, request)
+
+    def sample(self) -> NodeSample:
+        """Read what the host and its containers have used so far; see the port."""
+        containers = self.load.read(self.engine.facts())
+        return NodeSample(
+            node=self.node,
+            at=self.clock.now(),
+            boot_id=self.host.boot_id,
+            cpu_seconds=self.load.total_seconds,
+            memory_bytes=sum(one.memory_bytes for one in containers),
+            containers=containers,
+        )
 
     def watch(self, look: Look) -> None:
         """Have `look` called when the host changes by itself; see the port."""

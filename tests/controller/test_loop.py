@@ -10,6 +10,7 @@ from reconciler.controller.loading import Loaded
 from reconciler.controller.loop import LEASE_TTL_S, Controller
 from reconciler.controller.source import Reading
 from reconciler.model.desired import RevisionInfo
+from reconciler.model.metrics import NodeSample
 from reconciler.model.node import HostFact, NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo
 from reconciler.model.policy import Policy
@@ -47,6 +48,9 @@ class Link:
 
     def on_report(self, receive: Callable[[Observation], None]) -> None:
         """Reports are given to the controller by the tests themselves."""
+
+    def on_sample(self, receive: Callable[[NodeSample], None]) -> None:
+        """Nobody measures here."""
 
 
 def observation(clock: Clock, sequence: int = 1) -> Observation:

@@ -13,6 +13,7 @@ import msgspec
 from reconciler.client import ApiClient
 from reconciler.model.desired import Provenance, RevisionInfo
 from reconciler.model.kinds import Container, Namespace, ObjectMeta, Pod, PodSpec, PodStatus, Secret, ref_of
+from reconciler.model.metrics import NodeUsage
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
@@ -143,6 +144,7 @@ class MemoryOperations:
         Component(name="scheduler", healthy=True, message="ok"),
         Component(name="store", healthy=True, message="ok"),
     )
+    measured: tuple[NodeUsage, ...] = ()
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: Exception | None = None
     on_override: Callable[[Override], None] | None = None
@@ -204,6 +206,10 @@ class MemoryOperations:
     def components(self) -> tuple[Component, ...]:
         self._note("components")
         return self.parts
+
+    def usage(self) -> tuple[NodeUsage, ...]:
+        """Return what nodes use."""
+        return self.measured
 
     def override(self, change: Override) -> None:
         self._note("override", change)

@@ -29,6 +29,7 @@ from reconciler.model.details import (
 )
 from reconciler.model.kinds import Container, PodSpec, Volume
 from reconciler.model.kinds.volumes import EmptyDirVolumeSource
+from reconciler.model.metrics import usage_between
 from reconciler.model.node import ContainerFact, Materials, NodeFacts, PodAssignment
 from reconciler.model.plan import Outcome, OutcomeStatus, Reason
 from reconciler.model.ports import ExecRequest, ExecSession, World
@@ -422,3 +423,25 @@ class WorldContract:
         assert self.image in facts.images
         assert facts.host.boot_id
         assert facts.host.address
+
+    def test_a_sample_counts_what_containers_use(self, world: World, pod: PodAssignment) -> None:
+        """A running container's counters grow and never shrink; the sandbox and what has ended are not counted."""
+        fact = self.running(world, pod, "while true; do :; done")
+        first = world.sample()
+        [before] = [one for one in first.containers if one.pod_uid == pod.uid]
+        assert (before.id, before.container, before.pod_name) == (fact.id, "main", pod.name)
+        assert before.started_at == fact.started_at
+        assert before.memory_bytes > 0
+        for _ in range(100):
+            self.wait(world, 0.2)
+            second = world.sample()
+            [after] = [one for one in second.containers if one.pod_uid == pod.uid]
+            if after.cpu_seconds > before.cpu_seconds and second.at > first.at:
+                break
+        assert after.cpu_seconds > before.cpu_seconds
+        assert second.cpu_seconds >= first.cpu_seconds
+        usage = usage_between(first, second)
+        assert usage is not None
+        assert next(one for one in usage.pods if one.uid == pod.uid).containers[0].cpu_nanos > 0
+        self.act(world, pod, StopContainer(container_id=fact.id, name=fact.name, grace_s=0))
+        assert not [one for one in world.sample().containers if one.pod_uid == pod.uid]
