@@ -146,7 +146,8 @@ def revision_of(stored: StoredObject) -> int:
 
 def forget_history(view: View, deployment: Deployment, old: list[StoredObject]) -> None:
     """Remove the oldest of the old ReplicaSets beyond the history limit, as far as they are empty."""
-    present = [one for one in (view.get(stored.ref) for stored in old) if one is not None]
+    found = (view.get(stored.ref) for stored in old)
+    present = [one for one in found if one is not None and one.object.metadata.deletion_timestamp is None]
     surplus = len(present) - deployment.spec.revision_history_limit
     for one in sorted(present, key=lambda one: (revision_of(one), age_of(one)))[: max(surplus, 0)]:
         if not replicas_of(one) and not view.owned_by(one.object.metadata.uid, "Pod"):

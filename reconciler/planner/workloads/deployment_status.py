@@ -6,7 +6,8 @@ from reconciler.model.kinds import Condition, Deployment, DeploymentStatus, Repl
 from reconciler.model.observed import StoredObject
 from reconciler.model.times import unix
 from reconciler.planner.health import condition
-from reconciler.planner.view import View, replace
+from reconciler.planner.view import View, ref_for, replace
+from reconciler.planner.workloads.deployment_sets import REVISION, revision_of
 from reconciler.planner.workloads.rolling import limits_of
 
 AVAILABLE = "NewReplicaSetAvailable"
@@ -84,12 +85,13 @@ def progressing(
         return None
     if deployment.spec.paused:
         return old if why == DEADLINE_EXCEEDED else _is("Unknown", "DeploymentPaused", "the rollout is paused")
-    if why == AVAILABLE and counts.replicas == counts.updated_replicas and not _is_new(view, new):
+    begun = _begun(view, deployment, new)
+    if why == AVAILABLE and counts.replicas == counts.updated_replicas and begun is None:
         return old
     if is_complete(deployment, counts):
         return _is("True", AVAILABLE, f"{_name(new)} has all its replicas available")
-    fresh = _moved(view, deployment, counts, new, old)
-    if fresh is None and why == DEADLINE_EXCEEDED:
+    fresh = begun or _moved(deployment, counts, new, old)
+    if fresh is None and why in (DEADLINE_EXCEEDED, AVAILABLE):
         return old
     deadline_s = deployment.spec.progress_deadline_seconds
     since = view.now if old is None or fresh is not None else unix(old.last_update_time) or view.now
@@ -99,16 +101,25 @@ def progressing(
     return old if fresh is None else replace(fresh, last_update_time=view.timestamp)
 
 
+def _begun(view: View, deployment: Deployment, new: StoredObject | None) -> Condition | None:
+    """Return the condition with which a rollout begins: to a ReplicaSet made just now, or to one of before."""
+    if new is None:
+        return None
+    if view.was_observed(new.ref) is None:
+        return _is("True", "NewReplicaSetCreated", f"{new.ref} is new")
+    before = view.was_observed(ref_for(deployment))
+    if before is not None and before.object.metadata.annotations.get(REVISION, "0") != str(revision_of(new)):
+        return _is("True", "FoundNewReplicaSet", f"{new.ref} has this template")
+    return None
+
+
 def _moved(
-    view: View, deployment: Deployment, counts: DeploymentStatus, new: StoredObject | None, old: Condition | None
+    deployment: Deployment, counts: DeploymentStatus, new: StoredObject | None, old: Condition | None
 ) -> Condition | None:
     """Return the condition from which the deadline counts anew; None when nothing moves."""
-    if _is_new(view, new):
-        return _is("True", "NewReplicaSetCreated", f"{_name(new)} is new")
     if old is not None and old.reason == "DeploymentPaused":
         return _is("Unknown", "DeploymentResumed", "the rollout goes on")
-    # A rollout that was over and begins again by itself has its whole time, too.
-    if has_progressed(deployment.status, counts) or (old is not None and old.reason == AVAILABLE):
+    if has_progressed(deployment.status, counts):
         return _is("True", "ReplicaSetUpdated", "replicas are being replaced")
     if old is None:
         return _is("True", "FoundNewReplicaSet", f"{_name(new)} has this template")
@@ -121,10 +132,6 @@ def _is(status: str, reason: str, message: str) -> Condition:
 
 def _name(new: StoredObject | None) -> str:
     return str(new.ref) if new is not None else "the Deployment"
-
-
-def _is_new(view: View, new: StoredObject | None) -> bool:
-    return new is not None and view.was_observed(new.ref) is None
 
 
 def _tell_deadline(view: View, stored: StoredObject, new: Condition | None) -> None:
