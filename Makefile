@@ -8,7 +8,7 @@ CHECK_DEADLINE ?= 10m
 TEST_DEADLINE ?= 40m
 DATABASE := scripts/with-postgresql
 
-.PHONY: help install demo check test sim golden bench clean install-systemd lock
+.PHONY: help install demo check test sim fuzz golden bench clean install-systemd lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -39,6 +39,10 @@ SEEDS ?= 500
 FIRST ?= 0
 sim: install ## run random stories of a simulated cluster: SEED=K tells one, SEEDS=N [FIRST=K] runs many
 	@$(BIN)/python scripts/sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first $(FIRST))
+
+REQUESTS ?= 20000
+fuzz: install ## ask the API by machine, from its own description: REQUESTS=N
+	@$(BIN)/python scripts/fuzz --requests $(REQUESTS)
 
 golden: install ## refresh the golden files and the generated schemas and references
 	@for generate in scripts/generate-*; do $(BIN)/python "$$generate" || exit 1; done

@@ -4,7 +4,6 @@ What comes of it is a document again; whether it may be written is decided elsew
 """
 
 import copy
-import json
 from typing import Any
 
 import jsonpatch
@@ -49,8 +48,8 @@ def patched(kind: str, document: Json, content_type: str, body: bytes) -> Json:
 def read_json(body: bytes) -> Any:
     """Return a JSON body; 400 when it is none."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise bad_request(f"the body is not JSON: {error}") from error
 
 

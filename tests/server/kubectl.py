@@ -59,7 +59,7 @@ class Kubectl:
 @contextmanager
 def kubectl_for(path: Path, folder: Path) -> Iterator[Kubectl]:
     """Yield kubectl that asks the API at a Unix socket."""
-    with _forwarded(path) as port:
+    with forwarded(path) as port:
         (folder / "config").write_text(yaml.safe_dump(_config(port)))
         yield Kubectl(folder)
 
@@ -76,7 +76,8 @@ def _config(port: int) -> dict[str, object]:
 
 
 @contextmanager
-def _forwarded(path: Path) -> Iterator[int]:
+def forwarded(path: Path) -> Iterator[int]:
+    """Yield a port that leads to a Unix socket."""
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=_accept, args=(listener, path), daemon=True).start()
     try:
