@@ -185,3 +185,21 @@ Detail = (
     | PublishNames
     | Bind
 )
+
+
+def type_of(detail: Detail | None) -> str:
+    """Return the tag by which a detail is known on the wire, such as `pullImage`; empty without one."""
+    return "" if detail is None else str(type(detail).__struct_config__.tag)
+
+
+def image_of(detail: Detail | None) -> str:
+    """Return the image that a step is about: pulled, started or stopped; empty for every other."""
+    match detail:
+        case PullImage():
+            return detail.image
+        case StartContainer():
+            return detail.spec.image
+        case StopContainer():
+            return detail.spec.image if detail.spec is not None else ""
+        case _:
+            return ""

@@ -36,6 +36,8 @@ def action_document(record: ActionRecord) -> dict[str, Any]:
         "object": str(action.object),
         "reason": str(action.reason),
         "message": action.message,
+        "type": record.type,
+        "image": record.image,
         "status": str(outcome.status),
         "outcomeReason": outcome.reason,
         "outcomeMessage": outcome.message,

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
+from reconciler.model.details import image_of, type_of
 from reconciler.model.plan import Decision, Plan
 from reconciler.store.codec import key_of, to_bytes
 from reconciler.store.schema import (
@@ -62,7 +63,9 @@ def write_actions(connection: Connection, records: Sequence[ActionRecord], now: 
     rows = []
     for record in records:
         at = record.at or record.outcome.finished_at or now
-        kept = replace(record, at=at, action=replace(record.action, detail=None))
+        action, detail = record.action, record.action.detail
+        what = (type_of(detail), image_of(detail)) if detail is not None else (record.type, record.image)
+        kept = replace(record, at=at, action=replace(action, detail=None), type=what[0], image=what[1])
         rows.append(
             {
                 "written_at": at,

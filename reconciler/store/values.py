@@ -69,12 +69,17 @@ class RevisionRecord(Value):
 
 
 class ActionRecord(Value):
-    """One action with what came of it. `plan` is the id of the plan it belonged to; its detail is not kept."""
+    """One action with what came of it. `plan` is the id of the plan it belonged to.
+
+    Of its detail only the `type` (as on the wire) and the `image` it is about are kept.
+    """
 
     plan: str = ""
     action: Action
     outcome: Outcome
     at: float = 0.0
+    type: str = ""
+    image: str = ""
 
 
 class PlanRecord(Value):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from reconciler.model.desired import RevisionInfo
+from reconciler.model.details import PullImage
 from reconciler.model.kinds import ref_of
 from reconciler.model.observed import Acknowledgement, SourceState
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
@@ -92,6 +95,14 @@ def test_actions_are_found_by_object_node_and_plan(leader: Leader) -> None:
     assert keys(object=ref_of(pod("b"))) == ["a3"]
     assert keys(limit=1) == ["a3"]
     assert leader.store.actions(plan="p2")[0].at == 12.0
+
+
+def test_of_an_action_its_type_and_image_are_kept(leader: Leader) -> None:
+    """They are what durations are learnt from; the detail itself, with the whole Pod, is not kept."""
+    pull = replace(action("a1"), detail=PullImage(image="shop/web:1"))
+    leader.commit(actions=(ActionRecord(plan="p1", action=pull, outcome=outcome("a1")),))
+    (record,) = leader.store.actions()
+    assert (record.type, record.image, record.action.detail) == ("pullImage", "shop/web:1", None)
 
 
 def test_pruning_drops_history_and_never_objects(leader: Leader) -> None:

@@ -23,6 +23,7 @@ from reconciler.model.details import (
     StopContainer,
     TrashVolume,
     UnpublishVolumes,
+    type_of,
 )
 from reconciler.model.plan import Action, Executor, Reason, Verb
 from reconciler.model.refs import ObjectRef
@@ -48,7 +49,7 @@ _KINDS: Mapping[type, tuple[Executor, Verb, float]] = {
 
 def tag_of(detail: Detail) -> str:
     """Return the tag by which a detail is known on the wire, such as `pullImage`."""
-    return str(type(detail).__struct_config__.tag)
+    return type_of(detail)
 
 
 def make_action(
