@@ -35,7 +35,7 @@ class Restless(AssertionError):
     """The cluster took step after step without time going on."""
 
 
-class _World(SimulatedWorld):
+class CarefulWorld(SimulatedWorld):
     """A host on which a Pod starts only with the values it reads, as the real executors need them."""
 
     def execute(self, action: Action, materials: Materials) -> Outcome:
@@ -59,10 +59,10 @@ class _World(SimulatedWorld):
 class SimulatedHost:
     """One host: its world, the agent on it, and the link to the daemon."""
 
-    def __init__(self, name: str, clock: VirtualClock, registry: Mapping[str, Behaviour], number: int) -> None:
+    def __init__(self, name: str, clock: VirtualClock, world: SimulatedWorld) -> None:
         self.name = name
         self.clock = clock
-        self.world = _World(name, clock, registry=registry, address=f"192.168.0.{number}")
+        self.world = world
         self.agent = SimulatedNode(name, clock, self.world)
         self.link = SimulatedLink()
         self.wake_at: float | None = clock.now()
@@ -123,24 +123,24 @@ class SimulatedHost:
         self.link.report(observation, now)
 
 
-class SimulatedCluster:
+class RunningCluster:
     """A daemon, its store, and hosts. `planned` is told every plan with what it was made from, once it is committed."""
 
     def __init__(
         self,
-        nodes: tuple[str, ...],
+        hosts: Mapping[str, SimulatedHost],
+        observed: ObservedState,
         sources: tuple[str, ...],
-        registry: Mapping[str, Behaviour],
         policy: Policy,
+        clock: VirtualClock,
         *,
         choose: Choose = lambda _: 0,
         planned: Planned = lambda _observed, _plan: None,
     ) -> None:
-        self.clock = VirtualClock()
+        self.clock = clock
         self.policy = policy
-        self.hosts = {name: SimulatedHost(name, self.clock, registry, n + 1) for n, name in enumerate(sorted(nodes))}
-        states = {name: NodeState(name=name) for name in self.hosts}
-        self.store = SimulatedStore(ObservedState(cluster=ClusterInfo(id="simulated"), nodes=states))
+        self.hosts = dict(hosts)
+        self.store = SimulatedStore(observed)
         self.tips: dict[str, DesiredState] = {}
         self.steps = 0
         self.ticks = 0
@@ -252,6 +252,28 @@ class SimulatedCluster:
     def _hear(self, host: SimulatedHost) -> None:
         assert self.daemon is not None
         self.daemon.receive(host.link.take_report())
+
+
+class SimulatedCluster(RunningCluster):
+    """A new cluster of empty hosts."""
+
+    def __init__(
+        self,
+        nodes: tuple[str, ...],
+        sources: tuple[str, ...],
+        registry: Mapping[str, Behaviour],
+        policy: Policy,
+        *,
+        choose: Choose = lambda _: 0,
+        planned: Planned = lambda _observed, _plan: None,
+    ) -> None:
+        clock = VirtualClock()
+        names = enumerate(sorted(nodes), start=1)
+        worlds = [CarefulWorld(name, clock, registry=registry, address=f"192.168.0.{n}") for n, name in names]
+        hosts = {world.node: SimulatedHost(world.node, clock, world) for world in worlds}
+        states = {name: NodeState(name=name) for name in hosts}
+        observed = ObservedState(cluster=ClusterInfo(id="simulated"), nodes=states)
+        super().__init__(hosts, observed, sources, policy, clock, choose=choose, planned=planned)
 
 
 def _deliver(host: SimulatedHost) -> None:

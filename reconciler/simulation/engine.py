@@ -102,11 +102,19 @@ class SimulatedEngine:
         if self.registry_error:
             raise TransientError(self.registry_error, reason="ErrImagePull")
         name = full_name(detail.image)
-        if not any(full_name(one) == name for one in self.registry):
+        if not self.offers(name):
             raise TransientError(f"{detail.image}: not found", reason="ErrImagePull")
         self.pulls += 1
         self.images.add(detail.image)
         return True, detail.image
+
+    def offers(self, name: str) -> bool:
+        """Whether the registry has an image (full name)."""
+        return any(full_name(one) == name for one in self.registry)
+
+    def behaviour_of(self, detail: StartContainer, image: Behaviour) -> Behaviour:
+        """Return how a container's process will behave."""
+        return behaviour_of(detail.spec, image)
 
     def create_sandbox(self, detail: CreateSandbox, *, start: bool = True) -> tuple[bool, str]:
         """Create and start a sandbox."""
@@ -136,7 +144,7 @@ class SimulatedEngine:
             existing = self._make(
                 detail.name, pod.uid, pod.namespace, pod.name, detail.role, detail.spec.name, detail.attempt, labels
             )
-            existing.behaviour = behaviour_of(detail.spec, image)
+            existing.behaviour = self.behaviour_of(detail, image)
             existing.fact = replace(
                 existing.fact,
                 sandbox=sandbox.fact.id,
