@@ -24,6 +24,7 @@ from reconciler.server import (
     health,
     hooks,
     logs,
+    metrics_api,
     objects,
     openapi,
     own,
@@ -40,7 +41,7 @@ from reconciler.server.fairness import ShareFairly
 from reconciler.server.limits import BoundRequests, Limits
 from reconciler.server.policy import CurrentPolicy
 from reconciler.server.reads import History, Objects
-from reconciler.server.resources import OWN_GROUP
+from reconciler.server.resources import METRICS_GROUP, OWN_GROUP
 from reconciler.server.users import Access
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -103,6 +104,7 @@ def _routes() -> list[BaseRoute]:
         *_own_routes(),
         *_review_routes(),
         *_computed_routes(),
+        *_metrics_routes(),
         *_pod_routes("/api/v1/namespaces/{namespace}/pods/{name}"),
         *_kind_routes("/api/{version}"),
         *_kind_routes("/apis/{group}/{version}"),
@@ -168,6 +170,17 @@ def _computed_routes() -> list[BaseRoute]:
         _route(f"{leases}/leases", components.leases),
         _route(f"{leases}/namespaces/{{namespace}}/leases", components.leases),
         _route(f"{leases}/namespaces/{{namespace}}/leases/{{name}}", components.lease),
+    ]
+
+
+def _metrics_routes() -> list[BaseRoute]:
+    metrics = f"/apis/{METRICS_GROUP}/v1beta1"
+    return [
+        _route(f"{metrics}/nodes", metrics_api.nodes),
+        _route(f"{metrics}/nodes/{{name}}", metrics_api.node),
+        _route(f"{metrics}/pods", metrics_api.pods),
+        _route(f"{metrics}/namespaces/{{namespace}}/pods", metrics_api.pods),
+        _route(f"{metrics}/namespaces/{{namespace}}/pods/{{name}}", metrics_api.pod),
     ]
 
 

@@ -11,6 +11,7 @@ from reconciler.model.kinds import KINDS, KindSpec
 from reconciler.model.overrides import RESTARTABLE
 
 OWN_GROUP = "reconciler.dev"
+METRICS_GROUP = "metrics.k8s.io"
 READ = ("get", "list", "watch")
 COMPUTED = ("get", "list")
 
@@ -156,6 +157,8 @@ _COMPUTED: tuple[Resource, ...] = (
     _resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", "create"),
     _resource("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", "create"),
     _resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", "create"),
+    _resource(METRICS_GROUP, "v1beta1", "nodes", "NodeMetrics", *COMPUTED),
+    _resource(METRICS_GROUP, "v1beta1", "pods", "PodMetrics", *COMPUTED, namespaced=True),
 )
 
 _OWN: tuple[Resource, ...] = (

@@ -45,7 +45,7 @@ def _described(listed: Iterable[Resource]) -> tuple[Definitions, dict[str, Any]]
 def _add(one: Resource, definitions: Definitions) -> str:
     """Add the schema of a resource's objects and of their lists; return the name of the first."""
     gvk = {"group": one.group, "version": one.version, "kind": one.kind}
-    schema = computed(one.plural, gvk)
+    schema = computed(one.kind, gvk)
     if schema is not None:
         name = f"io.k8s.api.{(one.group or 'core').partition('.')[0]}.{one.version}.{one.kind}"
         definitions[name] = schema

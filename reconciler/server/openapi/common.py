@@ -99,9 +99,9 @@ def list_of(kind: str, item: str, gvk: Mapping[str, str]) -> Schema:
     }
 
 
-def computed(resource: str, gvk: Mapping[str, str]) -> Schema | None:
+def computed(kind: str, gvk: Mapping[str, str]) -> Schema | None:
     """Return the schema of a kind that has no type of its own; None where there is none."""
-    found = _COMPUTED.get(resource)
+    found = _COMPUTED.get(kind)
     return {**found, "x-kubernetes-group-version-kind": [dict(gvk)]} if found else None
 
 
@@ -118,8 +118,20 @@ REVIEWS: Mapping[str, type[Value]] = {
     "subjectaccessreviews": AccessReview,
 }
 _METADATA: Schema = {"$ref": f"{META}.ObjectMeta", "description": "Its name."}
+_USAGE: Schema = {
+    "type": "object",
+    "description": "How much of each resource is used.",
+    "additionalProperties": {"$ref": QUANTITY},
+}
+_MEASURED: Mapping[str, Schema] = {
+    "apiVersion": _API_VERSION,
+    "kind": _KIND,
+    "metadata": _METADATA,
+    "timestamp": _text("When it was measured.", format="date-time"),
+    "window": _text("Over which time before that."),
+}
 _COMPUTED: Mapping[str, Schema] = {
-    "componentstatuses": _structure(
+    "ComponentStatus": _structure(
         "A part of the control plane, and whether it works.",
         apiVersion=_API_VERSION,
         kind=_KIND,
@@ -136,7 +148,7 @@ _COMPUTED: Mapping[str, Schema] = {
             ),
         },
     ),
-    "leases": _structure(
+    "Lease": _structure(
         "When a node reported last.",
         apiVersion=_API_VERSION,
         kind=_KIND,
@@ -147,5 +159,15 @@ _COMPUTED: Mapping[str, Schema] = {
             leaseDurationSeconds=_number("How long a node may be silent before it counts as lost."),
             renewTime=_text("When it reported last.", format="date-time"),
         ),
+    ),
+    "NodeMetrics": _structure("What a node uses.", **_MEASURED, usage=_USAGE),
+    "PodMetrics": _structure(
+        "What the containers of a Pod use.",
+        **_MEASURED,
+        containers={
+            "type": "array",
+            "description": "One entry for every container that runs.",
+            "items": _structure("What a container uses.", name=_text("The container."), usage=_USAGE),
+        },
     ),
 }
