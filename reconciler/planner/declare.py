@@ -272,7 +272,7 @@ def _prune(view: View, source: str, desired: Mapping[str, DesiredState]) -> None
         for stored in pending:
             view.judge(stored.ref, Decision.BLOCKED, why[0], why[1], stored=stored)
         return
-    hold = held_deletions(view, source, pending)
+    hold = held_deletions(view, source, pending, len(gone) - len(pending))
     if hold is not None:
         view.holds.append(hold)
         message = f"held (set {hold.id}): {hold.message}; release with: reconciler apply --ack"

@@ -12,14 +12,15 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.view import View
 
 
-def held_deletions(view: View, source: str, pending: list[StoredObject]) -> Hold | None:
+def held_deletions(view: View, source: str, pending: list[StoredObject], ending: int = 0) -> Hold | None:
     """Return the hold on `pending` deletions of `source`, or None when they may happen.
 
-    They are held as a set; an acknowledgement that names them all releases it, in later revisions too.
+    `ending` is how many have begun to end and are still there. They are held as a set; an acknowledgement that names
+    them all releases it, in later revisions too.
     """
     if not pending:
         return None
-    message = _why_held(view, source, pending)
+    message = _why_held(view, source, pending, ending)
     refs = tuple(sorted(stored.ref for stored in pending))
     if message is None or set(refs) <= _acknowledged(view, source):
         return None
@@ -32,16 +33,17 @@ def prune_limit(view: View, owned: int) -> int:
     return max(policy.prune_min, min(math.floor(policy.prune_share * owned), policy.prune_max))
 
 
-def _why_held(view: View, source: str, pending: list[StoredObject]) -> str | None:
+def _why_held(view: View, source: str, pending: list[StoredObject], ending: int) -> str | None:
     manager = f"source/{source}"
     owned = sum(1 for stored in view.observed.objects.values() if stored.manager == manager)
-    recent = _recent_deletions(view, source)
-    limit = prune_limit(view, owned + recent)
-    if len(pending) == owned:
+    # What is still ending is owned still, and was deleted as much as what is gone.
+    recent = _recent_deletions(view, source) + ending
+    limit = prune_limit(view, owned + recent - ending)
+    if len(pending) + ending == owned:
         return f"this would delete everything that {source} owns ({owned})"
     if len(pending) + recent > limit:
         within = f", {recent} more within the last hour" if recent else ""
-        return f"{len(pending)} deletions{within}: more than the limit of {limit} for {owned + recent} objects"
+        return f"{len(pending)} deletions{within}: more than the limit of {limit} for {owned + recent - ending} objects"
     precious = [stored.ref for stored in pending if _holds_something(view, stored)]
     return f"{precious[0]} holds data or objects" if precious else None
 

@@ -13,7 +13,11 @@ _FORMS: Mapping[str, Mapping[str, str]] = {
     "Deployment": {"ReplicaSet": f"-{_HASH}", "Pod": f"-{_HASH}-{_SUFFIX}"},
     "StatefulSet": {"ControllerRevision": f"-{_HASH}", "Pod": "-[0-9]+"},
     "ReplicaSet": {"Pod": f"-{_SUFFIX}"},
-    "Job": {"Pod": f"-{_SUFFIX}"},
+    "ReplicationController": {"Pod": f"-{_SUFFIX}"},
+    "DaemonSet": {"ControllerRevision": f"-{_HASH}", "Pod": f"-{_SUFFIX}"},
+    # Pods of an indexed Job have their index in the name; Jobs of a CronJob the minute of their run.
+    "Job": {"Pod": f"(-[0-9]+)?-{_SUFFIX}"},
+    "CronJob": {"Job": "-[0-9]+", "Pod": f"-[0-9]+(-[0-9]+)?-{_SUFFIX}"},
 }
 
 

@@ -70,7 +70,9 @@ def override_node(cluster: Cluster, name: str, **what: Any) -> None:
     """Cordon or taint a node, as a person does."""
     ref = ObjectRef(kind="Node", name=name)
     uid = cluster.observed.objects[ref].object.metadata.uid
-    cluster.observed = replace(cluster.observed, overrides={ref: Override(ref=ref, uid=uid, **what)})
+    cluster.observed = replace(
+        cluster.observed, overrides={ref: Override(ref=ref, uid=uid, by="ada", at=cluster.now, **what)}
+    )
 
 
 def put(cluster: Cluster, stored: StoredObject) -> None:

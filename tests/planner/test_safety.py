@@ -239,3 +239,21 @@ def test_an_object_that_moves_to_another_source_is_taken_over_and_stays() -> Non
     stored = next(one for ref, one in cluster.observed.objects.items() if ref.name == "c0")
     assert stored.manager == "source/other"
     assert cluster.plan().is_empty
+
+
+def test_what_is_still_ending_counts_as_deleted() -> None:
+    """P02: deletions in small steps do not slip past the limit because the first ones take their time."""
+    pods = "---\n".join(
+        f"apiVersion: v1\nkind: Pod\nmetadata: {{name: p{n}}}\nspec: {{containers: [{{name: a, image: 'a:1'}}]}}\n"
+        for n in range(4)
+    )
+    cluster = Cluster()
+    cluster.push(config_maps(range(4)) + "---\n" + pods)
+    cluster.settle()
+    cluster.ends = lambda _: False
+    first, *rest = pods.split("---\n")
+    cluster.push(config_maps(range(4)) + "---\n" + first, commit="c2")
+    assert not cluster.tick().holds
+    assert len(rest) == 3
+    cluster.push(config_maps(range(4)), commit="c3")
+    assert [len(hold.objects) for hold in cluster.tick().holds] == [1]

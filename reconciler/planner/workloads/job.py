@@ -51,7 +51,7 @@ def _sync(view: View, stored: StoredObject) -> None:
     decided = _decided(view, job, status, tally)
     if decided is not None:
         for one in tally.active:
-            delete_pod(view, one, Reason.JOB_FINISHED)
+            delete_pod(view, one, Reason.JOB_FINISHED, decided.message)
     elif job.spec.suspend:
         for one in tally.active:
             end_uncounted(view, one, Reason.SUSPENDED)

@@ -17,6 +17,7 @@ from tests.simulation.cluster.persons import Persons
 from tests.simulation.cluster.repository import REGISTRY, Repository
 from tests.simulation.cluster.safety import Safety, Unsafe
 from tests.simulation.cluster.sets import SetsRepository, SetsSafety
+from tests.simulation.cluster.tasks import TasksRepository, TasksSafety
 
 CALM_AGAIN_S = 2400.0
 _LINES_SHOWN = 60
@@ -30,7 +31,8 @@ class StoryFailed(AssertionError):
 class Story:
     """Runs one seed; `tell` prints it while it happens.
 
-    `overrides` has persons override things in it, `sets` has StatefulSets in the repositories.
+    `overrides` has persons override things in it, `sets` has StatefulSets in the repositories, `tasks`
+    DaemonSets, CronJobs and Jobs of every sort.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Story:
         tell: Callable[[str], None] | None = None,
         overrides: bool = False,
         sets: bool = False,
+        tasks: bool = False,
     ) -> None:
         self.seed = seed
         self.dice = random.Random(seed)
@@ -52,8 +55,12 @@ class Story:
         )
         self.safety = Safety(self.cluster)
         self.faults = Faults(self.dice, self.cluster, self.safety)
-        self.sets = SetsSafety(self.cluster) if sets else None
-        of_kind = SetsRepository if sets else Repository
+        self.sets: SetsSafety | TasksSafety | None = None
+        of_kind: type[Repository] = Repository
+        if sets:
+            self.sets, of_kind = SetsSafety(self.cluster), SetsRepository
+        elif tasks:
+            self.sets, of_kind = TasksSafety(self.cluster), TasksRepository
         self.repositories = [of_kind(self.dice, source) for source in sources]
         self.persons = Persons(seed, self.cluster) if overrides else None
         self.is_calm = seed % 5 == 0 and not overrides

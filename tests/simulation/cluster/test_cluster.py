@@ -33,6 +33,13 @@ def test_stories_with_stateful_sets(group: int) -> None:
 
 
 @pytest.mark.parametrize("group", range(4))
+def test_stories_with_daemons_and_tasks(group: int) -> None:
+    """P09, P17, P19, P20: one daemon per node, every run and every index once, through faults; then at rest."""
+    for seed in range(group * PER_GROUP, (group + 1) * PER_GROUP):
+        Story(seed, tasks=True).run()
+
+
+@pytest.mark.parametrize("group", range(4))
 def test_stories_with_overrides(group: int) -> None:
     """P09, P15, P17: persons restart, roll back, cordon and delete in the middle; safe, then at rest."""
     for seed in range(group * PER_GROUP, (group + 1) * PER_GROUP):
