@@ -13,7 +13,17 @@ from reconciler.model.status import Health, LoopStatus, NodeStatus, ObjectHealth
 from reconciler.planner.health import health_of
 from reconciler.planner.workloads.podview import is_ready
 
-_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Job", "CronJob", "PersistentVolumeClaim")
+_WORKLOADS = (
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "Pod",
+    "Job",
+    "CronJob",
+    "PersistentVolumeClaim",
+)
 _ORDER = tuple(Health)
 _WAITING = frozenset({Reason.WAITING_FOR_DEPENDENCY, Reason.WAITING_FOR_WAVE, Reason.VOLUME_IN_USE})
 # What another part of the status already says.

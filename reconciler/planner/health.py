@@ -11,6 +11,7 @@ from reconciler.model.kinds import (
     PersistentVolumeClaim,
     Pod,
     ReplicaSet,
+    ReplicationController,
     StatefulSet,
 )
 from reconciler.model.observed import StoredObject
@@ -75,7 +76,7 @@ def _stateful_set(stateful_set: StatefulSet) -> Judged:
     return Health.HEALTHY, "", "", ready
 
 
-def _replica_set(replica_set: ReplicaSet) -> Judged:
+def _replica_set(replica_set: ReplicaSet | ReplicationController) -> Judged:
     status, wanted = replica_set.status, replica_set.spec.replicas
     ready = f"{status.available_replicas}/{wanted}"
     settled = status.replicas == wanted and status.available_replicas == wanted
@@ -165,6 +166,7 @@ _JUDGES: Mapping[str, Callable[[Any], Judged]] = {
     "Deployment": _deployment,
     "StatefulSet": _stateful_set,
     "ReplicaSet": _replica_set,
+    "ReplicationController": _replica_set,
     "Pod": _pod,
     "Job": _job,
     "DaemonSet": _daemon_set,

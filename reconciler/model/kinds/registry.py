@@ -163,7 +163,7 @@ _ROWS: tuple[KindSpec, ...] = (
     _kind(CronJob, "batch/v1", "cronjobs", 47, "cj", categories=_ALL),
     _kind(StatefulSet, "apps/v1", "statefulsets", 44, "sts", categories=_ALL),
     _kind(DaemonSet, "apps/v1", "daemonsets", 45, "ds", categories=_ALL),
-    _kind(ReplicationController, "v1", "replicationcontrollers", 46, "rc", categories=_ALL, served=False),
+    _kind(ReplicationController, "v1", "replicationcontrollers", 46, "rc", categories=_ALL),
     _kind(
         HorizontalPodAutoscaler,
         "autoscaling/v2",

@@ -1,11 +1,21 @@
-"""ReplicaSets: keep a number of equal Pods. Pure; semantics of Kubernetes' ReplicaSet controller."""
+"""ReplicaSets and ReplicationControllers: keep a number of equal Pods. Pure; semantics of Kubernetes' controllers."""
 
-from typing import cast
+from collections import Counter
+from functools import cache
+from typing import TypeAlias, cast
 
-from reconciler.model.kinds import Pod, ReplicaSet, ReplicaSetStatus
+from reconciler.model.kinds import (
+    LabelSelector,
+    Pod,
+    ReplicaSet,
+    ReplicaSetStatus,
+    ReplicationController,
+    ReplicationControllerStatus,
+)
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.planner.view import View, replace
+from reconciler.planner.workloads.adoption import adopt_fitting, is_unmanaged, release_strangers
 from reconciler.planner.workloads.create import create_pod
 from reconciler.planner.workloads.podview import (
     available_at,
@@ -16,23 +26,35 @@ from reconciler.planner.workloads.podview import (
     pod_cost,
 )
 
+Replicated: TypeAlias = ReplicaSet | ReplicationController
+ReplicatedStatus: TypeAlias = ReplicaSetStatus | ReplicationControllerStatus
+_KINDS = ("ReplicaSet", "ReplicationController")
+
 
 def sync_replica_sets(view: View) -> None:
     """Create and delete Pods so that each ReplicaSet has as many as it wants, and write its status."""
-    for stored in view.of_kind("ReplicaSet"):
+    free = [one for one in view.of_kind("Pod") if is_unmanaged(one) and is_active(cast(Pod, one.object))]
+    for stored in _all(view):
         if stored.object.metadata.deletion_timestamp is None:
-            sync_replica_set(view, stored)
+            sync_replica_set(view, stored, free)
 
 
 def refresh_statuses(view: View) -> None:
     """Bring the statuses up to date with the Pods before Deployments decide from them."""
-    for stored in view.of_kind("ReplicaSet"):
-        view.set_status(stored, _status(view, stored, cast(ReplicaSet, stored.object).status.pods_created))
+    for stored in _all(view):
+        view.set_status(stored, _status(view, stored, cast(Replicated, stored.object).status.pods_created))
 
 
-def sync_replica_set(view: View, stored: StoredObject) -> None:
-    """Bring one ReplicaSet's Pods to the wanted number."""
-    replica_set = cast(ReplicaSet, stored.object)
+def _all(view: View) -> list[StoredObject]:
+    return [stored for kind in _KINDS for stored in view.of_kind(kind)]
+
+
+def sync_replica_set(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
+    """Bring one ReplicaSet's Pods to the wanted number; it takes in those of `free` that it finds."""
+    replica_set = cast(Replicated, stored.object)
+    selector = selector_of(replica_set)
+    release_strangers(view, stored, "Pod", selector)
+    adopt_fitting(view, stored, free, selector)
     pods = [cast(Pod, one.object) for one in view.owned_by(replica_set.metadata.uid, "Pod")]
     active = [pod for pod in pods if is_active(pod)]
     missing = replica_set.spec.replicas - len(active)
@@ -41,10 +63,22 @@ def sync_replica_set(view: View, stored: StoredObject) -> None:
         for _ in range(missing):
             _, counter = create_pod(view, stored, replica_set.spec.template, counter, _why_created(view, stored))
     elif missing < 0:
-        _delete_surplus(view, active, -missing)
+        _delete_surplus(view, stored, active, -missing)
     view.set_status(stored, _status(view, stored, counter))
     if stored.ref not in view.verdicts:
         view.judge(stored.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
+
+
+def selector_of(owner: Replicated) -> LabelSelector:
+    """Return which Pods it counts; a ReplicationController's selector has labels alone."""
+    if isinstance(owner, ReplicaSet):
+        return owner.spec.selector
+    return _of_labels(tuple(sorted(owner.spec.selector.items())))
+
+
+@cache
+def _of_labels(labels: tuple[tuple[str, str], ...]) -> LabelSelector:
+    return LabelSelector(match_labels=dict(labels))
 
 
 def _why_created(view: View, stored: StoredObject) -> Reason:
@@ -52,17 +86,33 @@ def _why_created(view: View, stored: StoredObject) -> Reason:
     before = view.was_observed(stored.ref)
     if before is None:
         return Reason.ROLLOUT
-    wanted_before = cast(ReplicaSet, before.object).spec.replicas
-    wanted = cast(ReplicaSet, stored.object).spec.replicas
+    wanted_before = cast(Replicated, before.object).spec.replicas
+    wanted = cast(Replicated, stored.object).spec.replicas
     return Reason.SCALE_UP if wanted > wanted_before else Reason.POD_DELETED
 
 
-def _delete_surplus(view: View, active: list[Pod], surplus: int) -> None:
-    first_out = sorted(active, key=lambda pod: (bool(pod.spec.node_name), pod_cost(pod), deletion_rank(pod)))
-    for pod in first_out[:surplus]:
-        stored = view.owned_by(pod.metadata.owner_references[0].uid, "Pod")
-        match = next(one for one in stored if one.ref.name == pod.metadata.name)
-        delete_pod(view, match, Reason.SCALE_DOWN)
+def _delete_surplus(view: View, stored: StoredObject, active: list[Pod], surplus: int) -> None:
+    by_name = {one.ref.name: one for one in view.owned_by(stored.object.metadata.uid, "Pod")}
+    for pod in first_out(active, _crowds(view, stored))[:surplus]:
+        delete_pod(view, by_name[pod.metadata.name], Reason.SCALE_DOWN)
+
+
+def first_out(active: list[Pod], crowds: Counter[str]) -> list[Pod]:
+    """Sort Pods by who goes first: those that serve least, then the cheapest, then those that crowd on a node."""
+
+    def rank(pod: Pod) -> tuple[object, ...]:
+        serving, younger = deletion_rank(pod)[:3], deletion_rank(pod)[3:]
+        return (*serving, pod_cost(pod), -crowds[pod.spec.node_name], *younger)
+
+    return sorted(active, key=rank)
+
+
+def _crowds(view: View, stored: StoredObject) -> Counter[str]:
+    """Return how many Pods each node has of this ReplicaSet and the others of its Deployment."""
+    owner = next((one for one in stored.object.metadata.owner_references if one.controller), None)
+    sets = [stored] if owner is None else view.owned_by(owner.uid, "ReplicaSet")
+    pods = (cast(Pod, pod.object) for one in sets for pod in view.owned_by(one.object.metadata.uid, "Pod"))
+    return Counter(pod.spec.node_name for pod in pods if is_active(pod))
 
 
 def delete_pod(view: View, stored: StoredObject, reason: Reason, message: str = "") -> None:
@@ -74,32 +124,35 @@ def delete_pod(view: View, stored: StoredObject, reason: Reason, message: str = 
         view.terminate(stored, reason, message, grace_s=pod.spec.termination_grace_period_seconds)
 
 
-def _status(view: View, stored: StoredObject, counter: int) -> ReplicaSetStatus:
-    replica_set = cast(ReplicaSet, stored.object)
-    owned = view.owned_by(replica_set.metadata.uid, "Pod")
-    if replica_set.spec.min_ready_seconds:
-        return _counted(view, replica_set, owned, counter)
+def _status(view: View, stored: StoredObject, counter: int) -> ReplicatedStatus:
+    owner = cast(Replicated, stored.object)
+    owned = view.owned_by(owner.metadata.uid, "Pod")
+    if owner.spec.min_ready_seconds:
+        return _counted(view, owner, owned, counter)
     # Without a time to wait for, the counts follow from the Pods alone.
     key = ("replica set status", stored.ref, counter)
-    return view.memo.get(key, (stored, *owned), lambda: _counted(view, replica_set, owned, counter))
+    return view.memo.get(key, (stored, *owned), lambda: _counted(view, owner, owned, counter))
 
 
-def _counted(view: View, replica_set: ReplicaSet, owned: list[StoredObject], counter: int) -> ReplicaSetStatus:
+def _counted(view: View, owner: Replicated, owned: list[StoredObject], counter: int) -> ReplicatedStatus:
     pods = [cast(Pod, one.object) for one in owned]
     active = [pod for pod in pods if is_active(pod)]
-    min_ready_s = replica_set.spec.min_ready_seconds
+    min_ready_s = owner.spec.min_ready_seconds
     for pod in active:
         at = available_at(pod, min_ready_s)
         if at is not None and min_ready_s:
             view.look_again(at)
-    wanted_labels = replica_set.spec.template.metadata.labels.items()
-    return replace(
-        replica_set.status,
+    wanted_labels = owner.spec.template.metadata.labels.items()
+    status: ReplicatedStatus = replace(
+        owner.status,
         replicas=len(active),
         fully_labeled_replicas=sum(1 for pod in active if wanted_labels <= pod.metadata.labels.items()),
         ready_replicas=sum(1 for pod in active if is_ready(pod)),
         available_replicas=sum(1 for pod in active if is_available(pod, min_ready_s, view.now)),
-        terminating_replicas=sum(1 for pod in pods if pod.metadata.deletion_timestamp),
-        observed_generation=replica_set.metadata.generation,
+        observed_generation=owner.metadata.generation,
         pods_created=counter,
     )
+    if isinstance(status, ReplicaSetStatus):
+        ending = sum(1 for pod in pods if pod.metadata.deletion_timestamp)
+        return replace(status, terminating_replicas=ending)
+    return status
