@@ -8,7 +8,7 @@ CHECK_DEADLINE ?= 10m
 TEST_DEADLINE ?= 40m
 DATABASE := scripts/with-postgresql
 
-.PHONY: help install demo check test sim fuzz golden bench clean install-systemd lock
+.PHONY: help install demo check test sim parity fuzz golden bench clean install-systemd lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -39,6 +39,9 @@ SEEDS ?= 500
 FIRST ?= 0
 sim: install ## run random stories of a simulated cluster: SEED=K tells one, SEEDS=N [FIRST=K] runs many
 	@$(BIN)/python scripts/sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first $(FIRST))
+
+parity: install ## count the rows of upstream's tables that agree: PARITY_DIR=folder, VERBOSE=1 for every table
+	@$(BIN)/python scripts/parity $(if $(VERBOSE),--verbose)
 
 REQUESTS ?= 20000
 fuzz: install ## ask the API by machine, from its own description: REQUESTS=N

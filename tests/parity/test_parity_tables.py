@@ -12,7 +12,7 @@ from reconciler.model.kinds import KINDS
 from reconciler.model.times import unix
 from reconciler.server.tables import FORMS, form_of, shown
 from tests.parity.loosely import NoSuchField, loosely
-from tests.parity.rows import ROOT, parity_rows
+from tests.parity.rows import ROOT, note, parity_rows
 
 # The rows' ages count from when they were made.
 NOW = unix("2026-11-21T01:28:17.5Z") or 0.0
@@ -69,7 +69,8 @@ def test_cells_agree_with_upstream() -> None:
     tally: Counter[str] = Counter()
     missing: Counter[str] = Counter()
     different = []
-    for row in parity_rows("pkg_printers_internalversion"):
+    package = "pkg_printers_internalversion"
+    for number, row in enumerate(parity_rows(package)):
         kind = _KIND_OF.get(row["test"], row["test"].removeprefix("TestPrint"))
         expected = row["case"].get("expect", row["case"].get("expected"))
         if kind not in FORMS or (kind not in KINDS and kind != "ComponentStatus") or not isinstance(expected, list):
@@ -85,9 +86,11 @@ def test_cells_agree_with_upstream() -> None:
         is_wide = len(wanted["cells"]) == len(cells) != len(narrow)
         ours = cells if is_wide else narrow
         same = ours == wanted["cells"] and [c["type"] for c in wanted.get("conditions", [])] == conditions
+        reason = "" if same else _on_purpose(row["test"], ours, wanted["cells"])
+        note(package, number, agrees=same, reason=reason)
         if same:
             tally["agree"] += 1
-        elif reason := _on_purpose(row["test"], ours, wanted["cells"]):
+        elif reason:
             tally[f"differ on purpose: {reason}"] += 1
         else:
             different.append((row["test"], ours, wanted["cells"]))

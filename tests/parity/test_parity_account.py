@@ -1,0 +1,46 @@
+"""The account of what agrees with upstream is honest: reasons are listed, and only refused kinds are left out."""
+
+from pathlib import Path
+
+from reconciler.model.kinds import KINDS
+from tests.parity.differences import PURPOSES, refused_kind
+from tests.parity.rows import ACCOUNT, note, outcome_of, packages, parity_rows
+
+PLANNING = Path(__file__).parents[2] / "docs" / "PLANNING.md"
+
+
+def test_documentation_lists_what_differs_on_purpose() -> None:
+    """A person finds every reason, and none that no longer is one."""
+    text = PLANNING.read_text().partition("### Rows of upstream's tables that differ on purpose")[2]
+    listed = [line.removeprefix("- ") for line in text.partition("\n#")[0].splitlines() if line.startswith("- ")]
+    assert tuple(listed) == PURPOSES
+
+
+def test_reasons_are_listed_once_in_order() -> None:
+    """The list can be read."""
+    assert list(PURPOSES) == sorted(set(PURPOSES))
+
+
+def test_only_tables_of_refused_kinds_are_left_out() -> None:
+    """A table names a kind that is refused; when the kind comes, its rows count."""
+    for package in packages():
+        for row in parity_rows(package):
+            assert refused_kind(package, row["test"]) not in KINDS
+    assert refused_kind("pkg_apis_core_validation", "TestValidatePod") == ""
+
+
+def test_a_row_that_nobody_reads_differs() -> None:
+    """What is not compared is no agreement; what was code, and is judged by nobody, does not count."""
+    row = {"test": "TestSomething", "name": "", "case": {"a": 1}}
+    assert outcome_of("nowhere", 0, row) == "differ"
+    assert outcome_of("nowhere", 0, {**row, "case": {"a": "<func>"}}) == "inapplicable"
+
+
+def test_a_reason_that_is_not_listed_does_not_count() -> None:
+    """An adapter cannot excuse itself."""
+    try:
+        note("nowhere", 1, agrees=False, reason="the adapter fills it")
+        note("nowhere", 2, agrees=False, reason=PURPOSES[0])
+        assert (ACCOUNT["nowhere", 1], ACCOUNT["nowhere", 2]) == ("differ", "purpose")
+    finally:
+        del ACCOUNT["nowhere", 1], ACCOUNT["nowhere", 2]
