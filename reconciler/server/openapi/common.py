@@ -21,9 +21,8 @@ def _number(description: str) -> Schema:
     return {"type": "integer", "format": "int32", "description": description}
 
 
-def _structure(description: str, required: tuple[str, ...] = (), **properties: Schema) -> Schema:
-    schema: Schema = {"type": "object", "description": description, "properties": dict(sorted(properties.items()))}
-    return {**schema, "required": list(required)} if required else schema
+def _structure(description: str, /, **properties: Schema) -> Schema:
+    return {"type": "object", "description": description, "properties": dict(sorted(properties.items()))}
 
 
 _API_VERSION = _text("Version of the kind's form.")
@@ -33,7 +32,6 @@ _RESOURCE_VERSION = _text("Number of the newest change; a watch goes on from the
 COMMON: Mapping[str, Schema] = {
     LIST_META: _structure(
         "What there is to say of a list.",
-        (),
         **{"continue": _text("Token to ask for the next page with.")},
         remainingItemCount={"type": "integer", "format": "int64", "description": "How many items follow."},
         resourceVersion=_RESOURCE_VERSION,
@@ -89,12 +87,12 @@ def list_of(kind: str, item: str, gvk: Mapping[str, str]) -> Schema:
     return {
         **_structure(
             f"A list of {kind} objects.",
-            required=("items",),
             apiVersion=_API_VERSION,
             kind=_KIND,
             metadata={"$ref": LIST_META, "description": "What there is to say of the list."},
             items={"type": "array", "items": {"$ref": item}, "description": "The objects."},
         ),
+        "required": ["items"],
         "x-kubernetes-group-version-kind": [{**gvk, "kind": f"{kind}List"}],
     }
 
