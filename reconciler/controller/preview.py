@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import msgspec
 
 from reconciler.model.desired import DesiredState
-from reconciler.model.observed import NodeState, ObservedState
+from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Action, Blocked, Plan
 from reconciler.model.policy import Policy
 from reconciler.planner.apply import apply_plan
 from reconciler.planner.identify import identified
-from reconciler.planner.node.memory import NodeMemory
+from reconciler.planner.node.memory import memory_of
 from reconciler.planner.node.step import step
 from reconciler.planner.plan import plan
 from reconciler.planner.project import project_assignment, project_view
@@ -54,7 +54,7 @@ def _node_plan(observed: ObservedState, policy: Policy, name: str, now: float) -
     state = observed.nodes[name]
     if state.observation is None:
         return None
-    memory = memory_of(state)
+    memory = memory_of(state.observation)
     assignment, view = project_assignment(observed, policy, name), project_view(observed, policy, now)
     answer = step(
         memory,
@@ -67,14 +67,6 @@ def _node_plan(observed: ObservedState, policy: Policy, name: str, now: float) -
         now=now,
     )
     return answer.plan
-
-
-def memory_of(state: NodeState) -> NodeMemory:
-    """Return the node planner's memory as the node last reported it."""
-    if state.observation is None:
-        return NodeMemory()
-    found = msgspec.json.decode(state.observation.memory, type=NodeMemory | None)
-    return found or NodeMemory()
 
 
 def _after_binding(action: Action, bound: Mapping[str, str]) -> Action:

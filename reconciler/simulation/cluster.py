@@ -79,6 +79,12 @@ class SimulatedHost:
         heartbeat = self._sent.observed_at + HEARTBEAT_S if self._sent is not None else self.clock.now()
         return heartbeat if self.wake_at is None else min(self.wake_at, heartbeat)
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the agent has nothing in flight, and nothing is on its way between it and the daemon."""
+        is_quiet = self.link.next_letter_at() is None and self.link.next_report_at() is None
+        return not self.agent.is_alive or (is_quiet and not self.agent.in_flight)
+
     def run_once(self) -> None:
         """One pass of the agent: do what is due, then report when that says something new."""
         did_something = self.agent.run_once()
@@ -158,6 +164,13 @@ class RunningCluster:
     def observed(self) -> ObservedState:
         """What the store holds."""
         return self.store.observed
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under way: all was read, sent, heard and done, and only time may change something."""
+        daemon = self.daemon
+        is_read = daemon is not None and all(daemon.desired.get(name) is tip for name, tip in self.tips.items())
+        return is_read and daemon is not None and daemon.is_idle and all(one.is_at_rest for one in self.hosts.values())
 
     # People
 

@@ -106,6 +106,11 @@ class SimulatedDaemon:
             return now
         return self.plan.look_again_at
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to look at and nothing to send, as things stand."""
+        return not (self._must_look or self.is_sending)
+
     def tick(self, now: float) -> Plan:
         """Plan and commit; what is to be sent follows with `send`."""
         before = self.store.observed

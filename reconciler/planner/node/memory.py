@@ -6,11 +6,12 @@ what the host shows; only back-offs start anew and a directory that vanished can
 
 from collections.abc import Mapping
 
+import msgspec
 from msgspec import field
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import ContainerStateTerminated
-from reconciler.model.node import DOCUMENT_VERSION, PodReport
+from reconciler.model.node import DOCUMENT_VERSION, Observation, PodReport
 
 
 class Emitted(Value):
@@ -109,3 +110,10 @@ class NodeMemory(Value):
     provisioned: tuple[str, ...] = ()
     emitted: tuple[Emitted, ...] = ()
     failures: Mapping[str, Failure] = field(default_factory=dict)
+
+
+def memory_of(observation: Observation | None) -> NodeMemory:
+    """Return what a node last reported of its planner's memory; an empty one where it reported none."""
+    if observation is None:
+        return NodeMemory()
+    return msgspec.json.decode(observation.memory, type=NodeMemory | None) or NodeMemory()

@@ -1,6 +1,7 @@
 """Placing Pods on nodes: deterministic, ties by name, and every Pod that is not placed says why. Pure."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import cast
 
 from reconciler.model.canonical import digest
@@ -25,7 +26,7 @@ def place_pods(view: View) -> tuple[Action, ...]:
     waiting = [one for one in view.of_kind("Pod") if _waits(cast(Pod, one.object))]
     if not waiting:
         return ()
-    candidates = _candidates(view)
+    candidates = candidates_of(view)
     actions = []
     for stored in sorted(waiting, key=_turn):
         pod = cast(Pod, stored.object)
@@ -47,7 +48,8 @@ def _turn(stored: StoredObject) -> tuple[int, str, object]:
     return (-(pod.spec.priority or 0), pod.metadata.creation_timestamp or "", stored.ref)
 
 
-def _candidates(view: View) -> dict[str, Candidate]:
+def candidates_of(view: View) -> dict[str, Candidate]:
+    """Return every node by name, with the Pods that are placed on it."""
     found = {one.ref.name: _empty(cast(Node, one.object)) for one in view.of_kind("Node")}
     placed: dict[str, list[Pod]] = {}
     for stored in view.of_kind("Pod"):
@@ -80,19 +82,19 @@ def _choose(view: View, pod: Pod, candidates: dict[str, Candidate]) -> tuple[str
     """Return the best node, or an empty name and kube-scheduler's sentence."""
     if missing := _missing_problem(view, pod):
         return "", f"0/{len(candidates)} nodes are available: {missing}."
-    pinned = _pinned(view, pod)
-    reasons: Counter[str] = Counter()
-    fitting: list[str] = []
-    for name in sorted(candidates):
-        why = _silence(view, name) or why_not(pod, candidates[name], pinned)
-        if why:
-            reasons[why] += 1
-        else:
-            fitting.append(name)
+    refused = refusals(view, pod, candidates)
+    fitting = [name for name, why in refused.items() if not why]
     if fitting:
         return max(fitting, key=lambda name: (*score(pod, candidates[name]), _reversed(name))), ""
+    reasons = Counter(refused.values())
     listed = ", ".join(f"{count} {why}" for why, count in sorted(reasons.items()))
     return "", f"0/{len(candidates)} nodes are available: {listed or 'no nodes are known'}."
+
+
+def refusals(view: View, pod: Pod, candidates: Mapping[str, Candidate]) -> dict[str, str]:
+    """Return what each node has against a Pod, in the order of their names; an empty text: it fits."""
+    pinned = _pinned(view, pod)
+    return {name: _silence(view, name) or why_not(pod, candidates[name], pinned) for name in sorted(candidates)}
 
 
 def _reversed(name: str) -> tuple[int, ...]:
