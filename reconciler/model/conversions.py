@@ -11,6 +11,7 @@ Document = dict[str, Any]
 
 _TARGET = "targetCPUUtilizationPercentage"
 _CURRENT = "currentCPUUtilizationPercentage"
+_ONLY_KEPT = ("behavior", "conditions", "recommendations", "scaleEvents")
 
 
 class NotConvertible(ValueError):
@@ -65,7 +66,7 @@ def _autoscaler_from_kept(document: Mapping[str, Any]) -> Document:
         value = document.get(part)
         if not isinstance(value, dict):
             continue
-        kept = {name: item for name, item in value.items() if name not in (listed, "behavior", "conditions")}
+        kept = {name: item for name, item in value.items() if name not in (listed, *_ONLY_KEPT)}
         share = next((found for one in value.get(listed, ()) if (found := _processor_share(one, inner))), None)
         converted[part] = kept if share is None else {**kept, field: share}
     return converted

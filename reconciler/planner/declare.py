@@ -103,6 +103,11 @@ def _keep(view: View, stored: StoredObject, one: DesiredObject) -> None:
     wanted, digest = overlaid(view, stored, _merged(view, stored, one.object), one.digest)
     reason, message = why_laid(view, stored, overlay)
     changes = field_changes(stored.object, wanted)
+    if not changes:
+        # Only who decides on a part of it has changed.
+        stored = view.update(stored, wanted, reason=reason, digest=digest, judged=False)
+        view.judge(one.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
+        return
     view.update(stored, wanted, reason=reason, message=message, changes=changes, digest=digest)
 
 

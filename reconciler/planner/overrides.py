@@ -1,8 +1,9 @@
-"""What persons override, laid over what is declared and observed. Pure.
+"""What persons and autoscalers override, laid over what is declared and observed. Pure.
 
-The list is closed: restarts and rollbacks of workloads, cordons and taints of nodes, deletions of Pods. What is laid
-over a declared object is marked in its digest, `DIGEST+TEMPLATE+RESTARTED_AT`, so that each part of it comes and goes
-like any other change of the object. Evicting Pods for a taint with the effect NoExecute is not implemented: such a
+The list is closed: restarts and rollbacks of workloads, their number of Pods by an autoscaler, cordons and taints of
+nodes, deletions of Pods. What is laid over a declared object is marked in its digest,
+`DIGEST+TEMPLATE+RESTARTED_AT` and for a number `+scaled`, so that each part of it comes and goes like any other change
+of the object. Evicting Pods for a taint with the effect NoExecute is not implemented: such a
 taint keeps new Pods away, and the Pods that are there stay.
 """
 
@@ -20,21 +21,24 @@ from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.configuration import CONFIGURATION
 from reconciler.planner.workloads.deployment_sets import HASH_LABEL
 
+# The mark of a number of Pods that is an autoscaler's; which number that is, is not in it.
+_SCALED = "+scaled"
 CORDONED = "node.kubernetes.io/unschedulable"
 
 
 class Overlay(Value):
-    """What is laid over one workload: another template, and the mark of a restart."""
+    """What is laid over one workload: another template, the mark of a restart, an autoscaler's number of Pods."""
 
     template: PodTemplateSpec | None = None
     restarted_at: str = ""
+    replicas: int | None = None
 
     def digest_with(self, declared: str) -> str:
         """Return the digest of a declaration with this laid over it."""
-        if self.template is None and not self.restarted_at:
+        if self == NOTHING:
             return declared
         rolled_back = digest(self.template)[:16] if self.template is not None else ""
-        return f"{declared}+{rolled_back}+{self.restarted_at}"
+        return f"{declared}+{rolled_back}+{self.restarted_at}{'' if self.replicas is None else _SCALED}"
 
     def on(self, object: Any) -> Any:
         """Return the object with this laid over it."""
@@ -42,6 +46,9 @@ class Overlay(Value):
             object = replace(object, spec=replace(object.spec, template=self.template))
         if self.restarted_at:
             object = replace(object, spec=replace(object.spec, template=restarted(object.spec.template, self)))
+        if self.replicas is not None and object.spec.replicas:
+            # Who declares that there shall be none means it.
+            object = replace(object, spec=replace(object.spec, replicas=self.replicas))
         return object
 
 
@@ -56,14 +63,23 @@ def restarted(template: PodTemplateSpec, overlay: Overlay) -> PodTemplateSpec:
 
 def overlay_of(view: View, stored: StoredObject | None, declared: str) -> Overlay:
     """Return what is laid over an object whose declaration has this digest."""
-    override = _of(view, stored)
+    override, replicas = _of(view, stored), _autoscaled(view, stored)
     if override is None or override.ref.kind not in RESTARTABLE:
-        return NOTHING
+        return Overlay(replicas=replicas)
     rollback = override.rollback
     is_held = rollback is not None and rollback.digest == declared
     return Overlay(
-        template=rollback.template if rollback is not None and is_held else None, restarted_at=override.restarted_at
+        template=rollback.template if rollback is not None and is_held else None,
+        restarted_at=override.restarted_at,
+        replicas=replicas,
     )
+
+
+def _autoscaled(view: View, stored: StoredObject | None) -> int | None:
+    """Return the number of Pods that an autoscaler has brought a workload to; none is nobody's wish."""
+    if stored is None or stored.ref not in view.autoscaled:
+        return None
+    return getattr(stored.object.spec, "replicas", None) or None  # type: ignore[union-attr]
 
 
 def why_laid(view: View, stored: StoredObject, overlay: Overlay) -> tuple[Reason, str]:
@@ -84,7 +100,7 @@ def is_on_top(stored: StoredObject, overlay: Overlay) -> bool:
 
 def _laid_on(stored: StoredObject) -> tuple[str, str]:
     """Return the marks of what lies over a stored object: that of its template, and the time of its restart."""
-    _, template, restarted_at = [*stored.digest.split("+", 2), "", ""][:3]
+    _, template, restarted_at = [*stored.digest.removesuffix(_SCALED).split("+", 2), "", ""][:3]
     return template, restarted_at
 
 
@@ -113,7 +129,8 @@ def note_held(view: View, stored: StoredObject) -> tuple[Reason, str]:
     """Return reason and message for an object that is as it should be."""
     override = _of(view, stored)
     if override is None:
-        return Reason.IN_SYNC, ""
+        by = view.autoscaled.get(stored.ref)
+        return Reason.IN_SYNC, f"replicas by {by}" if by is not None else ""
     if override.rollback is not None and override.rollback.digest == stored.declared_digest:
         return Reason.ROLLED_BACK, _held_words(override)
     if override.restarted_at:
@@ -223,7 +240,7 @@ def taint_words(taint: Taint) -> str:
 
 def judge_overridden(view: View) -> None:
     """Have the verdict of an object that is held back, and otherwise in sync, say so."""
-    for ref in sorted(view.overrides):
+    for ref in sorted({*view.overrides, *view.autoscaled}):
         stored, verdict = view.get(ref), view.verdicts.get(ref)
         if stored is not None and (verdict is None or verdict.decision is Decision.UNCHANGED):
             reason, message = note_held(view, stored)

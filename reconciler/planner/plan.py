@@ -29,6 +29,7 @@ from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
 from reconciler.planner.storage.claims import ensure_default_class, sync_claims
 from reconciler.planner.view import View
+from reconciler.planner.workloads.autoscaler import note_autoscaled, sync_autoscalers
 from reconciler.planner.workloads.cronjob import sync_cron_jobs
 from reconciler.planner.workloads.daemonset import sync_daemon_sets
 from reconciler.planner.workloads.deployment import finish_deployments, judge_deployments, sync_deployments
@@ -59,6 +60,7 @@ def plan(
     delete_requested_pods(view)
     ensure_built_in_namespaces(view)
     ensure_system_classes(view)
+    note_autoscaled(view)
     apply_declared(view, desired)
     lay_over_stored(view)
     ensure_default_class(view)
@@ -67,6 +69,8 @@ def plan(
     empty_namespaces(view)
     refresh_statuses(view)
     collect_orphans(view)
+    note_autoscaled(view)
+    sync_autoscalers(view)
     sync_deployments(view)
     sync_replica_sets(view)
     sync_stateful_sets(view)

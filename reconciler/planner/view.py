@@ -46,6 +46,8 @@ class View:
         self.allocations: dict[str, str] = {}
         self.read_sources: frozenset[str] = frozenset()
         self.overrides = dict(observed.overrides)
+        # What an autoscaler scales, and which one.
+        self.autoscaled: dict[ObjectRef, ObjectRef] = {}
         self._placed: set[ObjectRef] = set()
         # The ReplicaSet that has the template of each Deployment.
         self.current_sets: dict[ObjectRef, ObjectRef] = {}

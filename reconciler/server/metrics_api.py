@@ -74,6 +74,7 @@ async def _items(context: Context, selection: Selection) -> Sequence[_Item]:
 
 
 def _documents(objects: Objects, usage: Iterable[NodeUsage], selection: Selection) -> list[_Item]:
+    found: list[tuple[KindSpec, str, str, NodeUsage | PodUsage]]
     if selection.kind.kind == "Node":
         found = [(selection.kind, "", one.node, one) for one in usage]
     else:

@@ -20,6 +20,8 @@ from reconciler.model.kinds.autoscaling import (
     ObjectMetricStatus,
     PodsMetricSource,
     PodsMetricStatus,
+    ReplicaRecommendation,
+    ReplicaScaleEvent,
     ResourceMetricSource,
     ResourceMetricStatus,
 )
@@ -440,6 +442,8 @@ __all__ = [
     "Protocol",
     "PullPolicy",
     "ReclaimPolicy",
+    "ReplicaRecommendation",
+    "ReplicaScaleEvent",
     "ReplicaSet",
     "ReplicaSetSpec",
     "ReplicaSetStatus",

@@ -168,8 +168,25 @@ class MetricStatus(Value):
     external: PodsMetricStatus | None = None
 
 
+class ReplicaRecommendation(Value):
+    """How many Pods the metrics asked for, and when they did last (Unix seconds); None: they still do."""
+
+    replicas: int
+    last_at: float | None = None
+
+
+class ReplicaScaleEvent(Value):
+    """By how many Pods the number was changed, and when (Unix seconds)."""
+
+    change: int
+    at: float
+
+
 class HorizontalPodAutoscalerStatus(Value):
-    """What was decided last, and from what."""
+    """What was decided last, and from what.
+
+    Recommendations and scale events cannot be observed again: they live only here.
+    """
 
     observed_generation: int | None = None
     last_scale_time: str | None = None
@@ -177,6 +194,8 @@ class HorizontalPodAutoscalerStatus(Value):
     desired_replicas: int = 0
     current_metrics: tuple[MetricStatus, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    recommendations: tuple[ReplicaRecommendation, ...] = ()
+    scale_events: tuple[ReplicaScaleEvent, ...] = ()
 
 
 class HorizontalPodAutoscaler(Object):
