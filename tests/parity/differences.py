@@ -26,6 +26,7 @@ PURPOSES: tuple[str, ...] = (
     "namespaces of an affinity that name nothing choose nothing",
     "old annotations for confinement mean nothing here; the fields do",
     "our hashes have ten letters",
+    "resources of a whole Pod are refused at the door",
     "the API merges these keys into the selector before it validates",
     "the deprecated number of a template is not kept, its hash is",
     "the fault is in a field that defaults fill before the API validates",
@@ -33,6 +34,7 @@ PURPOSES: tuple[str, ...] = (
     "the server sends the column of every row",
     "the strict form of old releases; names of variables are relaxed now",
     "there is no super user besides system:masters",
+    "upstream's tests run with other settings than its defaults",
 )
 
 # Tables about a kind that no repository may have: package, table, kind.
