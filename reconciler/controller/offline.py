@@ -8,6 +8,7 @@ import yaml
 
 from reconciler.controller.loading import Loader
 from reconciler.controller.preview import whole_plan
+from reconciler.model.base import Value
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.node import HostFact, NodeFacts, Observation
@@ -22,6 +23,8 @@ from reconciler.planner.plan import plan
 from reconciler.schema.decode import pod_spec_of
 
 replace = msgspec.structs.replace
+
+SOURCE = "main"
 
 
 class AssumedNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +45,43 @@ def read_nodes(path: Path) -> tuple[AssumedNode, ...]:
         raise ConfigurationError(f"{path}: {error}", hint=hint) from error
 
 
+class Assumed(Value):
+    """What is planned without a daemon: the manifests, the assumed cluster, and what is assumed; or the problems."""
+
+    desired: DesiredState | None = None
+    observed: ObservedState
+    assumptions: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def assume(
+    files: tuple[ManifestFile, ...],
+    nodes: tuple[AssumedNode, ...] = (),
+    *,
+    problems: tuple[Problem, ...] = (),
+    policy: Policy | None = None,
+    now: float = 0.0,
+) -> Assumed:
+    """Return manifests and the empty cluster that is assumed for them; without a desired state there are problems."""
+    loader = Loader(SOURCE, prune=True, unknown_kinds="error", digest_key=b"")
+    loaded = loader.load(RevisionInfo(commit="", subject="working tree"), files, problems)
+    images = never_pulled(loaded.state) if loaded.state is not None else ()
+    assumed = nodes or (AssumedNode(name="node-1"),)
+    observed = ObservedState(
+        cluster=ClusterInfo(id="offline"),
+        nodes={node.name: _state(node, now, images) for node in assumed},
+        sources={SOURCE: SourceState(name=SOURCE, loaded=True)},
+    )
+    # What every cluster has by itself is there already, as it is in a daemon that has nothing declared yet.
+    observed = apply_plan(observed, plan({}, observed, policy or Policy(), now))
+    names = ", ".join(f"{node.name} ({node.cpu:g} CPU, {node.memory})" for node in assumed)
+    present = (
+        f"of images they have only those that are never pulled ({len(images)})" if images else "they have no image"
+    )
+    assumptions = (f"nodes are assumed and empty: {names}", present)
+    return Assumed(desired=loaded.state, observed=observed, assumptions=assumptions, problems=loaded.problems)
+
+
 def plan_offline(
     files: tuple[ManifestFile, ...],
     nodes: tuple[AssumedNode, ...] = (),
@@ -51,27 +91,12 @@ def plan_offline(
     now: float = 0.0,
 ) -> PlanAnswer:
     """Plan manifests against assumed, empty nodes; the plan lists what it assumes and is not applyable."""
-    loader = Loader("main", prune=True, unknown_kinds="error", digest_key=b"")
-    loaded = loader.load(RevisionInfo(commit="", subject="working tree"), files, problems)
-    if loaded.state is None:
-        return PlanAnswer(problems=loaded.problems)
-    images = never_pulled(loaded.state)
-    assumed = nodes or (AssumedNode(name="node-1"),)
-    observed = ObservedState(
-        cluster=ClusterInfo(id="offline"),
-        nodes={node.name: _state(node, now, images) for node in assumed},
-        sources={"main": SourceState(name="main", loaded=True)},
-    )
-    policy = policy or Policy()
-    # What every cluster has by itself is there already, as it is in a daemon that has nothing declared yet.
-    observed = apply_plan(observed, plan({}, observed, policy, now))
-    answer = whole_plan({"main": loaded.state}, observed, policy, now)
-    names = ", ".join(f"{node.name} ({node.cpu:g} CPU, {node.memory})" for node in assumed)
-    present = (
-        f"of images they have only those that are never pulled ({len(images)})" if images else "they have no image"
-    )
-    assumptions = (f"nodes are assumed and empty: {names}", present)
-    return PlanAnswer(plan=replace(answer, assumptions=assumptions, applyable=False), problems=loaded.problems)
+    assumed = assume(files, nodes, problems=problems, policy=policy, now=now)
+    if assumed.desired is None:
+        return PlanAnswer(problems=assumed.problems)
+    answer = whole_plan({SOURCE: assumed.desired}, assumed.observed, policy or Policy(), now)
+    shown = replace(answer, assumptions=assumed.assumptions, applyable=False)
+    return PlanAnswer(plan=shown, problems=assumed.problems)
 
 
 def never_pulled(state: DesiredState) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def place_pods(view: View) -> tuple[Action, ...]:
         chosen, why = _choose(view, pod, candidates)
         if chosen:
             actions.append(_bind(view, stored, chosen, len(candidates)))
-            candidates[chosen] = _with(candidates[chosen], pod)
+            candidates[chosen] = with_pod(candidates[chosen], pod)
         else:
             _say_why(view, stored, why)
     return tuple(actions)
@@ -69,7 +69,8 @@ def _empty(node: Node) -> Candidate:
     return Candidate(node=node, has=allocatable(node))
 
 
-def _with(candidate: Candidate, pod: Pod) -> Candidate:
+def with_pod(candidate: Candidate, pod: Pod) -> Candidate:
+    """Return a node once a Pod is placed on it."""
     return replace(
         candidate,
         used=candidate.used.plus(requested(pod.spec)),
@@ -93,7 +94,7 @@ def _choose(view: View, pod: Pod, candidates: dict[str, Candidate]) -> tuple[str
 
 def refusals(view: View, pod: Pod, candidates: Mapping[str, Candidate]) -> dict[str, str]:
     """Return what each node has against a Pod, in the order of their names; an empty text: it fits."""
-    pinned = _pinned(view, pod)
+    pinned = pinned_to(view, pod)
     return {name: _silence(view, name) or why_not(pod, candidates[name], pinned) for name in sorted(candidates)}
 
 
@@ -116,7 +117,8 @@ def _missing_problem(view: View, pod: Pod) -> str:
     return ""
 
 
-def _pinned(view: View, pod: Pod) -> tuple[str, ...]:
+def pinned_to(view: View, pod: Pod) -> tuple[str, ...]:
+    """Return the nodes on which the local volumes of a Pod are."""
     nodes = []
     for name in claims_of(pod.spec):
         claim = view.typed(PersistentVolumeClaim, pod.metadata.namespace, name)

@@ -1,0 +1,162 @@
+"""What is asked for, what fits, and what would no longer fit. Pure; nothing is decided here and nothing written."""
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from reconciler.model.capacity import Amounts, Capacity, NodeCapacity, QuotaCapacity, WorkloadCapacity
+from reconciler.model.desired import DesiredState
+from reconciler.model.forecast import Refusal, Unplaced
+from reconciler.model.kinds import Container, Pod, PodSpec, ResourceQuota
+from reconciler.model.observed import ObservedState
+from reconciler.model.policy import Policy
+from reconciler.model.quantity import bytes_of, cpu_millis
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.apply import apply_plan
+from reconciler.planner.nodes_needed import nodes_needed
+from reconciler.planner.plan import plan
+from reconciler.planner.scheduling.bind import candidates_of, refusals, with_pod
+from reconciler.planner.scheduling.fit import Candidate, score
+from reconciler.planner.scheduling.room import Room, requested
+from reconciler.planner.view import View, ref_for
+from reconciler.planner.wanted_pods import Wanted, wanted_pods
+
+Candidates = dict[str, Candidate]
+
+
+def capacity(
+    desired: Mapping[str, DesiredState],
+    observed: ObservedState,
+    policy: Policy,
+    now: float,
+    assumptions: tuple[str, ...] = (),
+) -> Capacity:
+    """Return the room of the cluster with these revisions: requests, limits, what is free, and what fits where."""
+    view = View(apply_plan(observed, plan(desired, observed, policy, now)), policy, now)
+    candidates = candidates_of(view)
+    wanted = wanted_pods(view)
+    return Capacity(
+        revisions={name: desired[name].revision for name in sorted(desired)},
+        observed_at=now,
+        assumptions=assumptions,
+        workloads=tuple(_workload(one) for one in wanted),
+        nodes=tuple(_node(view, name, candidates) for name in sorted(candidates)),
+        waiting=_waiting(view, candidates),
+        needed=nodes_needed(view, wanted, candidates),
+        quotas=_quotas(view),
+    )
+
+
+def _workload(wanted: Wanted) -> WorkloadCapacity:
+    specs = [pod.spec for pod in wanted.pods]
+    return WorkloadCapacity(
+        object=wanted.owner,
+        pods=len(specs),
+        requests=_sum(requested(spec) for spec in specs),
+        limits=_sum(limited(spec) for spec in specs),
+        unlimited=sum(not _is_limited(spec) for spec in specs),
+    )
+
+
+def _node(view: View, name: str, candidates: Candidates) -> NodeCapacity:
+    candidate = candidates[name]
+    has, used = candidate.has, candidate.used
+    free = Room(
+        cpu_millis=has.cpu_millis - used.cpu_millis,
+        memory_bytes=has.memory_bytes - used.memory_bytes,
+        pods=has.pods - used.pods,
+    )
+    return NodeCapacity(
+        name=name,
+        allocatable=_amounts(has),
+        requests=_amounts(used),
+        limits=_sum(limited(pod.spec) for pod in candidate.pods),
+        daemons=_sum(requested(pod.spec) for pod in candidate.pods if is_daemon(pod)),
+        free=_amounts(free),
+        lost=_lost(view, name, candidates),
+    )
+
+
+def _lost(view: View, name: str, candidates: Candidates) -> tuple[Unplaced, ...]:
+    """Place the Pods of one node on the others, and return those that do not fit."""
+    rest = {other: candidate for other, candidate in candidates.items() if other != name}
+    found = []
+    for pod in sorted(candidates[name].pods, key=_turn):
+        if is_daemon(pod) or pod.metadata.deletion_timestamp is not None:
+            continue
+        refused = refusals(view, pod, rest)
+        fitting = [other for other, why in refused.items() if not why]
+        if fitting:
+            best = max(fitting, key=lambda other: score(pod, rest[other]))
+            rest[best] = with_pod(rest[best], pod)
+        else:
+            found.append(_unplaced(pod, refused))
+    return tuple(found)
+
+
+def _waiting(view: View, candidates: Candidates) -> tuple[Unplaced, ...]:
+    """Return the Pods that exist and have no node."""
+    found = []
+    for stored in view.of_kind("Pod"):
+        pod = cast(Pod, stored.object)
+        if not pod.spec.node_name and pod.metadata.deletion_timestamp is None:
+            found.append(_unplaced(pod, refusals(view, pod, candidates)))
+    return tuple(found)
+
+
+def _unplaced(pod: Pod, refused: Mapping[str, str]) -> Unplaced:
+    nodes = tuple(Refusal(node=name, why=why) for name, why in refused.items())
+    return Unplaced(pod=ref_for(pod), message="" if nodes else "no other node is known", nodes=nodes)
+
+
+def _turn(pod: Pod) -> tuple[int, str, str]:
+    return (-(pod.spec.priority or 0), pod.metadata.namespace, pod.metadata.name)
+
+
+def is_daemon(pod: Pod) -> bool:
+    """Whether a Pod belongs to its node: no other one takes it over."""
+    return any(owner.controller and owner.kind == "DaemonSet" for owner in pod.metadata.owner_references)
+
+
+def limited(spec: PodSpec) -> Room:
+    """Return the sum of the limits of a Pod's containers and sidecars; what has none counts nothing."""
+    found = Room(pods=1)
+    for container in _lasting(spec):
+        limits = container.resources.limits
+        found = found.plus(
+            Room(cpu_millis=cpu_millis(limits.get("cpu", 0)), memory_bytes=bytes_of(limits.get("memory", 0)))
+        )
+    return found
+
+
+def _is_limited(spec: PodSpec) -> bool:
+    return all("memory" in container.resources.limits for container in _lasting(spec))
+
+
+def _lasting(spec: PodSpec) -> tuple[Container, ...]:
+    return (*spec.containers, *(one for one in spec.init_containers if one.restart_policy == "Always"))
+
+
+def _sum(rooms: Iterable[Room]) -> Amounts:
+    total = Room()
+    for room in rooms:
+        total = total.plus(room)
+    return _amounts(total)
+
+
+def _amounts(room: Room) -> Amounts:
+    return Amounts(cpu_millis=room.cpu_millis, memory_bytes=room.memory_bytes, pods=room.pods)
+
+
+def _quotas(view: View) -> tuple[QuotaCapacity, ...]:
+    found = []
+    for stored in view.of_kind("ResourceQuota"):
+        quota = cast(ResourceQuota, stored.object)
+        hard, used = quota.spec.hard, quota.status.used
+        found.append(
+            QuotaCapacity(
+                object=ObjectRef.of("ResourceQuota", stored.ref.namespace, stored.ref.name),
+                hard={name: str(hard[name]) for name in sorted(hard)},
+                used={name: str(used.get(name, "0")) for name in sorted(hard)},
+            )
+        )
+    return tuple(found)

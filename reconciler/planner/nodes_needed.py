@@ -1,0 +1,123 @@
+"""How few nodes are enough. Pure.
+
+The exact answer is hard to find; what is said here is an upper bound: Pods are placed largest first, each on the first
+node that takes it, on ever more nodes: first some of those there are, then copies of the largest of them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, islice
+
+from msgspec.structs import replace
+
+from reconciler.model.capacity import NodesNeeded
+from reconciler.model.forecast import Refusal, Unplaced
+from reconciler.model.kinds import Pod
+from reconciler.planner.scheduling.bind import pinned_to, with_pod
+from reconciler.planner.scheduling.fit import Candidate, why_not
+from reconciler.planner.scheduling.room import Room, requested
+from reconciler.planner.view import View, ref_for
+from reconciler.planner.wanted_pods import Wanted
+
+_TRIED_PER_SIZE = 40
+_TRIED_WITH_COPIES = 20
+_COPIES_MAX = 1_000
+Pinned = tuple[Pod, tuple[str, ...]]
+
+
+def nodes_needed(view: View, wanted: Iterable[Wanted], candidates: dict[str, Candidate]) -> NodesNeeded:
+    """Return the smallest number of nodes, of the shapes that there are, on which everything fits."""
+    nodes = sorted((Candidate(node=one.node, has=one.has) for one in candidates.values()), key=_size)
+    daemons = [pod for one in wanted if one.owner.kind == "DaemonSet" for pod in one.pods[:1]]
+    pods = [(pod, pinned_to(view, pod)) for one in wanted if one.owner.kind != "DaemonSet" for pod in one.pods]
+    furnished = [_with_daemons(node, daemons) for node in nodes]
+    misfits: list[Pinned] = []
+    left: list[Pinned] = []
+    for one in pods:
+        fits = _goes_with_others(one[0]) or any(_takes(node, one) for node in furnished)
+        (left if fits else misfits).append(one)
+    left.sort(key=lambda one: _weight(one[0], furnished))
+    chosen = next((some for some in _sets(furnished, left) if _fit_all(some, left)), ())
+    return NodesNeeded(
+        count=len(chosen),
+        present=len(nodes),
+        shapes=dict(sorted(Counter(_shape(one) for one in chosen).items())),
+        misfits=tuple(_misfit(pod, pinned, furnished) for pod, pinned in misfits),
+    )
+
+
+def _sets(nodes: Sequence[Candidate], pods: Sequence[Pinned]) -> Iterator[tuple[Candidate, ...]]:
+    """Go through sets of nodes with room enough in all, small ones first; beyond those there are, copy the largest."""
+    asked = Room()
+    for pod, _ in pods:
+        asked = asked.plus(requested(pod.spec))
+    for size in range(1, len(nodes) + 1):
+        if _has_room(nodes[:size], asked):
+            yield from islice(combinations(nodes, size), _TRIED_PER_SIZE)
+    tried = 0
+    for copies in range(1, _COPIES_MAX + 1 if nodes else 1):
+        some = (*nodes, *(_copy(nodes[0], number) for number in range(1, copies + 1)))
+        if tried < _TRIED_WITH_COPIES and _has_room(some, asked):
+            tried += 1
+            yield some
+
+
+def _has_room(nodes: Sequence[Candidate], asked: Room) -> bool:
+    """Whether nodes have enough of everything, if it could be cut at will."""
+    return (
+        sum(one.has.cpu_millis - one.used.cpu_millis for one in nodes) >= asked.cpu_millis
+        and sum(one.has.memory_bytes - one.used.memory_bytes for one in nodes) >= asked.memory_bytes
+        and sum(one.has.pods - one.used.pods for one in nodes) >= asked.pods
+    )
+
+
+def _goes_with_others(pod: Pod) -> bool:
+    """Whether a Pod must be where others are: on an empty node it would not fit."""
+    return bool(pod.spec.affinity.pod_affinity.required_during_scheduling_ignored_during_execution)
+
+
+def _copy(candidate: Candidate, number: int) -> Candidate:
+    metadata = replace(candidate.node.metadata, name=f"{candidate.node.metadata.name}+{number}")
+    return replace(candidate, node=replace(candidate.node, metadata=metadata))
+
+
+def _shape(candidate: Candidate) -> str:
+    return candidate.node.metadata.name.partition("+")[0]
+
+
+def _fit_all(nodes: Sequence[Candidate], pods: Sequence[Pinned]) -> bool:
+    taken = list(nodes)
+    for one in pods:
+        place = next((number for number, node in enumerate(taken) if _takes(node, one)), None)
+        if place is None:
+            return False
+        taken[place] = with_pod(taken[place], one[0])
+    return True
+
+
+def _takes(node: Candidate, one: Pinned) -> bool:
+    return not why_not(one[0], node, one[1])
+
+
+def _with_daemons(node: Candidate, daemons: Iterable[Pod]) -> Candidate:
+    for pod in daemons:
+        if not why_not(pod, node):
+            node = with_pod(node, pod)
+    return node
+
+
+def _size(candidate: Candidate) -> tuple[int, int, str]:
+    """Order the largest first, those of one size by name."""
+    return (-candidate.has.cpu_millis, -candidate.has.memory_bytes, candidate.node.metadata.name)
+
+
+def _weight(pod: Pod, nodes: Sequence[Candidate]) -> tuple[bool, float, str, str]:
+    """Order the Pods that take the largest share of the largest node first, those that go with others last."""
+    asks, has = requested(pod.spec), nodes[0].has
+    share = max(asks.cpu_millis / max(has.cpu_millis, 1), asks.memory_bytes / max(has.memory_bytes, 1))
+    return (_goes_with_others(pod), -share, pod.metadata.namespace, pod.metadata.name)
+
+
+def _misfit(pod: Pod, pinned: tuple[str, ...], nodes: Sequence[Candidate]) -> Unplaced:
+    refused = tuple(Refusal(node=node.node.metadata.name, why=why_not(pod, node, pinned)) for node in nodes)
+    return Unplaced(pod=ref_for(pod), message="fits on no node of these shapes", nodes=refused)
