@@ -171,7 +171,6 @@ _ROWS: tuple[KindSpec, ...] = (
         49,
         "hpa",
         categories=_ALL,
-        served=False,
         also=("autoscaling/v1",),
     ),
     _kind(Service, "v1", "services", 50, "svc", categories=_ALL, name_form=NameForm.SERVICE),
