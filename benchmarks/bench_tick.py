@@ -28,6 +28,7 @@ from reconciler.controller.source import Reading
 from reconciler.controller.tick import tick
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.kinds import ContainerState, ContainerStateRunning, ContainerStatus, Deployment, PodCondition
+from reconciler.model.metrics import NodeSample
 from reconciler.model.node import Assignment, HostFact, NodeFacts, Observation, PodAssignment, PodReport
 from reconciler.model.observed import ClusterInfo
 from reconciler.model.policy import Policy
@@ -103,6 +104,9 @@ class Nodes:
 
     def on_report(self, receive: Callable[[Observation], None]) -> None:
         """Reports go to the controller directly."""
+
+    def on_sample(self, receive: Callable[[NodeSample], None]) -> None:
+        """What Pods use is not measured here."""
 
     def flip(self) -> None:
         """Report one Pod of one node with the other readiness; return when every node was sent it."""
