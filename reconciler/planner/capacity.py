@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import cast
 
+from msgspec.structs import replace
+
 from reconciler.model.capacity import Amounts, Capacity, NodeCapacity, QuotaCapacity, WorkloadCapacity
 from reconciler.model.desired import DesiredState
 from reconciler.model.forecast import Refusal, Unplaced
 from reconciler.model.kinds import Container, Pod, PodSpec, ResourceQuota
-from reconciler.model.observed import ObservedState
+from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.policy import Policy
 from reconciler.model.quantity import bytes_of, cpu_millis
 from reconciler.model.refs import ObjectRef
@@ -31,7 +33,8 @@ def capacity(
     assumptions: tuple[str, ...] = (),
 ) -> Capacity:
     """Return the room of the cluster with these revisions: requests, limits, what is free, and what fits where."""
-    view = View(apply_plan(observed, plan(desired, observed, policy, now)), policy, now)
+    after = apply_plan(observed, plan(desired, observed, policy, now))
+    view = View(_with_all_declared(after, desired), policy, now)
     candidates = candidates_of(view)
     wanted = wanted_pods(view)
     return Capacity(
@@ -44,6 +47,16 @@ def capacity(
         needed=nodes_needed(view, wanted, candidates),
         quotas=_quotas(view),
     )
+
+
+def _with_all_declared(observed: ObservedState, desired: Mapping[str, DesiredState]) -> ObservedState:
+    """Return the state with what still waits for others to come first."""
+    declared = {
+        one.ref: StoredObject(ref=one.ref, object=one.object, manager=f"source/{name}")
+        for name, state in sorted(desired.items())
+        for one in state.objects
+    }
+    return replace(observed, objects={**declared, **observed.objects})
 
 
 def _workload(wanted: Wanted) -> WorkloadCapacity:

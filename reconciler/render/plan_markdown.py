@@ -17,12 +17,12 @@ def _head(plan: PlanDocument) -> Iterator[str]:
     yield f"### {summary_line(plan)}"
     yield ""
     for revision in plan.revisions:
-        commit, subject = short_commit(revision.commit), _text(revision.subject)
-        yield f"Revision `{commit}` {subject} ({_text(revision.source)})"
+        commit, subject = short_commit(revision.commit), plain(revision.subject)
+        yield f"Revision `{commit}` {subject} ({plain(revision.source)})"
     for assumption in plan.assumptions:
-        yield f"- assumed: {_text(assumption)}"
+        yield f"- assumed: {plain(assumption)}"
     for note in plan.notes:
-        yield f"- note: {_text(note)}"
+        yield f"- note: {plain(note)}"
     yield ""
 
 
@@ -33,11 +33,11 @@ def _objects(plan: PlanDocument) -> Iterator[str]:
     yield "| | object | change | where |"
     yield "| --- | --- | --- | --- |"
     for verdict in shown:
-        changes = [f"`{_code(c.path)}`: `{_code(c.old)}` → `{_code(c.new)}`" for c in verdict.changes]
-        notes = [_text(why(verdict.reason, verdict.message)), *changes]
-        place = f"{_text(verdict.file)}:{verdict.line}" if verdict.file else ""
+        changes = [f"`{code(c.path)}`: `{code(c.old)}` → `{code(c.new)}`" for c in verdict.changes]
+        notes = [plain(why(verdict.reason, verdict.message)), *changes]
+        place = f"{plain(verdict.file)}:{verdict.line}" if verdict.file else ""
         text = "<br>".join(note for note in notes if note)
-        yield f"| `{SYMBOLS[verdict.verdict]}` | `{_code(verdict.object)}` | {text} | {place} |"
+        yield f"| `{SYMBOLS[verdict.verdict]}` | `{code(verdict.object)}` | {text} | {place} |"
     yield ""
 
 
@@ -56,9 +56,9 @@ def _steps(plan: PlanDocument) -> Iterator[str]:
             action.executor,
             action.node,
             action.verb,
-            f"`{_code(action.object)}`",
+            f"`{code(action.object)}`",
         )
-        yield f"| {' | '.join(cells)} | {_text(action.detail)} | {needs} |"
+        yield f"| {' | '.join(cells)} | {plain(action.detail)} | {needs} |"
     yield ""
     yield "</details>"
     yield ""
@@ -66,19 +66,21 @@ def _steps(plan: PlanDocument) -> Iterator[str]:
 
 def _waiting(plan: PlanDocument) -> Iterator[str]:
     for blocked in plan.blocked:
-        yield f"- `!` {blocked.verb} `{_code(blocked.object)}`: {_text(why(blocked.reason, blocked.message))}"
+        yield f"- `!` {blocked.verb} `{code(blocked.object)}`: {plain(why(blocked.reason, blocked.message))}"
     for hold in plan.holds:
-        yield f"- **held** `{hold.id[:12]}`: {len(hold.objects)} deletions of {_text(hold.source)}"
-        yield from (f"  - `{_code(ref)}`" for ref in hold.objects)
+        yield f"- **held** `{hold.id[:12]}`: {len(hold.objects)} deletions of {plain(hold.source)}"
+        yield from (f"  - `{code(ref)}`" for ref in hold.objects)
     for warning in plan.warnings:
-        yield f"- warning: {_text(warning)}"
+        yield f"- warning: {plain(warning)}"
 
 
-def _text(text: str) -> str:
+def plain(text: str) -> str:
+    """Return text in which nothing is markup."""
     for special in "\\`*_[]<>|#":
         text = text.replace(special, f"\\{special}")
     return " ".join(text.split())
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """Return text that can stand between backquotes in a table."""
     return " ".join(text.replace("`", "'").replace("|", "\\|").split())
