@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import yaml
@@ -25,7 +25,8 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
     """One repository of manifests.
 
     `url` `received` is the repository on this host that people push to. `interval_s` is the poll interval.
-    `unknown_kinds` is error or warn. `allowed_signers` is a file of ssh keys, one of which signed every commit.
+    `unknown_kinds` is error or warn. `on_failure` is what follows when a rollout misses its deadline: report, or
+    rollback to the last healthy commit. `allowed_signers` is a file of ssh keys, one of which signed every commit.
     `ssh_key` and `known_hosts` are files for ssh, `username` and `password_file` (a token) for http, `ca_file`
     replaces the machine's certificate authorities; without them the machine's own hold.
     """
@@ -39,6 +40,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
     prune: bool = True
     unknown_kinds: str = "error"
     restart_on_configuration_change: bool = False
+    on_failure: Literal["report", "rollback"] = "report"
     allowed_signers: str = ""
     ssh_key: str = ""
     known_hosts: str = ""

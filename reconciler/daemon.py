@@ -39,6 +39,7 @@ from reconciler.server.audit import FILE_NAME as AUDIT_FILE
 from reconciler.server.audit import AuditLog
 from reconciler.server.https import RENEW_EVERY_S, Https
 from reconciler.server.serve import serve
+from reconciler.simulation.forecast import forecast
 from reconciler.store.credentials import Accounts
 from reconciler.store.index import Index
 from reconciler.store.store import Store
@@ -169,7 +170,7 @@ class Daemon:
         self._sampling = Sampling(self._world, link.sample)
         link.attach(settings.node_name, self._agent.deliver)
         self._operations = DaemonOperations(
-            settings, self._controller, self._loops, self._world, self._agent.running, self._https.warnings
+            settings, self._controller, self._loops, self._world, self._agent.running, forecast, self._https.warnings
         )
 
     def start(self) -> None:
@@ -329,6 +330,7 @@ def _policy(settings: Settings, digest_key: bytes) -> Policy:
             one.name: SourcePolicy(
                 prune=one.prune,
                 restart_on_configuration_change=one.restart_on_configuration_change,
+                on_failure=one.on_failure,
             )
             for one in settings.sources
         },

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from reconciler.controller.failures import return_failed
 from reconciler.controller.heartbeats import heartbeat_changes
 from reconciler.controller.source import Reading, Source
 from reconciler.controller.tick import Projection, happenings_of, observe, tick
@@ -19,7 +20,7 @@ from reconciler.model.desired import DesiredState
 from reconciler.model.errors import LeadershipLost, ReconcilerError, StaleError
 from reconciler.model.node import NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
-from reconciler.model.plan import Action, Happening, Outcome, Plan
+from reconciler.model.plan import Action, Happening, Outcome, Plan, RevisionEnding
 from reconciler.model.policy import Policy
 from reconciler.model.ports import Clock, NodeLink
 from reconciler.model.problem import Problem
@@ -76,6 +77,7 @@ class Controller:
         self._records: list[values.ActionRecord] = []
         self._plan = Plan()
         self._last_change = ""
+        self._failed: dict[str, RevisionEnding] = {}
         self._seen: tuple[object, ...] = ()
         self._status = LoopStatus(name="controller")
         self._count = 0
@@ -226,6 +228,7 @@ class Controller:
         # Told events are forgotten only once they are written.
         self._events = self._events[len(events) :]
         self._count += 1
+        self._return_failed()
         after = self.index.resource_version
         self._flush_records()
         self._projection.send(self.picture(), after, now)
@@ -302,10 +305,16 @@ class Controller:
 
     def _take_reading(self, reading: Reading) -> None:
         self._readings[reading.source] = reading
+        if reading.source in self._failed and self._failed[reading.source].back_to is not None:
+            # What could not be read may be readable by now.
+            del self._failed[reading.source]
         self._end_hold(reading)
         if not reading.error:
             self._good_poll[reading.source] = reading.at
         loaded = reading.loaded
+        if loaded is not None and self._is_held(reading.source, loaded.revision.commit):
+            # It was read before the rollback that holds it was known there; what that returned to stays.
+            return
         if loaded is not None and loaded.state is not None:
             self._desired[reading.source] = loaded.state
             self._mark_loaded(reading.source)
@@ -317,7 +326,27 @@ class Controller:
         """A commit newer than the held one ends the hold of a rollback (P15)."""
         state = self.index.side.sources.get(reading.source)
         if state is not None and state.held and reading.tip is not None and reading.tip.commit != state.held:
-            self.store.change_source(reading.source, held="")
+            self.store.change_source(reading.source, held="", held_because="")
+
+    def _is_held(self, source: str, commit: str) -> bool:
+        self.index.poll()
+        state = self.index.side.sources.get(source)
+        return state is not None and state.held == commit
+
+    def _return_failed(self) -> None:
+        """Return sources whose rollout missed its deadline to their last healthy revision, and hold the failed one."""
+        for ending in self._plan.endings:
+            if ending.failed is None or ending == self._failed.get(ending.source):
+                continue
+            source = self.sources[ending.source]
+            happening, state = return_failed(self.store, source, ending, self.clock.now(), self.term)
+            self._events.append(happening)
+            self._failed[ending.source] = ending
+            if state is not None:
+                del self._failed[ending.source]
+                self._desired[ending.source] = state
+                self.index.poll()
+            self.look("rollout failed")
 
     def _mark_loaded(self, name: str) -> None:
         state = self.index.side.sources.get(name)

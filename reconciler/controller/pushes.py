@@ -117,6 +117,8 @@ def _newest(status: Status, source: str) -> str:
 
 def _how_it_ended(status: Status, source: str, commit: str, before: str) -> str:
     mine = next((one for one in status.sources if one.name == source), None)
+    if mine is not None and mine.held == commit:
+        return f"rolled back: {mine.held_because or 'a person holds this commit'}; see: reconciler status"
     if mine is None or mine.applied is None or mine.applied.commit != commit:
         # The commit of before is what the source shows until it has read the pushed one.
         return "a newer push takes over" if _newest(status, source) not in ("", commit, before) else ""

@@ -81,6 +81,7 @@ def _source(controller: Controller, observed: ObservedState, plan: Plan, one: So
         applied=state.applied,
         suspended=state.suspended,
         held=state.held,
+        held_because=state.held_because,
         error=reading.error if reading else "",
         problems=tuple(problem for problem in problems if problem.is_error),
         last_good_poll_at=controller.good_poll_at(one.name),

@@ -73,7 +73,7 @@ def tick(
         happenings=(*answer.happenings, *events),
         plan=None if answer.is_empty else answer,
         revisions=_applied_revisions(answer, observed, now),
-        sources=_applied_sources(answer, observed),
+        sources=(*_applied_sources(answer, observed), *_healthy_sources(answer, observed)),
         overrides=answer.overrides,
     )
     if not commit.is_empty:
@@ -97,9 +97,16 @@ def _applied_sources(answer: Plan, observed: ObservedState) -> tuple[SourceState
     found = []
     for name, revision in answer.revisions.items():
         state = observed.sources.get(name, SourceState(name=name))
-        if state.applied != revision and not state.suspended:
+        # What a rollback holds may still be the newest that was read: what it returned to stays noted.
+        if state.applied != revision and not state.suspended and revision.commit != state.held:
             found.append(replace(state, applied=revision, loaded=True, error=""))
     return tuple(found)
+
+
+def _healthy_sources(answer: Plan, observed: ObservedState) -> tuple[SourceState, ...]:
+    """Note the revisions that have become healthy, to return to when a later one fails."""
+    healthy = (one for one in answer.endings if one.failed is None)
+    return tuple(replace(observed.sources[one.source], healthy=one.revision) for one in healthy)
 
 
 def _applied_revisions(answer: Plan, observed: ObservedState, now: float) -> tuple[values.RevisionRecord, ...]:

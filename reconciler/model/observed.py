@@ -53,8 +53,10 @@ class SourceState(Value):
     """What is known of one source of manifests.
 
     `loaded` is false until one revision was read since start; `applied` is the revision last written to the store;
-    `held` is a commit that a rollback holds; `suspended` stops its reconciling. `deleted_at` lists the times (Unix
-    seconds) of this source's deletions within the last hour, for the circuit breaker.
+    `held` is a commit that a rollback holds, and `held_because` why, where it was no person's word; `healthy` is the
+    last revision that was healthy as a whole, noted where a failed one is to return to it; `suspended` stops its
+    reconciling. `deleted_at` lists the times (Unix seconds) of this source's deletions within the last hour, for the
+    circuit breaker.
     """
 
     name: str
@@ -62,6 +64,8 @@ class SourceState(Value):
     suspended: bool = False
     applied: RevisionInfo | None = None
     held: str = ""
+    held_because: str = ""
+    healthy: RevisionInfo | None = None
     error: str = ""
     deleted_at: tuple[float, ...] = ()
 

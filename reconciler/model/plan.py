@@ -218,13 +218,27 @@ class Hold(Value):
     message: str = ""
 
 
+class RevisionEnding(Value):
+    """What a source's revision has come to: it is healthy, or `failed` missed its deadline.
+
+    A failed one gives way to `back_to`, the last healthy revision; None when there was none yet.
+    """
+
+    source: str
+    revision: RevisionInfo
+    failed: ObjectRef | None = None
+    uid: str = ""
+    message: str = ""
+    back_to: RevisionInfo | None = None
+
+
 class Plan(Value):
     """The answer of one planning pass.
 
     `id` digests content and basis. `complete`: every source and node that matters was readable. `applyable`: it may be
     applied as it stands. `look_again_at`: earliest time (Unix seconds) at which the answer could differ by itself.
-    `notes` say what a person overrides. `changes`, `allocations`, `happenings` and `overrides` are what the controller
-    writes; they are not part of the shown document.
+    `notes` say what a person overrides. `changes`, `allocations`, `happenings`, `overrides` and `endings` are what the
+    controller writes; they are not part of the shown document.
     """
 
     id: str = ""
@@ -246,6 +260,7 @@ class Plan(Value):
     allocations: Mapping[str, str] = {}
     happenings: tuple[Happening, ...] = ()
     overrides: tuple[OverrideChange, ...] = ()
+    endings: tuple[RevisionEnding, ...] = ()
 
     @property
     def is_empty(self) -> bool:

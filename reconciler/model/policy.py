@@ -6,10 +6,11 @@ from reconciler.model.base import Value
 
 
 class SourcePolicy(Value):
-    """Limits of one source."""
+    """Limits of one source. `on_failure` is report, or rollback: return to the last healthy revision (P16)."""
 
     prune: bool = True
     restart_on_configuration_change: bool = False
+    on_failure: str = "report"
 
 
 class Policy(Value):

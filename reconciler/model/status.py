@@ -43,6 +43,7 @@ class SourceStatus(Value):
     applied: RevisionInfo | None = None
     suspended: bool = False
     held: str = ""
+    held_because: str = ""
     error: str = ""
     problems: tuple[Problem, ...] = ()
     last_good_poll_at: float | None = None

@@ -33,6 +33,9 @@ def apply_plan(observed: ObservedState, plan: Plan) -> ObservedState:
     for name, revision in plan.revisions.items():
         if name in sources:
             sources[name] = replace(sources[name], applied=revision, loaded=True)
+    for ending in plan.endings:
+        if ending.failed is None and ending.source in sources:
+            sources[ending.source] = replace(sources[ending.source], healthy=ending.revision)
     overrides = dict(observed.overrides)
     for one in plan.overrides:
         if one.after is None:

@@ -24,6 +24,7 @@ from reconciler.planner.overrides import (
     settle_overrides,
 )
 from reconciler.planner.priority import ensure_system_classes, resolve_priorities
+from reconciler.planner.revisions import revision_endings
 from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
@@ -110,6 +111,7 @@ def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Act
         allocations=view.allocations,
         happenings=tuple(view.happenings),
         overrides=override_changes(view),
+        endings=revision_endings(view, desired),
     )
 
 

@@ -265,8 +265,12 @@ class View:
             return (_change_of("delete", before, reason),)
         if before.incarnation != after.incarnation:
             return (_change_of("delete", before, reason), _change_of("create", after, reason))
-        only_status = _without_status(before) == _without_status(after)
-        return (_change_of("status" if only_status else "update", after, reason),)
+        status = _change_of("status", after, reason)
+        if _without_status(before) == _without_status(after):
+            return (status,)
+        # An update leaves the status as it is stored: what this pass concluded is a write of its own.
+        update = _change_of("update", after, reason)
+        return (update,) if _status_of(before) == _status_of(after) else (update, status)
 
     def _put(self, stored: StoredObject, reason: Reason) -> None:
         self._drop_from_indexes(stored.ref)
@@ -329,6 +333,10 @@ def _unplaced(stored: StoredObject) -> StoredObject:
 
 def _spec_of(object: Any) -> Any:
     return getattr(object, "spec", None)
+
+
+def _status_of(stored: StoredObject) -> Any:
+    return getattr(stored.object, "status", None)
 
 
 def _without_status(stored: StoredObject) -> StoredObject:

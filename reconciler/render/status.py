@@ -54,6 +54,8 @@ def _sources(sources: Sequence[SourceStatus], now: float) -> Iterator[str]:
         if source.held:
             commit = short_commit(source.held)
             yield f"    commit {commit} is held by a rollback until a newer one or `reconciler resume`"
+            if source.held_because:
+                yield from wrapped(f"    because {source.held_because}")
         if source.error:
             yield from wrapped(f"    error: {source.error}")
         if source.problems:

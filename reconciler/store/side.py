@@ -51,7 +51,7 @@ def write_sources(connection: Connection, states: Sequence[SourceState], *, with
     """Store what is known of sources; return whether any differed.
 
     Whether a source was loaded is a fact of this process, and its deletions are derived: neither is stored. What a
-    person decided (`suspended`, `held`) stays as stored unless `with_decisions`.
+    person decided (`suspended`, `held` and why) stays as stored unless `with_decisions`.
     """
     if not states:
         return False
@@ -62,7 +62,7 @@ def write_sources(connection: Connection, states: Sequence[SourceState], *, with
         body = present.get(state.name)
         if body is not None and not with_decisions:
             before = _source.decode(body)
-            state = replace(state, suspended=before.suspended, held=before.held)
+            state = replace(state, suspended=before.suspended, held=before.held, held_because=before.held_because)
         fresh = to_bytes(replace(state, loaded=False, deleted_at=()))
         if fresh != body:
             rows.append({"name": state.name, "body": fresh})

@@ -56,6 +56,7 @@ class RevisionState(StrEnum):
     APPLIED = "applied"
     FAILED = "failed"
     HELD = "held"
+    ROLLED_BACK = "rolled back"
 
 
 class RevisionRecord(Value):

@@ -1,0 +1,74 @@
+"""What a source's revision has come to: it is healthy, or a rollout of it missed its deadline (P16). Pure."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from reconciler.model.desired import DesiredState
+from reconciler.model.kinds import Deployment
+from reconciler.model.observed import SourceState, StoredObject
+from reconciler.model.plan import Decision, RevisionEnding
+from reconciler.model.status import Health
+from reconciler.planner.health import condition, health_of
+from reconciler.planner.view import View
+from reconciler.planner.workloads.deployment_status import DEADLINE_EXCEEDED
+
+ROLLBACK = "rollback"
+_WELL = frozenset({Health.HEALTHY, Health.SUSPENDED})
+
+
+def revision_endings(view: View, desired: Mapping[str, DesiredState]) -> tuple[RevisionEnding, ...]:
+    """Return what became of the revisions of the sources that return to the last healthy one by themselves."""
+    found = (_ending(view, name, desired[name]) for name in sorted(desired) if _returns(view, name))
+    return tuple(ending for ending in found if ending is not None)
+
+
+def _returns(view: View, name: str) -> bool:
+    return view.policy.source(name).on_failure == ROLLBACK
+
+
+def _ending(view: View, name: str, state: DesiredState) -> RevisionEnding | None:
+    """Only what was written is judged; a source that is suspended or held is in a person's hands, or has returned."""
+    known = view.observed.sources.get(name, SourceState(name=name))
+    if known.suspended or known.held or known.applied is None or known.applied.commit != state.revision.commit:
+        return None
+    mine = [one for _, one in sorted(view.objects.items()) if one.manager == f"source/{name}"]
+    is_noted = known.healthy is not None and known.healthy.commit == state.revision.commit
+    failed = next((one for one in mine if _missed_deadline(view, one)), None)
+    if failed is not None:
+        return None if is_noted else _failure(name, known, state, failed)
+    if is_noted or not _is_settled(view, name, mine):
+        return None
+    return RevisionEnding(source=name, revision=state.revision)
+
+
+def _missed_deadline(view: View, stored: StoredObject) -> bool:
+    """A Deployment that a person returned to an earlier template says nothing of the revision."""
+    override = view.overrides.get(stored.ref)
+    if stored.ref.kind != "Deployment" or (override is not None and override.rollback is not None):
+        return False
+    found = condition(cast(Deployment, stored.object).status.conditions, "Progressing")
+    return found is not None and found.reason == DEADLINE_EXCEEDED
+
+
+def _failure(name: str, known: SourceState, state: DesiredState, failed: StoredObject) -> RevisionEnding:
+    why = condition(cast(Deployment, failed.object).status.conditions, "Progressing").message
+    return RevisionEnding(
+        source=name,
+        revision=state.revision,
+        failed=failed.ref,
+        uid=failed.object.metadata.uid,
+        message=f"{failed.ref} missed its deadline: {why}",
+        back_to=known.healthy,
+    )
+
+
+def _is_settled(view: View, name: str, mine: list[StoredObject]) -> bool:
+    """Whether everything that the revision declares is there, unchanged, and well."""
+    if any(hold.source == name for hold in view.holds):
+        return False
+    calm = all(
+        verdict.decision is Decision.UNCHANGED
+        for verdict in view.verdicts.values()
+        if verdict.manager == f"source/{name}" or (verdict.provenance and verdict.provenance.source == name)
+    )
+    return calm and all(health_of(one).health in _WELL for one in mine if one.ref.kind != "PersistentVolumeClaim")
