@@ -107,7 +107,7 @@ class DaemonOperations:
             if suspended:
                 self._controller.store.change_source(one.name, suspended=True)
             else:
-                self._controller.store.change_source(one.name, suspended=False, held="")
+                self._controller.store.change_source(one.name, suspended=False, held="", held_because="")
             one.poll()
         self._controller.look("suspended" if suspended else "resumed")
 
@@ -120,7 +120,7 @@ class DaemonOperations:
             raise TerminalError(f"{found.commit[:12]} has {len(loaded.errors)} problems: {loaded.errors[0].message}")
         tip = one.repository.tip(one.settings.branch)
         held = tip.commit if tip is not None and tip.commit != found.commit else ""
-        self._controller.store.change_source(one.name, applied=found, held=held)
+        self._controller.store.change_source(one.name, applied=found, held=held, held_because="")
         one.poll()
         return found.commit
 
