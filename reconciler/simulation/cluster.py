@@ -11,6 +11,7 @@ from functools import partial
 
 from reconciler.model.desired import DesiredState
 from reconciler.model.details import PublishVolumes, StartContainer, StopContainer
+from reconciler.model.metrics import SAMPLE_EVERY_S
 from reconciler.model.node import Materials, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState
 from reconciler.model.plan import Action, Outcome, OutcomeStatus, Plan
@@ -66,6 +67,7 @@ class SimulatedHost:
         self.agent = SimulatedNode(name, clock, self.world)
         self.link = SimulatedLink()
         self.wake_at: float | None = clock.now()
+        self.sample_at = clock.now()
         self._sent: Observation | None = None
 
     def look(self) -> None:
@@ -150,6 +152,8 @@ class RunningCluster:
         self.tips: dict[str, DesiredState] = {}
         self.steps = 0
         self.ticks = 0
+        self._looked_at: object = None
+        self._has_autoscaler = False
         self._sources = sources
         self._choose = choose
         self._planned = planned
@@ -245,6 +249,8 @@ class RunningCluster:
                 found.append(
                     (host.link.next_report_at(), f"{host.name} is heard", partial(self._hear, host)),
                 )
+                if self._is_measured and host.agent.is_alive:
+                    found.append((host.sample_at, f"{host.name} is measured", partial(self._measure, host)))
             if host.agent.is_alive:
                 found.append((host.link.next_letter_at(), f"{host.name} is told", partial(_deliver, host)))
                 found.append((host.next_at(), f"{host.name} runs", host.run_once))
@@ -261,6 +267,20 @@ class RunningCluster:
         assert self.daemon is not None
         for node, documents in self.daemon.send(self.now).items():
             self.hosts[node].link.send(documents, self.now)
+
+    @property
+    def _is_measured(self) -> bool:
+        """Only autoscalers ask what is used; without one the hosts are not measured."""
+        objects = self.store.observed.objects
+        if self._looked_at is not objects:
+            self._looked_at = objects
+            self._has_autoscaler = any(ref.kind == "HorizontalPodAutoscaler" for ref in objects)
+        return self._has_autoscaler
+
+    def _measure(self, host: SimulatedHost) -> None:
+        host.sample_at = self.now + SAMPLE_EVERY_S
+        if self.daemon is not None and host.link.is_connected and not host.link.loses_reports:
+            self.daemon.measure(host.world.sample())
 
     def _hear(self, host: SimulatedHost) -> None:
         assert self.daemon is not None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from reconciler.model.desired import DesiredState
+from reconciler.model.metrics import NodeSample, NodeUsage, usage_between
 from reconciler.model.node import Observation
 from reconciler.model.observed import Acknowledgement, NodeState, ObservedState, SourceState
 from reconciler.model.plan import Plan
@@ -66,6 +67,8 @@ class SimulatedDaemon:
         self.is_sending = False
         self._must_look = True
         self._sent: dict[str, NodeDocuments] = {}
+        self._samples: dict[str, NodeSample] = {}
+        self._usage: dict[str, NodeUsage] = {}
         self._planning, self._projecting = Memo(), Memo()
         # Whether a source was loaded is a fact of the process.
         known = store.observed.sources
@@ -94,6 +97,13 @@ class SimulatedDaemon:
             same = False
         self._must_look = self._must_look or not same
 
+    def measure(self, sample: NodeSample) -> None:
+        """Take a reading of what a node uses: no cause to look."""
+        usage = usage_between(self._samples.get(sample.node), sample)
+        self._samples[sample.node] = sample
+        if usage is not None:
+            self._usage[sample.node] = usage
+
     def look(self) -> None:
         """Have the next tick not be skipped."""
         self._must_look = True
@@ -114,7 +124,8 @@ class SimulatedDaemon:
     def tick(self, now: float) -> Plan:
         """Plan and commit; what is to be sent follows with `send`."""
         before = self.store.observed
-        answer = plan(self.desired, before, self.policy, now, self._planning)
+        measured = replace(before, usage=dict(self._usage))
+        answer = plan(self.desired, measured, self.policy, now, self._planning)
         self.ticks += 1
         self.plan = answer
         newly = [
