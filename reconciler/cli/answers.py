@@ -57,12 +57,19 @@ def plan_of(document: Mapping[str, Any]) -> "PlanDocument":
 
 
 def _show_plan(plan: "PlanDocument", output: str, root: str) -> None:
-    from reconciler.model.base import to_builtins
-    from reconciler.render import plan_markdown, plan_text, problems_text
+    from reconciler.render import plan_markdown, plan_text
 
-    if plan.problems:
-        note(problems_text(_placed(to_builtins(plan.problems), root)).rstrip("\n"))
+    note_problems(plan.problems, root)
     write(plan_markdown(plan) if output == MARKDOWN else plan_text(plan, now=now()))
+
+
+def note_problems(problems: Any, root: str) -> None:
+    """Tell the warnings about the manifests, beside a result."""
+    from reconciler.model.base import to_builtins
+    from reconciler.render import problems_text
+
+    if problems:
+        note(problems_text(_placed(to_builtins(problems), root)).rstrip("\n"))
 
 
 def _placed(problems: Any, root: str) -> list[Any]:

@@ -113,6 +113,16 @@ class ApiClient:
         answer: dict[str, Any] = self.post(f"{OWN}/plan", body)
         return answer
 
+    def forecast(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the Forecast of given files, of a revision or (neither) of the newest ones, or a ValidationReport."""
+        answer: dict[str, Any] = self.post(f"{OWN}/forecast", body)
+        return answer
+
+    def capacity(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the Capacity with given files, a revision or (neither) the newest ones, or a ValidationReport."""
+        answer: dict[str, Any] = self.post(f"{OWN}/capacity", body)
+        return answer
+
     def source(self, name: str, verb: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Sync, suspend, resume or roll back a source; an empty name means all."""
         answer: dict[str, Any] = self.post(f"{OWN}/sources/{quote(name or '*', safe='*')}/{verb}", body)

@@ -10,19 +10,30 @@ from reconciler.controller.components import components_of
 from reconciler.controller.explain import explanation_of
 from reconciler.controller.loading import Loaded
 from reconciler.controller.loop import Controller
+from reconciler.controller.outlook import Outlook, Run
 from reconciler.controller.overrides import write_override
 from reconciler.controller.preview import whole_plan
 from reconciler.controller.pushes import Pushes
 from reconciler.controller.source import Source
 from reconciler.controller.status import status_of
+from reconciler.model.capacity import CapacityAnswer
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.errors import TerminalError
+from reconciler.model.forecast import ForecastAnswer
 from reconciler.model.kinds import Pod
 from reconciler.model.metrics import NodeUsage
 from reconciler.model.observed import Acknowledgement
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Action, Plan
-from reconciler.model.ports import Component, ExecRequest, ExecSession, LogRequest, ManifestFile, PushedUpdate
+from reconciler.model.ports import (
+    Component,
+    ExecRequest,
+    ExecSession,
+    LogRequest,
+    ManifestFile,
+    PlanRequest,
+    PushedUpdate,
+)
 from reconciler.model.problem import Problem
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import LoopStatus, PlanAnswer, Status
@@ -62,6 +73,7 @@ class DaemonOperations:
         loops: Loops,
         host: Host,
         running: Running,
+        forecast: Run,
         warnings: Warnings = tuple,
     ) -> None:
         self._settings = settings
@@ -70,6 +82,7 @@ class DaemonOperations:
         self._host = host
         self._running = running
         self._warnings = warnings
+        self._outlook = Outlook(controller, forecast)
         self._pushes = Pushes(controller, self.status)
 
     def status(self) -> Status:
@@ -95,6 +108,16 @@ class DaemonOperations:
         found = self._resolve(one, revision)
         tip = one.repository.tip(one.settings.branch)
         return self._answer(one, one.load(found), applyable=tip is not None and tip.commit == found.commit)
+
+    def forecast(self, request: PlanRequest) -> ForecastAnswer:
+        """Forecast a whole rollout; see the port."""
+        desired, problems = self._asked(request)
+        return ForecastAnswer(forecast=self._outlook.forecast(desired) if desired else None, problems=problems)
+
+    def capacity(self, request: PlanRequest) -> CapacityAnswer:
+        """Work out what fits; see the port."""
+        desired, problems = self._asked(request)
+        return CapacityAnswer(capacity=self._outlook.capacity(desired) if desired else None, problems=problems)
 
     def sync(self, source: str) -> None:
         """Look at a source now; see the port."""
@@ -180,6 +203,20 @@ class DaemonOperations:
         write_override(self._controller, change)
 
     # Helpers
+
+    def _asked(self, request: PlanRequest) -> tuple[Mapping[str, DesiredState] | None, tuple[Problem, ...]]:
+        """Return what the sources declare with what is asked for; None when its problems prevent that."""
+        if request.files is None and not request.revision:
+            problems = tuple(problem for name in sorted(self._controller.sources) for problem in self._problems(name))
+            return self._controller.desired, problems
+        one = self._source(request.source)
+        if request.files is not None:
+            loaded = one.loader.load(RevisionInfo(commit="", subject="working tree"), request.files)
+        else:
+            loaded = one.load(self._resolve(one, request.revision))
+        if loaded.state is None:
+            return None, loaded.problems
+        return {**self._controller.desired, one.name: loaded.state}, loaded.problems
 
     def _planned(self, instead: Mapping[str, DesiredState]) -> Plan:
         controller = self._controller

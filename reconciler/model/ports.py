@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from reconciler.model.base import Value
+from reconciler.model.capacity import CapacityAnswer
+from reconciler.model.forecast import ForecastAnswer
 from reconciler.model.metrics import NodeSample, NodeUsage
 from reconciler.model.node import (
     Assignment,
@@ -192,6 +194,14 @@ class Component(Value):
     message: str = ""
 
 
+class PlanRequest(Value):
+    """What to plan: files, or a revision, as those of `source` (empty: the only one); neither: the newest revisions."""
+
+    files: tuple[ManifestFile, ...] | None = None
+    revision: str = ""
+    source: str = ""
+
+
 class Operations(Protocol):
     """What the daemon does for its API besides serving stored objects. All calls are bounded and thread-safe."""
 
@@ -209,6 +219,14 @@ class Operations(Protocol):
 
     def plan_revision(self, revision: str, source: str) -> PlanAnswer:
         """Plan as if `revision` were the tip of `source`."""
+        ...
+
+    def forecast(self, request: PlanRequest) -> ForecastAnswer:
+        """Forecast the whole rollout of what is asked for; bounded in time."""
+        ...
+
+    def capacity(self, request: PlanRequest) -> CapacityAnswer:
+        """Work out what fits on the nodes with what is asked for."""
         ...
 
     def sync(self, source: str) -> None:

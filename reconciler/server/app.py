@@ -27,6 +27,7 @@ from reconciler.server import (
     metrics_api,
     objects,
     openapi,
+    outlook,
     own,
     reviews,
     users,
@@ -137,6 +138,8 @@ def _own_routes() -> list[BaseRoute]:
     return [
         _route(f"{_OWN}/status", own.status),
         _route(f"{_OWN}/plan", own.plan, "GET", "POST"),
+        _route(f"{_OWN}/forecast", outlook.forecast, "GET", "POST"),
+        _route(f"{_OWN}/capacity", outlook.capacity, "GET", "POST"),
         _route(f"{_OWN}/plans", own.plans),
         _route(f"{_OWN}/plans/{{id}}", own.one_plan),
         _route(f"{_OWN}/revisions", own.revisions),

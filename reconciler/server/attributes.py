@@ -25,7 +25,7 @@ _VERBS: Mapping[str, str] = {
 # What opens a connection into a Pod is a create, also where it is asked for by GET: reading must not be enough for it.
 _CONNECT = frozenset({"attach", "exec", "portforward", "proxy"})
 # Of these there is one each: asking for it is a get, not a list.
-_SINGLE = frozenset({"explain", "plan", "status"})
+_SINGLE = frozenset({"capacity", "explain", "forecast", "plan", "status"})
 _OF_NAMESPACES = frozenset({"finalize", "status"})
 _NO = frozenset({"0", "f", "false"})
 _SEGMENT_MAX = 253

@@ -33,6 +33,7 @@ class Context:
     limits: Limits
     reads: CapacityLimiter
     calls: CapacityLimiter
+    forecasts: CapacityLimiter
     streams: CapacityLimiter
     commands: CapacityLimiter
 
@@ -42,9 +43,16 @@ class Context:
 
     async def call(self, work: Callable[[], T]) -> T:
         """Run an operation of the daemon in a worker thread; give up waiting after a deadline."""
+        return await self._within_deadline(work, self.calls)
+
+    async def forecast(self, work: Callable[[], T]) -> T:
+        """Run what takes long to work out, of which few run at a time; else as `call`."""
+        return await self._within_deadline(work, self.forecasts)
+
+    async def _within_deadline(self, work: Callable[[], T], limiter: CapacityLimiter) -> T:
         try:
             with anyio.fail_after(_OPERATION_DEADLINE_S):
-                return await to_thread.run_sync(work, limiter=self.calls, abandon_on_cancel=True)
+                return await to_thread.run_sync(work, limiter=limiter, abandon_on_cancel=True)
         except TimeoutError as error:
             raise ApiError(504, f"the daemon did not answer within {_OPERATION_DEADLINE_S:.0f} s") from error
 
@@ -62,6 +70,7 @@ def make_context(operations: Operations, objects: Objects, history: History, lim
         limits=limits,
         reads=CapacityLimiter(limits.reads_max),
         calls=CapacityLimiter(limits.operations_max),
+        forecasts=CapacityLimiter(limits.forecasts_max),
         streams=CapacityLimiter(limits.streams_max),
         commands=CapacityLimiter(limits.commands_max),
     )

@@ -34,6 +34,7 @@ class Limits:
     command_idle_s: float = 4 * 3600.0
     operations_max: int = 8
     reads_max: int = 8
+    forecasts_max: int = 1
     header_deadline_s: float = 15.0
     request_deadline_s: float = 300.0
     keep_alive_s: int = 30

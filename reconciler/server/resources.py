@@ -164,8 +164,10 @@ _COMPUTED: tuple[Resource, ...] = (
 _OWN: tuple[Resource, ...] = (
     _resource(OWN_GROUP, "v1", "acknowledgements", "Acknowledgement", "create"),
     _resource(OWN_GROUP, "v1", "actions", "Action", "list"),
+    _resource(OWN_GROUP, "v1", "capacity", "Capacity", "create", "get"),
     _resource(OWN_GROUP, "v1", "events", "Event", "list"),
     _resource(OWN_GROUP, "v1", "explain", "Explanation", "get"),
+    _resource(OWN_GROUP, "v1", "forecast", "Forecast", "create", "get"),
     _resource(OWN_GROUP, "v1", "plan", "Plan", "create", "get"),
     _resource(OWN_GROUP, "v1", "plans", "Plan", "get", "list"),
     _resource(OWN_GROUP, "v1", "revisions", "Revision", "list"),

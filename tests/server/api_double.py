@@ -11,13 +11,23 @@ from typing import Any
 import msgspec
 
 from reconciler.client import ApiClient
+from reconciler.model.capacity import Capacity, CapacityAnswer, NodesNeeded
 from reconciler.model.desired import Provenance, RevisionInfo
+from reconciler.model.forecast import Forecast, ForecastAnswer
 from reconciler.model.kinds import Container, Namespace, ObjectMeta, Pod, PodSpec, PodStatus, Secret, ref_of
 from reconciler.model.metrics import NodeUsage
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
-from reconciler.model.ports import Component, ExecRequest, ExecSession, LogRequest, ManifestFile, PushedUpdate
+from reconciler.model.ports import (
+    Component,
+    ExecRequest,
+    ExecSession,
+    LogRequest,
+    ManifestFile,
+    PlanRequest,
+    PushedUpdate,
+)
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import Health, PlanAnswer, Status
 from reconciler.server.app import make_app
@@ -167,6 +177,14 @@ class MemoryOperations:
     def plan_revision(self, revision: str, source: str) -> PlanAnswer:
         self._note("plan_revision", revision, source)
         return self.answer
+
+    def forecast(self, request: PlanRequest) -> ForecastAnswer:
+        self._note("forecast", request)
+        return ForecastAnswer(forecast=Forecast(took_s=2.5, warnings=("deployment/default/web is down",)))
+
+    def capacity(self, request: PlanRequest) -> CapacityAnswer:
+        self._note("capacity", request)
+        return CapacityAnswer(capacity=Capacity(needed=NodesNeeded(count=1, present=2, shapes={"node-1": 1})))
 
     def sync(self, source: str) -> None:
         self._note("sync", source)

@@ -47,7 +47,7 @@ _EVERY_GROUP = (
     "scheduling.k8s.io",
     "storage.k8s.io",
 )
-_OWN_READ = "actions events explain plan plans revisions status"
+_OWN_READ = "actions capacity events explain forecast plan plans revisions status"
 _CONNECT = "pods/attach pods/exec pods/portforward pods/proxy"
 
 _ALIVE = ("/healthz", "/livez", "/readyz", "/version", "/version/")
@@ -105,7 +105,7 @@ _EDIT = (
     _rule(_WRITE, "batch", "cronjobs jobs"),
     _rule(_WRITE, "networking.k8s.io", "ingresses networkpolicies"),
     _rule(_WRITE, "policy", "poddisruptionbudgets"),
-    _rule(("create",), OWN_GROUP, "plan"),
+    _rule(("create",), OWN_GROUP, "capacity forecast plan"),
 )
 _ADMIN = (
     _rule(("create",), "authorization.k8s.io", "localsubjectaccessreviews"),
@@ -118,7 +118,7 @@ _BASIC_USER = (
 _SOCKET = (
     PolicyRule(verbs=_READ, api_groups=_EVERY_GROUP, resources=("*",)),
     _rule(_READ, OWN_GROUP, f"{_OWN_READ} sources"),
-    _rule(("create",), OWN_GROUP, "plan"),
+    _rule(("create",), OWN_GROUP, "capacity forecast plan"),
     _paths(("get",), *_DISCOVERY, "/metrics"),
     _paths(("post",), "/hooks/*"),
     *_BASIC_USER,
