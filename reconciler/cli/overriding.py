@@ -3,6 +3,10 @@
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import click
+
+from reconciler.cli.common import write_result
+
 if TYPE_CHECKING:
     from reconciler.client import ApiClient
     from reconciler.model.refs import ObjectRef
@@ -38,6 +42,28 @@ def undo(client: "ApiClient", ref: "ObjectRef", revision: Document) -> Document:
     body = [{"op": "replace", "path": "/spec/template", "value": template}]
     answer: Document = client.patch(path_to(ref), body, JSON_PATCH)
     return answer
+
+
+def undo_to(client: "ApiClient", ref: "ObjectRef", number: int | None, output: str) -> None:
+    """Return a Deployment to a revision, by default the one before, and say so."""
+    from reconciler.model.kinds import KINDS
+
+    deployment = client.object(KINDS[ref.kind], ref.namespace, ref.name)
+    revisions = revisions_of(client, deployment)
+    current = deployment["metadata"].get("annotations", {}).get(REVISION, "")
+    if number is None:
+        earlier = [pair for pair in revisions if str(pair[0]) != current]
+        if not earlier:
+            raise click.ClickException(f"{ref} has no earlier revision")
+        number, chosen = earlier[-1]
+    else:
+        found = [one for mine, one in revisions if mine == number]
+        if not found:
+            known = ", ".join(str(mine) for mine, _ in revisions) or "none"
+            raise click.ClickException(f"{ref} has no revision {number}; it has: {known}")
+        chosen = found[0]
+    text = f"{ref} goes back to revision {number}, which holds until its declaration changes in the repository"
+    write_result(undo(client, ref, chosen), text, output)
 
 
 def revisions_of(client: "ApiClient", deployment: Document) -> list[tuple[int, Document]]:

@@ -7,7 +7,7 @@ import click
 
 from reconciler.cli.common import client_of, command, note, now, write, write_json, write_result
 from reconciler.cli.exits import Exit
-from reconciler.cli.overriding import REVISION, restart, revisions_of, undo
+from reconciler.cli.overriding import restart, revisions_of, undo_to
 from reconciler.cli.targets import object_ref
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def run(
     if ref.kind != "Deployment":
         raise click.UsageError(f"{action} is for deployments")
     if action == "undo":
-        _undo(client, ref, to_revision, output)
+        undo_to(client, ref, to_revision, output)
     elif action == "history":
         _history(client, ref, output)
     else:
@@ -64,25 +64,6 @@ def _timestamp() -> str:
     from reconciler.model.times import rfc3339
 
     return rfc3339(now())
-
-
-def _undo(client: "ApiClient", ref: "ObjectRef", number: int | None, output: str) -> None:
-    deployment = _get(client, ref)
-    revisions = revisions_of(client, deployment)
-    current = deployment["metadata"].get("annotations", {}).get(REVISION, "")
-    if number is None:
-        earlier = [pair for pair in revisions if str(pair[0]) != current]
-        if not earlier:
-            raise click.ClickException(f"{ref} has no earlier revision")
-        number, chosen = earlier[-1]
-    else:
-        found = [one for mine, one in revisions if mine == number]
-        if not found:
-            known = ", ".join(str(mine) for mine, _ in revisions) or "none"
-            raise click.ClickException(f"{ref} has no revision {number}; it has: {known}")
-        chosen = found[0]
-    text = f"{ref} goes back to revision {number}, which holds until its declaration changes in the repository"
-    write_result(undo(client, ref, chosen), text, output)
 
 
 def _history(client: "ApiClient", ref: "ObjectRef", output: str) -> None:

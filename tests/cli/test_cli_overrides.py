@@ -1,5 +1,6 @@
 """The commands that override: what they ask of the API, and what they say."""
 
+import json
 from typing import Any
 
 from api_double import Api, pod
@@ -112,6 +113,30 @@ def test_the_history_of_a_rollout(api: Api, ask: Any) -> None:
         ["1", "web-h1", "0", "web:1", "<none>"],
         ["2", "web-h2", "0", "web:2", "<none>"],
     ]
+
+
+def test_the_history_of_a_deployment_names_the_commits(api: Api, ask: Any) -> None:
+    """Newest first, the current one marked, each with where it came from; the same in JSON."""
+    put_web(api)
+    lines = ask("history", "deployment/shop/web").out.splitlines()
+    assert lines[0].split() == ["REVISION", "COMMIT", "AUTHOR", "AGE", "PODS", "IMAGES", "CHANGE-CAUSE"]
+    assert [line.split()[0] for line in lines[1:]] == ["2", "1"]
+    assert ("explain", ObjectRef.of("ReplicaSet", "shop", "web-h2")) in api.operations.calls
+    told = json.loads(ask("history", "deployment/shop/web", "--output", "json").out)["revisions"]
+    assert [(one["revision"], one["replicaSet"]) for one in told] == [(2, "web-h2"), (1, "web-h1")]
+
+
+def test_rollback_of_one_deployment(api: Api, ask: Any, monkeypatch: Any) -> None:
+    """A Deployment is told from a commit by its kind; options of the one are refused for the other."""
+    monkeypatch.setattr("reconciler.server.writes.WRITTEN_WITHIN_S", 0.01)
+    put_web(api)
+    ended = ask("rollback", "deployment/web", "-n", "shop", "--to-revision", "1")
+    assert ended.out.startswith("deployment/shop/web goes back to revision 1, which holds until")
+    rollback = asked(api).rollback
+    assert rollback is not None
+    assert rollback.replica_set == "web-h1"
+    assert "go with a Deployment" in ask("rollback", "HEAD~1", "--to-revision", "1").err
+    assert "goes with a commit" in ask("rollback", "deployment/shop/web", "--source", "main").err
 
 
 def test_the_status_of_a_rollout_is_told_by_its_exit_code(api: Api, ask: Any) -> None:
