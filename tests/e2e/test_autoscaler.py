@@ -73,13 +73,18 @@ def one(busy: Stage, path: str) -> dict[str, Any]:
     return dict(busy.host.get(path))
 
 
-@pytest.mark.parametrize("version", sorted(PROGRAMS) or [pytest.param("none", marks=pytest.mark.skip)])
-def test_kubectl_top(busy: Stage, version: str, tmp_path: Path) -> None:
-    """Every form of `kubectl top` shows plausible figures: the one that works uses more than the one that sleeps."""
+def client(busy: Stage, version: str, tmp_path: Path) -> Kubectl:
+    """One kubectl of an administrator."""
     done = busy.host.run("kubeconfig")
     assert done.code == 0, done
     (tmp_path / "config").write_text(done.out)
-    kubectl = Kubectl(PROGRAMS[version], tmp_path / "config", tmp_path / "cache")
+    return Kubectl(PROGRAMS[version], tmp_path / "config", tmp_path / f"cache-{version}")
+
+
+@pytest.mark.parametrize("version", sorted(PROGRAMS) or [pytest.param("none", marks=pytest.mark.skip)])
+def test_kubectl_top(busy: Stage, version: str, tmp_path: Path) -> None:
+    """Every form of `kubectl top` shows plausible figures: the one that works uses more than the one that sleeps."""
+    kubectl = client(busy, version, tmp_path)
     busy.until("Pods are measured", lambda: "worker-" in kubectl.run("top", "pods").out, MEASURED_S)
     header, *nodes = [line.split() for line in kubectl.out("top", "nodes").splitlines()]
     assert header[:2] == ["NAME", "CPU(cores)"]
@@ -96,7 +101,7 @@ def test_kubectl_top(busy: Stage, version: str, tmp_path: Path) -> None:
     assert kubectl.out("top", "pods", "-l", "app=nobody", "--no-headers").strip() == ""
 
 
-def test_a_workload_follows_its_load(busy: Stage, folder: Path) -> None:
+def test_a_workload_follows_its_load(busy: Stage, folder: Path, tmp_path: Path) -> None:
     """One Pod that works with all it may becomes two; idle, they are one again; Git never brings a number back."""
     busy.put(scaler=scaler())
     busy.until("there are two", lambda: len(pods(busy)) == 2, MEASURED_S)
@@ -105,6 +110,14 @@ def test_a_workload_follows_its_load(busy: Stage, folder: Path) -> None:
     assert status["currentMetrics"][0]["containerResource"]["current"]["averageUtilization"] > 100
     conditions = {condition["type"]: condition for condition in status["conditions"]}
     assert conditions["ScalingActive"]["reason"] == "ValidMetricFound"
+    for version in sorted(PROGRAMS)[:1] + sorted(PROGRAMS)[-1:]:
+        kubectl = client(busy, version, tmp_path)
+        header, row = kubectl.out("get", "hpa", "worker").splitlines()
+        assert header.split() == ["NAME", "REFERENCE", "TARGETS", "MINPODS", "MAXPODS", "REPLICAS", "AGE"]
+        assert row.split()[:2] == ["worker", "Deployment/worker"]
+        described = kubectl.out("describe", "hpa", "worker")
+        assert "ValidMetricFound" in described
+        assert "SuccessfulRescale" in described
     busy.ready("worker")
     busy.push()
     busy.nothing_to_do()
