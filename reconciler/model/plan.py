@@ -69,6 +69,8 @@ class Reason(StrEnum):
     WAITING_FOR_DEPENDENCY = "waiting-for-dependency"
     WAITING_FOR_WAVE = "waiting-for-wave"
     MISSING_REFERENCE = "missing-reference"
+    QUOTA_EXCEEDED = "quota-exceeded"
+    LIMIT_EXCEEDED = "limit-exceeded"
     NAMESPACE_TERMINATING = "namespace-terminating"
     VOLUME_IN_USE = "volume-in-use"
     CLAIM_NOT_BOUND = "claim-not-bound"

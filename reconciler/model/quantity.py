@@ -58,6 +58,15 @@ def canonical_quantity(value: QuantityText) -> str:
     return binary if len(binary) < len(decimal) else decimal
 
 
+def amount_text(amount: Fraction, *, binary: bool) -> str:
+    """Return an exact value as text; `binary` lets it end in Ki, Mi and so on where that is shorter."""
+    decimal = _decimal(_round_up(amount, _NANO), exponent=False)
+    if not binary or amount.denominator != 1 or abs(amount) < 1024:
+        return decimal
+    text = _binary(int(amount))
+    return text if len(text) <= len(decimal) else decimal
+
+
 @lru_cache(maxsize=4096)
 def cpu_millis(value: QuantityText) -> int:
     """Return a CPU quantity in thousandths, rounded up: `0.5` is 500."""

@@ -13,6 +13,8 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.access.roles import BUILT_IN as BUILT_IN_ROLES
+from reconciler.planner.admission.admit import given_defaults, why_not_admitted
+from reconciler.planner.admission.limits import kept_defaults
 from reconciler.planner.dependencies import waits_for, wave_of
 from reconciler.planner.diff import field_changes
 from reconciler.planner.immutable import immutable_difference
@@ -25,6 +27,8 @@ REPLACE_ON_CHANGE = "reconciler.dev/on-immutable-change"
 ADOPT = "reconciler.dev/adopt"
 # What controllers write on declared objects.
 KEPT_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision"})
+# What grows with a change is weighed again; a Pod is what it was made as.
+_ADMITTED_ANEW = frozenset({"PersistentVolumeClaim", "Service"})
 BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -81,15 +85,25 @@ def _apply_one(view: View, source: str, one: DesiredObject, by_wave: list[tuple[
         reason, message = blocked
         view.judge(one.ref, Decision.BLOCKED, reason, message, provenance=one.provenance, stored=stored)
     elif stored is None:
-        view.create(
-            one.object,
-            manager=f"source/{source}",
-            reason=Reason.DECLARED,
-            provenance=one.provenance,
-            digest=one.digest,
-        )
+        _create(view, source, one, Reason.DECLARED)
     else:
         _change(view, source, one, stored)
+
+
+def _create(view: View, source: str, one: DesiredObject, reason: Reason, message: str = "") -> None:
+    """Create an object as its namespace admits it."""
+    object = given_defaults(view, one.object)
+    if refusal := why_not_admitted(view, object, view.get(one.ref)):
+        view.judge(one.ref, Decision.BLOCKED, refusal.reason, refusal.why, provenance=one.provenance)
+        return
+    view.create(
+        object,
+        manager=f"source/{source}",
+        reason=reason,
+        message=message,
+        provenance=one.provenance,
+        digest=one.digest,
+    )
 
 
 def _keep(view: View, stored: StoredObject, one: DesiredObject) -> None:
@@ -174,7 +188,18 @@ def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -
     wanted, digest = overlaid(view, stored, _merged(view, stored, one.object), one.digest)
     fixed = immutable_difference(stored.object, wanted)
     changes = field_changes(stored.object, wanted)
-    if not fixed:
+    refusal = why_not_admitted(view, wanted, stored) if one.ref.kind in _ADMITTED_ANEW and not fixed else None
+    if refusal is not None:
+        view.judge(
+            one.ref,
+            Decision.BLOCKED,
+            refusal.reason,
+            refusal.why,
+            changes=changes,
+            stored=stored,
+            provenance=one.provenance,
+        )
+    elif not fixed:
         view.update(
             stored,
             wanted,
@@ -206,14 +231,7 @@ def _replace(view: View, source: str, one: DesiredObject, stored: StoredObject, 
         view.terminate(stored, Reason.SPEC_CHANGED, message)
         view.judge(one.ref, Decision.REPLACE, Reason.SPEC_CHANGED, message, stored=stored, provenance=one.provenance)
         return
-    view.create(
-        one.object,
-        manager=f"source/{source}",
-        reason=Reason.SPEC_CHANGED,
-        message=message,
-        provenance=one.provenance,
-        digest=one.digest,
-    )
+    _create(view, source, one, Reason.SPEC_CHANGED, message)
 
 
 def _has_ended(stored: StoredObject) -> bool:
@@ -239,6 +257,7 @@ def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
     if old.kind == "Pod" and not new.spec.node_name:
         new = replace(new, spec=replace(new.spec, node_name=old.spec.node_name))
     if old.kind == "Pod":
+        new = kept_defaults(old, new)
         new = replace(new, spec=with_kept_priority(view, old.spec, new.spec))
     if old.kind == "ClusterRole" and new.aggregation_rule is not None:
         new = replace(new, rules=old.rules)

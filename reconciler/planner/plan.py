@@ -12,6 +12,8 @@ from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.access.ensure import ensure_default_roles
 from reconciler.planner.access.gather import gather_rules
+from reconciler.planner.admission.quota import sync_quotas
+from reconciler.planner.admission.tell import tell_refusals
 from reconciler.planner.declare import apply_declared
 from reconciler.planner.memo import Memo
 from reconciler.planner.nodes import observe_nodes
@@ -79,12 +81,14 @@ def plan(
     sync_cron_jobs(view)
     sync_jobs(view)
     collect_orphans(view)
+    tell_refusals(view)
     finish_deployments(view)
     resolve_priorities(view)
     bindings = place_pods(view)
     sync_claims(view)
     allocate_addresses(view)
     sync_endpoints(view)
+    sync_quotas(view)
     judge_deployments(view)
     judge_pods(view)
     settle_overrides(view)

@@ -40,6 +40,12 @@ def missing_class(view: View, spec: PodSpec) -> str:
     return name if name and spec.priority is None and view.get(_ref(name)) is None else ""
 
 
+def with_class(view: View, pod: Pod) -> Pod:
+    """Return a Pod that names the class whose priority it will have."""
+    default = None if pod.spec.priority_class_name or pod.spec.priority is not None else _default(view)
+    return pod if default is None else replace(pod, spec=replace(pod.spec, priority_class_name=default.metadata.name))
+
+
 def _resolve(view: View, stored: StoredObject, pod: Pod, default: PriorityClass | None) -> None:
     name = pod.spec.priority_class_name
     found = cast(PriorityClass, view.objects[_ref(name)].object) if name else default

@@ -4,7 +4,7 @@ Mutable, and private to one call of `plan()`. What it ends with, compared with w
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -18,6 +18,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.model.times import rfc3339
 from reconciler.planner.identity import object_uid
 from reconciler.planner.memo import Memo
+from reconciler.planner.refusal import Refusal
 
 T = TypeVar("T", bound=Object)
 replace = msgspec.structs.replace
@@ -54,6 +55,11 @@ class View:
         # Pods that have ended for good and stay until their Job has counted them.
         self.ended: set[ObjectRef] = set()
         self.look_again_at: float | None = None
+        # Every object that was written in this pass: as it was, and as it is.
+        self.journal: list[tuple[StoredObject | None, StoredObject | None]] = []
+        self._kept: dict[str, Any] = {}
+        # Owners that could not make an object, and why.
+        self.refused: dict[ObjectRef, Refusal] = {}
         self._by_kind: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
         self._by_owner: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
         self._bare_pods: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
@@ -93,6 +99,12 @@ class View:
     def was_observed(self, ref: ObjectRef) -> StoredObject | None:
         """Return an object as it was observed when this pass began."""
         return self.observed.objects.get(ref)
+
+    def kept_for_pass(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what a step made for the whole pass, or have it made now."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
 
     # Writing
 
@@ -183,7 +195,7 @@ class View:
     def remove(self, stored: StoredObject, reason: Reason, message: str = "") -> None:
         """Take an object away at once."""
         self._drop_from_indexes(stored.ref)
-        self.objects.pop(stored.ref, None)
+        self.journal.append((self.objects.pop(stored.ref, None), None))
         self.touched[stored.ref] = reason
         self.judge(stored.ref, Decision.DELETE, reason, message, stored=stored)
 
@@ -274,6 +286,7 @@ class View:
 
     def _put(self, stored: StoredObject, reason: Reason) -> None:
         self._drop_from_indexes(stored.ref)
+        self.journal.append((self.objects.get(stored.ref), stored))
         self.objects[stored.ref] = stored
         self._add_to_indexes(stored.ref, stored)
         if reason is not Reason.STATUS or stored.ref not in self.touched:

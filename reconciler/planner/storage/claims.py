@@ -145,7 +145,7 @@ def _bind(view: View, stored: StoredObject, users: list[Pod]) -> None:
         if view.get(ObjectRef(kind="PersistentVolume", name=claim.spec.volume_name)) is None:
             view.set_status(stored, replace(claim.status, phase="Lost"))
         return
-    class_name = _class_name(view, claim)
+    class_name = class_name_of(view, claim)
     volume = _reserved(view, stored) or _named(view, claim) or _best(view, stored, claim, class_name)
     if volume is None:
         volume = _provision(view, stored, claim, class_name, users)
@@ -154,7 +154,8 @@ def _bind(view: View, stored: StoredObject, users: list[Pod]) -> None:
     _tie(view, stored, volume)
 
 
-def _class_name(view: View, claim: PersistentVolumeClaim) -> str:
+def class_name_of(view: View, claim: PersistentVolumeClaim) -> str:
+    """Return the class of a claim, which is the default class where it names none."""
     if claim.spec.storage_class_name is not None:
         return claim.spec.storage_class_name
     classes = [cast(StorageClass, one.object) for one in view.of_kind("StorageClass")]

@@ -6,6 +6,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.kinds import ObjectMeta, Pod, PodSpec, PodTemplateSpec
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
+from reconciler.planner.admission.admit import given_defaults, refuse, why_not_admitted
 from reconciler.planner.identity import suffix
 from reconciler.planner.view import View, owner_of, replace
 
@@ -21,11 +22,15 @@ def create_pod(
     annotations: Mapping[str, str] | None = None,
     finalizers: tuple[str, ...] = (),
     base: str = "",
-) -> tuple[StoredObject, int]:
+) -> tuple[StoredObject | None, int]:
     """Create the owner's next Pod; return it and the counter after it. Names in use are passed over.
 
-    Its name begins with `base`, which is the owner's name unless given.
+    Its name begins with `base`, which is the owner's name unless given. A Pod that is not admitted is not made, and
+    the owner will say why.
     """
+    if owner.ref in view.refused:
+        return None, counter
+    first = counter
     taken = {stored.ref.name for stored in view.owned_by(owner.object.metadata.uid, "Pod")}
     name = ""
     while not name or name in taken:
@@ -40,13 +45,16 @@ def create_pod(
         owner_references=(owner_of(owner),),
         finalizers=finalizers,
     )
-    pod = Pod(metadata=metadata, spec=spec)
+    pod = given_defaults(view, Pod(metadata=metadata, spec=spec))
+    if refusal := why_not_admitted(view, pod):
+        refuse(view, owner, refusal)
+        return None, first
     stored = view.create(
         pod,
         manager=owner.object.metadata.uid,
         reason=reason,
         provenance=owner.provenance,
-        digest=digest(spec),
+        digest=digest(pod.spec),
     )
     return stored, counter
 

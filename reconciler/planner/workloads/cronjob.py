@@ -11,6 +11,7 @@ from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.model.schedule import Schedule, ScheduleError, parse_schedule, zone_named
 from reconciler.model.times import rfc3339, unix
+from reconciler.planner.admission.admit import refuse, why_not_admitted
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, owner_of, replace
 from reconciler.planner.workloads.due import Missed, most_recent, next_run, scheduled_timestamp
@@ -195,6 +196,11 @@ def _start(
         # Two runs within one minute share a name, and so does a Job that somebody made: it stands for this run.
         return status
     job = Job(metadata=metadata, spec=template.spec)
+    if refusal := why_not_admitted(view, job):
+        # The run stays due: it begins as soon as there is room, within its deadline.
+        refuse(view, stored, refusal)
+        before = replace(status, last_schedule_time=cron_job.status.last_schedule_time)
+        return _note(view, stored, before, "FailedCreate", f"Error creating job: {refusal.message}")
     message = f"the run of {rfc3339(at)} is due"
     manager = cron_job.metadata.uid
     view.create(job, manager=manager, reason=Reason.SCHEDULE_DUE, message=message, provenance=stored.provenance)

@@ -157,14 +157,16 @@ def _create(turn: _Turn, ordinal: int) -> bool:
         _wait(turn, Reason.CONFLICT, f"{ref} exists already and is managed by {other.manager}")
         return False
     if why := ensure_claims(turn.view, turn.owner, ordinal):
-        _wait(turn, Reason.VOLUME_IN_USE, f"{ref} waits: {why}")
+        if turn.owner.ref not in turn.view.refused:
+            _wait(turn, Reason.VOLUME_IN_USE, f"{ref} waits: {why}")
         return False
     revision = _revision_for(turn, ordinal)
     template = template_of(turn.view, revision)
-    turn.pods[ordinal] = create_member(
-        turn.view, turn.owner, template, revision.ref.name, ordinal, _why_created(turn, ordinal)
-    )
-    return True
+    why_created = _why_created(turn, ordinal)
+    member = create_member(turn.view, turn.owner, template, revision.ref.name, ordinal, why_created)
+    if member is not None:
+        turn.pods[ordinal] = member
+    return member is not None
 
 
 def _revision_for(turn: _Turn, ordinal: int) -> StoredObject:

@@ -17,6 +17,7 @@ from reconciler.model.kinds import (
 )
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
+from reconciler.planner.admission.admit import refuse, why_not_admitted
 from reconciler.planner.view import SYSTEM, View, owner_of, replace
 from reconciler.planner.workloads.statefulset_pods import claim_ref, pod_ref
 
@@ -27,7 +28,7 @@ def ensure_claims(view: View, owner: StoredObject, ordinal: int) -> str:
     for template in _templates(owner):
         found = view.get(claim_ref(owner, template.metadata.name, ordinal))
         if found is None:
-            _create(view, owner, template, ordinal)
+            waits = _create(view, owner, template, ordinal) or waits
         elif found.object.metadata.deletion_timestamp is not None:
             waits = waits or f"{found.ref} is ending"
     return waits
@@ -53,7 +54,8 @@ def _templates(owner: StoredObject) -> tuple[PersistentVolumeClaimTemplate, ...]
     return cast(StatefulSet, owner.object).spec.volume_claim_templates
 
 
-def _create(view: View, owner: StoredObject, template: PersistentVolumeClaimTemplate, ordinal: int) -> None:
+def _create(view: View, owner: StoredObject, template: PersistentVolumeClaimTemplate, ordinal: int) -> str:
+    """Create a claim; return why it is not admitted, or an empty text."""
     ref = claim_ref(owner, template.metadata.name, ordinal)
     selector = cast(StatefulSet, owner.object).spec.selector
     claim = PersistentVolumeClaim(
@@ -65,9 +67,13 @@ def _create(view: View, owner: StoredObject, template: PersistentVolumeClaimTemp
         ),
         spec=template.spec,
     )
+    if refusal := why_not_admitted(view, claim):
+        refuse(view, owner, refusal)
+        return refusal.message
     message = f"for {pod_ref(owner, ordinal)}"
     # It belongs to nobody but the data: it stays when the set goes.
     view.create(claim, manager=SYSTEM, reason=Reason.CLAIM_TEMPLATE, message=message, provenance=owner.provenance)
+    return ""
 
 
 def _existing(view: View, owner: StoredObject, ordinal: int) -> Iterator[StoredObject]:

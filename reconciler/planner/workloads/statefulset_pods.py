@@ -19,6 +19,7 @@ from reconciler.model.labels import matches
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.admission.admit import given_defaults, refuse, why_not_admitted
 from reconciler.planner.view import SYSTEM, View, owner_of, replace
 from reconciler.planner.workloads.create import with_defaults
 from reconciler.planner.workloads.revisions import REVISION_LABEL
@@ -96,8 +97,8 @@ def _adopt(view: View, owner: StoredObject, stored: StoredObject, ordinal: int) 
 
 def create_member(
     view: View, owner: StoredObject, template: PodTemplateSpec, revision: str, ordinal: int, reason: Reason
-) -> StoredObject:
-    """Create the Pod with a number from a template."""
+) -> StoredObject | None:
+    """Create the Pod with a number from a template; None when it is not admitted."""
     ref = pod_ref(owner, ordinal)
     spec = _spec(owner, with_defaults(template.spec), ordinal)
     pod = Pod(
@@ -110,8 +111,12 @@ def create_member(
         ),
         spec=spec,
     )
+    pod = given_defaults(view, pod)
+    if refusal := why_not_admitted(view, pod):
+        refuse(view, owner, refusal)
+        return None
     manager = owner.object.metadata.uid
-    return view.create(pod, manager=manager, reason=reason, provenance=owner.provenance, digest=digest(spec))
+    return view.create(pod, manager=manager, reason=reason, provenance=owner.provenance, digest=digest(pod.spec))
 
 
 def _identity_labels(name: str, ordinal: int) -> dict[str, str]:

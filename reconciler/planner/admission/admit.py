@@ -1,0 +1,44 @@
+"""Admitting an object before it is written: what its namespace gives it, then whether it may be. Pure.
+
+In the order of upstream: priority, LimitRanges, ResourceQuotas.
+"""
+
+from typing import TypeVar, cast
+
+from reconciler.model.kinds import AnyObject, LimitRange, Object, Pod
+from reconciler.model.observed import StoredObject
+from reconciler.model.plan import Reason
+from reconciler.planner.admission.limits import violations, with_defaults
+from reconciler.planner.admission.quota import ledger_of, why_exceeded
+from reconciler.planner.refusal import Refusal
+from reconciler.planner.view import View
+
+T = TypeVar("T", bound=Object)
+
+
+def given_defaults(view: View, object: T) -> T:
+    """Return an object with what the LimitRanges of its namespace give to what it does not say."""
+    ranges = _limit_ranges(view, object.metadata.namespace) if object.kind == "Pod" else ()
+    return cast(T, with_defaults(ranges, cast(Pod, object))) if ranges else object
+
+
+def why_not_admitted(view: View, object: AnyObject, before: StoredObject | None = None) -> Refusal | None:
+    """Return why an object may not be written, or None; `before` is what it replaces."""
+    name = object.metadata.name
+    if object.kind in ("Pod", "PersistentVolumeClaim"):
+        found = violations(_limit_ranges(view, object.metadata.namespace), object)
+        if found:
+            why = found[0] if len(found) == 1 else f"[{', '.join(found)}]"
+            return Refusal(reason=Reason.LIMIT_EXCEEDED, why=why, kind=object.kind, name=name)
+    why = why_exceeded(ledger_of(view), object, before)
+    return Refusal(reason=Reason.QUOTA_EXCEEDED, why=why, kind=object.kind, name=name) if why else None
+
+
+def refuse(view: View, owner: StoredObject, refusal: Refusal) -> None:
+    """Note that an owner could not make an object; the first of a pass is told."""
+    view.refused.setdefault(owner.ref, refusal)
+
+
+def _limit_ranges(view: View, namespace: str) -> tuple[LimitRange, ...]:
+    found = view.of_kind("LimitRange")
+    return tuple(cast(LimitRange, one.object) for one in found if one.ref.namespace == namespace)

@@ -1,0 +1,175 @@
+"""What one object counts for a quota, by the names that quotas have for it. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from functools import lru_cache
+from typing import TypeAlias, cast
+
+from reconciler.model.kinds import KINDS, Container, Object, PersistentVolumeClaim, Pod, PodSpec, Service
+from reconciler.model.quantity import QuantityText, amount_text, parse_quantity
+from reconciler.model.times import unix
+
+Amounts: TypeAlias = Mapping[str, Fraction]
+
+_ONE = Fraction(1)
+# Core kinds that quotas also know by their plain names.
+_PLAIN = frozenset(
+    ("configmaps", "persistentvolumeclaims", "replicationcontrollers", "resourcequotas", "secrets", "services")
+)
+_OF_PODS = ("cpu", "memory", "ephemeral-storage")
+_IN_BYTES = ("memory", "storage")
+
+amount = lru_cache(maxsize=4096)(parse_quantity)
+
+
+def usage_of(object: Object, storage_class: str = "") -> Amounts:
+    """Return what an object counts; a claim that names no class counts for `storage_class`."""
+    counted = {count_name(object.kind): _ONE}
+    if (plain := KINDS[object.kind].plural) in _PLAIN:
+        counted[plain] = _ONE
+    match object.kind:
+        case "Pod":
+            counted |= compute_usage(cast(Pod, object).spec)
+        case "Service":
+            counted |= _of_service(cast(Service, object))
+        case "PersistentVolumeClaim":
+            counted |= _of_claim(cast(PersistentVolumeClaim, object), storage_class)
+    return counted
+
+
+def count_name(kind: str) -> str:
+    """Return the name under which quotas count the objects of a kind: `count/deployments.apps`."""
+    spec = KINDS[kind]
+    return f"count/{spec.plural}.{spec.group}" if spec.group else f"count/{spec.plural}"
+
+
+def is_at_an_end(pod: Pod, now: float) -> bool:
+    """Whether a Pod counts as nothing but an object: it has ended, or should have long ago."""
+    if pod.status.phase in ("Succeeded", "Failed"):
+        return True
+    until = overdue_at(pod)
+    return until is not None and now > until
+
+
+def overdue_at(pod: Pod) -> float | None:
+    """Return from when on a Pod that was told to end should be gone: twice its time to end."""
+    grace, since = pod.metadata.deletion_grace_period_seconds, unix(pod.metadata.deletion_timestamp)
+    return None if grace is None or since is None else since + 2 * grace
+
+
+def shown(name: str, value: Fraction) -> str:
+    """Return an amount as quotas show it: bytes in Ki and Mi where that is shorter, all else in decimal."""
+    return amount_text(value, binary=name.endswith(_IN_BYTES))
+
+
+def listed(amounts: Amounts) -> str:
+    """Return amounts in one line, sorted by name: `cpu=2,pods=3`."""
+    return ",".join(f"{name}={shown(name, amounts[name])}" for name in sorted(amounts))
+
+
+# Pods
+
+
+def compute_usage(spec: PodSpec) -> dict[str, Fraction]:
+    """Return what a Pod that runs counts."""
+    return {"pods": _ONE, **_named(requests_of(spec), limits_of(spec))}
+
+
+def unspecified(spec: PodSpec, wanted: Iterable[str]) -> dict[str, list[str]]:
+    """Return the containers that do not say how much they need, by the name of what is wanted."""
+    missing: dict[str, list[str]] = {}
+    for container in (*spec.containers, *spec.init_containers):
+        said = _named(container_requests(container), container_limits(container))
+        for name in wanted:
+            if name not in said:
+                missing.setdefault(name, []).append(container.name)
+    return {name: sorted(containers) for name, containers in sorted(missing.items())}
+
+
+def _named(requests: Amounts, limits: Amounts) -> dict[str, Fraction]:
+    found: dict[str, Fraction] = {}
+    for name, value in requests.items():
+        if name in _OF_PODS or name.startswith("hugepages-"):
+            found[name] = value
+        if name in _OF_PODS or name.startswith("hugepages-") or "/" in name:
+            found[f"requests.{name}"] = value
+    for name in _OF_PODS:
+        if name in limits:
+            found[f"limits.{name}"] = limits[name]
+    return found
+
+
+def requests_of(spec: PodSpec) -> Amounts:
+    """Return what a Pod asks for, by the name of the resource."""
+    return _total(spec, container_requests)
+
+
+def limits_of(spec: PodSpec) -> Amounts:
+    """Return what a Pod uses at most, by the name of the resource, as far as that is said."""
+    return _total(spec, container_limits)
+
+
+def container_requests(container: Container) -> Amounts:
+    """Return what a container asks for; a limit without a request is a request too."""
+    return amounts({**container.resources.limits, **container.resources.requests})
+
+
+def container_limits(container: Container) -> Amounts:
+    """Return what a container uses at most."""
+    return amounts(container.resources.limits)
+
+
+def amounts(quantities: Mapping[str, QuantityText]) -> dict[str, Fraction]:
+    """Return quantities as numbers."""
+    return {name: amount(value) for name, value in quantities.items()}
+
+
+def _total(spec: PodSpec, of: Callable[[Container], Amounts]) -> Amounts:
+    """Return the sum of containers and sidecars, or what an init container needs beside earlier sidecars if more."""
+    steady: Amounts = {}
+    for container in spec.containers:
+        steady = plus(steady, of(container))
+    peak: Amounts = {}
+    beside: Amounts = {}
+    for container in spec.init_containers:
+        if container.restart_policy == "Always":
+            beside = plus(beside, of(container))
+        else:
+            peak = _larger(peak, plus(beside, of(container)))
+    return _larger(plus(steady, beside), peak)
+
+
+def plus(one: Amounts, other: Amounts, times: int = 1) -> dict[str, Fraction]:
+    """Return the sum by name; `times` -1 takes the other away."""
+    found = dict(one)
+    for name, value in other.items():
+        found[name] = found.get(name, Fraction(0)) + value * times
+    return found
+
+
+def _larger(one: Amounts, other: Amounts) -> Amounts:
+    return {name: max(one.get(name, Fraction(0)), other.get(name, Fraction(0))) for name in {**one, **other}}
+
+
+# Other kinds
+
+
+def _of_service(service: Service) -> dict[str, Fraction]:
+    ports = Fraction(len(service.spec.ports))
+    match str(service.spec.type):
+        case "NodePort":
+            return {"services.nodeports": ports}
+        case "LoadBalancer":
+            return {"services.nodeports": ports, "services.loadbalancers": _ONE}
+    return {}
+
+
+def _of_claim(claim: PersistentVolumeClaim, storage_class: str) -> dict[str, Fraction]:
+    name = storage_class if claim.spec.storage_class_name is None else claim.spec.storage_class_name
+    asked = amounts(claim.spec.resources.requests).get("storage")
+    counted = {} if asked is None else {"requests.storage": asked}
+    if name:
+        prefix = f"{name}.storageclass.storage.k8s.io"
+        counted |= {f"{prefix}/{one}": value for one, value in counted.items()}
+        counted[f"{prefix}/persistentvolumeclaims"] = _ONE
+    return counted
