@@ -7,6 +7,7 @@ import msgspec
 
 from reconciler.config import RECEIVED, Settings
 from reconciler.controller.components import components_of
+from reconciler.controller.evictions import Evictions
 from reconciler.controller.explain import explanation_of
 from reconciler.controller.loading import Loaded
 from reconciler.controller.loop import Controller
@@ -78,6 +79,7 @@ class DaemonOperations:
     ) -> None:
         self._settings = settings
         self._controller = controller
+        self._evictions = Evictions(controller)
         self._loops = loops
         self._host = host
         self._running = running
@@ -197,6 +199,10 @@ class DaemonOperations:
     def usage(self) -> tuple[NodeUsage, ...]:
         """Return what the nodes use; see the port."""
         return tuple(self._controller.usage.latest().values())
+
+    def evict(self, change: Override, *, is_dry: bool = False) -> None:
+        """Delete a Pod if its disruption budget allows it; see the port."""
+        self._evictions.evict(change, is_dry=is_dry)
 
     def override(self, change: Override) -> None:
         """Merge a change into the overrides of its object; see the port."""

@@ -40,6 +40,18 @@ class StaleError(ReconcilerError):
     reason = "Stale"
 
 
+class DisruptionForbidden(TransientError):
+    """A disruption budget does not let a Pod go now; the hint is what it needs and has."""
+
+    reason = "DisruptionBudget"
+
+
+class AmbiguousBudget(TransientError):
+    """More than one disruption budget holds for a Pod, and evictions know what to do with one."""
+
+    reason = "AmbiguousBudget"
+
+
 class TerminalError(ReconcilerError):
     """It cannot work until something else changes: a bad reference, a refused setting."""
 

@@ -273,6 +273,13 @@ class Operations(Protocol):
         """Return what every node that was measured lately uses, with the Pods on it, by name."""
         ...
 
+    def evict(self, change: Override, *, is_dry: bool = False) -> None:
+        """Have a Pod deleted as by `override`, if its disruption budget allows it; `is_dry` only asks.
+
+        Raises DisruptionForbidden when it does not, AmbiguousBudget when there is more than one.
+        """
+        ...
+
     def override(self, change: Override) -> None:
         """Merge a change into the overrides of its object, and look at it; what is None there stays as it was."""
         ...

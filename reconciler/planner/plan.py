@@ -14,6 +14,7 @@ from reconciler.planner.access.ensure import ensure_default_roles
 from reconciler.planner.access.gather import gather_rules
 from reconciler.planner.admission.quota import sync_quotas
 from reconciler.planner.admission.tell import tell_refusals
+from reconciler.planner.budgets import sync_budgets
 from reconciler.planner.declare import apply_declared
 from reconciler.planner.memo import Memo
 from reconciler.planner.nodes import observe_nodes
@@ -88,6 +89,7 @@ def plan(
     sync_claims(view)
     allocate_addresses(view)
     sync_endpoints(view)
+    sync_budgets(view)
     sync_quotas(view)
     judge_deployments(view)
     judge_pods(view)

@@ -20,6 +20,7 @@ from reconciler.model.ports import Operations
 from reconciler.server import (
     components,
     discovery,
+    eviction,
     exec,
     health,
     hooks,
@@ -192,6 +193,7 @@ def _pod_routes(pod: str) -> list[BaseRoute]:
         _route(f"{pod}/log", logs.log, *_ALL_METHODS),
         _route(f"{pod}/exec", exec.exec_http, *_ALL_METHODS),
         WebSocketRoute(f"{pod}/exec", exec.exec_websocket),
+        _route(f"{pod}/eviction", eviction.evict, *_ALL_METHODS),
         *(_route(f"{pod}/{name}", exec.not_offered, *_ALL_METHODS) for name in exec.NOT_OFFERED),
         *(WebSocketRoute(f"{pod}/{name}", exec.websocket_not_offered) for name in exec.NOT_OFFERED),
     ]

@@ -1,5 +1,6 @@
 """What a DELETE asks for: Kubernetes' DeleteOptions, from the body and the query. Pure but for reading both."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,18 +13,16 @@ from reconciler.server.query import number
 
 _POLICIES = ("", "Orphan", "Background", "Foreground")
 _GRACE_MAX_S = 2**31 - 1
-_CODEC = Codec(
-    "k8s.io.deletion",
-    {
-        "DeleteOptions": (
-            "gracePeriodSeconds 1 int64",
-            "preconditions 2 Preconditions",
-            "propagationPolicy 4 string",
-            "dryRun 5 *string",
-        ),
-        "Preconditions": ("uid 1 string", "resourceVersion 2 string"),
-    },
-)
+MESSAGES: Mapping[str, tuple[str, ...]] = {
+    "DeleteOptions": (
+        "gracePeriodSeconds 1 int64",
+        "preconditions 2 Preconditions",
+        "propagationPolicy 4 string",
+        "dryRun 5 *string",
+    ),
+    "Preconditions": ("uid 1 string", "resourceVersion 2 string"),
+}
+_CODEC = Codec("k8s.io.deletion", MESSAGES)
 
 
 class Preconditions(Value):
@@ -57,9 +56,13 @@ class Deletion(Value):
 
 
 async def deletion_of(request: Request) -> Deletion:
-    """Read a deletion; refuse what is malformed with 400, and what makes no sense with 422."""
+    """Read a deletion; refuse what is malformed with 400."""
     is_protobuf = request.headers.get("content-type", "").partition(";")[0].strip() == MEDIA_TYPE
-    options = _options(await request.body(), is_protobuf=is_protobuf)
+    return checked(request, _options(await request.body(), is_protobuf=is_protobuf))
+
+
+def checked(request: Request, options: DeleteOptions) -> Deletion:
+    """Return a deletion as its options and the query ask for it; refuse what makes no sense with 422."""
     grace = options.grace_period_seconds
     if grace is None:
         grace = number(request, "gracePeriodSeconds")

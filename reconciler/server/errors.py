@@ -86,7 +86,7 @@ def status_document(error: ApiError) -> dict[str, Any]:
 def error_response(error: ApiError) -> Response:
     """Return the response that tells a failure."""
     seconds = error.details.get("retryAfterSeconds", 1)
-    headers = {"Retry-After": str(seconds)} if error.code in (429, 503) else None
+    headers = {"Retry-After": str(seconds)} if error.code in (429, 503) and seconds else None
     return JSONResponse(status_document(error), status_code=error.code, headers=headers)
 
 

@@ -54,6 +54,7 @@ _WRITES: Mapping[str, tuple[str, ...]] = {
 }
 _SUBRESOURCES: Mapping[str, tuple[Subresource, ...]] = {
     "Pod": (
+        Subresource(name="eviction", kind="Eviction", verbs=("create",), group="policy", version="v1"),
         Subresource(name="exec", kind="PodExecOptions", verbs=("create", "get")),
         Subresource(name="log", kind="Pod", verbs=("get",)),
     ),

@@ -16,7 +16,7 @@ from reconciler.model.overrides import Override
 from reconciler.model.refs import ObjectRef
 from reconciler.server.authentication import user_of
 from reconciler.server.context import Context, context_of
-from reconciler.server.deletion import deletion_of
+from reconciler.server.deletion import Deletion, deletion_of
 from reconciler.server.errors import ApiError, bad_request
 from reconciler.server.overriding import Accepted, NotInList, accepted, differing, is_as_wanted
 from reconciler.server.patching import APPLY, TYPES, Json, patched, read_json, typed
@@ -170,23 +170,49 @@ def _document(stored: StoredObject) -> Json:
 
 async def _delete(request: Request, spec: KindSpec, stored: StoredObject) -> Response:
     context = context_of(request)
-    author = author_of(request)
+    author_of(request)
     if spec.kind != "Pod":
         raise refusal(context.objects, spec, stored)
     asked = await deletion_of(request)
+    require_preconditions(spec, stored, asked)
+    if is_dry(request, asked):
+        return _json(_document(stored))
+    return _json(_document(await ended(request, spec, stored, asked, context.operations.override)))
+
+
+def require_preconditions(spec: KindSpec, stored: StoredObject, asked: Deletion) -> None:
+    """Refuse a deletion that was meant for another object, or another version of it (409)."""
     for field, wanted in (("uid", asked.uid), ("resourceVersion", asked.resource_version)):
         if wanted and wanted != (getattr(stored.object.metadata, "uid" if field == "uid" else "resource_version")):
             raise conflict(spec, stored.ref.name, field)
-    if asked.is_dry or _is_dry(request.query_params.getlist("dryRun")):
-        return _json(_document(stored))
+
+
+def is_dry(request: Request, asked: Deletion) -> bool:
+    """Whether nothing is to be written."""
+    return _is_dry(request.query_params.getlist("dryRun")) or asked.is_dry
+
+
+async def ended(
+    request: Request,
+    spec: KindSpec,
+    stored: StoredObject,
+    asked: Deletion,
+    order: Callable[[Override], None],
+    *,
+    wait: bool = True,
+) -> StoredObject:
+    """Have a Pod deleted by `order`; return it as it is once that is written, where that is to be waited for."""
+    context = context_of(request)
     change = Override(
         ref=stored.ref,
         uid=stored.object.metadata.uid,
         delete_at=time.time(),
         grace_s=asked.grace_s(stored.object),
-        by=author,
+        by=author_of(request),
     )
-    await _override(context, spec, change)
+    await _override(context, spec, change, order)
+    if not wait:
+        return stored
 
     def is_done(found: StoredObject | None) -> bool:
         uid = stored.object.metadata.uid
@@ -194,15 +220,18 @@ async def _delete(request: Request, spec: KindSpec, stored: StoredObject) -> Res
 
     found = await context.read(lambda: _wait(context, stored.ref, is_done))
     is_same = found is not None and found.object.metadata.uid == stored.object.metadata.uid
-    return _json(_document(found if found is not None and is_same else stored))
+    return found if found is not None and is_same else stored
 
 
 # Both
 
 
-async def _override(context: Context, spec: KindSpec, change: Override) -> None:
+async def _override(
+    context: Context, spec: KindSpec, change: Override, order: Callable[[Override], None] | None = None
+) -> None:
+    order = order or context.operations.override
     try:
-        await context.call(lambda: context.operations.override(change))
+        await context.call(lambda: order(change))
     except LookupError as error:
         details = {"name": change.ref.name, "kind": spec.plural, "group": spec.group}
         raise ApiError(404, str(error.args[0] if error.args else error), details=details) from error

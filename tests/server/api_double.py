@@ -229,6 +229,11 @@ class MemoryOperations:
         """Return what nodes use."""
         return self.measured
 
+    def evict(self, change: Override, *, is_dry: bool = False) -> None:
+        self._note("evict", change, is_dry)
+        if self.on_override is not None and not is_dry:
+            self.on_override(change)
+
     def override(self, change: Override) -> None:
         self._note("override", change)
         if self.on_override is not None:
