@@ -404,15 +404,13 @@ def test_what_is_declared_in_git_is_refused_with_place_and_field(api: Api, kind:
     assert not api.operations.calls
 
 
-def test_scale_and_eviction_are_refused_with_the_place(api: Api) -> None:
-    """`kubectl scale` writes below the object; evictions are not offered."""
+def test_scale_is_refused_with_the_place(api: Api) -> None:
+    """`kubectl scale` writes below the object."""
     put_web(api)
     answer = patch(api, f"{WEB}/scale", MERGE, {"spec": {"replicas": 2}})
     assert answer.code == 409
     assert answer.document["message"].startswith("spec.replicas of deployment/shop/web cannot be changed here")
     assert ask(api.path, "GET", f"{WEB}/scale").code == 404
-    api.objects.put(pod("a"), manager="u-9")
-    assert ask(api.path, "POST", f"{PODS}/a/eviction", b"{}").code == 405
     assert ask(api.path, "PATCH", f"{PODS}/nope/status", b"{}").code == 404
 
 
