@@ -5,6 +5,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # A bound for everything, so that nothing hangs for ever on a machine without a person in front of it.
 CHECK_DEADLINE ?= 10m
+# So many stories of the simulation make a check, or as many as can be told in that time.
+CHECK_SEEDS ?= 2000
+CHECK_MINUTES ?= 2
 TEST_DEADLINE ?= 40m
 DATABASE := scripts/with-postgresql
 
@@ -28,17 +31,18 @@ check: install ## format, lint, types, import contracts and every test that need
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	timeout --kill-after=10s $(CHECK_DEADLINE) $(BIN)/python -m pytest -m "not real"
+	timeout --kill-after=10s $(CHECK_DEADLINE) $(BIN)/python scripts/sim --seeds $(CHECK_SEEDS) --minutes $(CHECK_MINUTES)
 
 test: check ## check, then every test on a real Docker Engine, kernel and PostgreSQL, on a lab host (root)
 	@scripts/host-packages $$(cat scripts/test-packages)
 	timeout --foreground --kill-after=30s $(TEST_DEADLINE) \
 	    scripts/lab-run --name node-1 $(DATABASE) scripts/real-tests $(BIN)/python
 
-# One story in words with SEED=K, or many with SEEDS=N [FIRST=K].
-SEEDS ?= 500
-FIRST ?= 0
-sim: install ## run random stories of a simulated cluster: SEED=K tells one, SEEDS=N [FIRST=K] runs many
-	@$(BIN)/python scripts/sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first $(FIRST))
+# One story in words with SEED=K; or many with SEEDS=N [FIRST=K], with MINUTES=M, or within both.
+sim: install ## run random stories of a simulated cluster: SEED=K tells one; SEEDS=N [FIRST=K], MINUTES=M run many
+	@$(BIN)/python scripts/sim $(if $(SEED),--seed $(SEED)) $(if $(WITHOUT),--without $(WITHOUT)) \
+	    $(if $(PART),--part $(PART)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) \
+	    $(if $(MINUTES),--minutes $(MINUTES))
 
 parity: install ## count the rows of upstream's tables that agree: PARITY_DIR=folder, VERBOSE=1 for every table
 	@$(BIN)/python scripts/parity $(if $(VERBOSE),--verbose)

@@ -52,10 +52,13 @@ class Probing:
                 self._states.pop(key, None)
             for target in new:
                 self._states.setdefault(target.key, ProbeState(key=target.key))
+            # Jobs are kept by the clock: one that was set back would have them wait.
+            now = self._clock.now()
+            late = [one for key, one in wanted.items() if self._states[key].probed_at > now and one not in new]
         for key in ended:
             if self._scheduler.get_job(key):
                 self._scheduler.remove_job(key)
-        for target in new:
+        for target in (*new, *late):
             self._schedule(target)
 
     def _schedule(self, target: ProbeTarget) -> None:
@@ -63,7 +66,8 @@ class Probing:
             state = self._states.get(target.key)
         if state is None:
             return
-        at = max(next_at(state, target), self._clock.now())
+        now = self._clock.now()
+        at = max(next_at(state, target, now), now)
         self._scheduler.add_job(
             self._probe,
             "date",

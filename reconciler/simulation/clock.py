@@ -1,4 +1,4 @@
-"""Virtual time: it stands still until it is told to go on. Pure."""
+"""Virtual time: it stands still until it is told to go on, or is set. Pure."""
 
 START_AT = 1_700_000_000.0
 
@@ -20,3 +20,7 @@ class VirtualClock:
     def advance_to(self, at: float) -> None:
         """Let time pass until `at`; never backwards."""
         self._now = max(self._now, at)
+
+    def jump(self, seconds: float) -> None:
+        """Set the clock forward or back, as a person or a time server does."""
+        self._now += seconds

@@ -272,7 +272,7 @@ class SimulatedNode:
         now, changed = self.clock.now(), False
         for target in self._targets:
             state = self._states.get(target.key)
-            if next_at(state, target) <= now:
+            if next_at(state, target, now) <= now:
                 before = state or ProbeState(key=target.key)
                 ok, message = self.world.probe(target, float(target.probe.timeout_seconds))
                 after = advance(before, target, ok, message, now)
@@ -286,7 +286,7 @@ class SimulatedNode:
         for target in self._targets:
             state = self._states.get(target.key)
             if state is None or not _agrees(state, self.world.probe(target, 1.0)[0]):
-                times.append(next_at(state, target))
+                times.append(next_at(state, target, self.clock.now()))
         return times
 
     def _describe(self) -> Mapping[str, object]:

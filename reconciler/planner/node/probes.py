@@ -26,8 +26,13 @@ def advance(state: ProbeState, target: ProbeTarget, ok: bool, message: str, now:
     )
 
 
-def next_at(state: ProbeState | None, target: ProbeTarget) -> float:
-    """Return when the probe is due: after its initial delay at first, then once per period."""
+def next_at(state: ProbeState | None, target: ProbeTarget, now: float) -> float:
+    """Return when the probe is due: after its initial delay at first, then once per period.
+
+    What lies in the future was noted before the clock was set back: nobody knows how long ago, and the probe is due.
+    """
+    if target.started_at > now or (state is not None and state.probed_at > now):
+        return now
     first = target.started_at + target.probe.initial_delay_seconds
     if state is None or state.probed_at <= 0:
         return first

@@ -32,6 +32,7 @@ class Faults:
         self.dice = dice
         self.cluster = cluster
         self.safety = safety
+        self._usual = {name: dict(host.world.durations) for name, host in cluster.hosts.items()}
 
     def crash(self) -> tuple[str, Undo]:
         """Kill the daemon or an agent."""
@@ -54,8 +55,10 @@ class Faults:
             self._fill_disk,
             self._break_link,
             self._flush_table,
+            self._switch_off,
+            self._jump,
         ]
-        weights = [3, 2, 2, 2, 5, 3, 2, 1, 2, 5, 2, 1, 2, 1]
+        weights = [3, 2, 2, 2, 5, 3, 2, 1, 2, 5, 2, 1, 2, 1, 2, 1]
         return self.dice.choices(kinds, weights)[0](self._host())
 
     def _host(self) -> SimulatedHost:
@@ -150,6 +153,27 @@ class Faults:
         _keep_foreign(host)
         return f"reboot {host.name}", None
 
+    def _switch_off(self, host: SimulatedHost) -> tuple[str, Undo | None]:
+        """Let a host go silent with all that runs on it, and come back later."""
+        self.safety.disturb(host)
+        if host.agent.is_alive:
+            host.crash_agent()
+        host.world.engine.end_all()
+        _keep_foreign(host)
+
+        def switch_on() -> None:
+            self.safety.disturb(host)
+            host.reboot()
+            _keep_foreign(host)
+
+        return f"switch {host.name} off", switch_on
+
+    def _jump(self, _: SimulatedHost) -> tuple[str, Undo | None]:
+        """Set the clock of everything, forward or back."""
+        seconds = self.dice.choice((-300.0, -20.0, -2.0, 2.0, 60.0, 900.0, 7200.0))
+        self.cluster.clock.jump(seconds)
+        return f"set the clock {'forward' if seconds > 0 else 'back'} by {abs(seconds):.0f} s", None
+
     def _break_registry(self, host: SimulatedHost) -> tuple[str, Undo]:
         host.world.engine.registry_error = "the registry answers 503"
 
@@ -164,12 +188,12 @@ class Faults:
         return f"let {times} {action} fail on {host.name}{' midway' if midway else ''}", None
 
     def _slow_down(self, host: SimulatedHost) -> tuple[str, Undo]:
-        usual = dict(host.world.durations)
+        usual = self._usual[host.name]
         factor = self.dice.choice((20, 200))
         host.world.durations = {name: seconds * factor for name, seconds in usual.items()}
 
         def mend() -> None:
-            host.world.durations = usual
+            host.world.durations = dict(usual)
 
         return f"slow {host.name} down by {factor}", mend
 

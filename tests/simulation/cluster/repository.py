@@ -39,7 +39,7 @@ class Repository:
         self.documents: dict[str, Document] = {}
         self.commits = 0
         self._numbers = 0
-        for _ in range(dice.randint(2, 6)):
+        for _ in range(dice.choice((1, 1, 2, 2, 3, 4, 6))):
             self.add()
 
     def state(self) -> DesiredState:

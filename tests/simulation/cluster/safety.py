@@ -13,6 +13,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.model.times import unix
 from reconciler.simulation.cluster import SimulatedCluster, SimulatedHost
 from reconciler.simulation.engine import SimulatedContainer
+from tests.simulation.cluster.sharing import Sharing
 
 FOREIGN = "grafana"
 
@@ -28,6 +29,7 @@ class Safety:
         self.cluster = cluster
         self.disturbed: set[str] = set()
         self.acknowledged: set[ObjectRef] = set()
+        self._sharing = Sharing(cluster)
         self._crashing: set[str] = set()
         self._reached: dict[str, int] = {}
         self._sets: dict[str, str] = {}
@@ -47,6 +49,8 @@ class Safety:
                 self._check_action(host, action)
         if busy:
             self._check_containers()
+            if fault := self._sharing.fault():
+                raise Unsafe(fault)
 
     def disturb(self, host: SimulatedHost) -> None:
         """Note that every Pod of a host may be restarted."""
@@ -90,11 +94,12 @@ class Safety:
 
     def watch_readiness(self) -> None:
         """Check that what really serves never falls below what a rollout may take; only where nothing else harms."""
+        ending = self._ending()
         serving = Counter(
             self._owner_of_set.get(self._sets.get(report.uid, ""), "")
             for host in self.cluster.hosts.values()
             for report in host.agent.reports
-            if _reports_ready(report) and report.uid not in self._ending()
+            if _reports_ready(report) and report.uid not in ending
         )
         for ref, stored in self.cluster.observed.objects.items():
             if ref.kind == "Deployment":
@@ -129,6 +134,7 @@ class Safety:
             return
         after = self.cluster.observed
         self._remember_sets(after)
+        self._sharing.remember(after)
         self._check_removed_pods(before, after)
         self._check_deletions(before, after, answer)
         self._check_dependencies(before, after)
@@ -222,10 +228,22 @@ class Safety:
         ]
         surge, unavailable = _limits(deployment)
         active = [pod for pod in pods if _is_active(pod)]
-        if created and len(active) > deployment.spec.replicas + surge:
+        most, asked_before = (
+            deployment.spec.replicas + surge,
+            _size(_owned(before, "ReplicaSet", deployment.metadata.uid)),
+        )
+        # Sets that were larger, from when more was wanted, only fill up what they lost; but none grows.
+        if created and len(active) > max(most, asked_before):
             raise Unsafe(f"{stored.ref}: {len(active)} Pods for {deployment.spec.replicas} and a surge of {surge}")
+        if _size(sets) > max(most, asked_before):
+            raise Unsafe(
+                f"{stored.ref}: its sets grow to {_size(sets)}, {deployment.spec.replicas} and {surge} are wanted"
+            )
         if created and deployment.spec.strategy.type == "Recreate":
-            self._check_recreate(stored.ref, deployment, created)
+            started = {owner for pod in _pods(before) for owner in [self._sets.get(pod.metadata.uid)]}
+            self._check_recreate(
+                stored.ref, deployment, [p for p in created if self._sets[p.metadata.uid] not in started]
+            )
         self._check_choice(stored.ref, ended, active)
         now = self.cluster.now
         min_ready_s = deployment.spec.min_ready_seconds
@@ -244,7 +262,7 @@ class Safety:
 
     def _check_recreate(self, ref: ObjectRef, deployment: Deployment, created: list[Pod]) -> None:
         new = {self._sets[pod.metadata.uid] for pod in created}
-        for uid in self._running():
+        for uid in self._running() if new else ():
             its_set = self._sets.get(uid, "")
             if self._owner_of_set.get(its_set) == deployment.metadata.uid and its_set not in new:
                 raise Unsafe(f"{ref}: an old Pod runs while a new one is created, and it recreates")
@@ -287,6 +305,14 @@ def _owned(state: ObservedState, kind: str, uid: str) -> list[Any]:
         for ref, one in state.objects.items()
         if ref.kind == kind and any(owner.uid == uid for owner in one.object.metadata.owner_references)
     ]
+
+
+def _size(sets: list[Any]) -> int:
+    return sum(one.spec.replicas for one in sets if one.metadata.deletion_timestamp is None)
+
+
+def _pods(state: ObservedState) -> list[Pod]:
+    return [cast(Pod, one.object) for ref, one in state.objects.items() if ref.kind == "Pod"]
 
 
 def _ref(pod: Pod) -> ObjectRef:

@@ -17,11 +17,14 @@ from tests.simulation.cluster.persons import Persons
 from tests.simulation.cluster.repository import REGISTRY, Repository
 from tests.simulation.cluster.safety import Safety, Unsafe
 from tests.simulation.cluster.sets import SetsRepository, SetsSafety
+from tests.simulation.cluster.states import state_of
 from tests.simulation.cluster.tasks import TasksRepository, TasksSafety
 
 CALM_AGAIN_S = 2400.0
 _LINES_SHOWN = 60
 _TICKS_MAX = 1500
+_UNTOLD = ("Endpoints", "EndpointSlice", "Node", "Namespace", "PriorityClass", "ClusterRole", "ClusterRoleBinding")
+_SYMBOLS = {"create": "+", "delete": "-", "replace": "±"}
 
 
 class StoryFailed(AssertionError):
@@ -32,7 +35,8 @@ class Story:
     """Runs one seed; `tell` prints it while it happens.
 
     `overrides` has persons override things in it, `sets` has StatefulSets in the repositories, `tasks`
-    DaemonSets, CronJobs and Jobs of every sort.
+    DaemonSets, CronJobs and Jobs of every sort. Every turn has dice of its own, so a story can be told `without` some
+    turns and the others stay what they are; turn 0 stands for all crashes between two steps.
     """
 
     def __init__(
@@ -43,12 +47,17 @@ class Story:
         overrides: bool = False,
         sets: bool = False,
         tasks: bool = False,
+        without: frozenset[int] = frozenset(),
     ) -> None:
         self.seed = seed
+        self.without = without
+        self.turns = 0
+        self.strikes = 0
+        self.states: set[int] = set()
         self.dice = random.Random(seed)
         self.lines: list[str] = []
         self._tell = tell
-        nodes = ("node-1", "node-2")[: self.dice.choice((1, 1, 2))]
+        nodes = ("node-1", "node-2", "node-3")[: self.dice.choice((1, 1, 1, 2, 2, 3))]
         sources = ("main", "infra")[: self.dice.choice((1, 1, 2))]
         self.cluster = SimulatedCluster(
             nodes, sources, REGISTRY, Policy(digest_key="00" * 16), choose=self.dice.randrange, planned=self._planned
@@ -84,21 +93,28 @@ class Story:
 
     def _happen(self) -> None:
         for one in self.repositories:
-            self._say(f"begin {one.source} with " + ", ".join(sorted(one.documents)))
+            self._say(f"git push {one.source}: begin with " + ", ".join(sorted(one.documents)))
             self.cluster.push(one.state())
-        for _ in range(self.dice.randint(4, 9)):
+        self.turns = self.dice.choice((2, 2, 3, 3, 4, 5, 6, 9))
+        for turn in range(1, self.turns + 1):
+            self.dice.seed(f"{self.seed}/{turn}")
             self._run(self.dice.choice((0.05, 0.4, 2.0, 8.0, 30.0, 90.0)))
-            draw = self.dice.random()
-            if self.is_calm or draw < 0.45:
-                self._edit()
-            elif draw < 0.9:
-                self._strike()
-            if self.dice.random() < 0.3:
-                self._acknowledge()
-            if self.persons is not None:
-                self._say(self.persons.act())
+            if turn not in self.without:
+                self._take_turn()
+
+    def _take_turn(self) -> None:
+        draw = self.dice.random()
+        if self.is_calm or draw < 0.45:
+            self._edit()
+        elif draw < 0.9:
+            self._strike()
+        if self.dice.random() < 0.3:
+            self._acknowledge()
+        if self.persons is not None:
+            self._say(self.persons.act())
 
     def _come_to_rest(self) -> None:
+        self.dice.seed(f"{self.seed}/rest")
         self._crash_at = None
         for _, _, words, undo in self._undo:
             self._say(f"end of: {words}")
@@ -148,30 +164,30 @@ class Story:
         one = self.dice.choice(self.repositories)
         other = self.dice.choice(self.repositories)
         if other is not one and self.dice.random() < 0.4:
-            self._say(one.give(other))
+            self._say(f"git push {one.source} {other.source}: {one.give(other)}")
             first, second = self.dice.sample((one, other), 2)
             self.cluster.push(first.state())
             self._run(self.dice.choice((0.001, 0.5, 10.0)))
             self.cluster.push(second.state())
             return
-        self._say("; ".join(one.edit() for _ in range(self.dice.choice((1, 1, 2, 3)))))
+        edits = [one.edit() for _ in range(self.dice.choice((1, 1, 2, 3)))]
+        self._say(f"git push {one.source}: {'; '.join(edits)}")
         self.cluster.push(one.state())
 
     def _acknowledge(self) -> None:
         daemon = self.cluster.daemon
         if daemon is not None and daemon.plan.holds:
             held = {ref for hold in daemon.plan.holds for ref in hold.objects}
-            self._say(f"acknowledge {len(held)} deletions")
+            self._say(f"reconciler apply --ack: {len(held)} deletions")
             self.safety.acknowledged |= held
             self.cluster.acknowledge()
 
     def _strike(self) -> None:
         words, undo = self.faults.strike()
+        self.strikes += 1
         self._say(words)
         if undo is not None:
-            self._undo.append(
-                (self.dice.randint(1, 400), self.cluster.now + self.dice.choice((1, 10, 60)), words, undo)
-            )
+            self._end_later(words, undo, 400, (1, 1, 10, 10, 60, 60, 400))
 
     def _end_later(self, words: str, undo: Undo, steps: int, seconds: tuple[int, ...]) -> None:
         """A fault ends after some steps or some time, whichever comes first."""
@@ -179,7 +195,11 @@ class Story:
         self._undo.append((self.dice.randint(1, steps), at, words, undo))
 
     def _next_crash(self) -> int | None:
-        return None if self.is_calm else self.dice.choice((3, 10, 30, 100, 300)) + self.dice.randrange(50)
+        return (
+            None
+            if self.is_calm or 0 in self.without
+            else self.dice.choice((3, 10, 30, 100, 300)) + self.dice.randrange(50)
+        )
 
     def _run(self, seconds: float) -> None:
         until = self.cluster.now + seconds
@@ -197,10 +217,9 @@ class Story:
             self._crash_at -= 1
             if self._crash_at <= 0:
                 words, undo = self.faults.crash()
+                self.strikes += 1
                 self._say(f"after '{step}': {words}")
-                self._undo.append(
-                    (self.dice.randint(1, 30), self.cluster.now + self.dice.choice((1, 20, 60)), words, undo)
-                )
+                self._end_later(words, undo, 30, (1, 20, 60))
                 self._crash_at = self._next_crash()
             self._end_faults()
 
@@ -213,11 +232,14 @@ class Story:
 
     def _planned(self, before: ObservedState, answer: Plan) -> None:
         self.safety.planned(before, answer)
+        if answer.changes:
+            self.states.add(state_of(self.cluster))
         if self.sets is not None and answer.changes:
             self.sets.planned(before)
         for change in answer.changes:
-            if change.verb not in ("status",) and change.ref.kind not in ("Endpoints", "EndpointSlice", "Node"):
-                self._say(f"  {change.verb} {change.ref} ({change.reason.value})")
+            if change.verb not in ("status",) and change.ref.kind not in _UNTOLD:
+                symbol = _SYMBOLS.get(change.verb, "~")
+                self._say(f"  {symbol} {change.ref}  {change.verb}  {change.reason.value}")
         if self._ready_floor:
             lost = self._ready_floor - _ready_pods(self.cluster.observed)
             if lost:

@@ -1,0 +1,30 @@
+"""Which states stories come through: what a cluster looks like, told without names and times, as a number."""
+
+from collections import Counter
+from hashlib import blake2b
+from typing import Any
+
+from reconciler.model.refs import ObjectRef
+from reconciler.simulation.cluster import SimulatedCluster
+
+_COUNTS = ("replicas", "updated_replicas", "ready_replicas", "available_replicas", "active", "succeeded", "failed")
+
+
+def state_of(cluster: SimulatedCluster) -> int:
+    """Return a number that is the same wherever objects, Pods and processes are in the same states."""
+    objects = Counter(_told(ref, one.object) for ref, one in cluster.observed.objects.items())
+    hosts = sorted((host.agent.is_alive, host.link.is_connected) for host in cluster.hosts.values())
+    text = repr((sorted(objects.items()), hosts, cluster.daemon is None))
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+
+
+def _told(ref: ObjectRef, object: Any) -> tuple[str, ...]:
+    status = getattr(object, "status", None)
+    facts = [ref.kind, "ends" if object.metadata.deletion_timestamp else ""]
+    if ref.kind == "Pod":
+        ready = any(one.type == "Ready" and one.status == "True" for one in status.conditions)
+        facts += [status.phase, object.spec.node_name or "", "ready" if ready else ""]
+    elif status is not None:
+        facts += [str(getattr(status, name, "")) for name in _COUNTS]
+        facts.append(str(getattr(object.spec, "replicas", "")) if hasattr(object, "spec") else "")
+    return tuple(facts)
