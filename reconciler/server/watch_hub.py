@@ -120,6 +120,7 @@ class WatchHub:
         self._places: dict[_Place, set[Feed]] = {}
         self._arrived: deque[Sequence[Logged]] = deque()
         self._turn: Iterator[None] | None = None
+        self._is_due = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self.watches = 0
@@ -175,10 +176,16 @@ class WatchHub:
         self._arrived.append(tuple(changes))
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._deliver)
+            loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        """Begin to tell what has arrived, unless the next turn is coming anyway: never several turns in a row."""
+        if not self._is_due:
+            self._deliver()
 
     def _deliver(self) -> None:
         """Tell what has arrived, for one turn; then let others have the loop."""
+        self._is_due = False
         until = time.perf_counter() + TURN_S
         while self._turn is not None or self._arrived:
             if self._turn is None:
@@ -186,6 +193,7 @@ class WatchHub:
             for _ in self._turn:
                 if time.perf_counter() > until:
                     assert self._loop is not None
+                    self._is_due = True
                     self._loop.call_soon(self._deliver)
                     return
             self._turn = None

@@ -7,6 +7,7 @@ PostgreSQL locks rows. Readers see one moment of the database on both.
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +26,9 @@ from reconciler.model.errors import (
 )
 
 WAIT_S = 30.0
+_AGAIN_S = 0.01
 _PRAGMAS = (
     f"PRAGMA busy_timeout={int(WAIT_S * 1000)}",
-    "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA journal_size_limit=67108864",
@@ -135,9 +136,15 @@ def _parse(url: str) -> URL:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file before SQLite does: it is for its owner only, and so are the files that SQLite puts beside it."""
+    """Make the file before SQLite does: it is for its owner only, and so are the files that SQLite puts beside it.
+
+    A file that is there is not opened: closing it would drop the locks that this process has on it.
+    """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise ConfigurationError(f"{path}: cannot be written", hint="check its owner and mode") from None
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -146,6 +153,21 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    _write_ahead(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have a write-ahead log. Of several that turn it on at once SQLite refuses some at once, and waits for none."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -153,7 +153,7 @@ def read_events(connection: socket.socket) -> Iterator[dict[str, Any]]:
     received = b""
     while piece := connection.recv(1 << 20):
         received += piece
-        if b'"ERROR"' in received:
+        if b'"ERROR"' in received and received.endswith(b"\n"):
             break
     for line in received.replace(b"\r\n", b"\n").split(b"\n"):
         if line.startswith(b'{"type"'):

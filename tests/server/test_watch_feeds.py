@@ -1,6 +1,7 @@
 """What watches share, what they cost, and that a list with its watch always tells the truth."""
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import AsyncIterator
@@ -202,7 +203,15 @@ def test_a_large_batch_does_not_hold_the_loop() -> None:
         context.hub.close()
         return longest
 
-    assert asyncio.run(run()) < 0.25
+    # What the collector takes for the heap of all the other tests is not what a turn takes.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        assert asyncio.run(run()) < 0.25
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def test_a_batch_of_one_number_that_is_told_in_turns_is_told_whole(monkeypatch: pytest.MonkeyPatch) -> None:
