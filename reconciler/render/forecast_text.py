@@ -28,7 +28,7 @@ def forecast_text(forecast: ForecastDocument, *, now: float) -> str:
         list(_unsettled(forecast)),
         list(_estimates(forecast.estimates)),
         [line for warning in forecast.warnings for line in wrapped(f"  warning: {warning}", 11)],
-        [summary_line(forecast)],
+        wrapped(summary_line(forecast), 2),
     ]
     return printable("\n\n".join("\n".join(group) for group in groups if group) + "\n")
 
