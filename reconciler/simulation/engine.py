@@ -28,12 +28,21 @@ _PREFIX = "reconciler.dev/"
 
 @dataclass
 class SimulatedContainer:
-    """One container: its fact, how its process behaves, and when it was asked to end."""
+    """One container: its fact, how its process behaves, and when it was asked to end.
+
+    `set_by_s` is how far the clock was set since the process began: processes do not live by it.
+    """
 
     fact: ContainerFact
     behaviour: Behaviour = SERVER
     term_at: float | None = None
     grace_s: float = 0.0
+    set_by_s: float = 0.0
+
+    @property
+    def began_at(self) -> float:
+        """When its process began, by the clock as it is set now."""
+        return self.fact.started_at + self.set_by_s
 
     @property
     def is_running(self) -> bool:
@@ -44,7 +53,7 @@ class SimulatedContainer:
         """Return when and how its process ends as things stand."""
         ends: list[tuple[float, int]] = []
         if self.behaviour.exit_after_s is not None:
-            ends.append((self.fact.started_at + self.behaviour.exit_after_s, self.behaviour.exit_code))
+            ends.append((self.began_at + self.behaviour.exit_after_s, self.behaviour.exit_code))
         if self.term_at is not None:
             if self.behaviour.term_s is not None:
                 ends.append((self.term_at + self.behaviour.term_s, self.behaviour.term_code))
@@ -81,8 +90,15 @@ class SimulatedEngine:
             if container.is_running:
                 end = container.ends_at()
                 times.extend(() if end is None else (end[0],))
-                times.extend(container.fact.started_at + age for age in container.behaviour.changes())
+                times.extend(container.began_at + age for age in container.behaviour.changes())
         return min((time for time in times if time > now), default=None)
+
+    def set_clock(self, seconds: float) -> None:
+        """Take in that the clock was set forward or back: nothing that runs notices."""
+        for container in self.containers.values():
+            container.set_by_s += seconds
+            if container.term_at is not None:
+                container.term_at += seconds
 
     def facts(self) -> tuple[ContainerFact, ...]:
         """Return every container."""
@@ -259,6 +275,7 @@ class SimulatedEngine:
             )
             raise TerminalError(error, reason="RunContainerError")
         container.fact = replace(fact, state="running", started_at=now, pid=self._number())
+        container.set_by_s = 0.0
         return True, fact.id
 
     def _end(self, container: SimulatedContainer, at: float, exit_code: int) -> None:

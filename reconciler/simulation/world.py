@@ -150,7 +150,7 @@ class SimulatedWorld:
         container = self.engine.find(target.container_id)
         if container is None or not container.is_running:
             return False, "the container does not run"
-        age = self.clock.now() - container.fact.started_at
+        age = self.clock.now() - container.began_at
         ok = container.behaviour.probe_ok(target.probe_kind, age)
         return ok, "" if ok else f"{target.probe_kind} probe failed"
 

@@ -172,6 +172,8 @@ class Faults:
         """Set the clock of everything, forward or back."""
         seconds = self.dice.choice((-300.0, -20.0, -2.0, 2.0, 60.0, 900.0, 7200.0))
         self.cluster.clock.jump(seconds)
+        for host in self.cluster.hosts.values():
+            host.world.engine.set_clock(seconds)
         return f"set the clock {'forward' if seconds > 0 else 'back'} by {abs(seconds):.0f} s", None
 
     def _break_registry(self, host: SimulatedHost) -> tuple[str, Undo]:
