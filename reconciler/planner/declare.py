@@ -20,6 +20,7 @@ from reconciler.planner.diff import field_changes
 from reconciler.planner.immutable import immutable_difference
 from reconciler.planner.overrides import end_restart, overlaid, overlay_of, why_laid
 from reconciler.planner.priority import with_kept_priority
+from reconciler.planner.propagation import delete_declared
 from reconciler.planner.safety import held_deletions
 from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_metadata
 
@@ -330,4 +331,4 @@ def _delete(view: View, stored: StoredObject) -> None:
         grace = getattr(stored.object.spec, "termination_grace_period_seconds", None)  # type: ignore[union-attr]
         view.terminate(stored, Reason.NO_LONGER_DECLARED, message, grace_s=grace)
     else:
-        view.remove(stored, Reason.NO_LONGER_DECLARED, message)
+        delete_declared(view, stored, Reason.NO_LONGER_DECLARED, message)

@@ -38,7 +38,13 @@ from reconciler.planner.workloads.cronjob import sync_cron_jobs
 from reconciler.planner.workloads.daemonset import sync_daemon_sets
 from reconciler.planner.workloads.deployment import finish_deployments, judge_deployments, sync_deployments
 from reconciler.planner.workloads.job import sync_jobs
-from reconciler.planner.workloads.owners import collect_orphans, empty_namespaces, ensure_built_in_namespaces
+from reconciler.planner.workloads.owners import (
+    collect_orphans,
+    empty_namespaces,
+    end_in_foreground,
+    ensure_built_in_namespaces,
+)
+from reconciler.planner.workloads.podgc import collect_pods
 from reconciler.planner.workloads.pods import judge_pods, observe_pods
 from reconciler.planner.workloads.replicaset import refresh_statuses, sync_replica_sets
 from reconciler.planner.workloads.statefulset import sync_stateful_sets
@@ -62,6 +68,7 @@ def plan(
     observe_nodes(view)
     observe_pods(view)
     delete_requested_pods(view)
+    collect_pods(view)
     ensure_built_in_namespaces(view)
     ensure_system_classes(view)
     note_autoscaled(view)
@@ -71,6 +78,7 @@ def plan(
     ensure_default_roles(view)
     gather_rules(view)
     empty_namespaces(view)
+    end_in_foreground(view)
     refresh_statuses(view)
     collect_orphans(view)
     note_autoscaled(view)

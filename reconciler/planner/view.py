@@ -82,10 +82,20 @@ class View:
         found = self._by_kind[kind]
         return [found[ref] for ref in sorted(found)]
 
+    def having(self, kind: str, holds: Callable[[StoredObject], bool]) -> list[StoredObject]:
+        """Return the objects of a kind of which something holds, in the order of their names."""
+        found = [stored for stored in self._by_kind[kind].values() if holds(stored)]
+        return sorted(found, key=lambda stored: stored.ref)
+
     def owned_by(self, uid: str, kind: str) -> list[StoredObject]:
         """Return the objects of `kind` whose controller has `uid`, in the order of their names."""
         owned = self._by_owner.get(uid, {})
         return [owned[ref] for ref in sorted(owned) if ref.kind == kind]
+
+    def children(self, uid: str) -> list[StoredObject]:
+        """Return everything whose controller has `uid`, in the order of its names."""
+        owned = self._by_owner.get(uid, {})
+        return [owned[ref] for ref in sorted(owned)]
 
     def bare_pods(self, namespace: str) -> list[StoredObject]:
         """Return the Pods of a namespace that have no controller, in the order of their names."""

@@ -24,7 +24,7 @@ from reconciler.planner.workloads.deployment_status import deployment_status, is
 
 def sync_deployments(view: View) -> None:
     """Advance every Deployment by what may be done now."""
-    free = [one for one in view.of_kind("ReplicaSet") if is_unmanaged(one)]
+    free = view.having("ReplicaSet", is_unmanaged)
     for stored in view.of_kind("Deployment"):
         if stored.object.metadata.deletion_timestamp is None:
             _sync(view, stored, free)

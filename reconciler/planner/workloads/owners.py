@@ -1,11 +1,13 @@
 """What goes with its owner, and with its namespace: cascades, every one of them listed (P04). Pure."""
 
-from reconciler.model.kinds import Namespace, NamespaceStatus, ObjectMeta
+from reconciler.model.kinds import KINDS, Namespace, NamespaceStatus, ObjectMeta, OwnerReference
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.declare import BUILT_IN_NAMESPACES
+from reconciler.planner.propagation import FOREGROUND, terminate_in_foreground
 from reconciler.planner.view import SYSTEM, View
+from reconciler.planner.workloads.adoption import without_owner
 from reconciler.planner.workloads.replicaset import delete_pod
 
 # Owners before what they own, so that one look finds all of it.
@@ -32,15 +34,62 @@ def ensure_built_in_namespaces(view: View) -> None:
 
 
 def collect_orphans(view: View) -> None:
-    """Remove what a removed owner leaves: ReplicaSets at once, Pods gracefully."""
+    """Remove what the last of its owners leaves: ReplicaSets at once, Pods gracefully."""
     for kind in _GO_WITH_OWNER:
         for stored in view.of_kind(kind):
-            owner = next((one for one in stored.object.metadata.owner_references if one.controller), None)
-            if owner is None:
+            owners = stored.object.metadata.owner_references
+            gone = [owner for owner in owners if _is_gone(view, stored, owner)]
+            if not gone:
                 continue
-            found = view.get(ObjectRef(kind=owner.kind, namespace=stored.ref.namespace, name=owner.name))
-            if found is None or (found.object.metadata.uid != owner.uid and kind not in _HELD_BY_NAME):
-                _remove(view, stored, Reason.OWNER_DELETED, f"{owner.kind.lower()}/{owner.name} is gone")
+            if len(gone) == len(owners):
+                named = next((one for one in gone if one.controller), gone[0])
+                _remove(view, stored, Reason.OWNER_DELETED, f"{named.kind.lower()}/{named.name} is gone")
+            else:
+                _drop_dangling(view, stored, gone)
+
+
+def _is_gone(view: View, stored: StoredObject, owner: OwnerReference) -> bool:
+    spec = KINDS.get(owner.kind)
+    namespace = stored.ref.namespace if spec is None or spec.namespaced else ""
+    found = view.get(ObjectRef(kind=owner.kind, namespace=namespace, name=owner.name))
+    return found is None or (found.object.metadata.uid != owner.uid and stored.ref.kind not in _HELD_BY_NAME)
+
+
+def _drop_dangling(view: View, stored: StoredObject, gone: list[OwnerReference]) -> None:
+    """What another owner still has stays, and forgets the one that went."""
+    for owner in gone:
+        stored = view.update(stored, without_owner(stored, owner.uid), reason=Reason.STATUS, judged=False)
+
+
+def end_in_foreground(view: View) -> None:
+    """Have what was deleted in the foreground go once everything that blocks it is gone."""
+    waiting = [stored for kind in KINDS for stored in view.having(kind, _waits_for_children)]
+    while waiting:
+        stored = waiting.pop()
+        for child in view.children(stored.object.metadata.uid):
+            _end_child(view, stored, child)
+            found = view.get(child.ref)
+            if found is not None and _waits_for_children(found) and not _waits_for_children(child):
+                waiting.append(found)
+        if not any(_blocks(one, stored) for one in view.children(stored.object.metadata.uid)):
+            view.remove(stored, Reason.NO_LONGER_DECLARED, "everything that belongs to it has ended")
+
+
+def _waits_for_children(stored: StoredObject) -> bool:
+    return FOREGROUND in stored.object.metadata.finalizers
+
+
+def _end_child(view: View, owner: StoredObject, child: StoredObject) -> None:
+    message = f"{owner.ref} is being deleted"
+    if view.children(child.object.metadata.uid) and child.ref.kind != "Pod":
+        terminate_in_foreground(view, child, Reason.OWNER_DELETED, message)
+    else:
+        _remove(view, child, Reason.OWNER_DELETED, message)
+
+
+def _blocks(child: StoredObject, owner: StoredObject) -> bool:
+    uid = owner.object.metadata.uid
+    return any(one.uid == uid and one.block_owner_deletion for one in child.object.metadata.owner_references)
 
 
 def empty_namespaces(view: View) -> None:

@@ -33,7 +33,7 @@ _KINDS = ("ReplicaSet", "ReplicationController")
 
 def sync_replica_sets(view: View) -> None:
     """Create and delete Pods so that each ReplicaSet has as many as it wants, and write its status."""
-    free = [one for one in view.of_kind("Pod") if is_unmanaged(one) and is_active(cast(Pod, one.object))]
+    free = [one for one in view.having("Pod", is_unmanaged) if is_active(cast(Pod, one.object))]
     for stored in _all(view):
         if stored.object.metadata.deletion_timestamp is None:
             sync_replica_set(view, stored, free)
