@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.model.base import to_builtins
-from reconciler.model.status import Health, NodeStatus, ObjectHealth, SourceStatus, Status
+from reconciler.model.status import Health, LoopStatus, NodeStatus, ObjectHealth, SourceStatus, Status
 from reconciler.render.documents import DOCUMENT_VERSION
 from reconciler.render.layout import beside, columns, printable, wrapped
 from reconciler.render.problems import problems_text
@@ -28,7 +28,7 @@ def status_text(status: Status, *, now: float, show_healthy: bool = False) -> st
         list(_objects(status.objects, now, show_healthy)),
         list(_holds(status)),
         [line for step in status.running for line in wrapped(f"  running: {step}", 11)],
-        [f"  loop {loop.name}: {loop.error}" for loop in status.loops if loop.error],
+        list(_loops(status.loops, now)),
         [line for note in status.notes for line in wrapped(f"  note: {note}", 8)],
         [line for warning in status.warnings for line in wrapped(f"  warning: {warning}", 11)],
     ]
@@ -103,6 +103,19 @@ def _objects(objects: Sequence[ObjectHealth], now: float, show_healthy: bool) ->
         note = ": ".join(part for part in (object.reason, object.message) if part)
         since = f" (for {duration(now - object.since)})" if object.since is not None and note else ""
         yield from beside(line, note + since, 56)
+
+
+def _loops(loops: Sequence[LoopStatus], now: float) -> Iterator[str]:
+    for loop, line in zip(loops, columns([["loop", loop.name, _how_it_runs(loop)] for loop in loops]), strict=True):
+        yield from beside(line, "" if loop.ran_at is None else f"ran {age(loop.ran_at, now)}", _AGE_COLUMN)
+        if loop.error:
+            yield from wrapped(f"    error: {loop.error}")
+
+
+def _how_it_runs(loop: LoopStatus) -> str:
+    if loop.ended:
+        return "has ended"
+    return "has not run yet" if loop.ran_at is None else f"took {loop.took_s * 1000:.0f} ms"
 
 
 def _holds(status: Status) -> Iterator[str]:
