@@ -12,6 +12,7 @@ from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.access.ensure import ensure_default_roles
 from reconciler.planner.access.gather import gather_rules
+from reconciler.planner.admission.demand import warn_of_demand
 from reconciler.planner.admission.quota import sync_quotas
 from reconciler.planner.admission.tell import tell_refusals
 from reconciler.planner.budgets import sync_budgets
@@ -99,6 +100,7 @@ def plan(
     sync_endpoints(view)
     sync_budgets(view)
     sync_quotas(view)
+    warn_of_demand(view)
     judge_deployments(view)
     judge_pods(view)
     settle_overrides(view)
