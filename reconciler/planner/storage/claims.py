@@ -159,7 +159,9 @@ def class_name_of(view: View, claim: PersistentVolumeClaim) -> str:
     if claim.spec.storage_class_name is not None:
         return claim.spec.storage_class_name
     classes = [cast(StorageClass, one.object) for one in view.of_kind("StorageClass")]
-    return next((one.metadata.name for one in classes if _is_default(one)), "")
+    # The class of the cluster itself comes with the first pass, once what is declared is known.
+    is_to_come = view.get(ObjectRef(kind="StorageClass", name=BUILT_IN_CLASS)) is None
+    return next((one.metadata.name for one in classes if _is_default(one)), BUILT_IN_CLASS if is_to_come else "")
 
 
 def _reserved(view: View, stored: StoredObject) -> StoredObject | None:
