@@ -15,7 +15,7 @@ from reconciler.planner.references import claims_of
 from reconciler.planner.scheduling.bind import candidates_of, refusals
 from reconciler.planner.scheduling.room import host_ports
 from reconciler.planner.view import View
-from reconciler.simulation.forecast.start import is_heard, missing_images
+from reconciler.simulation.forecast.start import crashing_containers, is_heard, missing_images
 
 _MISSING_SHOWN = 10
 
@@ -59,6 +59,7 @@ class Remarks:
         """Return what is taken for granted."""
         found = ["tasks end well, containers run until they are stopped, readiness probes succeed, nothing else fails"]
         for name, state in sorted(self._before.nodes.items()):
+            found += crashing_containers(state)
             if not is_heard(state, self._policy, self._now):
                 found.append(f"node {name} is silent, and stays so")
             elif state.observation is not None and not state.observation.facts.complete:

@@ -23,6 +23,8 @@ from reconciler.simulation.forecast.steps import Steps
 from reconciler.simulation.forecast.watch import Watch
 
 _SLICE_S, _LONG_SLICE_S, _QUIET_S = 1.0, 15.0, 60.0
+# What is settled has to stay so for a while: a container that crashes is ready for a moment too.
+_SETTLED_S = 10.0
 # Longer than the usual progress deadline of a Deployment: what is stuck then is stuck.
 _STALL_S = 660.0
 
@@ -101,8 +103,9 @@ class _Run:
             raise _Cut(f"it is not over after {limits.horizon_s / 3600:g} h")
         if not cluster.is_at_rest:
             return False
-        is_stuck = self._quiet_for_s() > _STALL_S
-        return is_stuck or not any(_find(cluster.observed, Health.PROGRESSING))
+        quiet_s = self._quiet_for_s()
+        is_settled = quiet_s >= _SETTLED_S and not any(_find(cluster.observed, Health.PROGRESSING))
+        return is_settled or quiet_s > _STALL_S
 
     def _check(self, limits: Limits, is_over: Callable[[], bool]) -> None:
         if len(self._steps) > limits.steps_max:

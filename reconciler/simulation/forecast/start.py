@@ -12,7 +12,7 @@ from reconciler.planner.node.memory import memory_of
 from reconciler.simulation.clock import VirtualClock
 from reconciler.simulation.cluster import Planned, RunningCluster, SimulatedHost
 from reconciler.simulation.forecast.assumed import Assumed
-from reconciler.simulation.forecast.world import ForecastWorld, Told
+from reconciler.simulation.forecast.world import ForecastWorld, Told, has_crashed
 
 
 def begin(
@@ -46,6 +46,17 @@ def begin(
 def missing_images(state: NodeState) -> frozenset[str]:
     """Return the images whose last pull by a node failed."""
     return frozenset(key.split(" ")[0] for key, one in memory_of(state.observation).images.items() if one.failure.count)
+
+
+def crashing_containers(state: NodeState) -> tuple[str, ...]:
+    """Say which containers of a node ended badly, and will again."""
+    facts = state.observation.facts.containers if state.observation is not None else ()
+    newest = {(one.pod_uid, one.container): one for one in sorted(facts, key=lambda one: one.attempt)}
+    return tuple(
+        f"{one.container} of pod/{one.pod_namespace}/{one.pod_name} goes on ending with code {one.exit_code}"
+        for one in newest.values()
+        if one.role != "sandbox" and has_crashed(one)
+    )
 
 
 def is_heard(state: NodeState, policy: Policy, now: float) -> bool:

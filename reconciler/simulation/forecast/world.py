@@ -133,9 +133,14 @@ def _grace_of(fact: ContainerFact, pod: Pod) -> float:
     return 0.0 if probe is None else probe.initial_delay_seconds + _LATE * probe.period_seconds
 
 
+def has_crashed(fact: ContainerFact) -> bool:
+    """Whether a container has ended badly."""
+    return fact.state == "exited" and fact.exit_code != 0
+
+
 def _habit(fact: ContainerFact) -> Behaviour | None:
     """Return how a container that ended badly will end again, None for every other."""
-    if fact.state != "exited" or fact.exit_code == 0:
+    if not has_crashed(fact):
         return None
     if not fact.started_at or fact.finished_at < fact.started_at:
         return Behaviour(start_error=fact.error or "it could not be started")

@@ -16,7 +16,7 @@ from reconciler.simulation.forecast.steps import Steps
 from reconciler.simulation.forecast.watch import Watch
 from tests.simulation.cluster.repository import REGISTRY, Repository
 
-REST_S = 1500.0
+REST_S = 300.0
 NEVER_S = 1e6
 Order = dict[str, list[str]]
 
@@ -61,12 +61,12 @@ class Pushed:
         cluster = self.cluster
         return forecast({"main": state}, cluster.observed, self.policy, cluster.now, self.estimates)
 
-    def push(self, state: DesiredState) -> tuple[Order, tuple[Availability, ...]]:
+    def push(self, state: DesiredState, seconds: float = REST_S) -> tuple[Order, tuple[Availability, ...]]:
         """Push it, and let time pass; return in which order each object's steps were taken, and what was ready."""
         self._steps, self._watch = self._listen()
         begun = {name: len(host.world.executed) for name, host in self.cluster.hosts.items()}
         self.cluster.push(state)
-        self.cluster.run_for(REST_S)
+        self.cluster.run_for(seconds)
         order: Order = defaultdict(list)
         for name, host in sorted(self.cluster.hosts.items()):
             for action in host.world.executed[begun[name] :]:

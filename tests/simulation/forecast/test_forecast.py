@@ -5,6 +5,7 @@ import pytest
 from tests.simulation.forecast.pushes import Pushed, order_of
 
 PUSHES = 20
+AFTERWARDS_S = 60.0
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -15,7 +16,7 @@ def test_what_is_forecast_happens(seed: int) -> None:
     for number in range(PUSHES):
         words, state = pushed.edit()
         found = pushed.forecast(state)
-        order, availability = pushed.push(state)
+        order, availability = pushed.push(state, found.took_s + AFTERWARDS_S)
         where = f"seed {seed}, push {number}: {words}"
         assert not found.cut, where
         expected = order_of(found)
