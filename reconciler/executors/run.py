@@ -34,6 +34,8 @@ class Runner:
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: dict[str, tuple[Action, set[str]]] = {}
+        # What waits for an earlier action of its own sort, however that one ends.
+        self._after: dict[str, set[str]] = {}
         self._running: dict[str, Action] = {}
         self._pools = {
             name: ThreadPoolExecutor(size, thread_name_prefix=f"run-{name}") for name, size in _POOL_SIZES.items()
@@ -58,7 +60,7 @@ class Runner:
             ended = planned_in_flight - self._running.keys() - self._waiting.keys()
             dropped = [action for key, (action, _) in self._waiting.items() if key not in wanted]
             for action in dropped:
-                del self._waiting[action.key]
+                self._forget(action.key)
             known = self._running.keys() | self._waiting.keys()
             new = [action for key, action in _without(wanted, ended).items() if key not in known]
             pending = known | {action.key for action in new}
@@ -66,6 +68,7 @@ class Runner:
             for _, needs in self._waiting.values():
                 needs &= pending
             for action in new:
+                self._after[action.key] = self._earlier(action)
                 self._waiting[action.key] = (action, {need for need in action.needs if need in pending})
         for action in dropped:
             self._finished(self._outcome(action, OutcomeStatus.CANCELLED, "a newer plan does without it"))
@@ -86,14 +89,15 @@ class Runner:
         with self._lock:
             self._closed = True
             self._waiting.clear()
+            self._after.clear()
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _start_ready(self) -> None:
         with self._lock:
-            ready = [action for action, needs in self._waiting.values() if not needs]
+            ready = [action for action, needs in self._waiting.values() if not needs and not self._after[action.key]]
             for action in ready:
-                del self._waiting[action.key]
+                self._forget(action.key)
                 self._running[action.key] = action
             closed = self._closed
         for action in ready:
@@ -124,10 +128,26 @@ class Runner:
         with self._lock:
             self._running.pop(action.key, None)
             for one in skipped:
-                self._waiting.pop(one.key, None)
-            for _, needs in self._waiting.values():
+                self._forget(one.key)
+            for key, (_, needs) in self._waiting.items():
                 needs.discard(action.key)
+                self._after[key].discard(action.key)
         self._start_ready()
+
+    def _forget(self, key: str) -> None:
+        """No longer wait for an action to start."""
+        self._waiting.pop(key, None)
+        self._after.pop(key, None)
+
+    def _earlier(self, action: Action) -> set[str]:
+        """Return what is in flight and brings the same part of the host to an earlier state.
+
+        The services and names of a host are written as a whole: the newest state must be written last.
+        """
+        if action.object.kind != "Node":
+            return set()
+        in_flight = (*self._running.values(), *(one for one, _ in self._waiting.values()))
+        return {one.key for one in in_flight if one.object == action.object and type(one.detail) is type(action.detail)}
 
     def _dependants(self, key: str) -> list[Action]:
         """Return everything that waits for `key`, directly or not."""

@@ -3,7 +3,10 @@
 import threading
 import time
 
+import pytest
+
 from reconciler.executors.run import Runner
+from reconciler.model.details import ProgramServices
 from reconciler.model.errors import TransientError
 from reconciler.model.node import Materials
 from reconciler.model.plan import Action, Executor, Outcome, OutcomeStatus, Reason, Verb
@@ -127,3 +130,31 @@ def test_what_ended_while_a_plan_was_made_is_not_done_again() -> None:
     assert bench.order == ["a", "d"]
     bench.run(action("b"), action("c", "b"))
     assert bench.order == ["a", "d", "b", "c"]
+
+
+def programming(digest: str) -> Action:
+    """One programming of the whole host's Services."""
+    return Action(
+        key=digest,
+        executor=Executor.NETWORK,
+        verb=Verb.UPDATE,
+        object=ObjectRef.of("Node", "", "node-1"),
+        detail=ProgramServices(digest=digest, services=(), host_ports=()),
+        reason=Reason.SERVICES_CHANGED,
+    )
+
+
+@pytest.mark.parametrize("failing", [(), ("old",)], ids=["done", "failed"])
+def test_a_newer_state_of_the_host_never_comes_before_an_older_one(failing: tuple[str, ...]) -> None:
+    """Else the older one would be written over it: a Service would lead to Pods that have ended."""
+    bench = Bench(*failing)
+    bench.gates["old"] = threading.Event()
+    bench.runner.submit((programming("old"),), Materials())
+    stop = action("stop", "new")
+    bench.runner.submit((programming("new"), stop), Materials(), planned_in_flight=frozenset({"old"}))
+    bench.runner.submit((action("other", executor=Executor.NETWORK), programming("new"), stop), Materials())
+    bench.wait("other")
+    assert bench.order == ["other"]
+    bench.gates["old"].set()
+    bench.wait("old", "new", "stop")
+    assert bench.order == ["other", "old", "new", "stop"]
