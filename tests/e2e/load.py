@@ -1,5 +1,7 @@
 """New connections at a steady rate, each asking once, none tried again; prints what came of them when told to end.
 
+A failure is printed at once on stderr, with its time.
+
 python -m tests.e2e.load ADDRESS PORT RATE
 """
 
@@ -8,12 +10,14 @@ import json
 import signal
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 
 DEADLINE_S = 5.0
 
 
 async def ask(address: str, port: int, told: Counter[str]) -> None:
     """Open a connection, ask for the front page, count what comes."""
+    begun = datetime.now(UTC)
     try:
         async with asyncio.timeout(DEADLINE_S):
             reader, writer = await asyncio.open_connection(address, port)
@@ -22,6 +26,7 @@ async def ask(address: str, port: int, told: Counter[str]) -> None:
             writer.close()
     except (OSError, TimeoutError) as error:
         told[type(error).__name__] += 1
+        print(f"{datetime.now(UTC).time()} begun {begun.time()}: {error!r}", file=sys.stderr, flush=True)
         return
     told["ok" if answer.startswith(b"HTTP/1.0 200") or answer.startswith(b"HTTP/1.1 200") else "bad answer"] += 1
 

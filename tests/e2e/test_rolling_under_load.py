@@ -42,4 +42,4 @@ def test_not_one_of_many_new_connections_fails_while_it_rolls(host: Host, tmp_pa
         load.stdout.close()
     print(f"{ROLLS} rolls, connections: {told}")
     assert told["ok"] > 2 * RATE
-    assert set(told) == {"ok"}, told
+    assert set(told) == {"ok"}, f"{told}\n{host.events()}\n{host.log()}"
