@@ -68,7 +68,7 @@ def make_app(
         middleware=[
             Middleware(BoundRequests, limits=limits),
             Middleware(Audit, log=audit),
-            Middleware(Authenticate, authenticator=authenticator),
+            Middleware(Authenticate, authenticator=authenticator, limits=limits),
             Middleware(ShareFairly, limits=limits, clock=time.monotonic),
             Middleware(Authorize, policy=policy),
         ],

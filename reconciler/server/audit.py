@@ -1,14 +1,15 @@
 """The audit log: who wrote what, and who was refused. ASGI middleware. Effect: a file, written by a thread of its own.
 
 One JSON line per request that changes something or is refused: never a body, a header or a query, so that no secret
-and no token can be in it. Where lines come faster than the disk takes them, they are counted instead of kept, and the
-next line tells how many are missing; a request never waits for the log.
+and no token can be in it. Refusals that come in a flood, and lines that come faster than the disk takes them, are
+counted instead of kept, and the next line tells how many are missing; a request never waits for the log.
 """
 
 import json
 import logging
 import os
 import queue
+import time
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
@@ -20,11 +21,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reconciler.model.access import AccessDecision, RequestAttributes
 from reconciler.server.authentication import user_of
+from reconciler.server.restraint import Clock, Pace, origin_of
 
 FILE_NAME = "audit.log"
 _BYTES_MAX = 16 * 1024 * 1024
 _FILES_KEPT = 7
 _QUEUE_MAX = 10_000
+# Of refusals of one user or address, and five times as much of all: at this rate the files last for days.
+_REFUSALS_A_SECOND = 1.0
+_REFUSALS_AT_ONCE = 60.0
 _TEXT_MAX = 512
 _READS = ("GET", "HEAD", "OPTIONS")
 _REFUSALS = (401, 403, 429)
@@ -43,14 +48,22 @@ class AuditLog:
         self._listener = QueueListener(self._queue, file)
         self._file = file
         self._is_closed = False
+        self._left_out = 0
         self._listener.start()
 
     def record(self, entry: dict[str, Any]) -> None:
         """Write an entry, soon."""
-        if self._handler.dropped:
-            entry = {**entry, "missing": self._handler.dropped}
+        missing = self._handler.dropped + self._left_out
+        if missing:
+            entry = {**entry, "missing": missing}
         line = json.dumps(entry, ensure_ascii=True, separators=(",", ":"))
         self._handler.handle(logging.makeLogRecord({"msg": line, "levelno": logging.INFO}))
+        if not self._handler.dropped:
+            self._left_out = 0
+
+    def leave_out(self) -> None:
+        """Count an entry instead of writing it."""
+        self._left_out += 1
 
     def close(self) -> None:
         """Write what is queued and close the file; closing it twice is closing it once."""
@@ -63,9 +76,12 @@ class AuditLog:
 class Audit:
     """Records requests once they are answered. It stands outside of authentication, whose refusals it records too."""
 
-    def __init__(self, app: ASGIApp, log: AuditLog | None) -> None:
+    def __init__(self, app: ASGIApp, log: AuditLog | None, clock: Clock = time.monotonic) -> None:
         self._app = app
         self._log = log
+        # Two bounds: one of whoever is refused, and one for all of them, so that no flood rotates the log away.
+        self._refusals = Pace(_REFUSALS_A_SECOND, _REFUSALS_AT_ONCE, clock)
+        self._all_refusals = Pace(_REFUSALS_A_SECOND * 5, _REFUSALS_AT_ONCE * 5, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and note its answer."""
@@ -89,8 +105,19 @@ class Audit:
 
     def _note(self, connection: HTTPConnection, code: int) -> None:
         assert self._log is not None
-        if code in _REFUSALS or _changes_something(connection):
+        if code in _REFUSALS:
+            if self._is_told(connection):
+                self._log.record(entry_of(connection, code, datetime.now(UTC)))
+            else:
+                self._log.leave_out()
+        elif _changes_something(connection):
             self._log.record(entry_of(connection, code, datetime.now(UTC)))
+
+    def _is_told(self, connection: HTTPConnection) -> bool:
+        """Whether one more refusal of this user, or of this address, is written."""
+        user = user_of(connection)
+        client = connection.client.host if connection.client else ""
+        return self._refusals.takes(user.account or f"{user.name} {origin_of(client)}") and self._all_refusals.takes("")
 
 
 def note_name(connection: HTTPConnection, namespace: str, name: str) -> None:

@@ -21,7 +21,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from reconciler.access import Presented, read_presented
 from reconciler.model.access import ANONYMOUS, AUTHENTICATED, MASTERS, SOCKET_GROUP, Account, CredentialKind, User
 from reconciler.server.errors import ApiError, error_response
+from reconciler.server.limits import Limits
 from reconciler.server.peer import UNKNOWN, Peer
+from reconciler.server.restraint import Pace, origin_of
 
 log = logging.getLogger(__name__)
 
@@ -132,8 +134,11 @@ class Authenticator:
 class Authenticate:
     """Notes who sent each request; answers 401 to a credential that does not count, without saying why."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
         self._app = app
+        self._pace = Pace(limits.stranger_rate, limits.stranger_burst, time.monotonic)
+        self._pause_s = limits.stranger_pause_s
         self._authenticator = authenticator
         self._refusals = _Refusals()
         self._open: dict[int, Scope] = {}
@@ -148,6 +153,9 @@ class Authenticate:
             user = self._authenticator.user(scope)
         except Refused as refused:
             self._refusals.note(scope, refused)
+            # Whoever goes on guessing waits; a credential that counts never does, from whatever address it comes.
+            if not self._pace.takes(origin_of(_address(scope))):
+                await asyncio.sleep(self._pause_s)
             await error_response(ApiError(401, "Unauthorized"))(scope, receive, send)
             return
         scope.setdefault("state", {})["user"] = user
@@ -202,8 +210,12 @@ class _Refusals:
             self._minute, self._noted = minute, 0
         self._noted += 1
         if self._noted <= _REFUSALS_A_MINUTE:
-            client = (scope.get("client") or ("socket",))[0]
+            client = _address(scope)
             log.warning("a credential was refused", extra={"why": str(refused), "client": client})
+
+
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or ("socket",))[0])
 
 
 def fingerprint_of_token(token: str) -> str:

@@ -7,6 +7,7 @@ root over the Unix socket is never slowed down, so that the host can always be o
 Used on the loop's thread only, so nothing is locked.
 """
 
+import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -22,11 +23,13 @@ from reconciler.server.authentication import user_of
 from reconciler.server.denials import refuse
 from reconciler.server.errors import ApiError
 from reconciler.server.limits import Limits
+from reconciler.server.restraint import origin_of
 
 Clock = Callable[[], float]
 _CLIENTS_MAX = 10_000
 _BUSY_RETRY_S = 1
 _WATCH_RETRY_S = 5
+_ADDRESS = "address "
 _FOREVER = ("/log", "/exec", "/attach", "/portforward")
 
 
@@ -127,6 +130,7 @@ class ShareFairly:
     def __init__(self, app: ASGIApp, limits: Limits, clock: Clock) -> None:
         self._app = app
         self._shares = Shares(limits, clock)
+        self._pause_s = limits.stranger_pause_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count a request."""
@@ -139,6 +143,8 @@ class ShareFairly:
         try:
             self._shares.take(client, self._shares.share_of(user), use)
         except ApiError as error:
+            if client.startswith(_ADDRESS):
+                await asyncio.sleep(self._pause_s)
             await refuse(error, scope, receive, send)
             return
         try:
@@ -151,7 +157,7 @@ def client_of(connection: HTTPConnection, user: User) -> str:
     """Return whose share a request is of: the user's, or the address's where nobody has proven who they are."""
     if user.via or AUTHENTICATED in user.groups:
         return f"user {user.name}"
-    return f"address {connection.client.host}" if connection.client else "unix"
+    return f"{_ADDRESS}{origin_of(connection.client.host)}" if connection.client else "unix"
 
 
 def use_of(connection: HTTPConnection) -> Use:

@@ -17,10 +17,11 @@ class Limits:
     """What one request, and all together, may take.
 
     `send_deadline_s` is how long a reader may leave us waiting, `header_deadline_s` and `request_deadline_s` how long a
-    sender may take for the head and for the whole of a request. The last ones bound connections over TLS: all of
-    them, those of one address (IPv6: of one /64), and how long a handshake may take. `user_...` is what one user may
-    take: requests per second, how many at once after a pause, and how many requests, watches and other streams may be
-    open; `stranger_...` is the rate of an address from which nobody has proven who they are.
+    sender may take for the head and for the whole of a request. `handshake_...` and `connections_...` bound connections
+    over TLS: how long a handshake may take, how many one address (IPv6: one /64) may begin in a second and at once
+    after a pause, how many may be open in all and of one address. `user_...` is what one user may take: requests per
+    second, how many at once after a pause, and how many requests, watches and other streams may be open; `stranger_...`
+    is the rate of an address from which nobody has proven who they are, and how long its refusals wait beyond it.
     """
 
     body_bytes_max: int = 16 * 1024 * 1024
@@ -39,6 +40,8 @@ class Limits:
     request_deadline_s: float = 300.0
     keep_alive_s: int = 30
     handshake_deadline_s: float = 10.0
+    handshake_rate: float = 50.0
+    handshake_burst: float = 150.0
     connections_max: int = 512
     connections_per_address_max: int = 128
     user_rate: float = 100.0
@@ -48,6 +51,7 @@ class Limits:
     user_streams_max: int = 16
     stranger_rate: float = 5.0
     stranger_burst: float = 20.0
+    stranger_pause_s: float = 1.0
 
 
 class ReaderTooSlow(Exception):

@@ -1,7 +1,8 @@
 """HTTPS: accepts connections, bounds them, and hands those whose handshake has succeeded to the protocol.
 
-Effect: sockets. Each handshake is a task of its own with a deadline, so that none delays another connection. Every
-connection takes the TLS context of its moment, so that a renewed certificate needs no restart.
+Effect: sockets. Each handshake is a task of its own with a deadline, so that none delays another connection. One
+address may begin only so many a second; the others of it wait. Every connection takes the TLS context of its moment,
+so that a renewed certificate needs no restart.
 """
 
 import asyncio
@@ -9,12 +10,13 @@ import logging
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_address, ip_network
 
 from reconciler.access import ServerCertificate
 from reconciler.server.limits import Limits
+from reconciler.server.restraint import Pace, origin_of
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ class SecureListener:
         self._certificate = certificate
         self._limits = limits or Limits()
         self._context = tls_context(certificate)
+        self._pace = Pace(self._limits.handshake_rate, self._limits.handshake_burst, time.monotonic)
         self._open: dict[str, set[socket.socket]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused = 0
@@ -67,7 +70,7 @@ class SecureListener:
                 log.warning("cannot accept a connection", extra={"error": str(error)})
                 await asyncio.sleep(_PAUSE_S)
                 continue
-            origin = _origin(address[0])
+            origin = origin_of(address[0])
             if self._admit(origin, connection):
                 self._run(self._shake_hands(connection, address[0], make_protocol))
             else:
@@ -78,6 +81,7 @@ class SecureListener:
     async def _shake_hands(self, connection: socket.socket, address: str, make_protocol: MakeProtocol) -> None:
         try:
             _set_up(connection)
+            await asyncio.sleep(self._pace.delay_s(origin_of(address)))
             await asyncio.get_running_loop().connect_accepted_socket(
                 make_protocol,
                 connection,
@@ -139,14 +143,6 @@ def tls_context(certificate: ServerCertificate) -> ssl.SSLContext:
     context.load_verify_locations(cadata=certificate.authority_pem.decode("ascii"))
     context.verify_mode = ssl.CERT_OPTIONAL
     return context
-
-
-def _origin(address: str) -> str:
-    """Return whose connections count together: an IPv4 address, or the network of an IPv6 one."""
-    found = ip_address(address.partition("%")[0])
-    if found.version == 4:
-        return str(found)
-    return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
 
 
 def _set_up(connection: socket.socket) -> None:

@@ -20,7 +20,7 @@ from reconciler.client.connection import UnixConnection
 from reconciler.model.errors import ConfigurationError
 from reconciler.server.limits import Limits
 from reconciler.server.listener import listen
-from reconciler.server.tls import _origin
+from reconciler.server.restraint import origin_of
 
 QUICK = Limits(
     header_deadline_s=0.6,
@@ -199,9 +199,9 @@ def test_a_flood_of_connections_leaves_the_unix_socket_alone(api: Secured) -> No
 
 def test_a_network_of_ipv6_counts_as_one_address() -> None:
     """Whoever has a /64 has as many addresses as they like."""
-    assert _origin("2001:db8::1") == _origin("2001:db8::ffff:1") != _origin("2001:db8:0:1::1")
-    assert _origin("::ffff:192.0.2.1") == _origin("192.0.2.1") == "192.0.2.1"
-    assert _origin("fe80::1%eth0") == "fe80::/64"
+    assert origin_of("2001:db8::1") == origin_of("2001:db8::ffff:1") != origin_of("2001:db8:0:1::1")
+    assert origin_of("::ffff:192.0.2.1") == origin_of("192.0.2.1") == "192.0.2.1"
+    assert origin_of("fe80::1%eth0") == "fe80::/64"
 
 
 def test_a_port_that_is_taken_names_its_holder() -> None:
