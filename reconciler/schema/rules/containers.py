@@ -13,12 +13,13 @@ from reconciler.model.kinds import (
     Probe,
     ResourceFieldSelector,
 )
-from reconciler.model.kinds.scalars import ANNOTATION_KEY_PATTERN
+from reconciler.model.kinds.scalars import ANNOTATION_KEY_PATTERN, LABEL_KEY_PATTERN
 from reconciler.model.quantity import parse_quantity
 from reconciler.schema.positions import join_pointer
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
 
-_KEY = re.compile(ANNOTATION_KEY_PATTERN)
+_KEYS = {"metadata.labels": re.compile(LABEL_KEY_PATTERN), "metadata.annotations": re.compile(ANNOTATION_KEY_PATTERN)}
+_PREFIX = re.compile(r"[ -<>-~]*")
 _ENV_FIELDS = frozenset(
     (
         "metadata.name",
@@ -61,6 +62,7 @@ def container_findings(
     yield from _resource_findings(at, container)
     yield from _mount_findings(at, container, volumes)
     yield from _probe_findings(place, container)
+    yield from _sleep_findings(at, container, spec.termination_grace_period_seconds)
     yield from _security_findings(at, container)
 
 
@@ -68,8 +70,8 @@ def field_findings(at: str, source: ObjectFieldSelector, for_volume: bool) -> It
     """Yield what is wrong with a reference to a field of the Pod."""
     path = source.field_path
     head, bracket, rest = path.partition("['")
-    is_key = rest.endswith("']") and _KEY.search(rest.removesuffix("']")) is not None
-    keyed = head in ("metadata.labels", "metadata.annotations") and bool(bracket) and is_key
+    is_key = rest.endswith("']") and head in _KEYS and _KEYS[head].search(rest.removesuffix("']")) is not None
+    keyed = bool(bracket) and is_key
     known = _VOLUME_FIELDS if for_volume else _ENV_FIELDS
     if not keyed and path not in known:
         listed = ", ".join([*sorted(known), "metadata.labels['KEY']", "metadata.annotations['KEY']"])
@@ -95,6 +97,11 @@ def _port_findings(at: str, container: Container, host_network: bool) -> Iterato
 def _environment_findings(at: str, container: Container) -> Iterator[Finding]:
     for number, variable in enumerate(container.env):
         yield from _variable_findings(f"{at}/env/{number}", variable)
+    for number, source in enumerate(container.env_from):
+        if not _PREFIX.fullmatch(source.prefix):
+            yield error(
+                f"{at}/envFrom/{number}/prefix", "prefix: printable ASCII characters other than =", code="bad-name"
+            )
 
 
 def _variable_findings(at: str, variable: EnvVar) -> Iterator[Finding]:
@@ -134,6 +141,8 @@ def _mount_findings(at: str, container: Container, volumes: frozenset[str]) -> I
             yield error(f"{place}/name", f"there is no volume {mount.name}", f"volumes of this Pod: {listed}")
         if ":" in mount.mount_path:
             yield error(f"{place}/mountPath", "mountPath: must not contain a colon")
+        if mount.mount_propagation == "Bidirectional" and not container.security_context.privileged:
+            yield error(f"{place}/mountPropagation", "Bidirectional is for privileged containers only")
         if mount.sub_path and mount.sub_path_expr:
             yield error(f"{place}/subPathExpr", "subPath and subPathExpr exclude each other")
         for field, path in (("subPath", mount.sub_path), ("subPathExpr", mount.sub_path_expr)):
@@ -160,6 +169,13 @@ def _probe_findings(place: _Place, container: Container) -> Iterator[Finding]:
             if not runs_on:
                 yield error(f"{at}/lifecycle/{name}", "an init container has no lifecycle hooks")
             yield from _handler_findings(f"{at}/lifecycle/{name}", handler, ports)
+
+
+def _sleep_findings(at: str, container: Container, grace_s: int) -> Iterator[Finding]:
+    for name, handler in (("postStart", container.lifecycle.post_start), ("preStop", container.lifecycle.pre_stop)):
+        if handler is not None and handler.sleep is not None and handler.sleep.seconds > grace_s:
+            place = f"{at}/lifecycle/{name}/sleep/seconds"
+            yield error(place, f"seconds: must be at most terminationGracePeriodSeconds ({grace_s})")
 
 
 def _one_probe_findings(at: str, name: str, probe: Probe, ports: frozenset[str]) -> Iterator[Finding]:

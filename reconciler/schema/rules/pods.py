@@ -13,6 +13,8 @@ from reconciler.schema.rules.volumes import volumes_findings
 
 _HOSTNAME = re.compile(SUBDOMAIN_PATTERN)
 _LABEL_KEY = re.compile(LABEL_KEY_PATTERN)
+_DOMAIN_LABEL = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SEARCHED = re.compile(rf"\.|{_DOMAIN_LABEL}(\.{_DOMAIN_LABEL})*\.?")
 _WITH_VALUES = ("In", "NotIn")
 _COMPARING = ("Gt", "Lt")
 
@@ -63,6 +65,9 @@ def _network_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
     searches = spec.dns_config.searches
     if len(searches) > 32 or len(" ".join(searches)) > 2048:
         yield error(f"{at}/dnsConfig/searches", "at most 32 domains, 2048 characters in all", code="out-of-bounds")
+    for number, domain in enumerate(searches):
+        if len(domain) > 253 or not _SEARCHED.fullmatch(domain):
+            yield error(f"{at}/dnsConfig/searches/{number}", f"{domain!r} is not a domain", code="bad-name")
     if spec.dns_policy == "None" and not servers:
         yield error(f"{at}/dnsPolicy", "dnsPolicy None needs dnsConfig.nameservers")
 

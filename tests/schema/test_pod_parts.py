@@ -1,0 +1,63 @@
+"""Parts of Pods that the Kubernetes API refuses are refused with their place."""
+
+import json
+from typing import Any
+
+import pytest
+
+from reconciler.schema.validate import SourceFile, validate
+
+
+def problems(container: dict[str, Any], **spec: Any) -> list[str]:
+    """Return the pointers of the errors in a Pod with this container."""
+    containers = [{"name": "a", "image": "b", **container}]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {"containers": containers, **spec}}
+    found = validate([SourceFile("a.json", json.dumps(pod).encode())]).problems
+    return [one.pointer for one in found if one.is_error]
+
+
+@pytest.mark.parametrize(("prefix", "is_good"), [("APP_", True), ("a b-1.", True), ("=a", False), ("a=b", False)])
+def test_a_prefix_of_variables_has_no_equals_sign(prefix: str, is_good: bool) -> None:
+    """Anything printable else goes."""
+    found = problems({"envFrom": [{"prefix": prefix, "configMapRef": {"name": "c"}}]})
+    assert found == ([] if is_good else ["/spec/containers/0/envFrom/0/prefix"])
+
+
+@pytest.mark.parametrize("is_privileged", [True, False])
+def test_only_privileged_containers_mount_back_into_the_host(is_privileged: bool) -> None:
+    """Bidirectional propagation is for them alone."""
+    mount = {"name": "v", "mountPath": "/v", "mountPropagation": "Bidirectional"}
+    container = {"volumeMounts": [mount], "securityContext": {"privileged": is_privileged}}
+    found = problems(container, volumes=[{"name": "v", "hostPath": {"path": "/v"}}])
+    assert found == ([] if is_privileged else ["/spec/containers/0/volumeMounts/0/mountPropagation"])
+
+
+@pytest.mark.parametrize(("seconds", "is_good"), [(30, True), (31, False)])
+def test_a_pause_before_the_end_fits_into_its_time(seconds: int, is_good: bool) -> None:
+    """What is longer than the time to end in would be cut off."""
+    found = problems({"lifecycle": {"preStop": {"sleep": {"seconds": seconds}}}}, terminationGracePeriodSeconds=30)
+    assert found == ([] if is_good else ["/spec/containers/0/lifecycle/preStop/sleep/seconds"])
+
+
+@pytest.mark.parametrize(
+    ("domain", "is_good"),
+    [
+        (".", True),
+        ("_sip._tcp.example.com", True),
+        ("example.com.", True),
+        ("..", False),
+        ("____", False),
+        ("Ä", False),
+    ],
+)
+def test_search_domains_are_domains(domain: str, is_good: bool) -> None:
+    """With underscores, and the root alone; nothing else."""
+    found = problems({}, dnsConfig={"searches": [domain]})
+    assert found == ([] if is_good else ["/spec/dnsConfig/searches/0"])
+
+
+def test_a_label_that_a_variable_reads_has_the_key_of_a_label() -> None:
+    """Prefixes of labels have small letters; annotations are read more kindly."""
+    path = "metadata.labels['Www.k8s.io/test']"
+    variable = {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": path}}}
+    assert problems({"env": [variable]}) == ["/spec/containers/0/env/0/valueFrom/fieldRef/fieldPath"]
