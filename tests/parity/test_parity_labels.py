@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reconciler.model.labels import Operator, SelectorError, make_requirement, matches_all, parse_selector
+from reconciler.model.labels import Operator, Requirement, SelectorError, make_requirement, matches_all, parse_selector
 from tests.parity.rows import compare
 
 
@@ -42,6 +42,33 @@ def _matches(case: dict[str, Any]) -> bool:
     return matches_all(parts, case["Set"]) == case.get("Match", False)
 
 
+def _requirement(part: dict[str, Any]) -> Requirement:
+    return Requirement(key=part["key"], operator=Operator(part["operator"]), values=tuple(sorted(part["strValues"])))
+
+
+def _equals(case: dict[str, Any]) -> bool:
+    return (_requirement(case["x"]) == _requirement(case["y"])) == case.get("want", False)
+
+
+def _chooses(case: dict[str, Any]) -> bool:
+    """Judge a row with labels that become a selector."""
+    try:
+        found = [make_requirement(key, Operator.EQUALS, (value,)) for key, value in case["input"].items()]
+    except SelectorError:
+        return "expectedError" in case
+    return "expectedError" not in case and found == [_requirement(one) for one in case["expectedSelector"]]
+
+
+def _is_operator(case: dict[str, Any]) -> bool:
+    """Judge a row with one word between a key and its values."""
+    token = case["token"]
+    try:
+        parse_selector("key" if token == "exists" else f"key {token} {'(1)' if token.endswith('in') else '1'}")
+    except SelectorError:
+        return case.get("expectedError") is not None
+    return case.get("expectedError") is None
+
+
 def test_selectors_agree_with_upstream() -> None:
     """Every row about reading selectors and matching labels agrees."""
     compare(
@@ -51,5 +78,8 @@ def test_selectors_agree_with_upstream() -> None:
             "TestSetSelectorParser": _set_parses,
             "TestRequirementConstructor": _constructs,
             "TestRequirementSelectorMatching": _matches,
+            "TestRequirementEqual": _equals,
+            "TestValidatedSelectorFromSet": _chooses,
+            "TestParseOperator": _is_operator,
         },
     )

@@ -172,6 +172,24 @@ def test_parts_of_pods_are_admitted_as_upstream_admits_them() -> None:
     compare("pkg_apis_core_validation", tables, lambda row: _reason(pods.judge, row))
 
 
+def test_addresses_and_domains_are_read_as_upstream_reads_them() -> None:
+    """Name servers and search domains of a Pod."""
+    judge = Judge()
+
+    def address(case: Case) -> bool:
+        return judge.dns({"dnsConfig": {"Nameservers": [case.get("in", "")]}, "expectedError": "legacyErr" in case})
+
+    def domain(case: Case) -> bool:
+        return judge.dns({"dnsConfig": {"Searches": [case.get("value", "")]}, "expectedError": "expected" in case})
+
+    def purpose(row: dict[str, Any]) -> str:
+        is_octal = "leading 0s" in row["case"].get("legacyStrictErr", "")
+        return "addresses with leading zeros are ambiguous" if is_octal else ""
+
+    tables = {"TestIsValidIP": address, "TestIsDNS1123SubdomainWithUnderscore": domain}
+    compare("apimachinery_pkg_util_validation", tables, purpose)
+
+
 _NAMES = "names of what is referred to are not judged: what is missing is a warning"
 _DEFAULTED = "the fault is in a field that defaults fill before the API validates"
 _RELAXED = "the strict form of old releases; names of variables are relaxed now"

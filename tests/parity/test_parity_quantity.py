@@ -1,9 +1,19 @@
 """Quantities behave as those of the Kubernetes API."""
 
+import json
+from fractions import Fraction
 from typing import Any
 
-from reconciler.model.quantity import QuantityError, canonical_quantity, format_quantity, parse_quantity
-from tests.parity.rows import compare
+from reconciler.model.quantity import (
+    QuantityError,
+    amount_text,
+    bytes_of,
+    canonical_quantity,
+    cpu_millis,
+    format_quantity,
+    parse_quantity,
+)
+from tests.parity.rows import NotTranslated, compare
 
 
 def _formats(case: dict[str, Any], key: str) -> bool:
@@ -34,6 +44,45 @@ def _approximates(case: dict[str, Any]) -> bool:
         return False
 
 
+def _gives(amount: Fraction, text: str) -> bool:
+    return amount_text(amount, binary=False) == text
+
+
+def _computes(case: dict[str, Any], sign: int) -> bool:
+    return _gives(parse_quantity(case["a"]) + sign * parse_quantity(case.get("b", "0")), case["expected"])
+
+
+def _multiplies(case: dict[str, Any]) -> bool:
+    return _gives(parse_quantity(case["a"]) * case.get("b", 0), case["expected"])
+
+
+def _negates(case: dict[str, Any]) -> bool:
+    return _gives(-parse_quantity(case["a"]), case.get("expected") or case["out"])
+
+
+def _makes(case: dict[str, Any], scale: int) -> bool:
+    if case.get("format", "").startswith("invalid"):
+        raise NotTranslated  # we have no formats to be wrong
+    amount = Fraction(case.get("value", 0)) * Fraction(10) ** case.get("scale", scale)
+    return amount_text(amount, binary=case.get("format") == "BinarySI") == case["expect"]
+
+
+def _scales(case: dict[str, Any]) -> bool:
+    """Judge a row about one of some size, in whole units or in thousandths: we ask for no others."""
+    rounded = {0: bytes_of, -3: cpu_millis}.get(case.get("toScale", 0))
+    if rounded is None:
+        raise NotTranslated
+    text = amount_text(Fraction(10) ** case.get("fromScale", 0), binary=False)
+    return rounded(text) == case["expected"]
+
+
+def _reads_json(case: dict[str, Any]) -> bool:
+    given = json.loads(case["in"])
+    if isinstance(given, str) and given != given.strip():
+        raise NotTranslated
+    return format_quantity(given) == case["expect"]
+
+
 def _beyond_the_cap(row: dict[str, Any]) -> str:
     values = [row["case"][key] for key in ("a", "b", "in") if key in row["case"]]
     beyond = any(abs(parse_quantity(value)) >= 2**63 - 1 for value in values)
@@ -53,6 +102,17 @@ def test_quantities_agree_with_upstream() -> None:
             "TestStringQuantityAsApproximateFloat64": _approximates,
             "TestQuantityAsApproximateFloat64": _approximates,
             "TestQuantityAsFloat64Slow": _approximates,
+            "TestStringQuantityAsFloat64Slow": _approximates,
+            "TestAdd": lambda case: _computes(case, 1),
+            "TestSub": lambda case: _computes(case, -1),
+            "TestMul": _multiplies,
+            "TestNeg": _negates,
+            "TestQuantityNeg": _negates,
+            "TestNewSet": lambda case: _makes(case, 0),
+            "TestNewScaledSet": lambda case: _makes(case, 0),
+            "TestMilliNewSet": lambda case: _makes(case, -3),
+            "TestScaledValue": _scales,
+            "TestJSONWhitespace": _reads_json,
         },
         on_purpose=_beyond_the_cap,
     )

@@ -61,3 +61,8 @@ def test_a_label_that_a_variable_reads_has_the_key_of_a_label() -> None:
     path = "metadata.labels['Www.k8s.io/test']"
     variable = {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": path}}}
     assert problems({"env": [variable]}) == ["/spec/containers/0/env/0/valueFrom/fieldRef/fieldPath"]
+
+
+def test_a_name_server_has_no_zone() -> None:
+    """What is after the per cent sign is a link of one host."""
+    assert problems({}, dnsConfig={"nameservers": ["fe80::1%eth0"]}) == ["/spec/dnsConfig/nameservers/0"]

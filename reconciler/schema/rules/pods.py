@@ -167,9 +167,9 @@ def _spread_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is an IPv4 or IPv6 address."""
+    """Whether a text is an IPv4 or IPv6 address, without the zone of a link."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text
