@@ -12,6 +12,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.plan import plan
 from reconciler.planner.references import claims_of
 from reconciler.simulation.cluster import SimulatedCluster
+from tests.simulation.cluster.bounds import BoundsRepository, BoundsSafety, Evictors
 from tests.simulation.cluster.faults import Faults, Undo
 from tests.simulation.cluster.persons import Persons
 from tests.simulation.cluster.repository import REGISTRY, Repository
@@ -35,8 +36,9 @@ class Story:
     """Runs one seed; `tell` prints it while it happens.
 
     `overrides` has persons override things in it, `sets` has StatefulSets in the repositories, `tasks`
-    DaemonSets, CronJobs and Jobs of every sort. Every turn has dice of its own, so a story can be told `without` some
-    turns and the others stay what they are; turn 0 stands for all crashes between two steps.
+    DaemonSets, CronJobs and Jobs of every sort, `bounds` quotas, limits, budgets, and persons who evict. Every turn has
+    dice of its own, so a story can be told `without` some turns and the others stay what they are; turn 0 stands for
+    all crashes between two steps.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Story:
         overrides: bool = False,
         sets: bool = False,
         tasks: bool = False,
+        bounds: bool = False,
         without: frozenset[int] = frozenset(),
     ) -> None:
         self.seed = seed
@@ -64,15 +67,17 @@ class Story:
         )
         self.safety = Safety(self.cluster)
         self.faults = Faults(self.dice, self.cluster, self.safety)
-        self.sets: SetsSafety | TasksSafety | None = None
+        self.sets: SetsSafety | TasksSafety | BoundsSafety | None = None
         of_kind: type[Repository] = Repository
         if sets:
             self.sets, of_kind = SetsSafety(self.cluster), SetsRepository
         elif tasks:
             self.sets, of_kind = TasksSafety(self.cluster), TasksRepository
+        elif bounds:
+            self.sets, of_kind = BoundsSafety(self.cluster), BoundsRepository
         self.repositories = [of_kind(self.dice, source) for source in sources]
-        self.persons = Persons(seed, self.cluster) if overrides else None
-        self.is_calm = seed % 5 == 0 and not overrides
+        self.persons = Persons(seed, self.cluster) if overrides else Evictors(seed, self.cluster) if bounds else None
+        self.is_calm = seed % 5 == 0 and self.persons is None
         self._undo: list[tuple[int, float, str, Undo]] = []
         self._crash_at = self._next_crash()
         self._ready_floor: frozenset[str] = frozenset()
