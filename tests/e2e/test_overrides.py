@@ -120,8 +120,8 @@ def test_a_cordoned_node_takes_no_pods_until_it_is_uncordoned(host: Host) -> Non
 
 
 @pytest.mark.skipif(not found(), reason="needs kubectl")
-def test_kubectl_drains_a_node_by_deleting_its_pods(host: Host, tmp_path: Path) -> None:
-    """Without evictions kubectl deletes; what comes again waits until the node is uncordoned."""
+def test_kubectl_drains_a_node(host: Host, tmp_path: Path) -> None:
+    """What no budget keeps is evicted; what comes again waits until the node is uncordoned."""
     assert host.push({"tools.yaml": sleeper("tools")}).code == 0
     config = tmp_path / "config"
     config.write_text(host.run("kubeconfig").out)

@@ -45,6 +45,7 @@ def _judge(view: View, stored: StoredObject, refusal: Refusal) -> None:
     verdict = view.verdicts.get(stored.ref)
     if verdict is None or verdict.decision is Decision.UNCHANGED:
         view.judge(stored.ref, Decision.BLOCKED, refusal.reason, refusal.why, stored=stored)
+        return
     view.blocked.append(
         Blocked(
             executor=Executor.SCHEDULING,

@@ -14,6 +14,7 @@ from reconciler.model.kinds import (
 )
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
+from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.adoption import adopt_fitting, is_unmanaged, release_strangers
 from reconciler.planner.workloads.create import create_pod
@@ -88,7 +89,8 @@ def _why_created(view: View, stored: StoredObject) -> Reason:
         return Reason.ROLLOUT
     wanted_before = cast(Replicated, before.object).spec.replicas
     wanted = cast(Replicated, stored.object).spec.replicas
-    return Reason.SCALE_UP if wanted > wanted_before else Reason.POD_DELETED
+    was_held_back = condition(cast(Replicated, before.object).status.conditions, "ReplicaFailure") is not None
+    return Reason.SCALE_UP if wanted > wanted_before or was_held_back else Reason.POD_DELETED
 
 
 def _delete_surplus(view: View, stored: StoredObject, active: list[Pod], surplus: int) -> None:
