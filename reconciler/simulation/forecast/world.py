@@ -34,6 +34,25 @@ class ForecastEngine(SimulatedEngine):
     assumed: Assumed = field(default_factory=lambda: Assumed(Estimates()))
     habits: dict[tuple[str, str], Behaviour] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
+    _advanced_at: float | None = None
+
+    def advance(self) -> None:
+        """Let processes end whose time has come; once for each moment, unless something begins or ends in it."""
+        now = self.clock.now()
+        if self._advanced_at != now:
+            super().advance()
+            self._advanced_at = now
+
+    def start_container(self, detail: StartContainer, *, start: bool = True) -> tuple[bool, str]:
+        """Create and start a container in its Pod's sandbox."""
+        result = super().start_container(detail, start=start)
+        self._advanced_at = None
+        return result
+
+    def begin_stop(self, detail: StopContainer) -> None:
+        """Ask a container to end; it is killed when its grace is over."""
+        super().begin_stop(detail)
+        self._advanced_at = None
 
     def offers(self, name: str) -> bool:
         """Whether the registry has an image (full name)."""
