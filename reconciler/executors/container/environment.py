@@ -35,6 +35,15 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return _REFERENCE.sub(replacement, text)
 
 
+def expand_whole(text: str, variables: Mapping[str, str]) -> str:
+    """Expand a path: every variable must have a value, or the path would be another one than was meant."""
+    named = [found["name"] for found in _REFERENCE.finditer(text) if found["name"] is not None]
+    missing = next((name for name in named if not variables.get(name)), None)
+    if missing is not None:
+        raise ContainerConfigError(f"subPathExpr {text!r}: the variable {missing!r} has no value")
+    return expand(text, variables)
+
+
 def environment(pod: PodAssignment, container: Container, place: PodPlace, materials: Materials) -> dict[str, str]:
     """Return the variables of a container: `envFrom` first, then `env`, which may refer to earlier ones."""
     variables: dict[str, str] = {}

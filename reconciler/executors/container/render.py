@@ -18,7 +18,7 @@ from reconciler.executors.container.dns import (
     pod_resolver,
     resolver_settings,
 )
-from reconciler.executors.container.environment import environment, expand
+from reconciler.executors.container.environment import environment, expand, expand_whole
 from reconciler.executors.container.resources import oom_score, resource_settings, sandbox_settings
 from reconciler.executors.container.security import group_settings, security_settings, user_setting
 from reconciler.executors.downward import PodPlace
@@ -117,7 +117,7 @@ def container_body(
 
 def sub_path(mount: VolumeMount, variables: Mapping[str, str]) -> str:
     """Return the part of a volume that a mount shows; raises when it would lead out of it."""
-    path = expand(mount.sub_path_expr, variables) if mount.sub_path_expr else mount.sub_path
+    path = expand_whole(mount.sub_path_expr, variables) if mount.sub_path_expr else mount.sub_path
     if path.startswith("/") or ".." in path.split("/"):
         raise TerminalError(
             f"the subPath of volume {mount.name!r} leads out of it", reason="CreateContainerConfigError"
