@@ -1,13 +1,13 @@
 """What would be used of a quota once everything runs as it is declared: told before it fails. Pure."""
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 from reconciler.model.kinds import Deployment, ObjectMeta, Pod, PodTemplateSpec
 from reconciler.model.observed import StoredObject
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.admission.admit import given_defaults
-from reconciler.planner.admission.ledger import Ledger
+from reconciler.planner.admission.ledger import Ledger, inhabitants, inputs_of
 from reconciler.planner.admission.quota import hard_of, ledger_of
 from reconciler.planner.admission.usage import Amounts, plus, shown
 from reconciler.planner.view import View
@@ -21,19 +21,14 @@ def warn_of_demand(view: View) -> None:
     quotas = view.of_kind("ResourceQuota")
     if not quotas:
         return
-    ledger, by_namespace = ledger_of(view), _by_namespace(view, {one.ref.namespace for one in quotas})
+    ledger, objects = ledger_of(view), inhabitants(view, {one.ref.namespace for one in quotas})
     for quota in quotas:
-        _warn(view, ledger, quota, by_namespace.get(quota.ref.namespace, []))
+        inside = objects[quota.ref.namespace]
+        inputs = inputs_of(view, quota, inside)
+        view.warnings += view.memo.get(("demand", quota.ref), inputs, partial(_warnings, view, ledger, quota, inside))
 
 
-def _by_namespace(view: View, namespaces: set[str]) -> Mapping[str, list[StoredObject]]:
-    found: dict[str, list[StoredObject]] = {}
-    for ref in sorted(ref for ref in view.objects if ref.namespace in namespaces):
-        found.setdefault(ref.namespace, []).append(view.objects[ref])
-    return found
-
-
-def _warn(view: View, ledger: Ledger, quota: StoredObject, objects: list[StoredObject]) -> None:
+def _warnings(view: View, ledger: Ledger, quota: StoredObject, objects: list[StoredObject]) -> tuple[str, ...]:
     total: Amounts = {}
     rolling: list[tuple[StoredObject, Amounts]] = []
     for stored in objects:
@@ -47,11 +42,12 @@ def _warn(view: View, ledger: Ledger, quota: StoredObject, objects: list[StoredO
             rolling.append((stored, one))
     over = _over(quota, total)
     if over:
-        view.warnings.append(f"{quota.ref} will be exceeded: {over}")
-        return
-    for stored, one in rolling:
-        if over := _over(quota, plus(total, one)):
-            view.warnings.append(f"{stored.ref} cannot roll within {quota.ref} without maxUnavailable: {over}")
+        return (f"{quota.ref} will be exceeded: {over}",)
+    return tuple(
+        f"{stored.ref} cannot roll within {quota.ref} without maxUnavailable: {over}"
+        for stored, one in sorted(rolling, key=lambda pair: pair[0].ref)
+        if (over := _over(quota, plus(total, one)))
+    )
 
 
 def _over(quota: StoredObject, total: Amounts) -> str:

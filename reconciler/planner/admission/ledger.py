@@ -1,5 +1,6 @@
 """What the objects of each namespace use of its quotas, kept up to date while a pass changes them. Pure."""
 
+from collections.abc import Container
 from typing import cast
 
 from reconciler.model.kinds import AnyObject, PersistentVolumeClaim, Pod, ResourceQuota
@@ -44,9 +45,22 @@ class Ledger:
         self._quotas, self._used = {}, {}
         for stored in self._view.of_kind("ResourceQuota"):
             self._quotas.setdefault(stored.ref.namespace, []).append(stored)
-        for ref, stored in self._view.objects.items() if self._quotas else ():
-            if ref.namespace in self._quotas:
-                self._add_to_all(stored)
+        for namespace, objects in inhabitants(self._view, self._quotas).items():
+            for quota in self._quotas[namespace]:
+                self._used[quota.ref] = self._total(quota, objects)
+
+    def _total(self, quota: StoredObject, objects: list[StoredObject]) -> Amounts:
+        """Count everything; what was counted before counts the same, unless time comes into it."""
+
+        def count() -> Amounts:
+            total: Amounts = {}
+            for one in objects:
+                total = plus(total, self.counts_for(quota, one))
+            return total
+
+        if any(one.object.metadata.deletion_timestamp for one in objects):
+            return count()
+        return self._view.memo.get(("used", quota.ref), inputs_of(self._view, quota, objects), count)
 
     def _catch_up(self) -> None:
         changes = self._view.journal[self._read :]
@@ -78,6 +92,22 @@ class Ledger:
         if (until := overdue_at(pod)) is not None:
             self._view.look_again(until + 0.001)
         return self._view.memo.get(("usage", stored.ref), (pod.spec,), lambda: usage_of(pod))
+
+
+def inhabitants(view: View, namespaces: Container[str]) -> dict[str, list[StoredObject]]:
+    """Return the objects of some namespaces."""
+    found: dict[str, list[StoredObject]] = {}
+    for ref, stored in view.objects.items():
+        if ref.namespace in namespaces:
+            found.setdefault(ref.namespace, []).append(stored)
+    return found
+
+
+def inputs_of(view: View, quota: StoredObject, objects: list[StoredObject]) -> tuple[object, ...]:
+    """Return everything that what counts for a quota follows from, but its own status."""
+    others = (one for one in objects if one.ref.kind != "ResourceQuota")
+    classes = (*view.of_kind("StorageClass"), *view.of_kind("PriorityClass"))
+    return (cast(ResourceQuota, quota.object).spec, *classes, *others)
 
 
 def _is_other_quota(change: tuple[StoredObject | None, StoredObject | None]) -> bool:
