@@ -36,9 +36,10 @@ BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system
 def apply_declared(view: View, desired: Mapping[str, DesiredState]) -> None:
     """Bring the view to what the sources declare, and prune what they no longer do."""
     view.read_sources = frozenset(desired)
-    owners = _declared_by(view, desired)
+    owners = _declared(view, desired)
     waves = {name: view.memo.get(("waves", name), (state,), partial(_waves, state)) for name, state in desired.items()}
-    for ref in in_apply_order(owners):
+    view.declared = owners
+    for ref in view.each(in_apply_order(ref for ref in view.awake() if ref in owners)):
         source, one = owners[ref]
         _apply_one(view, source, one, waves[source])
     for source in sorted(desired):
@@ -51,6 +52,38 @@ def _waves(state: DesiredState) -> list[tuple[int, DesiredObject]]:
 
 def _by_wave(pair: tuple[int, DesiredObject]) -> tuple[int, ObjectRef]:
     return (pair[0], pair[1].ref)
+
+
+Declared = Mapping[ObjectRef, tuple[str, DesiredObject]]
+
+
+def _declared(view: View, desired: Mapping[str, DesiredState]) -> Declared:
+    """Return what is declared by whom, and wake what is declared otherwise than in the pass before."""
+    last: Declared = view.memo.declared
+    states = tuple(desired[name] for name in sorted(desired))
+    warned = len(view.warnings)
+    found: Declared | None = view.memo.known("declared", states)
+    if found is None:
+        found = _declared_by(view, desired)
+    if len(view.warnings) == warned:
+        view.memo.keep("declared", states, found)
+    if found is not last:
+        for ref in sorted({*last, *found}):
+            if not _is_declared_alike(last.get(ref), found.get(ref)):
+                view.wake(ref)
+    view.memo.declared = found
+    return found
+
+
+def _is_declared_alike(old: tuple[str, DesiredObject] | None, new: tuple[str, DesiredObject] | None) -> bool:
+    """Whether an object that was in order is so still: another commit alone changes nothing of it."""
+    if old is None or new is None or old[0] != new[0]:
+        return False
+    one, other = old[1], new[1]
+    if one is other:
+        return True
+    places = [(declared.provenance.file, declared.provenance.line) for declared in (one, other)]
+    return one.digest == other.digest and places[0] == places[1]
 
 
 def _declared_by(view: View, desired: Mapping[str, DesiredState]) -> dict[ObjectRef, tuple[str, DesiredObject]]:
@@ -283,12 +316,9 @@ def _merged_metadata(old: ObjectMeta, wanted: ObjectMeta) -> ObjectMeta:
 
 def _prune(view: View, source: str, desired: Mapping[str, DesiredState]) -> None:
     manager = f"source/{source}"
-    declared = {one.ref for state in desired.values() for one in state.objects}
-    gone = [
-        stored
-        for ref, stored in sorted(view.observed.objects.items())
-        if stored.manager == manager and ref not in declared and ref in view.objects
-    ]
+    refs = sorted(ref for ref in view.awake() if ref not in view.declared and ref in view.objects)
+    found = (view.observed.objects.get(ref) for ref in refs)
+    gone = [stored for stored in found if stored is not None and stored.manager == manager]
     pending = [stored for stored in gone if not stored.object.metadata.deletion_timestamp]
     for stored in gone:
         if stored.object.metadata.deletion_timestamp:

@@ -8,13 +8,20 @@ from collections.abc import Callable, Hashable
 from operator import is_
 from typing import Any, TypeVar
 
+from reconciler.planner.attention import Attention
+from reconciler.planner.picture import Picture
+
 T = TypeVar("T")
 
 
 class Memo:
-    """Keeps one result per key, with the inputs it was made from."""
+    """Keeps one result per key, with the inputs it was made from, and what the views of all passes share."""
 
     def __init__(self) -> None:
+        self.picture = Picture()
+        self.attention = Attention()
+        self.last: Any = None
+        self.declared: Any = {}
         self._kept: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
         self._before: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
 

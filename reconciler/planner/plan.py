@@ -9,7 +9,6 @@ from reconciler.model.desired import DesiredState
 from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Action, Decision, Plan, Reason
 from reconciler.model.policy import Policy
-from reconciler.model.refs import ObjectRef
 from reconciler.planner.access.ensure import ensure_default_roles
 from reconciler.planner.access.gather import gather_rules
 from reconciler.planner.admission.demand import warn_of_demand
@@ -34,6 +33,7 @@ from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
 from reconciler.planner.storage.claims import ensure_default_class, sync_claims
 from reconciler.planner.view import View
+from reconciler.planner.waking import wake_for_inputs
 from reconciler.planner.workloads.autoscaler import note_autoscaled, sync_autoscalers
 from reconciler.planner.workloads.cronjob import sync_cron_jobs
 from reconciler.planner.workloads.daemonset import sync_daemon_sets
@@ -66,6 +66,7 @@ def plan(
     if memo is not None:
         memo.next_pass()
     view = View(observed, policy, now, memo)
+    wake_for_inputs(view)
     observe_nodes(view)
     observe_pods(view)
     delete_requested_pods(view)
@@ -105,7 +106,10 @@ def plan(
     judge_pods(view)
     settle_overrides(view)
     judge_overridden(view)
-    return _finish(view, desired, bindings)
+    answer = _finish(view, desired, bindings)
+    if memo is not None:
+        view.settle()
+    return answer
 
 
 def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Action, ...]) -> Plan:
@@ -117,7 +121,7 @@ def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Act
         complete=not unread,
         applyable=not unread,
         look_again_at=view.look_again_at,
-        verdicts=tuple(view.verdicts[ref] for ref in sorted(view.verdicts)),
+        verdicts=view.all_verdicts(),
         actions=bindings,
         blocked=tuple(view.blocked),
         holds=tuple(view.holds),
@@ -133,7 +137,7 @@ def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Act
 
 def _judge_the_rest(view: View) -> None:
     """Every object ends in exactly one bucket, also those that no step had to look at."""
-    known: set[ObjectRef] = set(view.objects) | set(view.observed.objects)
-    for ref in sorted(known - set(view.verdicts)):
+    for ref in view.each(sorted(set(view.awake()) - set(view.verdicts))):
         stored = view.objects.get(ref) or view.observed.objects.get(ref)
-        view.judge(ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
+        if stored is not None:
+            view.judge(ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)

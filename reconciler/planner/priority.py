@@ -27,7 +27,7 @@ def ensure_system_classes(view: View) -> None:
 def resolve_priorities(view: View) -> None:
     """Give every Pod that is not placed yet the priority of its class, or that of the default class."""
     default = _default(view)
-    for stored in view.of_kind("Pod"):
+    for stored in view.due("Pod"):
         pod = cast(Pod, stored.object)
         if pod.spec.node_name or pod.spec.priority is not None or missing_class(view, pod.spec):
             continue
@@ -37,7 +37,7 @@ def resolve_priorities(view: View) -> None:
 def missing_class(view: View, spec: PodSpec) -> str:
     """Return the class that a Pod without priority names and that does not exist; empty when all is well."""
     name = spec.priority_class_name
-    return name if name and spec.priority is None and view.get(_ref(name)) is None else ""
+    return name if name and spec.priority is None and view.uid_of(_ref(name)) is None else ""
 
 
 def with_class(view: View, pod: Pod) -> Pod:

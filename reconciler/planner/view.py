@@ -3,8 +3,8 @@
 Mutable, and private to one call of `plan()`. What it ends with, compared with what was observed, is the plan.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from bisect import insort
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -16,16 +16,21 @@ from reconciler.model.plan import Blocked, Change, Decision, FieldChange, Happen
 from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
 from reconciler.model.times import rfc3339
+from reconciler.planner import attention as keys
 from reconciler.planner.identity import object_uid
 from reconciler.planner.memo import Memo
+from reconciler.planner.picture import SYSTEM as SYSTEM
 from reconciler.planner.refusal import Refusal
 
 T = TypeVar("T", bound=Object)
 replace = msgspec.structs.replace
 
-SYSTEM = "api"
 # Objects of these kinds are served from observation: they change with it and get no verdict.
 OBSERVED_KINDS = frozenset({"Node", "Endpoints", "EndpointSlice", "Event"})
+
+
+# What steps note of objects for the steps that follow.
+_VERDICTS, _CURRENT_SETS = "verdicts", "current sets"
 
 
 class View:
@@ -37,7 +42,9 @@ class View:
         self.policy = policy
         self.now = now
         self.timestamp = rfc3339(now)
-        self.objects: dict[ObjectRef, StoredObject] = dict(observed.objects)
+        self._picture = self.memo.picture
+        self._attention = self.memo.attention
+        self.objects = self._picture.objects
         self.touched: dict[ObjectRef, Reason] = {}
         self.verdicts: dict[ObjectRef, Verdict] = {}
         self.blocked: list[Blocked] = []
@@ -46,6 +53,7 @@ class View:
         self.warnings: list[str] = []
         self.allocations: dict[str, str] = {}
         self.read_sources: frozenset[str] = frozenset()
+        self.declared: Container[ObjectRef] = ()
         self.overrides = dict(observed.overrides)
         # What an autoscaler scales, and which one.
         self.autoscaled: dict[ObjectRef, ObjectRef] = {}
@@ -60,54 +68,85 @@ class View:
         self._kept: dict[str, Any] = {}
         # Owners that could not make an object, and why.
         self.refused: dict[ObjectRef, Refusal] = {}
-        self._by_kind: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
-        self._by_owner: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
-        self._bare_pods: dict[str, dict[ObjectRef, StoredObject]] = defaultdict(dict)
-        for ref, stored in self.objects.items():
-            self._add_to_indexes(ref, stored)
+        self._attention.begin({_VERDICTS: self.verdicts, _CURRENT_SETS: self.current_sets})
+        for difference in self._picture.begin(observed.objects):
+            self._attention.change(*difference)
 
     # Reading
 
     def get(self, ref: ObjectRef) -> StoredObject | None:
         """Return an object as it will be, or None."""
+        self._attention.read(ref)
         return self.objects.get(ref)
+
+    def uid_of(self, ref: ObjectRef) -> str | None:
+        """Return the uid of an object; None when there is none of that name. Asks for less than the object."""
+        self._attention.read(keys.presence(ref))
+        stored = self.objects.get(ref)
+        return None if stored is None else stored.object.metadata.uid
 
     def typed(self, type_: type[T], namespace: str, name: str) -> T | None:
         """Return an object by its Python type."""
-        stored = self.objects.get(ObjectRef(kind=type_.kind, namespace=namespace, name=name))
+        stored = self.get(ObjectRef(kind=type_.kind, namespace=namespace, name=name))
         return cast(T, stored.object) if stored is not None else None
 
     def of_kind(self, kind: str) -> list[StoredObject]:
         """Return all objects of a kind in the order of their names."""
-        found = self._by_kind[kind]
+        self._attention.read(keys.kind_of(kind))
+        found = self._picture.by_kind[kind]
         return [found[ref] for ref in sorted(found)]
 
-    def having(self, kind: str, holds: Callable[[StoredObject], bool]) -> list[StoredObject]:
-        """Return the objects of a kind of which something holds, in the order of their names."""
-        found = [stored for stored in self._by_kind[kind].values() if holds(stored)]
-        return sorted(found, key=lambda stored: stored.ref)
+    def finished_pods(self) -> list[StoredObject]:
+        """Return the Pods that have ended, in the order of their names."""
+        found = self._picture.finished
+        return [found[ref] for ref in sorted(found)]
 
     def owned_by(self, uid: str, kind: str) -> list[StoredObject]:
         """Return the objects of `kind` whose controller has `uid`, in the order of their names."""
-        owned = self._by_owner.get(uid, {})
+        self._attention.read(keys.children(uid))
+        owned = self._picture.by_owner.get(uid, {})
         return [owned[ref] for ref in sorted(owned) if ref.kind == kind]
 
     def children(self, uid: str) -> list[StoredObject]:
         """Return everything whose controller has `uid`, in the order of its names."""
-        owned = self._by_owner.get(uid, {})
+        self._attention.read(keys.children(uid))
+        owned = self._picture.by_owner.get(uid, {})
         return [owned[ref] for ref in sorted(owned)]
 
     def bare_pods(self, namespace: str) -> list[StoredObject]:
         """Return the Pods of a namespace that have no controller, in the order of their names."""
-        found = self._bare_pods.get(namespace, {})
+        self._attention.read(keys.bare(namespace))
+        found = self._picture.bare_pods.get(namespace, {})
         return [found[ref] for ref in sorted(found)]
 
-    def owners(self) -> Iterator[str]:
-        """Return the uids that own something."""
-        return iter([uid for uid, owned in self._by_owner.items() if owned])
+    def unmanaged(self, kind: str) -> list[StoredObject]:
+        """Return what there is of a kind that nobody manages. Who takes some in reads `is_offered` besides."""
+        found = self._picture.unmanaged[kind]
+        return [found[ref] for ref in sorted(found)]
+
+    def watch_unmanaged(self, kind: str, namespace: str) -> None:
+        """Note that the object that is looked at may take in others."""
+        self._attention.read(keys.unmanaged(kind, namespace))
+
+    def labelled(self, namespace: str, labels: Mapping[str, str]) -> list[StoredObject]:
+        """Return the Pods with all these labels, in the order of their names; none without a label."""
+        by_label = self._picture.by_label
+        sought = [(namespace, key, value) for key, value in labels.items()]
+        if not sought:
+            return []
+        rarest = min(sought, key=lambda label: len(by_label.get(label, ())))
+        self._attention.read(rarest)
+        fewest = by_label.get(rarest, {})
+        return [fewest[ref] for ref in sorted(fewest) if labels.items() <= fewest[ref].object.metadata.labels.items()]
+
+    def on_node(self, node: str) -> list[StoredObject]:
+        """Return the Pods that are placed on a node, in the order of their names."""
+        found = self._picture.by_node.get(node, {})
+        return [found[ref] for ref in sorted(found)]
 
     def was_observed(self, ref: ObjectRef) -> StoredObject | None:
         """Return an object as it was observed when this pass began."""
+        self._attention.read(ref)
         return self.observed.objects.get(ref)
 
     def kept_for_pass(self, name: str, make: Callable[[], Any]) -> Any:
@@ -115,6 +154,79 @@ class View:
         if name not in self._kept:
             self._kept[name] = make()
         return self._kept[name]
+
+    # Looking only at what may differ, see `planner.attention`
+
+    def due(self, kind: str) -> Iterator[StoredObject]:
+        """Go through the objects of a kind that have to be looked at, in the order of their names.
+
+        They are those of the moment when it begins. One that is woken on the way and comes later has its turn.
+        """
+        attention, present = self._attention, self._picture.by_kind[kind]
+        attention.next_phase()
+        turns = [(ref, present[ref]) for ref in sorted(attention.awake[kind]) if ref in present]
+        woken = len(attention.woken)
+        number = 0
+        while number < len(turns):
+            ref, stored = turns[number]
+            number += 1
+            attention.visit(ref)
+            yield stored
+            attention.visit(None)
+            for other in attention.woken[woken:]:
+                slept = self.observed.objects.get(other)
+                if other.kind == kind and other > ref and slept is not None:
+                    attention.forget_phase(other)
+                    insort(turns, (other, slept), lo=number, key=_ref_of_turn)
+            woken = len(attention.woken)
+
+    def each(self, refs: Iterable[ObjectRef]) -> Iterator[ObjectRef]:
+        """Go through these references, noting what is read for each."""
+        self._attention.next_phase()
+        for ref in refs:
+            self._attention.visit(ref)
+            yield ref
+            self._attention.visit(None)
+
+    def awake(self) -> Iterator[ObjectRef]:
+        """Return what has to be looked at, of every kind and in no order."""
+        return self._attention.all_awake()
+
+    def wake(self, ref: ObjectRef) -> None:
+        """Have an object looked at, by the steps that come."""
+        self._attention.wake(ref)
+
+    def wake_all(self) -> None:
+        """Have everything looked at."""
+        self._attention.wake_all()
+
+    def keep_awake(self, ref: ObjectRef | None = None) -> None:
+        """Have an object, or the one that is looked at, looked at in the next pass too."""
+        self._attention.keep_awake(ref)
+
+    def all_verdicts(self) -> tuple[Verdict, ...]:
+        """Return the verdict of every object, in the order of references; sleepers keep theirs."""
+        return self._attention.verdicts.brought_to(self.verdicts, self.awake())
+
+    def settle(self) -> None:
+        """End the pass: what was in order need not be looked at until something of it changes."""
+        self._attention.settle(self._is_calm, self._is_kept)
+
+    def _is_kept(self, ref: ObjectRef) -> bool:
+        return ref in self.objects or ref in self.declared or ref in self.observed.objects
+
+    def _is_calm(self, ref: ObjectRef) -> bool:
+        stored = self.objects.get(ref)
+        if stored is None or ref in self.overrides:
+            return False
+        if stored.object.metadata.deletion_timestamp or stored.object.metadata.finalizers:
+            return False
+        verdict = self.verdicts.get(ref)
+        if verdict is not None and verdict.decision is not Decision.UNCHANGED:
+            return False
+        if ref.kind == "Pod" and not (cast(Any, stored.object).spec.node_name and ref not in self.ended):
+            return False
+        return ref not in self.autoscaled and (ref in self.declared or not stored.manager.startswith("source/"))
 
     # Writing
 
@@ -204,8 +316,7 @@ class View:
 
     def remove(self, stored: StoredObject, reason: Reason, message: str = "") -> None:
         """Take an object away at once."""
-        self._drop_from_indexes(stored.ref)
-        self.journal.append((self.objects.pop(stored.ref, None), None))
+        self._write(stored.ref, None)
         self.touched[stored.ref] = reason
         self.judge(stored.ref, Decision.DELETE, reason, message, stored=stored)
 
@@ -236,10 +347,11 @@ class View:
         """Give an object its verdict. A later step of the pass may know better and replaces an earlier one."""
         if ref.kind in OBSERVED_KINDS:
             return
+        self._attention.wake(ref)
         earlier = self.verdicts.get(ref)
         if earlier and earlier.decision in (Decision.CREATE, Decision.REPLACE) and decision is Decision.UPDATE:
             return
-        self.verdicts[ref] = Verdict(
+        verdict = Verdict(
             object=ref,
             decision=decision,
             reason=reason,
@@ -249,9 +361,20 @@ class View:
             changes=changes,
             since=since,
         )
+        self._attention.note(_VERDICTS, ref, verdict)
+
+    def note_current_set(self, deployment: ObjectRef, replica_set: ObjectRef) -> None:
+        """Note the ReplicaSet that has the template of a Deployment."""
+        self._attention.note(_CURRENT_SETS, deployment, replica_set)
+
+    def warn(self, message: str) -> None:
+        """Tell a person something besides."""
+        self._attention.keep_awake()
+        self.warnings.append(message)
 
     def happened(self, stored: StoredObject, reason: str, message: str, *, warning: bool = False) -> None:
         """Record something worth an Event."""
+        self._attention.keep_awake()
         self.happenings.append(
             Happening(
                 object=stored.ref,
@@ -264,6 +387,8 @@ class View:
 
     def look_again(self, at: float) -> None:
         """Note a time at which the answer could differ by itself."""
+        if at > self.now:
+            self._attention.keep_awake()
         if at > self.now and (self.look_again_at is None or at < self.look_again_at):
             self.look_again_at = at
 
@@ -295,31 +420,14 @@ class View:
         return (update,) if _status_of(before) == _status_of(after) else (update, status)
 
     def _put(self, stored: StoredObject, reason: Reason) -> None:
-        self._drop_from_indexes(stored.ref)
-        self.journal.append((self.objects.get(stored.ref), stored))
-        self.objects[stored.ref] = stored
-        self._add_to_indexes(stored.ref, stored)
+        self._write(stored.ref, stored)
         if reason is not Reason.STATUS or stored.ref not in self.touched:
             self.touched[stored.ref] = reason
 
-    def _add_to_indexes(self, ref: ObjectRef, stored: StoredObject) -> None:
-        self._by_kind[ref.kind][ref] = stored
-        owners = [owner for owner in stored.object.metadata.owner_references if owner.controller]
-        for owner in owners:
-            self._by_owner[owner.uid][ref] = stored
-        if ref.kind == "Pod" and not owners:
-            self._bare_pods[ref.namespace][ref] = stored
-
-    def _drop_from_indexes(self, ref: ObjectRef) -> None:
-        stored = self.objects.get(ref)
-        if stored is None:
-            return
-        self._by_kind[ref.kind].pop(ref, None)
-        if ref.kind == "Pod":
-            self._bare_pods[ref.namespace].pop(ref, None)
-        for owner in stored.object.metadata.owner_references:
-            if owner.controller:
-                self._by_owner[owner.uid].pop(ref, None)
+    def _write(self, ref: ObjectRef, stored: StoredObject | None) -> None:
+        before = self._picture.write(ref, stored)
+        self.journal.append((before, stored))
+        self._attention.change(ref, before, stored)
 
 
 def ref_for(object: Object) -> ObjectRef:
@@ -356,6 +464,10 @@ def _unplaced(stored: StoredObject) -> StoredObject:
 
 def _spec_of(object: Any) -> Any:
     return getattr(object, "spec", None)
+
+
+def _ref_of_turn(turn: tuple[ObjectRef, StoredObject]) -> ObjectRef:
+    return turn[0]
 
 
 def _status_of(stored: StoredObject) -> Any:

@@ -67,6 +67,14 @@ class Objects(Mapping[ObjectRef, StoredObject]):
         objects._kinds, objects._length = kinds, length
         return objects
 
+    def differing(self, other: Mapping[ObjectRef, StoredObject]) -> Iterator[ObjectRef]:
+        """Return where these objects are not the very same as the others; what both share is not looked at."""
+        others = other if isinstance(other, Objects) else Objects(other.values())
+        for kind in sorted({*self._kinds, *others._kinds}):
+            mine, theirs = self.spaces(kind), others.spaces(kind)
+            for space in sorted({*mine, *theirs}) if mine is not theirs else ():
+                yield from _differing(kind, space, mine.get(space, {}), theirs.get(space, {}))
+
     def __getitem__(self, ref: ObjectRef) -> StoredObject:
         found = self.find(ref.kind, ref.namespace, ref.name)
         if found is None:
@@ -97,6 +105,19 @@ class Objects(Mapping[ObjectRef, StoredObject]):
         for spaces in self._kinds.values():
             for names in spaces.values():
                 yield from names.values()
+
+
+def _differing(
+    kind: str, namespace: str, mine: Mapping[str, StoredObject], theirs: Mapping[str, StoredObject]
+) -> Iterator[ObjectRef]:
+    if mine is theirs:
+        return
+    for name, stored in mine.items():
+        if theirs.get(name) is not stored:
+            yield stored.ref
+    for name in theirs:
+        if name not in mine:
+            yield ObjectRef(kind=kind, namespace=namespace, name=name)
 
 
 class _Values(ValuesView[StoredObject]):

@@ -18,7 +18,7 @@ _WITH_CONDITION = ("ReplicaSet", "ReplicationController", "StatefulSet", "Daemon
 def tell_refusals(view: View) -> None:
     """Have every owner say why it could not make an object, or that it now can."""
     for kind in _WITH_CONDITION:
-        for stored in view.of_kind(kind):
+        for stored in view.due(kind):
             _set_condition(view, stored, view.refused.get(stored.ref))
     for ref, refusal in sorted(view.refused.items()):
         owner = view.get(ref)

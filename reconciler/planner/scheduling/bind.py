@@ -23,7 +23,7 @@ from reconciler.planner.workloads.podview import is_active
 
 def place_pods(view: View) -> tuple[Action, ...]:
     """Bind every Pod that has no node yet, highest priority first; return the actions that do it."""
-    waiting = [one for one in view.of_kind("Pod") if _waits(cast(Pod, one.object))]
+    waiting = [one for one in view.due("Pod") if _waits(cast(Pod, one.object))]
     if not waiting:
         return ()
     candidates = candidates_of(view)

@@ -15,14 +15,14 @@ _RESERVED = 16  # upstream keeps the first addresses for explicit ones: min(max(
 def allocate_addresses(view: View) -> None:
     """Give every Service of type ClusterIP its address."""
     network = ipaddress.ip_network(view.observed.cluster.service_cidr)
-    services = view.of_kind("Service")
-    used = {address for one in services if (address := cast(Service, one.object).spec.cluster_ip)}
-    for stored in services:
+    used: set[str] | None = None
+    for stored in view.due("Service"):
         service = cast(Service, stored.object)
         _complain(view, stored, network)
         if service.spec.type != "ClusterIP" or service.spec.cluster_ip:
             _remember(view, stored)
             continue
+        used = _used(view) if used is None else used
         address = view.observed.allocations.get(allocation_key(stored)) or _free(network, stored, used)
         if not address:
             message = f"no address is free in {network}"
@@ -32,6 +32,11 @@ def allocate_addresses(view: View) -> None:
         spec = replace(service.spec, cluster_ip=address, cluster_ips=(address,))
         updated = view.update(stored, replace(service, spec=spec), reason=Reason.PLACED, judged=False)
         _remember(view, updated)
+
+
+def _used(view: View) -> set[str]:
+    services = view.of_kind("Service")
+    return {address for one in services if (address := cast(Service, one.object).spec.cluster_ip)}
 
 
 def allocation_key(stored: StoredObject) -> str:
@@ -44,12 +49,13 @@ def _remember(view: View, stored: StoredObject) -> None:
     key = allocation_key(stored)
     if address and address != "None" and view.observed.allocations.get(key) != address:
         view.allocations[key] = address
+        view.keep_awake()
 
 
 def _complain(view: View, stored: StoredObject, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
     address = cast(Service, stored.object).spec.cluster_ip
     if address and address != "None" and ipaddress.ip_address(address) not in network:
-        view.warnings.append(f"{stored.ref}: clusterIP {address} is outside of {network} and will not be reached")
+        view.warn(f"{stored.ref}: clusterIP {address} is outside of {network} and will not be reached")
 
 
 def _free(network: ipaddress.IPv4Network | ipaddress.IPv6Network, stored: StoredObject, used: set[str]) -> str:

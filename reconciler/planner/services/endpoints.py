@@ -1,6 +1,6 @@
 """Endpoints of Services: the Pods a selector chooses, or what a person wrote by hand. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar, cast
 
@@ -21,11 +21,10 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 
 def sync_endpoints(view: View) -> None:
     """Write Endpoints and EndpointSlices of every Service with a selector."""
-    pods = _pods_by_label(view)
-    for stored in view.of_kind("Service"):
+    for stored in view.due("Service"):
         service = cast(Service, stored.object)
         if service.spec.selector and service.spec.type != "ExternalName":
-            entry = service_entry(view, stored, pods)
+            entry = service_entry(view, stored)
             _write(view, stored, _kept(view, stored, entry, _as_endpoints))
             _write(view, stored, _kept(view, stored, entry, _as_slice))
 
@@ -36,34 +35,13 @@ def _kept(view: View, owner: StoredObject, entry: ServiceEntry, make: Callable[[
 
 def service_entries(view: View) -> tuple[ServiceEntry, ...]:
     """Return every Service as the nodes need it, in the order of names."""
-    pods = _pods_by_label(view)
-    return tuple(service_entry(view, stored, pods) for stored in view.of_kind("Service"))
+    return tuple(service_entry(view, stored) for stored in view.of_kind("Service"))
 
 
-ByLabel = Mapping[tuple[str, str, str], list[Pod]]
-
-
-def _pods_by_label(view: View) -> ByLabel:
-    """Index the Pods by namespace and each of their labels, in the order of their names."""
-    found: dict[tuple[str, str, str], list[Pod]] = {}
-    for stored in view.of_kind("Pod"):
-        pod = cast(Pod, stored.object)
-        for key, value in pod.metadata.labels.items():
-            found.setdefault((stored.ref.namespace, key, value), []).append(pod)
-    return found
-
-
-def _chosen(namespace: str, selector: Mapping[str, str], pods: ByLabel) -> list[Pod]:
-    """Return the Pods that a selector chooses, looking only at those with its rarest label."""
-    lists = [pods.get((namespace, key, value), []) for key, value in selector.items()]
-    fewest = min(lists, key=len, default=[])
-    return [pod for pod in fewest if selector.items() <= pod.metadata.labels.items()]
-
-
-def service_entry(view: View, stored: StoredObject, pods: ByLabel) -> ServiceEntry:
+def service_entry(view: View, stored: StoredObject) -> ServiceEntry:
     """Return one Service with its endpoints: the same value as before when its Pods are the same."""
     spec = cast(Service, stored.object).spec
-    chosen = _chosen(stored.ref.namespace, spec.selector, pods)
+    chosen = [cast(Pod, one.object) for one in view.labelled(stored.ref.namespace, spec.selector)]
     if not spec.selector:
         return _entry(view, stored, chosen)
     return view.memo.get(("service", stored.ref), (stored, *chosen), partial(_entry, view, stored, chosen))

@@ -60,7 +60,8 @@ def sync_claims(view: View) -> None:
 
 def _users(view: View) -> dict[tuple[str, str], list[Pod]]:
     found: dict[tuple[str, str], list[Pod]] = {}
-    for stored in view.of_kind("Pod"):
+    # Without claims nobody asks.
+    for stored in view.of_kind("Pod") if view.of_kind("PersistentVolumeClaim") else ():
         pod = cast(Pod, stored.object)
         if pod.status.phase in ("Succeeded", "Failed"):
             continue

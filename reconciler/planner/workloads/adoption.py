@@ -12,16 +12,6 @@ from reconciler.model.plan import Reason
 from reconciler.planner.view import SYSTEM, View, owner_of, replace
 
 
-def is_unmanaged(stored: StoredObject) -> bool:
-    """Whether nobody manages an object, and it is to stay."""
-    metadata = stored.object.metadata
-    return (
-        stored.manager == SYSTEM
-        and metadata.deletion_timestamp is None
-        and not any(owner.controller for owner in metadata.owner_references)
-    )
-
-
 def release_strangers(view: View, owner: StoredObject, kind: str, selector: LabelSelector) -> None:
     """Let go the children whose labels the selector no longer finds."""
     for stored in _strangers(view, owner, kind, selector):
@@ -51,8 +41,11 @@ def without_owner(stored: StoredObject, uid: str) -> Any:
     return replace(cast(Any, stored.object), metadata=replace(stored.object.metadata, owner_references=kept))
 
 
-def adopt_fitting(view: View, owner: StoredObject, free: Iterable[StoredObject], selector: LabelSelector) -> None:
+def adopt_fitting(
+    view: View, owner: StoredObject, kind: str, free: Iterable[StoredObject], selector: LabelSelector
+) -> None:
     """Take in what stands alone in the owner's namespace and has the labels that the selector finds."""
+    view.watch_unmanaged(kind, owner.ref.namespace)
     for stored in free:
         if stored.ref.namespace != owner.ref.namespace or view.get(stored.ref) is not stored:
             continue

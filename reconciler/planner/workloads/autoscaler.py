@@ -47,11 +47,14 @@ def target_of(stored: StoredObject) -> ObjectRef:
 
 def note_autoscaled(view: View) -> None:
     """Note what is scaled by whom, for those who lay the number over what is declared."""
-    view.autoscaled = {
+    scaled = {
         target_of(stored): stored.ref
         for stored in reversed(view.of_kind(KIND))
         if stored.object.metadata.deletion_timestamp is None
     }
+    for ref in (*view.autoscaled, *scaled):
+        view.keep_awake(ref)
+    view.autoscaled = scaled
 
 
 def sync_autoscalers(view: View) -> None:

@@ -53,7 +53,7 @@ def _warn(view: View, owner: StoredObject, template: PodTemplateSpec) -> None:
         if not one.by_environment or before is None or view.was_observed(owner.ref) is None:
             continue
         if ref in view.touched and view.get(ref) is not None and view.get(ref) != before:
-            view.warnings.append(
+            view.warn(
                 f"{ref} changes and {owner.ref} reads it by environment: its Pods keep the old values until they "
                 f'restart; to roll them with it set the annotation {RESTART_ON_CHANGE}: "true"'
             )

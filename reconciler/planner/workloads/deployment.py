@@ -9,7 +9,7 @@ from reconciler.model.kinds import Deployment
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.planner.view import View
-from reconciler.planner.workloads.adoption import adopt_fitting, is_unmanaged, release_strangers
+from reconciler.planner.workloads.adoption import adopt_fitting, release_strangers
 from reconciler.planner.workloads.configuration import bound_template
 from reconciler.planner.workloads.deployment_scale import is_scaled, recreate, roll, scale_in_proportion
 from reconciler.planner.workloads.deployment_sets import (
@@ -24,8 +24,8 @@ from reconciler.planner.workloads.deployment_status import deployment_status, is
 
 def sync_deployments(view: View) -> None:
     """Advance every Deployment by what may be done now."""
-    free = view.having("ReplicaSet", is_unmanaged)
-    for stored in view.of_kind("Deployment"):
+    free = view.unmanaged("ReplicaSet")
+    for stored in view.due("Deployment"):
         if stored.object.metadata.deletion_timestamp is None:
             _sync(view, stored, free)
 
@@ -33,7 +33,7 @@ def sync_deployments(view: View) -> None:
 def _sync(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
     deployment = cast(Deployment, stored.object)
     release_strangers(view, stored, "ReplicaSet", deployment.spec.selector)
-    adopt_fitting(view, stored, free, deployment.spec.selector)
+    adopt_fitting(view, stored, "ReplicaSet", free, deployment.spec.selector)
     template = bound_template(view, stored, deployment.spec.template)
     sets = view.owned_by(deployment.metadata.uid, "ReplicaSet")
     new = current_set(view, stored, sets, template)
@@ -41,7 +41,7 @@ def _sync(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
         new = create_set(view, stored, template)
     old = [one for one in view.owned_by(deployment.metadata.uid, "ReplicaSet") if new is None or one.ref != new.ref]
     if new is not None:
-        view.current_sets[stored.ref] = new.ref
+        view.note_current_set(stored.ref, new.ref)
         new = with_revision(view, stored, new, old)
         show_revision(view, stored, new)
     if new is None or deployment.spec.paused or is_scaled(deployment, [*old, new]):
@@ -56,13 +56,13 @@ def _sync(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
 
 def finish_deployments(view: View) -> None:
     """Write the statuses, after the ReplicaSets had their turn."""
-    for stored in view.of_kind("Deployment"):
+    for stored in view.due("Deployment"):
         if stored.object.metadata.deletion_timestamp is None:
             view.set_status(stored, deployment_status(view, stored))
 
 
 def judge_deployments(view: View) -> None:
     """Give every Deployment without a verdict so far the one that nothing of its own changes."""
-    for stored in view.of_kind("Deployment"):
+    for stored in view.due("Deployment"):
         if stored.ref not in view.verdicts:
             view.judge(stored.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)

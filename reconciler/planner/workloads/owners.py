@@ -36,7 +36,7 @@ def ensure_built_in_namespaces(view: View) -> None:
 def collect_orphans(view: View) -> None:
     """Remove what the last of its owners leaves: ReplicaSets at once, Pods gracefully."""
     for kind in _GO_WITH_OWNER:
-        for stored in view.of_kind(kind):
+        for stored in view.due(kind):
             owners = stored.object.metadata.owner_references
             gone = [owner for owner in owners if _is_gone(view, stored, owner)]
             if not gone:
@@ -51,8 +51,8 @@ def collect_orphans(view: View) -> None:
 def _is_gone(view: View, stored: StoredObject, owner: OwnerReference) -> bool:
     spec = KINDS.get(owner.kind)
     namespace = stored.ref.namespace if spec is None or spec.namespaced else ""
-    found = view.get(ObjectRef(kind=owner.kind, namespace=namespace, name=owner.name))
-    return found is None or (found.object.metadata.uid != owner.uid and stored.ref.kind not in _HELD_BY_NAME)
+    found = view.uid_of(ObjectRef(kind=owner.kind, namespace=namespace, name=owner.name))
+    return found is None or (found != owner.uid and stored.ref.kind not in _HELD_BY_NAME)
 
 
 def _drop_dangling(view: View, stored: StoredObject, gone: list[OwnerReference]) -> None:
@@ -63,7 +63,7 @@ def _drop_dangling(view: View, stored: StoredObject, gone: list[OwnerReference])
 
 def end_in_foreground(view: View) -> None:
     """Have what was deleted in the foreground go once everything that blocks it is gone."""
-    waiting = [stored for kind in KINDS for stored in view.having(kind, _waits_for_children)]
+    waiting = [stored for kind in KINDS for stored in view.due(kind) if _waits_for_children(stored)]
     while waiting:
         stored = waiting.pop()
         for child in view.children(stored.object.metadata.uid):

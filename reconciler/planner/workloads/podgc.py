@@ -8,6 +8,7 @@ from typing import cast
 from reconciler.model.kinds import Condition, Node, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
+from reconciler.model.refs import ObjectRef
 from reconciler.model.times import unix
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
@@ -24,11 +25,11 @@ def collect_pods(view: View) -> None:
 
     def is_odd(stored: StoredObject) -> bool:
         pod = cast(Pod, stored.object)
-        is_known = pod.spec.node_name in nodes
+        is_known = view.uid_of(ObjectRef(kind="Node", name=pod.spec.node_name)) is not None
         is_ending = pod.metadata.deletion_timestamp is not None
         return bool(pod.spec.node_name) and (not is_known or is_ending or _is_told_gone(pod))
 
-    for stored in view.having("Pod", is_odd):
+    for stored in [one for one in view.due("Pod") if is_odd(one)]:
         pod = cast(Pod, stored.object)
         node = nodes.get(pod.spec.node_name)
         if node is None:
@@ -72,7 +73,7 @@ def _collect_finished(view: View) -> None:
     limit = view.policy.finished_pods_max
     if limit <= 0:
         return
-    finished = view.having("Pod", _is_finished)
+    finished = [one for one in view.finished_pods() if _is_finished(one)]
     surplus = len(finished) - limit
     for one in sorted(finished, key=_who_goes_first)[: max(surplus, 0)]:
         delete_pod(view, one, Reason.POD_FINISHED, f"only {limit} finished Pods are kept")

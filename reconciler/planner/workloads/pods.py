@@ -4,7 +4,7 @@ from functools import partial
 from typing import cast
 
 from reconciler.model.kinds import Condition, Job, Pod, PodIP, PodStatus
-from reconciler.model.node import PodReport
+from reconciler.model.node import Observation, PodReport
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
@@ -18,7 +18,7 @@ from reconciler.planner.workloads.deployment_status import with_times
 def observe_pods(view: View) -> None:
     """Take over what the nodes report about their Pods; remove Pods that have ended for good."""
     reports = _reports(view)
-    for stored in view.of_kind("Pod"):
+    for stored in view.due("Pod"):
         pod = cast(Pod, stored.object)
         node = view.observed.nodes.get(pod.spec.node_name)
         report = reports.get(pod.metadata.uid)
@@ -38,7 +38,6 @@ def _is_settled(view: View, stored: StoredObject, node: NodeState | None, report
     if known is None or not (known is report or known == report):
         return False
     view.memo.keep(("pod status", stored.ref), (stored,), known)
-    _look_when_silent(view, node)
     return True
 
 
@@ -47,18 +46,14 @@ def _note_settled(view: View, stored: StoredObject, node: NodeState | None, repo
         view.memo.keep(("pod status", stored.ref), (stored,), report)
 
 
-def _look_when_silent(view: View, node: NodeState) -> None:
-    if node.heartbeat_at is not None:
-        view.look_again(node.heartbeat_at + view.policy.node_lease_s + 0.001)
-
-
 def _reports(view: View) -> dict[str, PodReport]:
-    found: dict[str, PodReport] = {}
-    for name in sorted(view.observed.nodes):
-        observation = view.observed.nodes[name].observation
-        for report in observation.pods if observation else ():
-            found[report.uid] = report
-    return found
+    nodes = view.observed.nodes
+    observations = tuple(nodes[name].observation for name in sorted(nodes))
+    return view.memo.get("reports", observations, partial(_by_uid, observations))
+
+
+def _by_uid(observations: tuple[Observation | None, ...]) -> dict[str, PodReport]:
+    return {report.uid: report for one in observations if one is not None for report in one.pods}
 
 
 def _is_gone(pod: Pod, node: NodeState | None, report: PodReport | None) -> bool:
@@ -106,8 +101,6 @@ def pod_status(view: View, pod: Pod, node: NodeState | None, report: PodReport |
         return replace(old, conditions=(*kept, scheduled), qos_class=qos_class(pod))
     if is_silent(view, node):
         return _of_silent_node(view, pod)
-    if node is not None:
-        _look_when_silent(view, node)
     if old.phase in ("Succeeded", "Failed"):
         # A Pod ends once and for ever, whatever a node that lost its memory thinks of it.
         reason, message = report.reason or old.reason, report.message or old.message
@@ -171,7 +164,7 @@ def qos_class(pod: Pod) -> str:
 
 def judge_pods(view: View) -> None:
     """Give every Pod without a verdict one: unchanged, or blocked with what it waits for."""
-    for stored in view.of_kind("Pod"):
+    for stored in view.due("Pod"):
         if stored.ref in view.verdicts and view.verdicts[stored.ref].decision is not Decision.UNCHANGED:
             continue
         pod = cast(Pod, stored.object)
@@ -197,7 +190,7 @@ def missing_references(view: View, stored: StoredObject) -> tuple[str, ...]:
         for one in references
         if not one.optional
     )
-    missing = [str(ref) for ref in refs if view.get(ref) is None]
+    missing = [str(ref) for ref in refs if view.uid_of(ref) is None]
     if name := missing_class(view, spec):
         missing.append(f"priorityclass/{name}")
     return tuple(missing)

@@ -1,6 +1,7 @@
 """ReplicaSets and ReplicationControllers: keep a number of equal Pods. Pure; semantics of Kubernetes' controllers."""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from typing import TypeAlias, cast
 
@@ -16,7 +17,7 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
-from reconciler.planner.workloads.adoption import adopt_fitting, is_unmanaged, release_strangers
+from reconciler.planner.workloads.adoption import adopt_fitting, release_strangers
 from reconciler.planner.workloads.create import create_pod
 from reconciler.planner.workloads.podview import (
     available_at,
@@ -34,7 +35,7 @@ _KINDS = ("ReplicaSet", "ReplicationController")
 
 def sync_replica_sets(view: View) -> None:
     """Create and delete Pods so that each ReplicaSet has as many as it wants, and write its status."""
-    free = [one for one in view.having("Pod", is_unmanaged) if is_active(cast(Pod, one.object))]
+    free = [one for one in view.unmanaged("Pod") if is_active(cast(Pod, one.object))]
     for stored in _all(view):
         if stored.object.metadata.deletion_timestamp is None:
             sync_replica_set(view, stored, free)
@@ -46,8 +47,9 @@ def refresh_statuses(view: View) -> None:
         view.set_status(stored, _status(view, stored, cast(Replicated, stored.object).status.pods_created))
 
 
-def _all(view: View) -> list[StoredObject]:
-    return [stored for kind in _KINDS for stored in view.of_kind(kind)]
+def _all(view: View) -> Iterator[StoredObject]:
+    for kind in _KINDS:
+        yield from view.due(kind)
 
 
 def sync_replica_set(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
@@ -55,7 +57,7 @@ def sync_replica_set(view: View, stored: StoredObject, free: list[StoredObject])
     replica_set = cast(Replicated, stored.object)
     selector = selector_of(replica_set)
     release_strangers(view, stored, "Pod", selector)
-    adopt_fitting(view, stored, free, selector)
+    adopt_fitting(view, stored, "Pod", free, selector)
     pods = [cast(Pod, one.object) for one in view.owned_by(replica_set.metadata.uid, "Pod")]
     active = [pod for pod in pods if is_active(pod)]
     missing = replica_set.spec.replicas - len(active)

@@ -1,0 +1,263 @@
+"""Which objects a pass has to look at: those that it finds otherwise than when they were last in order. Pure.
+
+While a step looks at an object, what it reads besides is noted. An object that nothing was to be done about, that waits
+for no time, and whose reading has not changed since, sleeps: the same steps would find the same. Whatever changes wakes
+those who read it, in the midst of a pass too. Then what the steps before had noted of the sleeper holds again.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.model.observed import StoredObject
+from reconciler.model.plan import Verdict
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.picture import is_unmanaged, labels_of
+
+# Steps look at objects of other kinds in every pass: they depend on more than on objects.
+MAY_SLEEP = frozenset(
+    {
+        "ClusterRoleBinding",
+        "ConfigMap",
+        "Deployment",
+        "EndpointSlice",
+        "Endpoints",
+        "Event",
+        "Pod",
+        "ReplicaSet",
+        "ReplicationController",
+        "Role",
+        "RoleBinding",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What a step noted of an object, and which step it was."""
+
+    phase: int
+    book: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Sleep:
+    reads: frozenset[Hashable]
+    notes: tuple[_Note, ...]
+
+
+class _Verdicts:
+    """The verdicts of every object in order, of which each pass knows those that are awake."""
+
+    def __init__(self) -> None:
+        self._known: dict[ObjectRef, Verdict] = {}
+        self._order: list[ObjectRef] = []
+        self._all: tuple[Verdict, ...] = ()
+
+    def brought_to(self, fresh: Mapping[ObjectRef, Verdict], awake: Iterable[ObjectRef]) -> tuple[Verdict, ...]:
+        """Return all verdicts: these, and of those that are not awake what they had."""
+        known = self._known
+        gone = [ref for ref in awake if ref in known and ref not in fresh]
+        new = [ref for ref in fresh if ref not in known]
+        is_same = not gone and not new and all(known[ref] == one for ref, one in fresh.items())
+        if is_same:
+            return self._all
+        for ref in gone:
+            del known[ref]
+        known.update(fresh)
+        if gone or new:
+            self._order = sorted(known) if gone else sorted([*self._order, *new])
+        self._all = tuple(map(known.__getitem__, self._order))
+        return self._all
+
+
+class Attention:
+    """Who sleeps, who watches what, and what is noted of whom. Kept from pass to pass."""
+
+    def __init__(self) -> None:
+        self.awake: dict[str, set[ObjectRef]] = defaultdict(set)
+        self.woken: list[ObjectRef] = []
+        self.verdicts = _Verdicts()
+        self._asleep: dict[ObjectRef, _Sleep] = {}
+        self._watchers: dict[Hashable, set[ObjectRef]] = {}
+        self._phase = 0
+        self._visited: ObjectRef | None = None
+        # Of this pass: what was read at each object, what was noted, what changed, and who cannot sleep.
+        self._reads: dict[ObjectRef, set[Hashable]] = defaultdict(set)
+        self._notes: dict[ObjectRef, list[_Note]] = defaultdict(list)
+        self._books: dict[str, dict[ObjectRef, Any]] = {}
+        self._changed: set[Hashable] = set()
+        self._restless: set[ObjectRef] = set()
+
+    def begin(self, books: Mapping[str, dict[ObjectRef, Any]]) -> None:
+        """Begin a pass whose notes go to these books."""
+        self._books = dict(books)
+        self._phase, self._visited = 0, None
+        self.woken.clear()
+        self._reads.clear()
+        self._notes.clear()
+        self._changed.clear()
+        self._restless.clear()
+
+    # Looking
+
+    def next_phase(self) -> None:
+        """Begin the next step."""
+        self._phase += 1
+
+    def visit(self, ref: ObjectRef | None) -> None:
+        """What is read from now on is read for this object, or for none."""
+        self._visited = ref
+
+    def read(self, key: Hashable) -> None:
+        """Note that something is read."""
+        if self._visited is not None:
+            self._reads[self._visited].add(key)
+
+    def note(self, book: str, ref: ObjectRef, value: Any) -> None:
+        """Note something of an object, for later steps of this pass."""
+        self.wake(ref)
+        self._books[book][ref] = value
+        self._notes[ref].append(_Note(self._phase, book, value))
+
+    def keep_awake(self, ref: ObjectRef | None = None) -> None:
+        """An object, or the one that is visited, is to be looked at in the next pass too."""
+        ref = ref or self._visited
+        if ref is not None:
+            self._restless.add(ref)
+
+    # Waking
+
+    def change(self, ref: ObjectRef, old: StoredObject | None, new: StoredObject | None) -> None:
+        """Wake an object that changes, and who has read of it."""
+        self.wake(ref)
+        for key in _keys(ref, old, new):
+            if self._phase:
+                self._changed.add(key)
+            watchers = self._watchers.get(key)
+            for watcher in sorted(watchers) if watchers else ():
+                self.wake(watcher)
+
+    def wake(self, ref: ObjectRef) -> None:
+        """Have an object looked at from now on; notes of the steps that are over hold."""
+        sleep = self._asleep.pop(ref, None)
+        self.awake[ref.kind].add(ref)
+        if sleep is None:
+            return
+        self.woken.append(ref)
+        for key in sleep.reads:
+            self._watchers[key].discard(ref)
+            if not self._watchers[key]:
+                del self._watchers[key]
+        if self._phase:
+            # The steps before have read it, and do not come to it again.
+            self._reads[ref] |= sleep.reads
+        # A step that goes through this kind comes to the object yet, or has passed it: see `View.due`.
+        for note in sleep.notes:
+            if note.phase <= self._phase:
+                self._books[note.book][ref] = note.value
+                self._notes[ref].append(note)
+
+    def forget_phase(self, ref: ObjectRef) -> None:
+        """An object is come to in this very step: what the step noted of it last time does not count."""
+        notes = self._notes.get(ref)
+        if not notes or notes[-1].phase < self._phase:
+            return
+        kept = [note for note in notes if note.phase < self._phase]
+        self._notes[ref] = kept
+        for book in self._books.values():
+            book.pop(ref, None)
+        for note in kept:
+            self._books[note.book][ref] = note.value
+
+    def wake_all(self) -> None:
+        """Something changed that anything may depend on."""
+        for ref in sorted(self._asleep):
+            self.wake(ref)
+
+    # Sleeping
+
+    def settle(self, is_calm: Callable[[ObjectRef], bool], is_kept: Callable[[ObjectRef], bool]) -> None:
+        """End a pass: let sleep what may, and forget what is not kept."""
+        for kind, refs in self.awake.items():
+            gone = [ref for ref in refs if not is_kept(ref)]
+            refs.difference_update(gone)
+            if kind in MAY_SLEEP:
+                calm = [ref for ref in refs if ref not in self._restless and is_calm(ref)]
+                refs.difference_update(ref for ref in calm if self._lay_down(ref))
+
+    def _lay_down(self, ref: ObjectRef) -> bool:
+        reads = self._reads.get(ref, set())
+        reads.add(ref)
+        if not self._changed.isdisjoint(reads):
+            return False
+        for key in reads:
+            self._watchers.setdefault(key, set()).add(ref)
+        self._asleep[ref] = _Sleep(frozenset(reads), tuple(self._notes.get(ref, ())))
+        return True
+
+    def all_awake(self) -> Iterator[ObjectRef]:
+        """Go through what is awake, in no order that means anything."""
+        for refs in self.awake.values():
+            yield from refs
+
+
+def presence(ref: ObjectRef) -> Hashable:
+    """Return the key under which it is read whether an object is there, and which one of its name."""
+    return ("presence", ref)
+
+
+def children(uid: str) -> Hashable:
+    """Return the key under which it is read what an object owns."""
+    return ("children", uid)
+
+
+def kind_of(kind: str) -> Hashable:
+    """Return the key under which it is read what there is of a kind."""
+    return ("kind", kind)
+
+
+def bare(namespace: str) -> Hashable:
+    """Return the key under which Pods without an owner are read."""
+    return ("bare", namespace)
+
+
+def unmanaged(kind: str, namespace: str) -> Hashable:
+    """Return the key under which it is read what is there to be taken in."""
+    return ("unmanaged", kind, namespace)
+
+
+def _keys(ref: ObjectRef, old: StoredObject | None, new: StoredObject | None) -> Iterator[Hashable]:
+    yield ref
+    yield kind_of(ref.kind)
+    if _uid(old) != _uid(new):
+        yield presence(ref)
+    for stored in (old, new):
+        if stored is not None:
+            yield from _keys_of(ref, stored)
+    if _offered(ref, old) != _offered(ref, new):
+        yield unmanaged(ref.kind, ref.namespace)
+
+
+def _keys_of(ref: ObjectRef, stored: StoredObject) -> Iterator[Hashable]:
+    owners = [owner for owner in stored.object.metadata.owner_references if owner.controller]
+    for owner in owners:
+        yield children(owner.uid)
+    if ref.kind == "Pod":
+        yield from labels_of(ref, stored)
+        if not owners:
+            yield bare(ref.namespace)
+
+
+def _uid(stored: StoredObject | None) -> str | None:
+    return None if stored is None else stored.object.metadata.uid
+
+
+def _offered(ref: ObjectRef, stored: StoredObject | None) -> Iterable[object] | None:
+    """Return by what an object that nobody manages can be found."""
+    return list(labels_of(ref, stored)) if stored is not None and is_unmanaged(stored) else None

@@ -1,0 +1,123 @@
+"""The objects of a view with their indexes, kept from pass to pass: only what differs is indexed anew. Pure.
+
+What a pass writes into it is taken back when the next one begins.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol, cast, runtime_checkable
+
+from reconciler.model.kinds import Pod
+from reconciler.model.observed import StoredObject
+from reconciler.model.refs import ObjectRef
+
+SYSTEM = "api"
+
+Objects = Mapping[ObjectRef, StoredObject]
+Index = dict[ObjectRef, StoredObject]
+Label = tuple[str, str, str]
+Difference = tuple[ObjectRef, StoredObject | None, StoredObject | None]
+
+
+@runtime_checkable
+class Comparable(Protocol):
+    """Objects that know without a look at each where they differ from others."""
+
+    def differing(self, other: Objects) -> Iterable[ObjectRef]:
+        """Return the references under which not the very same object is found in both."""
+        ...
+
+
+class Picture:
+    """Objects by reference, by kind, by owner, by label and by node."""
+
+    def __init__(self) -> None:
+        self.objects: dict[ObjectRef, StoredObject] = {}
+        self.by_kind: dict[str, Index] = defaultdict(dict)
+        self.by_owner: dict[str, Index] = defaultdict(dict)
+        self.bare_pods: dict[str, Index] = defaultdict(dict)
+        # Pods by namespace and each of their labels.
+        self.by_label: dict[Label, Index] = defaultdict(dict)
+        # Pods by the node that they are placed on.
+        self.by_node: dict[str, Index] = defaultdict(dict)
+        self.finished: Index = {}
+        # What nobody manages, by kind.
+        self.unmanaged: dict[str, Index] = defaultdict(dict)
+        self._base: Objects = {}
+        self._written: set[ObjectRef] = set()
+
+    def begin(self, base: Objects) -> list[Difference]:
+        """Show what is observed now; return what was otherwise, in observation or by what the last pass wrote."""
+        refs = self._written.union(_differing(self._base, base))
+        self._base, self._written = base, set()
+        found: list[Difference] = []
+        for ref in refs:
+            old, new = self.objects.get(ref), base.get(ref)
+            self._set(ref, old, new)
+            found.append((ref, old, new))
+        return found
+
+    def write(self, ref: ObjectRef, new: StoredObject | None) -> StoredObject | None:
+        """Show another object under a name until the pass ends, or none; return what was there."""
+        old = self.objects.get(ref)
+        self._written.add(ref)
+        self._set(ref, old, new)
+        return old
+
+    def _set(self, ref: ObjectRef, old: StoredObject | None, new: StoredObject | None) -> None:
+        if old is new:
+            return
+        if old is not None:
+            for index in self._indexes(ref, old):
+                index.pop(ref, None)
+        if new is None:
+            self.objects.pop(ref, None)
+            return
+        self.objects[ref] = new
+        for index in self._indexes(ref, new):
+            index[ref] = new
+
+    def _indexes(self, ref: ObjectRef, stored: StoredObject) -> Iterator[Index]:
+        yield self.by_kind[ref.kind]
+        is_bare = True
+        for owner in stored.object.metadata.owner_references:
+            if owner.controller:
+                is_bare = False
+                yield self.by_owner[owner.uid]
+        if ref.kind == "Pod":
+            pod = cast(Pod, stored.object)
+            if is_bare:
+                yield self.bare_pods[ref.namespace]
+            if pod.spec.node_name:
+                yield self.by_node[pod.spec.node_name]
+            if pod.status.phase in ("Succeeded", "Failed"):
+                yield self.finished
+            for label in labels_of(ref, stored):
+                yield self.by_label[label]
+        if is_unmanaged(stored):
+            yield self.unmanaged[ref.kind]
+
+
+def labels_of(ref: ObjectRef, stored: StoredObject) -> Iterator[Label]:
+    """Return the labels of an object with its namespace."""
+    for key, value in stored.object.metadata.labels.items():
+        yield ref.namespace, key, value
+
+
+def is_unmanaged(stored: StoredObject) -> bool:
+    """Whether nobody manages an object, and it is to stay."""
+    metadata = stored.object.metadata
+    return (
+        stored.manager == SYSTEM
+        and metadata.deletion_timestamp is None
+        and not any(owner.controller for owner in metadata.owner_references)
+    )
+
+
+def _differing(old: Objects, new: Objects) -> Iterable[ObjectRef]:
+    if old is new:
+        return ()
+    if isinstance(new, Comparable) and type(old) is type(new):
+        return new.differing(old)
+    changed = [ref for ref, stored in new.items() if old.get(ref) is not stored]
+    return [*changed, *(ref for ref in old if ref not in new)]
