@@ -1,0 +1,49 @@
+"""What the limits of a rolling update come to."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.model.kinds import Deployment, decode_object
+from reconciler.planner.workloads.rolling import count_of, limits_of
+
+
+def deployment(replicas: int, strategy: dict[str, Any]) -> Deployment:
+    """Return a Deployment of a size with a strategy."""
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "b"}]}}
+    spec = {"replicas": replicas, "selector": {"matchLabels": {"a": "b"}}, "template": template, "strategy": strategy}
+    found = decode_object({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": spec})
+    assert isinstance(found, Deployment)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("replicas", "surge", "unavailable", "expected"),
+    [
+        (10, "25%", "25%", (3, 2)),
+        (10, 0, 0, (0, 1)),
+        (10, "0%", "5%", (0, 1)),
+        (3, 0, 5, (0, 3)),
+        (1, 1, 0, (1, 0)),
+        (0, 0, 0, (0, 0)),
+    ],
+)
+def test_surge_rounds_up_and_unavailable_down(
+    replicas: int, surge: int | str, unavailable: int | str, expected: tuple[int, int]
+) -> None:
+    """Never both none where there is something to roll, and never more away than there are."""
+    limits = {"maxSurge": surge, "maxUnavailable": unavailable}
+    assert limits_of(deployment(replicas, {"type": "RollingUpdate", "rollingUpdate": limits})) == expected
+
+
+def test_without_a_rolling_update_there_are_no_limits() -> None:
+    """Recreate lets nothing run beside, so that no room is reckoned with."""
+    assert limits_of(deployment(4, {"type": "Recreate"})) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "up", "expected"), [("1%", True, 1), ("1%", False, 0), ("100%", True, 7), (2, True, 2)]
+)
+def test_percentages_are_of_the_replicas(value: int | str, up: bool, expected: int) -> None:
+    """Of seven here."""
+    assert count_of(value, 7, up=up) == expected
