@@ -28,7 +28,7 @@ from reconciler.controller.loop import LEASE_TTL_S, Controller
 from reconciler.controller.operations import DaemonOperations
 from reconciler.controller.source import Source, open_repository
 from reconciler.executors.local import open_world
-from reconciler.executors.memory import give_back, limit_arenas
+from reconciler.executors.memory import give_back, limit_arenas, settle
 from reconciler.git.received import install_hooks
 from reconciler.model.errors import ConfigurationError, ReconcilerError
 from reconciler.model.observed import ClusterInfo
@@ -72,6 +72,7 @@ def run(settings: Settings) -> None:
         daemon = Daemon(settings)
         stack.callback(daemon.stop)
         daemon.start()
+        settle()
         asyncio.run(daemon.serve())
 
 

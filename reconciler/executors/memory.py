@@ -1,9 +1,11 @@
-"""Keeps the process small after bursts: the C library's allocator keeps what was freed, and more with every thread.
+"""Keeps the process small after bursts, and its pauses short.
 
-Effect on this process alone. Where the C library is not glibc there is nothing to do.
+Effect on this process alone. The C library's allocator keeps what was freed, and more with every thread; where it is
+not glibc there is nothing to do about that.
 """
 
 import ctypes
+import gc
 
 _M_ARENA_MAX = -8
 _ARENAS = 2
@@ -21,3 +23,9 @@ def give_back() -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(ctypes.c_size_t(0))
+
+
+def settle() -> None:
+    """No longer look for cycles in what is there by now: it stays, and every thread waits while it is looked at."""
+    gc.collect()
+    gc.freeze()

@@ -9,6 +9,8 @@ from reconciler.model.plan import FieldChange
 
 _HIDDEN = ("status",)
 _METADATA_SHOWN = ("labels", "annotations")
+# Tools keep the whole object, as it was applied, in annotations.
+_VALUES_OF_SECRETS = ("data", "stringData", "metadata.annotations")
 _VALUE_LIMIT = 80
 
 
@@ -39,7 +41,7 @@ def _walk(path: str, old: Any, new: Any, changes: list[FieldChange], secret: boo
     elif isinstance(old, dict) and isinstance(new, dict):
         _walk_entries(path, old, new, changes, secret, bracket=False)
     else:
-        hide = secret and path.split(".")[0] in ("data", "stringData")
+        hide = secret and path.startswith(_VALUES_OF_SECRETS)
         changes.append(FieldChange(path=path, old=_text(old, hide), new=_text(new, hide)))
 
 

@@ -187,6 +187,16 @@ def test_no_path_leads_to_what_is_not_ones_own(gate: Gate, ada: str, path: str) 
         assert WORD.encode() not in content
 
 
+def test_hooks_and_operations_are_not_for_users(gate: Gate, ada: str) -> None:
+    """Neither a push, nor what operators do, comes from who may only edit in a namespace; nor by a word for GET."""
+    own = "/apis/reconciler.dev/v1"
+    paths = ("/hooks/pre-receive", "/hooks/post-receive", f"{own}/plan", f"{own}/acknowledgements", f"{own}/users")
+    for path in (*paths, f"{own}/sources/*/sync", f"{own}/sources/main/rollback"):
+        assert gate.ask(path, ada, "POST", source=GOOD)[0] == 403, path
+    for method in ("HEAD", "OPTIONS", "TRACE", "PROPFIND", "get"):
+        assert gate.ask("/api/v1/namespaces/blue/secrets/word", ada, method, source=GOOD)[0] in (400, 403, 405), method
+
+
 def test_a_role_that_reads_runs_nothing(gate: Gate, cluster: Stage) -> None:
     """A GET that opens a WebSocket is a create, for who may read everything too."""
     cluster.put(

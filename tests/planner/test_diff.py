@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from reconciler.model.kinds import Pod
+from reconciler.model.kinds import Pod, Secret
 from reconciler.planner.diff import field_changes
 
 
@@ -23,3 +23,16 @@ def test_values_are_shown_as_one_writes_them() -> None:
     assert shown[".tty"] == ("", "true")
     assert shown[".workingDir"] == ("/a", "/b")
     assert shown[".value"] == ("1", "1\\n2")
+
+
+def test_no_value_of_a_secret_is_shown() -> None:
+    """P22: neither as data nor in the annotation where kubectl keeps what was applied."""
+
+    def secret(value: str) -> Secret:
+        applied = {"kubectl.kubernetes.io/last-applied-configuration": f'{{"data":{{"word":"{value}"}}}}'}
+        plain = {"metadata": {"name": "s", "annotations": applied}, "data": {"word": value}}
+        return msgspec.convert({"apiVersion": "v1", "kind": "Secret", **plain}, Secret)
+
+    changes = field_changes(secret("aHVudGVyMQ=="), secret("aHVudGVyMg=="))
+    assert len(changes) == 2
+    assert {(one.old, one.new) for one in changes} == {("(secret)", "(secret)")}
