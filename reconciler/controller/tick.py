@@ -63,7 +63,7 @@ def tick(
     """Plan and write once; raise LeadershipLost when another daemon leads by now."""
     answer = plan(desired, observed, policy, now, memo)
     if not answer.is_empty:
-        answer = identified(answer, observed)
+        answer = identified(answer, observed, memo)
     collected = _Collected()
     bind(answer.actions, collected)
     commit = Commit(

@@ -5,7 +5,7 @@ from typing import Self
 from reconciler.model.base import Value
 
 
-class ObjectRef(Value, order=True):
+class ObjectRef(Value, order=True, cache_hash=True):
     """Names one object: kind, namespace (empty for cluster-scoped kinds) and name.
 
     Printed as `deployment/shop/web`, or `namespace/shop` without a namespace.

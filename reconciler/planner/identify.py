@@ -6,12 +6,18 @@ from reconciler.model.canonical import digest
 from reconciler.model.observed import NodeState, ObservedState
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Decision, Plan
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.memo import Memo
+from reconciler.planner.picture import Objects, differing_in
 from reconciler.planner.view import replace
 
+_NOT_IN_BASIS = frozenset({"Event", "Endpoints", "EndpointSlice", "Node"})
 
-def identified(plan: Plan, observed: ObservedState) -> Plan:
+
+def identified(plan: Plan, observed: ObservedState, memo: Memo | None = None) -> Plan:
     """Return the plan with its basis and id. Times, counters and heartbeats are in neither."""
-    basis = _basis(observed)
+    lines = _Lines() if memo is None else memo.kept("basis", _Lines)
+    basis = _basis(lines.of(observed.objects), observed)
     said = [
         f"{one.object}={one.decision.value}:{[(c.path, c.new) for c in one.changes]}"
         for one in plan.verdicts
@@ -22,12 +28,35 @@ def identified(plan: Plan, observed: ObservedState) -> Plan:
     return replace(plan, basis=basis, id=_digest([basis, *commits, *said, *keys]))
 
 
-def _basis(observed: ObservedState) -> str:
-    objects = [
-        f"{ref}|{one.object.metadata.uid}|{one.object.metadata.generation}|{one.digest}"
-        for ref, one in sorted(observed.objects.items())
-        if ref.kind not in ("Event", "Endpoints", "EndpointSlice", "Node")
-    ]
+class _Lines:
+    """A line for each object in the order of references; written anew only for what changes."""
+
+    def __init__(self) -> None:
+        self._objects: Objects = {}
+        self._lines: dict[ObjectRef, str] = {}
+        self._order: list[ObjectRef] = []
+
+    def of(self, objects: Objects) -> list[str]:
+        """Return the lines of these objects."""
+        added = []
+        for ref in differing_in(self._objects, objects):
+            if ref.kind in _NOT_IN_BASIS:
+                continue
+            stored = objects.get(ref)
+            if stored is None:
+                self._lines.pop(ref, None)
+                continue
+            if ref not in self._lines:
+                added.append(ref)
+            metadata = stored.object.metadata
+            self._lines[ref] = f"{ref}|{metadata.uid}|{metadata.generation}|{stored.digest}"
+        self._objects = objects
+        if added or len(self._order) != len(self._lines):
+            self._order = sorted([*(ref for ref in self._order if ref in self._lines), *added])
+        return list(map(self._lines.__getitem__, self._order))
+
+
+def _basis(objects: list[str], observed: ObservedState) -> str:
     nodes = [_node(observed.nodes[name]) for name in sorted(observed.nodes)]
     overrides = [f"override {ref}|{_content(observed.overrides[ref])}" for ref in sorted(observed.overrides)]
     return _digest([*objects, *nodes, *overrides])

@@ -22,6 +22,7 @@ class Memo:
         self.attention = Attention()
         self.last: Any = None
         self.declared: Any = {}
+        self._own: dict[str, Any] = {}
         self._kept: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
         self._before: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
 
@@ -46,6 +47,12 @@ class Memo:
     def keep(self, key: Hashable, inputs: tuple[object, ...], result: object) -> None:
         """Keep a result."""
         self._kept[key] = (inputs, result)
+
+    def kept(self, name: str, make: Callable[[], T]) -> T:
+        """Return what is kept from pass to pass under a name; it sees for itself that it is up to date."""
+        found: T = self._own.setdefault(name, None) or make()
+        self._own[name] = found
+        return found
 
     def _find(self, key: Hashable) -> tuple[tuple[object, ...], Any] | None:
         return self._kept.get(key) or self._before.get(key)

@@ -43,12 +43,14 @@ class Picture:
         self.finished: Index = {}
         # What nobody manages, by kind.
         self.unmanaged: dict[str, Index] = defaultdict(dict)
+        # Another one of each kind whenever something of it changes.
+        self.marks: dict[str, object] = defaultdict(object)
         self._base: Objects = {}
         self._written: set[ObjectRef] = set()
 
     def begin(self, base: Objects) -> list[Difference]:
         """Show what is observed now; return what was otherwise, in observation or by what the last pass wrote."""
-        refs = self._written.union(_differing(self._base, base))
+        refs = self._written.union(differing_in(self._base, base))
         self._base, self._written = base, set()
         found: list[Difference] = []
         for ref in refs:
@@ -67,6 +69,7 @@ class Picture:
     def _set(self, ref: ObjectRef, old: StoredObject | None, new: StoredObject | None) -> None:
         if old is new:
             return
+        self.marks[ref.kind] = object()
         if old is not None:
             for index in self._indexes(ref, old):
                 index.pop(ref, None)
@@ -114,7 +117,8 @@ def is_unmanaged(stored: StoredObject) -> bool:
     )
 
 
-def _differing(old: Objects, new: Objects) -> Iterable[ObjectRef]:
+def differing_in(old: Objects, new: Objects) -> Iterable[ObjectRef]:
+    """Return the references under which not the very same object is found in both."""
     if old is new:
         return ()
     if isinstance(new, Comparable) and type(old) is type(new):

@@ -32,11 +32,16 @@ from reconciler.planner.view import View
 
 Objects = Mapping[ObjectRef, StoredObject]
 _VOLUME = "PersistentVolume"
+# What the assignment of a Pod is made from besides the Pod itself, see `_read_by`.
+_READ_KINDS = ("ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Secret", "ServiceAccount")
 
 
 def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo | None = None) -> NetworkView:
     """Return the network as every node sees it; the generation is set by who sends it."""
-    services = service_entries(View(observed, policy, now, memo))
+    view = View(observed, policy, now, memo)
+    view.declared = view.objects
+    services = service_entries(view)
+    view.settle()
     return NetworkView(cluster_id=observed.cluster.id, term=observed.term, generation=0, services=services)
 
 
@@ -51,10 +56,12 @@ def project_assignments(
     """Return what each node is to run, in one pass over the objects; a Pod is projected anew when its inputs change."""
     placed: dict[str, list[StoredObject]] = {node: [] for node in nodes}
     directories: dict[str, list[VolumeAssignment]] = {node: [] for node in placed}
-    for ref, stored in observed.objects.items():
-        if ref.kind == "Pod" and (found := placed.get(cast(Pod, stored.object).spec.node_name)) is not None:
-            found.append(stored)
-    for volume in _provisioned(observed.objects):
+    # A view brings the indexes up to date.
+    View(observed, policy, 0.0, memo)
+    picture = memo.picture
+    for node, found in placed.items():
+        found.extend(picture.by_node.get(node, {}).values())
+    for volume in _provisioned(picture.by_kind[_VOLUME]):
         if node_of(volume) in directories:
             directories[node_of(volume)].append(_volume(volume))
     numbers = {name: number for number, name in enumerate(sorted(observed.nodes))}
@@ -73,8 +80,7 @@ def _assignment(
     pods: list[StoredObject],
     volumes: list[VolumeAssignment],
 ) -> Assignment:
-    cluster, objects = observed.cluster, observed.objects
-    pods.sort(key=lambda one: (one.ref.namespace, one.ref.name))
+    cluster = observed.cluster
     return Assignment(
         cluster_id=cluster.id,
         term=observed.term,
@@ -85,9 +91,25 @@ def _assignment(
         service_cidr=cluster.service_cidr,
         domain=cluster.domain,
         dns_address=cluster.dns_address,
-        pods=tuple(_remembered_pod(objects, policy, memo, one) for one in pods),
+        pods=_pods(observed.objects, policy, memo, node, pods),
         volumes=tuple(volumes),
     )
+
+
+def _pods(
+    objects: Objects, policy: Policy, memo: Memo, node: str, pods: list[StoredObject]
+) -> tuple[PodAssignment, ...]:
+    """Return the Pods of a node: all as before when none of them and nothing that Pods read has changed."""
+    marks = (memo.picture.marks[kind] for kind in _READ_KINDS)
+    return memo.get(
+        ("pods", node),
+        (policy, *marks, *pods),
+        lambda: tuple(_remembered_pod(objects, policy, memo, one) for one in sorted(pods, key=_name_of)),
+    )
+
+
+def _name_of(stored: StoredObject) -> tuple[str, str]:
+    return stored.ref.namespace, stored.ref.name
 
 
 def _remembered_pod(objects: Objects, policy: Policy, memo: Memo, stored: StoredObject) -> PodAssignment:
@@ -244,7 +266,7 @@ def _claim(objects: Objects, namespace: str, name: str, read_only: bool) -> Clai
 
 def _provisioned(objects: Objects) -> list[PersistentVolume]:
     """The directories that our provisioner keeps; others were made by a person and are left alone."""
-    volumes = [cast(PersistentVolume, stored.object) for ref, stored in objects.items() if ref.kind == _VOLUME]
+    volumes = [cast(PersistentVolume, stored.object) for stored in objects.values()]
     ours = [one for one in volumes if one.metadata.annotations.get(PROVISIONED_BY) == LOCAL_PROVISIONER]
     return sorted(ours, key=lambda one: one.metadata.name)
 

@@ -35,7 +35,10 @@ def _kept(view: View, owner: StoredObject, entry: ServiceEntry, make: Callable[[
 
 def service_entries(view: View) -> tuple[ServiceEntry, ...]:
     """Return every Service as the nodes need it, in the order of names."""
-    return tuple(service_entry(view, stored) for stored in view.of_kind("Service"))
+    known: dict[ObjectRef, ServiceEntry] = view.memo.kept("service entries", dict)
+    for stored in view.due("Service"):
+        known[stored.ref] = service_entry(view, stored)
+    return tuple(known[stored.ref] for stored in view.of_kind("Service"))
 
 
 def service_entry(view: View, stored: StoredObject) -> ServiceEntry:
