@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -12,6 +13,7 @@ from typing import Any
 import uvicorn
 from msgspec.structs import replace
 
+from reconciler.access import Authority, ServerCertificate
 from reconciler.model.kinds import (
     Condition,
     Container,
@@ -30,7 +32,10 @@ from reconciler.model.plan import Change, Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.server.app import make_app
 from reconciler.server.limits import Limits
+from reconciler.server.listener import listen
 from reconciler.server.peer import Peer
+from reconciler.server.protocol import PeerProtocol
+from reconciler.server.tls import SecureListener
 from reconciler.store import LEADER, Commit, Index, Store
 
 PODS, NAMESPACES = 10_000, 20
@@ -49,6 +54,7 @@ class _AsRoot:
 
     def __init__(self, app: Any) -> None:
         self._app = app
+        self.state = app.state
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan":
@@ -97,20 +103,42 @@ def serve(directory: Path, pipe: Connection) -> None:
     index = Index(store)
     store.commit(Commit(changes=tuple(_change("create", pod(number)) for number in range(PODS))), term=lease.term)
     app = _AsRoot(make_app(None, index, None, Limits(watches_max=1000)))  # type: ignore[arg-type]
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False)
-    server = uvicorn.Server(config)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, proxy_headers=False)
+    server = _Server(config, directory)
     threading.Thread(target=_obey, args=(pipe, store, index, lease.term, server), daemon=True).start()
     asyncio.run(server.serve())
+
+
+class _Server(uvicorn.Server):
+    """Serves plain HTTP, and the same over TLS as the daemon does."""
+
+    def __init__(self, config: uvicorn.Config, directory: Path) -> None:
+        super().__init__(config)
+        authority = Authority.open(directory / "pki", "bench", _Clock())
+        certificate = ServerCertificate(directory / "pki", authority, lambda: ("127.0.0.1",), _Clock())
+        certificate.ensure()
+        self._secure = SecureListener(listen("127.0.0.1", 0), certificate)
+        self.tls_port = self._secure.address[1]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to answer on both ports."""
+        await super().startup(sockets)
+        self._secure.start(lambda: PeerProtocol(self.config, self.server_state, {}))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections."""
+        self._secure.close()
+        await super().shutdown(sockets)
 
 
 def _change(verb: str, object: Pod) -> Change:
     return Change(verb=verb, ref=ref_of(object), object=object, manager="bench", reason=Reason.DECLARED)
 
 
-def _obey(pipe: Connection, store: Store, index: Index, term: int, server: uvicorn.Server) -> None:
+def _obey(pipe: Connection, store: Store, index: Index, term: int, server: _Server) -> None:
     while not server.started:
         time.sleep(0.01)
-    pipe.send(server.servers[0].sockets[0].getsockname()[1])
+    pipe.send((server.servers[0].sockets[0].getsockname()[1], server.tls_port))
     while (number := pipe.recv()) is not None:
         name = f"web-{number % PODS:05}"
         stored = index.get(ObjectRef.of("Pod", f"shop-{number % NAMESPACES:02}", name))

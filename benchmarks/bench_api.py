@@ -13,6 +13,7 @@ import os
 import selectors
 import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import tempfile
@@ -40,11 +41,15 @@ class Served:
     def __init__(self, process: multiprocessing.Process, pipe: Connection) -> None:
         self._pipe = pipe
         self.pid = process.pid or 0
-        self.port: int = pipe.recv()
+        self.port, self.tls_port = pipe.recv()
 
-    def get(self, path: str, accept: str, encoding: str = "identity") -> bytes:
+    def get(self, path: str, accept: str, encoding: str = "identity", *, tls: bool = False) -> bytes:
         """Return the body of an answer, as it was sent."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        if tls:
+            # What is measured is the server: the client need not trust a made-up authority.
+            unverified = ssl._create_unverified_context()
+            connection = http.client.HTTPSConnection("127.0.0.1", self.tls_port, context=unverified)
         connection.request("GET", path, headers={"Accept": accept, "Accept-Encoding": encoding})
         body = connection.getresponse().read()
         connection.close()
@@ -92,8 +97,17 @@ def _lists(served: Served) -> list[Row]:
         what, size = f"list {PODS:,} Pods, {name}", f"{len(body) / 1e6:.1f} MB"
         rows.append(Row(f"{what}, first time", first, raw, note=size))
         rows.append(Row(f"{what}, again", again, raw, "3 x raw"))
+    for name, accept in (("JSON", JSON), ("Table", TABLE)):
+        secure = _best(partial(served.get, "/api/v1/pods", accept, tls=True))
+        rows.append(Row(f"list {PODS:,} Pods, {name}, over TLS", secure, raw))
     small = _best(lambda: [served.get("/api/v1/namespaces/shop-01/pods?limit=1", JSON) for _ in range(50)]) / 50
-    return [*rows, Row("list one Pod, connection included", small)]
+    one = partial(served.get, "/api/v1/namespaces/shop-01/pods?limit=1", JSON, tls=True)
+    shaken = _best(lambda: [one() for _ in range(20)]) / 20
+    return [
+        *rows,
+        Row("list one Pod, connection included", small),
+        Row("list one Pod, handshake of TLS included", shaken, (("plain", small),)),
+    ]
 
 
 def _kubectl(served: Served) -> list[Row]:
