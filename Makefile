@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 # A bound for everything, so that nothing hangs for ever on a machine without a person in front of it.
 CHECK_DEADLINE ?= 10m
 # So many stories of the simulation make a check, or as many as can be told in that time.
-CHECK_SEEDS ?= 2000
+CHECK_SEEDS ?= 200
 CHECK_MINUTES ?= 2
 TEST_DEADLINE ?= 40m
 DATABASE := scripts/with-postgresql

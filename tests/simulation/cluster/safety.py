@@ -249,7 +249,15 @@ class Safety:
         min_ready_s = deployment.spec.min_ready_seconds
         lost = [pod for pod in ended if _pod_is_available(pod, min_ready_s, now)]
         left = sum(1 for pod in active if _pod_is_available(pod, min_ready_s, now))
-        if lost and deployment.spec.strategy.type != "Recreate" and left < deployment.spec.replicas - unavailable:
+        old = before.objects.get(stored.ref)
+        # A new size is shared out in proportion, and that does not ask who is available: as upstream.
+        is_resized = old is None or _sizes(cast(Deployment, old.object)) != _sizes(deployment)
+        if (
+            lost
+            and not is_resized
+            and deployment.spec.strategy.type != "Recreate"
+            and left < deployment.spec.replicas - unavailable
+        ):
             floor = deployment.spec.replicas - unavailable
             raise Unsafe(f"{stored.ref}: {len(lost)} available Pods end, {left} are left, floor {floor}")
 
@@ -305,6 +313,10 @@ def _owned(state: ObservedState, kind: str, uid: str) -> list[Any]:
         for ref, one in state.objects.items()
         if ref.kind == kind and any(owner.uid == uid for owner in one.object.metadata.owner_references)
     ]
+
+
+def _sizes(deployment: Deployment) -> tuple[int, int, int]:
+    return (deployment.spec.replicas, *_limits(deployment))
 
 
 def _size(sets: list[Any]) -> int:
