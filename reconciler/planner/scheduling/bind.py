@@ -1,7 +1,8 @@
 """Placing Pods on nodes: deterministic, ties by name, and every Pod that is not placed says why. Pure."""
 
-from collections import Counter
 from collections.abc import Mapping
+from functools import partial
+from operator import is_
 from typing import cast
 
 from reconciler.model.canonical import digest
@@ -12,7 +13,9 @@ from reconciler.model.plan import Action, Blocked, Decision, Executor, Reason, V
 from reconciler.planner.health import condition
 from reconciler.planner.priority import missing_class
 from reconciler.planner.references import claims_of
-from reconciler.planner.scheduling.fit import Candidate, repels, score, why_not
+from reconciler.planner.scheduling.choice import Choice
+from reconciler.planner.scheduling.choice import with_pod as with_pod
+from reconciler.planner.scheduling.fit import Candidate, repels, why_not
 from reconciler.planner.scheduling.room import Room, allocatable, requested
 from reconciler.planner.storage.claims import node_of
 from reconciler.planner.view import View, replace
@@ -26,14 +29,14 @@ def place_pods(view: View) -> tuple[Action, ...]:
     waiting = [one for one in view.due("Pod") if _waits(cast(Pod, one.object))]
     if not waiting:
         return ()
-    candidates = candidates_of(view)
+    choice = Choice(candidates_of(view), partial(_why_not_here, view))
     actions = []
     for stored in sorted(waiting, key=_turn):
         pod = cast(Pod, stored.object)
-        chosen, why = _choose(view, pod, candidates)
+        chosen, why = _choose(view, pod, choice)
         if chosen:
-            actions.append(_bind(view, stored, chosen, len(candidates)))
-            candidates[chosen] = with_pod(candidates[chosen], pod)
+            actions.append(_bind(view, stored, chosen, len(choice.candidates)))
+            choice.place(pod, chosen)
         else:
             _say_why(view, stored, why)
     return tuple(actions)
@@ -49,58 +52,50 @@ def _turn(stored: StoredObject) -> tuple[int, str, object]:
 
 
 def candidates_of(view: View) -> dict[str, Candidate]:
-    """Return every node by name, with the Pods that are placed on it."""
-    found = {one.ref.name: _empty(cast(Node, one.object)) for one in view.of_kind("Node")}
-    placed: dict[str, list[Pod]] = {}
-    for stored in view.of_kind("Pod"):
-        pod = cast(Pod, stored.object)
-        if pod.spec.node_name in found and pod.status.phase not in ("Succeeded", "Failed"):
-            placed.setdefault(pod.spec.node_name, []).append(pod)
-    for name, pods in placed.items():
-        used = Room()
-        for pod in pods:
-            used = used.plus(requested(pod.spec))
-        repelling = tuple(pod for pod in pods if repels(pod))
-        found[name] = replace(found[name], used=used, pods=tuple(pods), repelling=repelling)
+    """Return every node by name, with the Pods that are placed on it: as before where neither has changed."""
+    known: dict[str, tuple[tuple[StoredObject, ...], Candidate]] = view.memo.kept("candidates", dict)
+    found: dict[str, Candidate] = {}
+    for node in view.of_kind("Node"):
+        name = node.ref.name
+        inputs = (node, *view.on_node(name))
+        before = known.get(name)
+        if before is None or len(before[0]) != len(inputs) or not all(map(is_, before[0], inputs)):
+            known[name] = (inputs, _candidate(*inputs))
+        found[name] = known[name][1]
+    for name in known.keys() - found.keys():
+        del known[name]
     return found
 
 
-def _empty(node: Node) -> Candidate:
-    return Candidate(node=node, has=allocatable(node))
+def _candidate(node: StoredObject, *placed: StoredObject) -> Candidate:
+    pods = tuple(cast(Pod, one.object) for one in placed)
+    pods = tuple(pod for pod in pods if pod.status.phase not in ("Succeeded", "Failed"))
+    used = Room()
+    for pod in pods:
+        used = used.plus(requested(pod.spec))
+    object = cast(Node, node.object)
+    repelling = tuple(pod for pod in pods if repels(pod))
+    return Candidate(node=object, has=allocatable(object), used=used, pods=pods, repelling=repelling)
 
 
-def with_pod(candidate: Candidate, pod: Pod) -> Candidate:
-    """Return a node once a Pod is placed on it."""
-    return replace(
-        candidate,
-        used=candidate.used.plus(requested(pod.spec)),
-        pods=(*candidate.pods, pod),
-        repelling=(*candidate.repelling, pod) if repels(pod) else candidate.repelling,
-    )
-
-
-def _choose(view: View, pod: Pod, candidates: dict[str, Candidate]) -> tuple[str, str]:
+def _choose(view: View, pod: Pod, choice: Choice) -> tuple[str, str]:
     """Return the best node, or an empty name and kube-scheduler's sentence."""
+    nodes = len(choice.candidates)
     if missing := _missing_problem(view, pod):
-        return "", f"0/{len(candidates)} nodes are available: {missing}."
-    refused = refusals(view, pod, candidates)
-    fitting = [name for name, why in refused.items() if not why]
-    if fitting:
-        return max(fitting, key=lambda name: (*score(pod, candidates[name]), _reversed(name))), ""
-    reasons = Counter(refused.values())
+        return "", f"0/{nodes} nodes are available: {missing}."
+    chosen, reasons = choice.best(pod, pinned_to(view, pod))
     listed = ", ".join(f"{count} {why}" for why, count in sorted(reasons.items()))
-    return "", f"0/{len(candidates)} nodes are available: {listed or 'no nodes are known'}."
+    return chosen, f"0/{nodes} nodes are available: {listed or 'no nodes are known'}."
 
 
 def refusals(view: View, pod: Pod, candidates: Mapping[str, Candidate]) -> dict[str, str]:
     """Return what each node has against a Pod, in the order of their names; an empty text: it fits."""
     pinned = pinned_to(view, pod)
-    return {name: _silence(view, name) or why_not(pod, candidates[name], pinned) for name in sorted(candidates)}
+    return {name: _why_not_here(view, pod, name, candidates[name], pinned) for name in sorted(candidates)}
 
 
-def _reversed(name: str) -> tuple[int, ...]:
-    """Order names backwards, so that `max` prefers the first."""
-    return tuple(-ord(letter) for letter in name)
+def _why_not_here(view: View, pod: Pod, name: str, candidate: Candidate, pinned: tuple[str, ...]) -> str:
+    return _silence(view, name) or why_not(pod, candidate, pinned)
 
 
 def _silence(view: View, name: str) -> str:
