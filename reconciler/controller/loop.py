@@ -232,7 +232,7 @@ class Controller:
         after = self.index.resource_version
         self._flush_records()
         self._projection.send(self.picture(), after, now)
-        self._seen = self._inputs()
+        self._seen = self._inputs(now)
         if after != before:
             self._seen = ()
             self._tell_changed()
@@ -248,16 +248,19 @@ class Controller:
 
     def _may_differ(self) -> bool:
         """Whether anything that a plan depends on has changed since the last one."""
-        due = self._plan.look_again_at is not None and self.clock.now() >= self._plan.look_again_at
-        return due or bool(self._events) or self._seen != self._inputs()
+        now = self.clock.now()
+        due = self._plan.look_again_at is not None and now >= self._plan.look_again_at
+        return due or bool(self._events) or self._seen != self._inputs(now)
 
-    def _inputs(self) -> tuple[object, ...]:
+    def _inputs(self, now: float) -> tuple[object, ...]:
         view = self.index.view
         commits = tuple((name, state.revision.commit) for name, state in sorted(self._desired.items()))
         reports = tuple(
             (name, node.observation.sequence if node.observation else -1) for name, node in sorted(self._nodes.items())
         )
-        return (view.resource_version, view.side, commits, reports)
+        # A node that was silent may be heard again with nothing new to say.
+        silent = frozenset(n for n, node in self._nodes.items() if node.is_silent(now, self.policy.node_lease_s))
+        return (view.resource_version, view.side, commits, reports, silent)
 
     def _tell_changed(self) -> None:
         with self.changed:

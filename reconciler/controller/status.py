@@ -99,8 +99,7 @@ def _source_health(name: str, state: SourceState, plan: Plan, is_newest: bool) -
 
 
 def _node(controller: Controller, observed: ObservedState, state: NodeState) -> NodeStatus:
-    lease = controller.policy.node_lease_s
-    silent = state.heartbeat_at is None or controller.clock.now() - state.heartbeat_at > lease
+    silent = state.is_silent(controller.clock.now(), controller.policy.node_lease_s)
     facts = state.observation.facts if state.observation else None
     pods = [
         one.object

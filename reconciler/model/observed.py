@@ -39,6 +39,10 @@ class NodeState(Value):
     heartbeat_at: float | None = None
     observation: Observation | None = None
 
+    def is_silent(self, now: float, lease_s: float) -> bool:
+        """Whether it has not been heard of for longer than its lease: unknown, which is not absent (P20)."""
+        return self.heartbeat_at is None or now - self.heartbeat_at > lease_s
+
 
 class Acknowledgement(Value):
     """A person's word that these deletions of `source` may happen; it covers subsets in later revisions too."""

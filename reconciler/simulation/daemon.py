@@ -66,6 +66,7 @@ class SimulatedDaemon:
         self.ticks = 0
         self.is_sending = False
         self._must_look = True
+        self._silent: frozenset[str] = frozenset()
         self._sent: dict[str, NodeDocuments] = {}
         self._samples: dict[str, NodeSample] = {}
         self._usage: dict[str, NodeUsage] = {}
@@ -95,7 +96,8 @@ class SimulatedDaemon:
         if observation.generation == 0 or before is None or before.observation is None:
             self._sent.pop(observation.node, None)
             same = False
-        self._must_look = self._must_look or not same
+        was_silent = observation.node in self._silent
+        self._must_look = self._must_look or was_silent or not same
 
     def measure(self, sample: NodeSample) -> None:
         """Take a reading of what a node uses: no cause to look."""
@@ -128,6 +130,8 @@ class SimulatedDaemon:
         answer = plan(self.desired, measured, self.policy, now, self._planning)
         self.ticks += 1
         self.plan = answer
+        lease_s = self.policy.node_lease_s
+        self._silent = frozenset(name for name, node in before.nodes.items() if node.is_silent(now, lease_s))
         newly = [
             name
             for name, revision in answer.revisions.items()

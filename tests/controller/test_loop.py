@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -11,6 +12,7 @@ from reconciler.controller.loading import Loaded
 from reconciler.controller.loop import LEASE_TTL_S, Controller
 from reconciler.controller.source import Reading
 from reconciler.model.desired import RevisionInfo
+from reconciler.model.kinds import Node
 from reconciler.model.metrics import NodeSample
 from reconciler.model.node import HostFact, NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo
@@ -97,6 +99,13 @@ def pods(one: Controller) -> int:
     return sum(1 for _ in one.index.by_kind("Pod"))
 
 
+def readiness(one: Controller) -> str | None:
+    """Return what the Node object says of the node."""
+    stored = one.index.get(ObjectRef(kind="Node", name="node-1"))
+    conditions = cast(Node, stored.object).status.conditions if stored is not None else ()
+    return conditions[0].status if conditions else None
+
+
 def test_a_reading_becomes_objects_and_an_assignment(tmp_path: Path) -> None:
     """From a revision to what the node is sent, in one wake-up."""
     clock = Clock()
@@ -179,3 +188,30 @@ def test_a_node_that_lost_its_documents_gets_them_again(tmp_path: Path) -> None:
         clock.at += 1
         one.receive(replace(lost, generation=0, observed_at=clock.now()))
         wait(one, lambda: any(d.assignment and len(d.assignment.pods) == 3 for d in link.sent))
+
+
+def test_a_node_that_comes_back_with_nothing_new_is_ready_at_once(tmp_path: Path) -> None:
+    """P20: being heard again ends the silence of a node, though its report says what the last one said."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        wait(one, lambda: readiness(one) == "True")
+        clock.at += one.policy.node_lease_s + 1
+        one.look("test")
+        wait(one, lambda: readiness(one) == "Unknown" and one.last_plan.changes == ())
+        one.receive(observation(clock, 2))
+        wait(one, lambda: readiness(one) == "True")
+
+
+def test_a_node_is_heard_again_when_the_clock_was_set_back(tmp_path: Path) -> None:
+    """A jump of the clock made a node silent and the way back makes it heard, without any report."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        wait(one, lambda: readiness(one) == "True")
+        clock.at += 3600
+        one.look("test")
+        wait(one, lambda: readiness(one) == "Unknown" and one.last_plan.changes == ())
+        clock.at -= 3600
+        one.look("test")
+        wait(one, lambda: readiness(one) == "True")

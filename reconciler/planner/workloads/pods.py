@@ -85,9 +85,7 @@ def _why_gone(view: View, stored: StoredObject) -> tuple[Reason, str]:
 
 def is_silent(view: View, node: NodeState | None) -> bool:
     """Whether a node has not been heard of for longer than its lease: unknown, which is not absent (P20)."""
-    if node is None or node.heartbeat_at is None:
-        return True
-    return view.now - node.heartbeat_at > view.policy.node_lease_s
+    return node is None or node.is_silent(view.now, view.policy.node_lease_s)
 
 
 def pod_status(view: View, pod: Pod, node: NodeState | None, report: PodReport | None) -> PodStatus:
