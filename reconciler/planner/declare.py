@@ -316,11 +316,12 @@ def _merged_metadata(old: ObjectMeta, wanted: ObjectMeta) -> ObjectMeta:
 
 def _prune(view: View, source: str, desired: Mapping[str, DesiredState]) -> None:
     manager = f"source/{source}"
-    refs = sorted(ref for ref in view.awake() if ref not in view.declared and ref in view.objects)
-    found = (view.observed.objects.get(ref) for ref in refs)
+    found = (view.observed.objects.get(ref) for ref in sorted(ref for ref in view.awake() if ref not in view.declared))
     gone = [stored for stored in found if stored is not None and stored.manager == manager]
-    pending = [stored for stored in gone if not stored.object.metadata.deletion_timestamp]
-    for stored in gone:
+    # What earlier steps of this pass took away is in no record of deletions yet: it counts as ending.
+    present = [stored for stored in gone if stored.ref in view.objects]
+    pending = [stored for stored in present if not stored.object.metadata.deletion_timestamp]
+    for stored in present:
         if stored.object.metadata.deletion_timestamp:
             _delete(view, stored)
     if why := _why_not_pruned(view, source, desired):

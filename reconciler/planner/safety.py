@@ -15,8 +15,8 @@ from reconciler.planner.view import View
 def held_deletions(view: View, source: str, pending: list[StoredObject], ending: int = 0) -> Hold | None:
     """Return the hold on `pending` deletions of `source`, or None when they may happen.
 
-    `ending` is how many have begun to end and are still there. They are held as a set; an acknowledgement that names
-    them all releases it, in later revisions too.
+    `ending` is how many have begun to end, or ended in this pass, and are observed still. They are held as a set; an
+    acknowledgement that names them all releases it, in later revisions too.
     """
     if not pending:
         return None

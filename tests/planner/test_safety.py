@@ -257,3 +257,18 @@ def test_what_is_still_ending_counts_as_deleted() -> None:
     assert len(rest) == 3
     cluster.push(config_maps(range(4)), commit="c3")
     assert [len(hold.objects) for hold in cluster.tick().holds] == [1]
+
+
+def test_what_ends_in_this_very_plan_counts_as_deleted() -> None:
+    """P02: nor because the first one is found to be gone just when the others are to go."""
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: 'a:1'}]}\n"
+    cluster = Cluster()
+    cluster.push(config_maps(range(4)) + "---\n" + pod)
+    cluster.settle()
+    cluster.push(config_maps(range(4)), commit="c2")
+    assert not cluster.tick().holds
+    cluster.push(config_maps(range(1)), commit="c3")
+    answer = cluster.tick()
+    assert not cluster.of("Pod")
+    assert [len(hold.objects) for hold in answer.holds] == [3]
+    assert len(cluster.of("ConfigMap")) == 4
