@@ -339,8 +339,9 @@ def _settled(controller: Controller, work: Callable[[], object]) -> float:
 
 
 def _reports(assignment: Assignment) -> Iterator[PodReport]:
-    for number, pod in enumerate(assignment.pods):
-        yield _report(pod, f"{assignment.pod_cidr.rsplit('.', 1)[0]}.{number + 2}")
+    for pod in assignment.pods:
+        # A Pod keeps its address whatever else comes to its node.
+        yield _report(pod, ".".join(("10", *map(str, bytes.fromhex(pod.uid[-6:])))))
 
 
 def _report(pod: PodAssignment, address: str) -> PodReport:

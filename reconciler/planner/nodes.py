@@ -21,7 +21,15 @@ def observe_nodes(view: View) -> None:
     for name in sorted(view.observed.nodes):
         state = view.observed.nodes[name]
         stored = view.get(ObjectRef(kind="Node", name=name)) or _create(view, name)
-        _update(view, stored, state)
+        # Where nothing was to be written for this report before, there is nothing now, whatever the time.
+        key, inputs = ("node", name), (stored, state.observation, view.overrides.get(stored.ref))
+        silent = is_silent(view, state)
+        if view.memo.known(key, inputs) is not silent:
+            _update(view, stored, state)
+        if view.get(stored.ref) is stored:
+            view.memo.keep(key, inputs, silent)
+        if state.heartbeat_at is not None:
+            view.look_again(state.heartbeat_at + view.policy.node_lease_s + 0.001)
 
 
 def _create(view: View, name: str) -> StoredObject:
@@ -42,8 +50,6 @@ def _update(view: View, stored: StoredObject, state: NodeState) -> None:
         node = replace(node, status=_status(node, host))
     conditions = _conditions(view, node, state)
     view.set_status(stored, replace(node.status, conditions=conditions))
-    if state.heartbeat_at is not None:
-        view.look_again(state.heartbeat_at + view.policy.node_lease_s + 0.001)
 
 
 def _as_wanted(view: View, stored: StoredObject) -> StoredObject:

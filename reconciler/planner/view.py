@@ -3,9 +3,8 @@
 Mutable, and private to one call of `plan()`. What it ends with, compared with what was observed, is the plan.
 """
 
-from bisect import insort
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Container, Iterable
+from typing import Any, cast
 
 import msgspec
 
@@ -16,13 +15,13 @@ from reconciler.model.plan import Blocked, Change, Decision, FieldChange, Happen
 from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
 from reconciler.model.times import rfc3339
-from reconciler.planner import attention as keys
+from reconciler.planner.changes import changes_between
 from reconciler.planner.identity import object_uid
 from reconciler.planner.memo import Memo
 from reconciler.planner.picture import SYSTEM as SYSTEM
+from reconciler.planner.reader import Reader
 from reconciler.planner.refusal import Refusal
 
-T = TypeVar("T", bound=Object)
 replace = msgspec.structs.replace
 
 # Objects of these kinds are served from observation: they change with it and get no verdict.
@@ -33,18 +32,15 @@ OBSERVED_KINDS = frozenset({"Node", "Endpoints", "EndpointSlice", "Event"})
 _VERDICTS, _CURRENT_SETS = "verdicts", "current sets"
 
 
-class View:
+class View(Reader):
     """Objects as they will be, with verdicts, happenings and times to look again."""
 
     def __init__(self, observed: ObservedState, policy: Policy, now: float, memo: Memo | None = None) -> None:
-        self.observed = observed
         self.memo = memo or Memo()
+        super().__init__(observed, self.memo.picture, self.memo.attention)
         self.policy = policy
         self.now = now
         self.timestamp = rfc3339(now)
-        self._picture = self.memo.picture
-        self._attention = self.memo.attention
-        self.objects = self._picture.objects
         self.touched: dict[ObjectRef, Reason] = {}
         self.verdicts: dict[ObjectRef, Verdict] = {}
         self.blocked: list[Blocked] = []
@@ -72,161 +68,11 @@ class View:
         for difference in self._picture.begin(observed.objects):
             self._attention.change(*difference)
 
-    # Reading
-
-    def get(self, ref: ObjectRef) -> StoredObject | None:
-        """Return an object as it will be, or None."""
-        self._attention.read(ref)
-        return self.objects.get(ref)
-
-    def uid_of(self, ref: ObjectRef) -> str | None:
-        """Return the uid of an object; None when there is none of that name. Asks for less than the object."""
-        self._attention.read(keys.presence(ref))
-        stored = self.objects.get(ref)
-        return None if stored is None else stored.object.metadata.uid
-
-    def typed(self, type_: type[T], namespace: str, name: str) -> T | None:
-        """Return an object by its Python type."""
-        stored = self.get(ObjectRef(kind=type_.kind, namespace=namespace, name=name))
-        return cast(T, stored.object) if stored is not None else None
-
-    def of_kind(self, kind: str) -> list[StoredObject]:
-        """Return all objects of a kind in the order of their names."""
-        self._attention.read(keys.kind_of(kind))
-        found = self._picture.by_kind[kind]
-        return [found[ref] for ref in sorted(found)]
-
-    def finished_pods(self) -> list[StoredObject]:
-        """Return the Pods that have ended, in the order of their names."""
-        found = self._picture.finished
-        return [found[ref] for ref in sorted(found)]
-
-    def owned_by(self, uid: str, kind: str) -> list[StoredObject]:
-        """Return the objects of `kind` whose controller has `uid`, in the order of their names."""
-        self._attention.read(keys.children(uid))
-        owned = self._picture.by_owner.get(uid, {})
-        return [owned[ref] for ref in sorted(owned) if ref.kind == kind]
-
-    def children(self, uid: str) -> list[StoredObject]:
-        """Return everything whose controller has `uid`, in the order of its names."""
-        self._attention.read(keys.children(uid))
-        owned = self._picture.by_owner.get(uid, {})
-        return [owned[ref] for ref in sorted(owned)]
-
-    def bare_pods(self, namespace: str) -> list[StoredObject]:
-        """Return the Pods of a namespace that have no controller, in the order of their names."""
-        self._attention.read(keys.bare(namespace))
-        found = self._picture.bare_pods.get(namespace, {})
-        return [found[ref] for ref in sorted(found)]
-
-    def unmanaged(self, kind: str) -> list[StoredObject]:
-        """Return what there is of a kind that nobody manages. Who takes some in reads `is_offered` besides."""
-        found = self._picture.unmanaged[kind]
-        return [found[ref] for ref in sorted(found)]
-
-    def watch_unmanaged(self, kind: str, namespace: str) -> None:
-        """Note that the object that is looked at may take in others."""
-        self._attention.read(keys.unmanaged(kind, namespace))
-
-    def labelled(self, namespace: str, labels: Mapping[str, str]) -> list[StoredObject]:
-        """Return the Pods with all these labels, in the order of their names; none without a label."""
-        by_label = self._picture.by_label
-        sought = [(namespace, key, value) for key, value in labels.items()]
-        if not sought:
-            return []
-        rarest = min(sought, key=lambda label: len(by_label.get(label, ())))
-        self._attention.read(rarest)
-        fewest = by_label.get(rarest, {})
-        return [fewest[ref] for ref in sorted(fewest) if labels.items() <= fewest[ref].object.metadata.labels.items()]
-
-    def on_node(self, node: str) -> list[StoredObject]:
-        """Return the Pods that are placed on a node, in the order of their names."""
-        found = self._picture.by_node.get(node, {})
-        return [found[ref] for ref in sorted(found)]
-
-    def was_observed(self, ref: ObjectRef) -> StoredObject | None:
-        """Return an object as it was observed when this pass began."""
-        self._attention.read(ref)
-        return self.observed.objects.get(ref)
-
     def kept_for_pass(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what a step made for the whole pass, or have it made now."""
         if name not in self._kept:
             self._kept[name] = make()
         return self._kept[name]
-
-    # Looking only at what may differ, see `planner.attention`
-
-    def due(self, kind: str) -> Iterator[StoredObject]:
-        """Go through the objects of a kind that have to be looked at, in the order of their names.
-
-        They are those of the moment when it begins. One that is woken on the way and comes later has its turn.
-        """
-        attention, present = self._attention, self._picture.by_kind[kind]
-        attention.next_phase()
-        turns = [(ref, present[ref]) for ref in sorted(attention.awake[kind]) if ref in present]
-        woken = len(attention.woken)
-        number = 0
-        while number < len(turns):
-            ref, stored = turns[number]
-            number += 1
-            attention.visit(ref)
-            yield stored
-            attention.visit(None)
-            for other in attention.woken[woken:]:
-                slept = self.observed.objects.get(other)
-                if other.kind == kind and other > ref and slept is not None:
-                    attention.forget_phase(other)
-                    insort(turns, (other, slept), lo=number, key=_ref_of_turn)
-            woken = len(attention.woken)
-
-    def each(self, refs: Iterable[ObjectRef]) -> Iterator[ObjectRef]:
-        """Go through these references, noting what is read for each."""
-        self._attention.next_phase()
-        for ref in refs:
-            self._attention.visit(ref)
-            yield ref
-            self._attention.visit(None)
-
-    def awake(self) -> Iterator[ObjectRef]:
-        """Return what has to be looked at, of every kind and in no order."""
-        return self._attention.all_awake()
-
-    def wake(self, ref: ObjectRef) -> None:
-        """Have an object looked at, by the steps that come."""
-        self._attention.wake(ref)
-
-    def wake_all(self) -> None:
-        """Have everything looked at."""
-        self._attention.wake_all()
-
-    def keep_awake(self, ref: ObjectRef | None = None) -> None:
-        """Have an object, or the one that is looked at, looked at in the next pass too."""
-        self._attention.keep_awake(ref)
-
-    def all_verdicts(self) -> tuple[Verdict, ...]:
-        """Return the verdict of every object, in the order of references; sleepers keep theirs."""
-        return self._attention.verdicts.brought_to(self.verdicts, self.awake())
-
-    def settle(self) -> None:
-        """End the pass: what was in order need not be looked at until something of it changes."""
-        self._attention.settle(self._is_calm, self._is_kept)
-
-    def _is_kept(self, ref: ObjectRef) -> bool:
-        return ref in self.objects or ref in self.declared or ref in self.observed.objects
-
-    def _is_calm(self, ref: ObjectRef) -> bool:
-        stored = self.objects.get(ref)
-        if stored is None or ref in self.overrides:
-            return False
-        if stored.object.metadata.deletion_timestamp or stored.object.metadata.finalizers:
-            return False
-        verdict = self.verdicts.get(ref)
-        if verdict is not None and verdict.decision is not Decision.UNCHANGED:
-            return False
-        if ref.kind == "Pod" and not (cast(Any, stored.object).spec.node_name and ref not in self.ended):
-            return False
-        return ref not in self.autoscaled and (ref in self.declared or not stored.manager.startswith("source/"))
 
     # Writing
 
@@ -394,30 +240,33 @@ class View:
 
     # Results
 
+    def all_verdicts(self) -> tuple[Verdict, ...]:
+        """Return the verdict of every object, in the order of references; sleepers keep theirs."""
+        return self._attention.verdicts.brought_to(self.verdicts, self.awake())
+
+    def settle(self) -> None:
+        """End the pass: what was in order need not be looked at until something of it changes."""
+        self._attention.settle(self._is_calm, self._is_kept)
+
+    def _is_kept(self, ref: ObjectRef) -> bool:
+        return ref in self.objects or ref in self.declared or ref in self.observed.objects
+
+    def _is_calm(self, ref: ObjectRef) -> bool:
+        stored = self.objects.get(ref)
+        if stored is None or ref in self.overrides:
+            return False
+        if stored.object.metadata.deletion_timestamp or stored.object.metadata.finalizers:
+            return False
+        verdict = self.verdicts.get(ref)
+        if verdict is not None and verdict.decision is not Decision.UNCHANGED:
+            return False
+        if ref.kind == "Pod" and not (cast(Any, stored.object).spec.node_name and ref not in self.ended):
+            return False
+        return ref not in self.autoscaled and (ref in self.declared or not stored.manager.startswith("source/"))
+
     def changes(self) -> tuple[Change, ...]:
         """Return the writes that lead from what was observed to this view: deletes last, kinds in apply order."""
-        found = [(_write_order(ref, self.objects), self._changes(ref)) for ref in self.touched]
-        return tuple(change for _, changes in sorted(found, key=lambda pair: pair[0]) for change in changes)
-
-    def _changes(self, ref: ObjectRef) -> tuple[Change, ...]:
-        before, after = self.observed.objects.get(ref), self.objects.get(ref)
-        reason = self.touched[ref]
-        if after is not None and ref in self._placed:
-            after = _unplaced(after)
-        if before is after or before == after:
-            return ()
-        if before is None:
-            return (_change_of("create", after, reason),) if after is not None else ()
-        if after is None:
-            return (_change_of("delete", before, reason),)
-        if before.incarnation != after.incarnation:
-            return (_change_of("delete", before, reason), _change_of("create", after, reason))
-        status = _change_of("status", after, reason)
-        if _without_status(before) == _without_status(after):
-            return (status,)
-        # An update leaves the status as it is stored: what this pass concluded is a write of its own.
-        update = _change_of("update", after, reason)
-        return (update,) if _status_of(before) == _status_of(after) else (update, status)
+        return changes_between(self.observed.objects, self.objects, self.touched, self._placed)
 
     def _put(self, stored: StoredObject, reason: Reason) -> None:
         self._write(stored.ref, stored)
@@ -457,43 +306,5 @@ def in_apply_order(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
     return sorted(refs, key=lambda ref: (KINDS[ref.kind].order, ref.namespace, ref.name))
 
 
-def _unplaced(stored: StoredObject) -> StoredObject:
-    pod = cast(Any, stored.object)
-    return replace(stored, object=replace(pod, spec=replace(pod.spec, node_name="")))
-
-
 def _spec_of(object: Any) -> Any:
     return getattr(object, "spec", None)
-
-
-def _ref_of_turn(turn: tuple[ObjectRef, StoredObject]) -> ObjectRef:
-    return turn[0]
-
-
-def _status_of(stored: StoredObject) -> Any:
-    return getattr(stored.object, "status", None)
-
-
-def _without_status(stored: StoredObject) -> StoredObject:
-    if not hasattr(stored.object, "status"):
-        return stored
-    return replace(stored, object=replace(cast(Any, stored.object), status=None))
-
-
-def _change_of(verb: str, stored: StoredObject, reason: Reason) -> Change:
-    return Change(
-        verb=verb,
-        ref=stored.ref,
-        object=stored.object,
-        manager=stored.manager,
-        reason=reason,
-        provenance=stored.provenance,
-        digest=stored.digest,
-        incarnation=stored.incarnation,
-    )
-
-
-def _write_order(ref: ObjectRef, objects: dict[ObjectRef, StoredObject]) -> tuple[bool, int, str, str]:
-    order = KINDS[ref.kind].order
-    is_delete = ref not in objects
-    return (is_delete, -order if is_delete else order, ref.namespace, ref.name)

@@ -1,6 +1,6 @@
 """What the objects of each namespace use of its quotas, kept up to date while a pass changes them. Pure."""
 
-from collections.abc import Container
+from collections.abc import Collection
 from typing import cast
 
 from reconciler.model.kinds import AnyObject, PersistentVolumeClaim, Pod, ResourceQuota
@@ -94,10 +94,10 @@ class Ledger:
         return self._view.memo.get(("usage", stored.ref), (pod.spec,), lambda: usage_of(pod))
 
 
-def inhabitants(view: View, namespaces: Container[str]) -> dict[str, list[StoredObject]]:
+def inhabitants(view: View, namespaces: Collection[str]) -> dict[str, list[StoredObject]]:
     """Return the objects of some namespaces."""
     found: dict[str, list[StoredObject]] = {}
-    for ref, stored in view.objects.items():
+    for ref, stored in view.objects.items() if namespaces else ():
         if ref.namespace in namespaces:
             found.setdefault(ref.namespace, []).append(stored)
     return found
