@@ -1,5 +1,7 @@
 """Deployments: rollouts that follow from what is observed."""
 
+import pytest
+
 from reconciler.model.plan import Decision, Reason
 from tests.planner.world import Cluster
 
@@ -163,3 +165,20 @@ def test_going_back_uses_the_old_replica_set_again() -> None:
     current = next(one for one in sets if one.spec.replicas == 3)
     assert current.spec.template.spec.containers[0].image == "web:1"
     assert current.metadata.annotations["deployment.kubernetes.io/revision"] == "3"
+
+
+@pytest.mark.parametrize(("ready_for_s", "stays"), [(2, False), (5, True)])
+def test_an_old_pod_that_is_ready_but_not_yet_available_goes_first(ready_for_s: int, *, stays: bool) -> None:
+    """As upstream: before `minReadySeconds` it counts for no floor; once available it stays until others are."""
+    texts = [web(version, 1).replace("replicas: 1", "replicas: 1\n  minReadySeconds: 5") for version in "123"]
+    cluster = Cluster()
+    cluster.ready = lambda pod: pod.spec.containers[0].image == "web:1"
+    cluster.push(texts[0])
+    cluster.tick()
+    cluster.push(texts[1], commit="c2")
+    cluster.tick()
+    cluster.now += ready_for_s
+    cluster.push(texts[2], commit="c3")
+    cluster.tick()
+    old = [pod for pod in cluster.of("Pod").values() if pod.spec.containers[0].image == "web:1"]
+    assert [pod.metadata.deletion_timestamp is None for pod in old] == [stays]

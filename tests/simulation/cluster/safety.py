@@ -114,17 +114,27 @@ class Safety:
         }
 
     def _check_floor(self, deployment: Deployment, serving: int) -> None:
-        """From when a number of replicas was once reached, it is kept: whatever is rolled out."""
+        """From when a number of replicas was once available, as many serve: whatever is rolled out.
+
+        Pods that are ready, but for less than `minReadySeconds`, are unavailable: as upstream they go first.
+        """
         uid = deployment.metadata.uid
         if any("crash" in one.image for one in deployment.spec.template.spec.containers):
             self._crashing.add(uid)
         if uid in self._crashing or deployment.spec.strategy.type == "Recreate":
             return
         floor = deployment.spec.replicas - _limits(deployment)[1]
-        if serving >= floor:
-            self._reached[uid] = floor
-        elif self._reached.get(uid) == floor:
+        if self._reached.get(uid) != floor:
+            if serving >= floor and self._available(deployment) >= floor:
+                self._reached[uid] = floor
+        elif serving < floor:
             raise Unsafe(f"deployment/{deployment.metadata.name}: {serving} Pods serve, the strategy keeps {floor}")
+
+    def _available(self, deployment: Deployment) -> int:
+        observed, min_ready_s = self.cluster.observed, deployment.spec.min_ready_seconds
+        sets = _owned(observed, "ReplicaSet", deployment.metadata.uid)
+        pods = (pod for one in sets for pod in _owned(observed, "Pod", one.metadata.uid))
+        return sum(1 for pod in pods if _is_active(pod) and _pod_is_available(pod, min_ready_s, self.cluster.now))
 
     # Every plan
 
