@@ -151,6 +151,21 @@ def test_recreate_stops_the_old_before_it_starts_the_new() -> None:
     assert {pod.spec.containers[0].image for pod in cluster.of("Pod").values()} == {"web:2"}
 
 
+def test_recreate_goes_on_when_the_size_changes_in_the_middle_of_a_rollout() -> None:
+    """A rolling update that stopped half-way, then another strategy, size and template: it ends, and is complete."""
+    rolling = "strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}"
+    cluster = Cluster()
+    cluster.ready = lambda pod: pod.spec.containers[0].image != "web:2"
+    cluster.push(web("1"))
+    cluster.settle()
+    cluster.push(web("2"), commit="c2")
+    cluster.tick()
+    cluster.push(web("3", 5).replace(rolling, "strategy: {type: Recreate}"), commit="c3")
+    cluster.settle()
+    assert [pod.spec.containers[0].image for pod in cluster.of("Pod").values()] == ["web:3"] * 5
+    assert cluster.of("Deployment")["web"].status.available_replicas == 5
+
+
 def test_going_back_uses_the_old_replica_set_again() -> None:
     """A template that was there before gets its ReplicaSet back, with a new revision number."""
     cluster = Cluster()

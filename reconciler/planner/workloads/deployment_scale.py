@@ -98,6 +98,9 @@ def scale_in_proportion(view: View, deployment: Deployment, new: StoredObject | 
             scale(view, deployment, one, 0, Reason.OLD_REVISION)
     elif deployment.spec.strategy.type == "RollingUpdate":
         _share_out(view, deployment, [*old, *([new] if new is not None else [])])
+    elif new is not None and not deployment.spec.paused:
+        # There are no shares to keep. Upstream does nothing here, for ever: what it waits for never comes.
+        recreate(view, deployment, new, old)
 
 
 def _only_active(new: StoredObject | None, old: list[StoredObject]) -> StoredObject | None:
