@@ -36,6 +36,7 @@ replace = msgspec.structs.replace
 
 LEASE_TTL_S = 15.0
 _RETRY_S = 2.0
+_AFRESH_S = 600.0
 
 
 class Controller:
@@ -61,6 +62,7 @@ class Controller:
         self._holder = holder
         self._projection = Projection(link, policy)
         self._memo = Memo()
+        self.planned_afresh_at = clock.now()
         self.usage = UsageBoard(clock)
         link.on_report(self.receive)
         link.on_sample(self.usage.receive)
@@ -199,13 +201,15 @@ class Controller:
             # Somebody wrote in between: look again at once, from what is stored now.
             log.info("tick was stale", extra={"error": str(stale)})
             self.index.poll()
-            self._seen = ()
+            self._forget_passes()
             look_at = self.clock.now()
         except ReconcilerError as failure:
             error = str(failure)
+            self._forget_passes()
             log.warning("tick failed", extra={"error": error})
         except Exception as bug:
             error = f"bug: {type(bug).__name__}: {bug}"
+            self._forget_passes()
             log.exception("tick crashed")
         took = time.monotonic() - started
         self._status = LoopStatus(name="controller", ran_at=self.clock.now(), took_s=took, error=error)
@@ -218,6 +222,8 @@ class Controller:
             return self.clock.now() + LEASE_TTL_S / 3
         self.index.poll()
         self._refresh_heartbeats()
+        if self.clock.now() - self.planned_afresh_at >= _AFRESH_S:
+            self._forget_passes()
         if not self._may_differ():
             return self._plan.look_again_at
         before = self.index.resource_version
@@ -239,6 +245,12 @@ class Controller:
             return now
         self._tell_changed()
         return self._plan.look_again_at
+
+    def _forget_passes(self) -> None:
+        """Look at everything in the next pass, as after a start: a net under what passes remember of each other."""
+        self._memo = Memo()
+        self._seen = ()
+        self.planned_afresh_at = self.clock.now()
 
     def _refresh_heartbeats(self) -> None:
         changes = tuple(heartbeat_changes(self.index.by_kind("Node"), self._nodes))

@@ -215,3 +215,19 @@ def test_a_node_is_heard_again_when_the_clock_was_set_back(tmp_path: Path) -> No
         clock.at -= 3600
         one.look("test")
         wait(one, lambda: readiness(one) == "True")
+
+
+def test_everything_is_looked_at_anew_now_and_then(tmp_path: Path) -> None:
+    """A net under what passes remember of each other: it costs one pass in ten minutes, and writes nothing."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        wait(one, lambda: bool(list(one.index.by_kind("Node"))))
+        first = one.planned_afresh_at
+        clock.at += 599
+        one.receive(observation(clock, 2))
+        wait(one, lambda: one.status().ran_at == clock.at)
+        assert one.planned_afresh_at == first
+        clock.at += 1
+        one.receive(observation(clock, 3))
+        wait(one, lambda: one.planned_afresh_at == clock.at and one.last_plan.changes == ())
