@@ -1,0 +1,123 @@
+"""The seam between choosing a node and the rules by which it is chosen: one plugin per rule, as in kube-scheduler. Pure.
+
+A plugin is made anew for each pass and each `Cluster`. For a Pod it is asked in this order:
+
+1. `likeness(pod)`: everything of the Pod that the plugin looks at. Pods that are alike to every plugin share their
+   states and what was found about each node. Give as little as is true: None when the plugin has no use for the Pod.
+2. `prepare(pod)`: a state for all Pods alike; None when the plugin has nothing to say about them and is not asked
+   further; a `Misfit` when the Pod can be placed nowhere, whatever the nodes are (a claim that does not exist).
+3. `only(state)`: the only nodes that can do at all, where the plugin knows them without a look at each.
+4. `why_not(state, pod, node)`: what a node has against the Pod; None when it fits. Nodes that an earlier plugin
+   refuses are not asked about.
+5. `scores(state, pod, feasible)`: how good the nodes are that fit, from 0 to 100 each and already normalised over
+   `feasible`; a node that is left out counts 0. The sum over all plugins, each times its `weight`, decides; the name
+   decides between equals.
+6. `placed(state, pod, other, node)` and `removed(...)`: another Pod was counted to a node or taken from it, which
+   `Cluster.nodes` shows already. The state is brought up to date in place, and the nodes are named (beside that one,
+   which is always asked about anew) about which `why_not` may have changed its answer. Both are also used to try what
+   would be without some Pods, and taken back by their opposite: after the two the state says what it said before.
+
+`scope` says on what scores depend, so that they are asked for only where they may have changed.
+"""
+
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from reconciler.model.kinds import Object, Pod
+from reconciler.model.observed import StoredObject
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.scheduling.fit import Candidate
+
+T = TypeVar("T", bound=Object)
+S = TypeVar("S")
+
+
+class World(Protocol):
+    """What plugins may ask besides nodes and the Pods on them; a view is one."""
+
+    def get(self, ref: ObjectRef) -> StoredObject | None:
+        """Return an object, or None."""
+        ...
+
+    def typed(self, type_: type[T], namespace: str, name: str) -> T | None:
+        """Return an object by its Python type."""
+        ...
+
+    def of_kind(self, kind: str) -> list[StoredObject]:
+        """Return all objects of a kind in the order of their names."""
+        ...
+
+
+@dataclass(slots=True)
+class Cluster:
+    """What all plugins of a pass share. `nodes` is always up to date; `placements` grows as Pods are placed."""
+
+    nodes: dict[str, Candidate]
+    world: World
+    placements: list[tuple[Pod, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why a node (or every node) does not do, in kube-scheduler's words.
+
+    `is_final`: no other Pod's end would change it (kube-scheduler's UnschedulableAndUnresolvable).
+    """
+
+    reasons: tuple[str, ...]
+    is_final: bool = False
+
+
+class Scope(Enum):
+    """On what the scores of a plugin depend besides the Pod."""
+
+    # On the node and the Pods on it alone: one node can be asked about at a time.
+    NODE = "node"
+    # On the node, apart from its Pods, and on which others are feasible.
+    FEASIBLE = "feasible"
+    # On whatever is placed anywhere.
+    PLACED = "placed"
+
+
+class Plugin(Generic[S]):
+    """One rule. The defaults are those of a plugin that neither refuses nor prefers anything."""
+
+    name: ClassVar[str]
+    weight: ClassVar[int] = 0
+    scope: ClassVar[Scope] = Scope.NODE
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def likeness(self, pod: Pod) -> Hashable:
+        """Return everything of a Pod that the plugin looks at."""
+        return None
+
+    def prepare(self, pod: Pod) -> S | Misfit | None:
+        """Return the state for Pods like this one, None to be left out, or why it can be placed nowhere."""
+        raise NotImplementedError
+
+    def only(self, state: S) -> Collection[str] | None:
+        """Return the names of the only nodes that can do; None when any may."""
+        return None
+
+    def why_not(self, state: S, pod: Pod, node: Candidate) -> Misfit | None:
+        """Return what a node has against the Pod."""
+        return None
+
+    def scores(self, state: S, pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
+        """Return how good nodes are, from 0 to 100; not asked of a plugin without weight."""
+        return {}
+
+    def placed(self, state: S, pod: Pod, other: Pod, node: str) -> Collection[str]:
+        """Count another Pod to a node; return the other nodes about which `why_not` may answer otherwise now."""
+        return ()
+
+    def removed(self, state: S, pod: Pod, other: Pod, node: str) -> Collection[str]:
+        """Take another Pod from a node; the opposite of `placed`."""
+        return ()
+
+
+AnyPlugin = Plugin[Any]
