@@ -1,4 +1,4 @@
-"""The seam between choosing a node and the rules by which it is chosen: one plugin per rule, as in kube-scheduler. Pure.
+"""The seam between choosing a node and the rules for it: one plugin per rule, as in kube-scheduler. Pure.
 
 A plugin is made anew for each pass and each `Cluster`. For a Pod it is asked in this order:
 
