@@ -1,7 +1,7 @@
 """Kubernetes quantities: `500m`, `1.5Gi`, `2e3`, read exactly.
 
 Pure. Values are rational numbers, rounded away from zero below a billionth and capped at 2^63-1, as the
-Kubernetes API does it. `format_quantity` writes the form its API would show; `canonical_quantity` writes one
+Kubernetes API does it. `round_up` and `in_units` round to any power of ten in the same way. `format_quantity` writes the form its API would show; `canonical_quantity` writes one
 form per value.
 """
 
@@ -17,7 +17,7 @@ _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _DECIMAL_NAMES = {power: name for name, power in _DECIMAL.items()}
 _BINARY_NAMES = {power: name for name, power in _BINARY.items()}
-_NANO = Fraction(1, 10**9)
+_NANO = -9
 _LARGEST = 2**63 - 1
 _DIGITS_MAX = 400
 
@@ -60,23 +60,41 @@ def canonical_quantity(value: QuantityText) -> str:
 
 def amount_text(amount: Fraction, *, binary: bool) -> str:
     """Return an exact value as text; `binary` lets it end in Ki, Mi and so on where that is shorter."""
-    decimal = _decimal(_round_up(amount, _NANO), exponent=False)
+    decimal = _decimal(round_up(amount, _NANO), exponent=False)
     if not binary or amount.denominator != 1 or abs(amount) < 1024:
         return decimal
     text = _binary(int(amount))
     return text if len(text) <= len(decimal) else decimal
 
 
+def round_up(amount: Fraction, power: int) -> Fraction:
+    """Return a value as a whole number of 10^`power`; what is between two of them goes to the one further from zero."""
+    if power <= 0 and amount.denominator == 1:
+        return amount
+    units = in_units(amount, power)
+    return Fraction(units, 10**-power) if power < 0 else Fraction(units * 10**power)
+
+
+def in_units(amount: Fraction, power: int) -> int:
+    """Return how many units of 10^`power` a value has, a part of one counted as a whole one."""
+    above, below = amount.numerator, amount.denominator
+    if power < 0:
+        above *= 10**-power
+    else:
+        below *= 10**power
+    return -(-above // below) if above > 0 else above // below
+
+
 @lru_cache(maxsize=4096)
 def cpu_millis(value: QuantityText) -> int:
     """Return a CPU quantity in thousandths, rounded up: `0.5` is 500."""
-    return _ceil(parse_quantity(value) * 1000)
+    return in_units(parse_quantity(value), -3)
 
 
 @lru_cache(maxsize=4096)
 def bytes_of(value: QuantityText) -> int:
     """Return a memory or storage quantity in bytes, rounded up."""
-    return _ceil(parse_quantity(value))
+    return in_units(parse_quantity(value), 0)
 
 
 def _parse(value: QuantityText) -> tuple[Fraction, str]:
@@ -89,7 +107,7 @@ def _parse(value: QuantityText) -> tuple[Fraction, str]:
     sign, whole, fraction, suffix = found[1], found[2], found[3] or "", found[4] or ""
     digits = Fraction(int((whole + fraction) or "0"), 10 ** len(fraction))
     scaled, family = _scale(digits, suffix)
-    amount = min(_round_up(scaled, _NANO), Fraction(_LARGEST))
+    amount = min(round_up(scaled, _NANO), Fraction(_LARGEST))
     return (-amount if sign == "-" else amount), family
 
 
@@ -109,14 +127,6 @@ def _scale(digits: Fraction, suffix: str) -> tuple[Fraction, str]:
     return digits * Fraction(10) ** power, "exponent"
 
 
-def _round_up(amount: Fraction, step: Fraction) -> Fraction:
-    return _ceil(amount / step) * step
-
-
-def _ceil(amount: Fraction) -> int:
-    return -((-amount.numerator) // amount.denominator)
-
-
 def _binary(amount: int) -> str:
     power = 0
     while amount and amount % 1024 == 0 and power < 6:
@@ -128,7 +138,7 @@ def _binary(amount: int) -> str:
 def _decimal(amount: Fraction, *, exponent: bool) -> str:
     if not amount:
         return "0"
-    number, power = int(amount / _NANO), -9
+    number, power = in_units(amount, _NANO), _NANO
     while number % 1000 == 0 and (power < 18 or exponent):
         number //= 1000
         power += 3

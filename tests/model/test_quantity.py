@@ -14,8 +14,10 @@ from reconciler.model.quantity import (
     canonical_quantity,
     cpu_millis,
     format_quantity,
+    in_units,
     is_quantity,
     parse_quantity,
+    round_up,
 )
 
 
@@ -60,6 +62,17 @@ def test_canonical_and_shown_forms_keep_the_value(number: int) -> None:
 def test_units_round_up() -> None:
     """A promise is never rounded away."""
     assert (cpu_millis("0.0001"), cpu_millis("2"), bytes_of("1500m"), bytes_of("1Ki")) == (1, 2000, 2, 1024)
+
+
+@pytest.mark.parametrize(
+    ("amount", "power", "units"),
+    [("9.01", -2, 901), ("9.01", -1, 91), ("9.01", 1, 1), ("-9.01", 0, -10), ("-9.01", 2, -1), ("0", 3, 0)],
+)
+def test_a_part_of_a_unit_counts_as_a_whole_one(amount: str, power: int, units: int) -> None:
+    """Rounding goes away from zero, on either side of it."""
+    value = parse_quantity(amount)
+    assert in_units(value, power) == units
+    assert round_up(value, power) == units * Fraction(10) ** power
 
 
 def test_selectors_of_manifests() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from reconciler.model.quantity import (
     QuantityError,
     amount_text,
-    bytes_of,
     canonical_quantity,
-    cpu_millis,
     format_quantity,
+    in_units,
     parse_quantity,
+    round_up,
 )
 from tests.parity.rows import NotTranslated, compare
 
@@ -68,12 +68,31 @@ def _makes(case: dict[str, Any], scale: int) -> bool:
 
 
 def _scales(case: dict[str, Any]) -> bool:
-    """Judge a row about one of some size, in whole units or in thousandths: we ask for no others."""
-    rounded = {0: bytes_of, -3: cpu_millis}.get(case.get("toScale", 0))
-    if rounded is None:
-        raise NotTranslated
-    text = amount_text(Fraction(10) ** case.get("fromScale", 0), binary=False)
-    return rounded(text) == case["expected"]
+    """Judge a row about one of some size, in units of another size."""
+    return in_units(Fraction(10) ** case.get("fromScale", 0), case.get("toScale", 0)) == case["expected"]
+
+
+def _scales_large(case: dict[str, Any]) -> bool:
+    """Judge a row about a number of any length, told in words of 64 bits, with so many digits behind its point."""
+    number = sum(word << 64 * place for place, word in enumerate(case["unscaled"].get("abs", ())))
+    amount = Fraction(number) / Fraction(10) ** case.get("scale", 0)
+    return in_units(amount, -case.get("newScale", 0)) == case.get("want", 0)
+
+
+def _rounds(case: dict[str, Any]) -> bool:
+    amount = parse_quantity(case["in"])
+    rounded = round_up(amount, case.get("scale", 0))
+    return _gives(rounded, case["expect"]) and (rounded == amount) == case.get("ok", False)
+
+
+def _means_its_parts(case: dict[str, Any]) -> bool:
+    """Judge a row that takes a text apart: sign, digits before and behind the point, and suffix make the same value."""
+    try:
+        found = parse_quantity(case["input"])
+    except QuantityError:
+        return False
+    size = parse_quantity(f"{case['num']}.{case.get('denom', '')}") * parse_quantity(f"1{case.get('suffix', '')}")
+    return found == (size if case.get("positive") else -size)
 
 
 def _reads_json(case: dict[str, Any]) -> bool:
@@ -84,6 +103,8 @@ def _reads_json(case: dict[str, Any]) -> bool:
 
 
 def _beyond_the_cap(row: dict[str, Any]) -> str:
+    if row["test"] == "TestParseQuantityString":
+        return "a value that is refused at the door" if not any(map(str.isdigit, row["case"]["input"])) else ""
     values = [row["case"][key] for key in ("a", "b", "in") if key in row["case"]]
     beyond = any(abs(parse_quantity(value)) >= 2**63 - 1 for value in values)
     return "built in memory beyond the cap of 2^63-1, which no text reaches" if beyond else ""
@@ -112,6 +133,9 @@ def test_quantities_agree_with_upstream() -> None:
             "TestNewScaledSet": lambda case: _makes(case, 0),
             "TestMilliNewSet": lambda case: _makes(case, -3),
             "TestScaledValue": _scales,
+            "TestScaledValueInternal": _scales_large,
+            "TestQuantityRoundUp": _rounds,
+            "TestParseQuantityString": _means_its_parts,
             "TestJSONWhitespace": _reads_json,
         },
         on_purpose=_beyond_the_cap,
