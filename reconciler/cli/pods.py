@@ -49,15 +49,15 @@ def selected_pods(client: "ApiClient", namespace: str, selector: str) -> list[Js
 
 
 def selector_text(selector: Json) -> str:
-    """Return a selector of a manifest in the form of a query."""
+    """Return a selector of a manifest, a map of labels in the older kinds, in the form of a query."""
+    import msgspec
+
+    from reconciler.model.kinds.meta import LabelSelector
+    from reconciler.model.labels import query_text, requirements_of
+
     if "matchLabels" not in selector and "matchExpressions" not in selector:
-        return ",".join(f"{key}={value}" for key, value in selector.items())
-    parts = [f"{key}={value}" for key, value in selector.get("matchLabels", {}).items()]
-    for each in selector.get("matchExpressions", ()):
-        key, values = each["key"], ",".join(each.get("values", ()))
-        forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}
-        parts.append(forms.get(each["operator"], f"!{key}"))
-    return ",".join(parts)
+        selector = {"matchLabels": selector}
+    return query_text(requirements_of(msgspec.convert(selector, LabelSelector)))
 
 
 def _is_ready(pod: Json) -> bool:

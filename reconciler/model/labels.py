@@ -4,7 +4,7 @@ Pure.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ _KEY = re.compile(LABEL_KEY_PATTERN)
 _VALUE = re.compile(LABEL_VALUE_PATTERN)
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(?P<symbol>==|!=|[=!<>(),])|(?P<word>[^ \t\r\n=!<>(),]+))")
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
-_END = ""
+END = ""
 
 
 class SelectorError(ValueError):
@@ -50,6 +50,17 @@ class Requirement(Value):
         """Whether the labels satisfy this requirement."""
         return _JUDGES[self.operator](labels.get(self.key), self.values)
 
+    def __str__(self) -> str:
+        """Return the requirement as it stands in a query."""
+        match self.operator:
+            case Operator.EXISTS:
+                return self.key
+            case Operator.DOES_NOT_EXIST:
+                return f"!{self.key}"
+            case Operator.IN | Operator.NOT_IN:
+                return f"{self.key} {self.operator} ({','.join(self.values)})"
+        return f"{self.key}{_SIGNS.get(self.operator, self.operator)}{','.join(self.values)}"
+
 
 def matches(selector: LabelSelector | None, labels: Labels) -> bool:
     """Whether a selector chooses these labels: an absent one chooses nothing, an empty one everything."""
@@ -62,6 +73,22 @@ def matches(selector: LabelSelector | None, labels: Labels) -> bool:
 def matches_all(requirements: tuple[Requirement, ...], labels: Labels) -> bool:
     """Whether the labels satisfy every requirement."""
     return all(requirement.matches(labels) for requirement in requirements)
+
+
+def query_text(requirements: Iterable[Requirement]) -> str:
+    """Return requirements as a query's selector, from which `parse_selector` reads the same."""
+    return ",".join(str(part) for part in requirements)
+
+
+def requirements_of(selector: LabelSelector) -> tuple[Requirement, ...]:
+    """Return a manifest's selector as the requirements of a query, sorted by key; it is not checked again."""
+    parts = [
+        Requirement(key=key, operator=Operator.EQUALS, values=(value,)) for key, value in selector.match_labels.items()
+    ]
+    for part in selector.match_expressions:
+        values = tuple(sorted(part.values))
+        parts.append(Requirement(key=part.key, operator=_EXPRESSION_OPERATORS[part.operator], values=values))
+    return tuple(sorted(parts, key=lambda part: part.key))
 
 
 def make_requirement(key: str, operator: Operator, values: tuple[str, ...] = ()) -> Requirement:
@@ -84,15 +111,15 @@ def make_requirement(key: str, operator: Operator, values: tuple[str, ...] = ())
 
 def parse_selector(text: str) -> tuple[Requirement, ...]:
     """Read a query's selector, sorted by key; empty text chooses everything. Raises `SelectorError`."""
-    tokens = _tokens(text)
-    if tokens == [_END]:
+    tokens = selector_tokens(text)
+    if tokens == [END]:
         return ()
     reader = _Reader(tokens)
     requirements = [reader.requirement()]
     while reader.peek() == ",":
         reader.take()
         requirements.append(reader.requirement())
-    if reader.peek() != _END:
+    if reader.peek() != END:
         raise SelectorError(f"found {reader.peek()!r}, expected ',' or the end")
     return tuple(sorted(requirements, key=lambda part: part.key))
 
@@ -144,6 +171,15 @@ _VALUE_COUNTS: Mapping[Operator, tuple[int, int]] = {
     Operator.LESS: (1, 1),
 }
 
+_SIGNS: Mapping[Operator, str] = {Operator.GREATER: ">", Operator.LESS: "<"}
+
+_EXPRESSION_OPERATORS: Mapping[str, Operator] = {
+    "In": Operator.IN,
+    "NotIn": Operator.NOT_IN,
+    "Exists": Operator.EXISTS,
+    "DoesNotExist": Operator.DOES_NOT_EXIST,
+}
+
 _SYMBOL_OPERATORS: Mapping[str, Operator] = {
     "=": Operator.EQUALS,
     "==": Operator.DOUBLE_EQUALS,
@@ -164,14 +200,15 @@ def _count_words(low: int, high: int) -> str:
     return "one value" if low == high else "at least one value"
 
 
-def _tokens(text: str) -> list[str]:
+def selector_tokens(text: str) -> list[str]:
+    """Return the words and signs of a query's selector, with `END` behind them."""
     tokens, position, stripped = [], 0, text.rstrip(" \t\r\n")
     while position < len(stripped):
         found = _TOKEN.match(stripped, position)
         assert found is not None, "every character is a symbol, a space or part of a word"
         tokens.append(found["symbol"] or found["word"])
         position = found.end()
-    return [*tokens, _END]
+    return [*tokens, END]
 
 
 class _Reader:
@@ -194,13 +231,13 @@ class _Reader:
             self.take()
             return make_requirement(self._key(), Operator.DOES_NOT_EXIST)
         key = self._key()
-        if self.peek() in (_END, ","):
+        if self.peek() in (END, ","):
             return make_requirement(key, Operator.EXISTS)
         return self._compared(key, self.take())
 
     def _key(self) -> str:
         token = self.take()
-        if token in _SYMBOL_OPERATORS or token in ("!", "(", ")", ",", _END):
+        if token in _SYMBOL_OPERATORS or token in ("!", "(", ")", ",", END):
             raise SelectorError(f"found {token or 'the end'!r}, expected a label key")
         return token
 
@@ -212,7 +249,7 @@ class _Reader:
         raise SelectorError(f"found {word!r}, expected in, notin, =, ==, !=, < or >")
 
     def _value(self) -> str:
-        return "" if self.peek() in (_END, ",") else self._key()
+        return "" if self.peek() in (END, ",") else self._key()
 
     def _value_list(self) -> tuple[str, ...]:
         if self.take() != "(":

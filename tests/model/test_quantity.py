@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.kinds import LabelSelector, LabelSelectorRequirement
-from reconciler.model.labels import SelectorError, matches, matches_all, parse_selector
+from reconciler.model.labels import (
+    SelectorError,
+    matches,
+    matches_all,
+    parse_selector,
+    query_text,
+    requirements_of,
+)
 from reconciler.model.quantity import (
     QuantityError,
     bytes_of,
@@ -104,3 +111,19 @@ def test_broken_selectors_are_refused(text: str) -> None:
     """What cannot be read is an error, not an empty selection."""
     with pytest.raises(SelectorError):
         parse_selector(text)
+
+
+def test_a_selector_of_a_manifest_as_a_query() -> None:
+    """Its text is sorted by key, and is read as the same requirements again."""
+    selector = LabelSelector(
+        match_labels={"tier": "web", "app": "shop"},
+        match_expressions=(
+            LabelSelectorRequirement(key="zone", operator="In", values=("b", "a")),
+            LabelSelectorRequirement(key="old", operator="DoesNotExist"),
+            LabelSelectorRequirement(key="paid", operator="Exists"),
+        ),
+    )
+    text = query_text(requirements_of(selector))
+    assert text == "app=shop,!old,paid,tier=web,zone in (a,b)"
+    assert parse_selector(text) == requirements_of(selector)
+    assert query_text(parse_selector("size>3,age<9")) == "age<9,size>3"

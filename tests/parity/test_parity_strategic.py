@@ -1,5 +1,6 @@
 """Strategic merge patches have the result that the Kubernetes API gives them."""
 
+import json
 from typing import Any
 
 import yaml
@@ -52,6 +53,12 @@ def _gives(original: Any, patch: Any, wanted: Any, error: str) -> bool:
     return not error and found == (wanted or {})
 
 
+def _keeps_numbers(case: dict[str, Any]) -> bool:
+    """Judge a row about a patch beside numbers: those that it does not name come through as they were."""
+    old, patch, wanted = (json.loads(case[name]) for name in ("Old", "ExpectedPatch", "ExpectedResult"))
+    return bool(json.dumps(merge(old, patch, Item()), sort_keys=True) == json.dumps(wanted, sort_keys=True))
+
+
 def _read(text: Any) -> Any:
     return yaml.safe_load(text) if isinstance(text, str) else text
 
@@ -59,4 +66,4 @@ def _read(text: Any) -> Any:
 def test_strategic_merge_patches_agree_with_upstream() -> None:
     """Every row that applies a patch agrees."""
     tests = {row["test"] for row in parity_rows(PACKAGE)} - {"TestNumberConversion"}
-    compare(PACKAGE, dict.fromkeys(tests, _agrees))
+    compare(PACKAGE, {**dict.fromkeys(tests, _agrees), "TestNumberConversion": _keeps_numbers})

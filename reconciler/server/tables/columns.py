@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from reconciler.model.base import Value
 from reconciler.model.kinds.meta import LabelSelector, ObjectMeta
+from reconciler.model.labels import query_text, requirements_of
 from reconciler.model.times import unix
 
 NONE, UNKNOWN, UNSET = "<none>", "<unknown>", "<unset>"
@@ -129,21 +130,9 @@ def labels_text(labels: Mapping[str, str]) -> str:
     return ",".join(f"{key}={labels[key]}" for key in sorted(labels)) or NONE
 
 
-_OPERATORS: Mapping[str, str] = {"In": "in", "NotIn": "notin"}
-
-
 def selector_text(selector: LabelSelector | None) -> str:
     """Return a label selector as it is written in queries."""
-    if selector is None:
-        return NONE
-    parts = [(key, f"{key}={value}") for key, value in selector.match_labels.items()]
-    for part in selector.match_expressions:
-        if part.operator in _OPERATORS:
-            words = f"{part.key} {_OPERATORS[part.operator]} ({','.join(sorted(part.values))})"
-        else:
-            words = part.key if part.operator == "Exists" else f"!{part.key}"
-        parts.append((part.key, words))
-    return ",".join(words for _, words in sorted(parts)) or NONE
+    return NONE if selector is None else query_text(requirements_of(selector)) or NONE
 
 
 def template_cells(template: Any) -> tuple[str, str]:
