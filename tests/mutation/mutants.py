@@ -29,9 +29,10 @@ _CALLS = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: where it is, what stood there, what stands there now, and the whole text with it."""
+    """One fault: the lines it is in, what stood there, what stands there now, and the whole text with it."""
 
     line: int
+    last: int
     was: str
     now: str
     text: str
@@ -41,7 +42,13 @@ def mutants_of(text: str) -> list[Mutant]:
     """Return every mutant of a module, in the order of its lines."""
     tree = ast.parse(text)
     found = [
-        Mutant(node.lineno, ast.get_source_segment(text, node) or "", now, _replaced(text, node, now))
+        Mutant(
+            node.lineno,
+            node.end_lineno or node.lineno,
+            ast.get_source_segment(text, node) or "",
+            now,
+            _replaced(text, node, now),
+        )
         for node in _places(tree)
         for now in _faults(node)
     ]

@@ -1,10 +1,14 @@
 """Faults are put in one at a time, where something runs, and what they make is a program."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
+from tests.mutation.equivalent import explanations
 from tests.mutation.mutants import mutants_of
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -32,3 +36,14 @@ def test_a_mutant_differs_in_one_place_and_can_be_read() -> None:
         ast.parse(one.text)
         assert one.text != text
         assert one.was in text
+
+
+def test_every_explained_fault_can_still_be_made() -> None:
+    """What is listed as changing nothing is a fault of a line that is there."""
+    possible = {
+        (file, " ".join(one.was.split()), one.now)
+        for file in {file for file, _, _ in explanations()}
+        for one in mutants_of((ROOT / file).read_text())
+    }
+    assert explanations().keys() <= possible
+    assert all(len(why) > 10 for why in explanations().values())
