@@ -18,8 +18,12 @@ A plugin is made anew for each pass and each `Cluster`. For a Pod it is asked in
    would be without some Pods, and taken back by their opposite: after the two the state says what it said before.
 
 `scope` says on what scores depend, so that they are asked for only where they may have changed.
+
+A `SpotPlugin` answers alike for many nodes: those of one *spot*, such as a zone. One node of each spot is asked about,
+and scores are given per spot, so that a placement costs what the spots are many, not the nodes.
 """
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -57,6 +61,8 @@ class Cluster:
     nodes: dict[str, Candidate]
     world: World
     placements: list[tuple[Pod, str]] = field(default_factory=list)
+    # What plugins keep from one pass to the next; it may only be used while the very same values come in again.
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,34 @@ class Plugin(Generic[S]):
     def removed(self, state: S, pod: Pod, other: Pod, node: str) -> Collection[str]:
         """Take another Pod from a node; the opposite of `placed`."""
         return ()
+
+
+class SpotPlugin(Plugin[S]):
+    """A rule that answers alike for all nodes of one spot.
+
+    `placed` and `removed` name the nodes about which `why_not` may answer otherwise, as those of any plugin. Whoever
+    asks per spot takes `moved` instead, and asks about every spot anew after every placement.
+    """
+
+    scope = Scope.PLACED
+
+    def spot(self, state: S, node: Candidate) -> Hashable:
+        """Return everything of a node that answers depend on besides the state; it changes where `moved` says so."""
+        raise NotImplementedError
+
+    def moved(self, state: S, other: Pod, node: str) -> Collection[str]:
+        """Return the nodes (beside that one) whose spot may be another since a Pod was counted to or taken from one."""
+        raise NotImplementedError
+
+    def spot_scores(self, state: S, pod: Pod, spots: Mapping[Hashable, int]) -> Mapping[Hashable, int]:
+        """Return how good the spots are, from 0 to 100, given how many nodes that fit are of each."""
+        raise NotImplementedError
+
+    def scores(self, state: S, pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
+        """Return the scores of the nodes' spots."""
+        spots = {name: self.spot(state, node) for name, node in feasible.items()}
+        scores = self.spot_scores(state, pod, Counter(spots.values()))
+        return {name: scores.get(spot, 0) for name, spot in spots.items()}
 
 
 AnyPlugin = Plugin[Any]

@@ -1,0 +1,175 @@
+"""What the placed Pods mean for one Pod with inter-pod affinity, and for its nodes. Pure; counted up and down.
+
+Source: podAffinity and podAntiAffinity of the core API. Required terms decide in this order: the Pod's affinity (for
+the first of a group that is to be together any node with the label does), its anti-affinity, the anti-affinity of Pods
+that are there. Wishes count from both sides, and a required affinity of a Pod that is there as a wish of weight 1.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.model.kinds import Pod
+from reconciler.model.labels import Labels
+from reconciler.planner.scheduling.interpod_terms import Term, terms_of
+from reconciler.planner.scheduling.population import Group
+from reconciler.planner.scheduling.topology import Topology
+
+NOT_NEAR = "node(s) didn't match pod affinity rules"
+NOT_APART = "node(s) didn't match pod anti-affinity rules"
+REPELLED = "node(s) didn't satisfy existing pods anti-affinity rules"
+HARD_POD_AFFINITY_WEIGHT = 1
+
+# Labels of Namespaces by their name.
+Namespaces = Mapping[str, Labels]
+Domain = tuple[str, str]
+Counts = dict[Domain, int]
+_NO_LABELS: Labels = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What one placed Pod of a group counts in the domains it is in: keys of the domains, and weights of wishes."""
+
+    near: tuple[str, ...]
+    apart: tuple[str, ...]
+    repelled: tuple[str, ...]
+    wishes: tuple[tuple[str, int], ...]
+
+
+class Neighbours:
+    """The domains that matter to one Pod, with how many Pods count in each."""
+
+    def __init__(
+        self, pod: Pod, namespaces: Namespaces, topology: Topology, hard_weight: int = HARD_POD_AFFINITY_WEIGHT
+    ) -> None:
+        self.near: Counts = {}
+        self.apart: Counts = {}
+        self.repelled: Counts = {}
+        self.wishes: Counts = {}
+        self.terms = terms_of(pod)
+        # Labels of nodes that are looked at: they only become more.
+        self.keys = dict.fromkeys(term.topology_key for term in self.terms.all())
+        self._is_first = _all_choose(self.terms.near, pod, namespaces)
+        self._pod = pod
+        self._namespaces = namespaces
+        self._topology = topology
+        self._hard_weight = hard_weight
+        self._relations: dict[Group, Relation | None] = {}
+
+    def count(self, group: Group, labels: Labels, number: int) -> bool:
+        """Count Pods of a group on a node with these labels; return whether it means anything to the Pod."""
+        relation = self._relation(group)
+        if relation is None:
+            return False
+        for counts, keys in (
+            (self.near, relation.near),
+            (self.apart, relation.apart),
+            (self.repelled, relation.repelled),
+        ):
+            for key in keys:
+                _add(counts, key, labels, number)
+        for key, weight in relation.wishes:
+            _add(self.wishes, key, labels, number * weight)
+        return True
+
+    def keys_of(self, group: Group) -> tuple[str, ...]:
+        """Return the labels of nodes by which Pods of a group count."""
+        found = self._relation(group)
+        return () if found is None else (*found.near, *found.apart, *found.repelled, *(key for key, _ in found.wishes))
+
+    def why_not(self, labels: Labels) -> str:
+        """Return what speaks against a node with these labels; empty when nothing does."""
+        if not self._is_near(labels):
+            return NOT_NEAR
+        if any((key, value) in self.apart for key, value in self._own(self.terms.apart, labels)):
+            return NOT_APART
+        if self.repelled and any(domain in self.repelled for domain in labels.items()):
+            return REPELLED
+        return ""
+
+    def wish(self, labels: Labels) -> int:
+        """Return the sum of the weights that count on a node with these labels."""
+        return sum(self.wishes.get((key, labels[key]), 0) for key in self.keys if key in labels)
+
+    def matters(self) -> bool:
+        """Whether any node could be refused."""
+        return bool(self.repelled or self.terms.near or self.terms.apart)
+
+    def spot(self, labels: Labels) -> Hashable:
+        """Return everything of a node that answers depend on: domains with many nodes, counts of the others."""
+        return tuple(
+            labels.get(key) if self._topology.is_wide(key) else self._counted(key, labels.get(key)) for key in self.keys
+        )
+
+    def _counted(self, key: str, value: str | None) -> Hashable:
+        if value is None:
+            return None
+        domain = (key, value)
+        required = (domain in self.near, domain in self.apart, domain in self.repelled)
+        return (*required, self.wishes.get(domain, 0))
+
+    def _is_near(self, labels: Labels) -> bool:
+        terms = self.terms.near
+        if any(term.topology_key not in labels for term in terms):
+            return False
+        if all((term.topology_key, labels[term.topology_key]) in self.near for term in terms):
+            return True
+        return not self.near and self._is_first
+
+    @staticmethod
+    def _own(terms: Iterable[Term], labels: Labels) -> Iterable[Domain]:
+        return ((term.topology_key, labels[term.topology_key]) for term in terms if term.topology_key in labels)
+
+    def _relation(self, group: Group) -> Relation | None:
+        if group not in self._relations:
+            found = self._related(group)
+            self._relations[group] = found
+            if found is not None:
+                self.keys |= dict.fromkeys(self.keys_of(group))
+        return self._relations[group]
+
+    def _related(self, group: Group) -> Relation | None:
+        pod, own, theirs = self._pod, self.terms, group.terms
+        there = (group.namespace, group.labels, self._namespaces.get(group.namespace, _NO_LABELS))
+        namespace = pod.metadata.namespace
+        here = (namespace, pod.metadata.labels, self._namespaces.get(namespace, _NO_LABELS))
+        is_near = bool(own.near) and all(term.chooses(*there) for term in own.near)
+        hard = self._hard_weight
+        relation = Relation(
+            near=tuple(term.topology_key for term in own.near) if is_near else (),
+            apart=tuple(term.topology_key for term in own.apart if term.chooses(*there)),
+            repelled=tuple(term.topology_key for term in theirs.apart if term.chooses(*here)),
+            wishes=(
+                *((term.topology_key, term.weight) for term in own.wishes if term.chooses(*there)),
+                *((term.topology_key, hard) for term in theirs.near if hard and term.chooses(*here)),
+                *((term.topology_key, term.weight) for term in theirs.wishes if term.chooses(*here)),
+            ),
+        )
+        return relation if relation != _UNRELATED else None
+
+
+_UNRELATED = Relation((), (), (), ())
+
+
+def _all_choose(terms: Iterable[Term], pod: Pod, namespaces: Namespaces) -> bool:
+    namespace = pod.metadata.namespace
+    of_namespace = namespaces.get(namespace, _NO_LABELS)
+    return all(term.chooses(namespace, pod.metadata.labels, of_namespace) for term in terms)
+
+
+def _add(counts: Counts, key: str, labels: Labels, number: int) -> None:
+    value = labels.get(key)
+    if value is None:
+        return
+    domain = (key, value)
+    new = counts.get(domain, 0) + number
+    if new:
+        counts[domain] = new
+    else:
+        counts.pop(domain, None)
+
+
+def normalised(wishes: Mapping[Hashable, int]) -> dict[Hashable, int]:
+    """Return scores from 0, for what is wished least, to 100."""
+    least, most = min(wishes.values(), default=0), max(wishes.values(), default=0)
+    return {one: int(100 * (sum_ - least) / (most - least)) if most > least else 0 for one, sum_ in wishes.items()}

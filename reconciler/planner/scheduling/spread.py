@@ -1,0 +1,165 @@
+"""How evenly the Pods of a constraint are spread, and what another one would do to it. Pure; counted up and down.
+
+Source: `topologySpreadConstraints` of the core API: the skew of a domain is its Pods less those of the emptiest domain,
+which is empty when there are fewer domains than minDomains. Nodes without the labels of all constraints do not count,
+nor do Pods that are ending.
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from math import log
+
+from reconciler.model.kinds import Pod
+from reconciler.model.labels import Labels
+from reconciler.planner.scheduling.fit import Candidate
+from reconciler.planner.scheduling.population import Group
+from reconciler.planner.scheduling.spread_constraints import HOSTNAME, Constraint, Spreading, counts_node
+from reconciler.planner.scheduling.topology import Topology
+
+SKEWED = "node(s) didn't match pod topology spread constraints"
+NO_LABEL = "node(s) didn't match pod topology spread constraints (missing required label)"
+
+# Of a node, for every constraint: the domain it is in, and for a constraint over hosts the Pods on it.
+Spot = tuple[Hashable, ...]
+
+
+class Tally:
+    """The Pods of every domain of one constraint. The least of them is known at any time."""
+
+    def __init__(self, constraint: Constraint) -> None:
+        self.constraint = constraint
+        self.domains: dict[str, int] = {}
+        self._sizes: Counter[int] = Counter()
+        self._least = 0
+
+    def open(self, value: str) -> None:
+        """Note that there is such a domain."""
+        if value not in self.domains:
+            self.domains[value] = 0
+            self._sizes[0] += 1
+            self._least = 0
+
+    def count(self, value: str, number: int) -> None:
+        """Count so many more Pods to a domain."""
+        old = self.domains[value]
+        self.domains[value] = new = old + number
+        self._sizes[old] -= 1
+        self._sizes[new] += 1
+        if not self._sizes[old]:
+            del self._sizes[old]
+        if new < self._least or (old == self._least and old not in self._sizes):
+            self._least = min(self._sizes)
+
+    def least(self) -> int | None:
+        """Return the Pods of the emptiest domain; None when there is no domain."""
+        return self._least if self.domains else None
+
+    def skew(self, value: str) -> int:
+        """Return by how much a domain would exceed the emptiest one with one Pod more."""
+        enough = len(self.domains) >= self.constraint.min_domains
+        # Without any domain that counts nothing is skewed.
+        least = (self._least if self.domains else _UNCOUNTED) if enough else 0
+        return self.domains.get(value, 0) + self.constraint.counts_itself - least
+
+
+_UNCOUNTED = 2**31 - 1
+
+
+class Spread:
+    """What the placed Pods mean for the constraints of one Pod."""
+
+    def __init__(self, pod: Pod, spreading: Spreading, nodes: Mapping[str, Candidate], topology: Topology) -> None:
+        self.hard = tuple(Tally(one) for one in spreading.of(hard=True))
+        self.soft = tuple(Tally(one) for one in spreading.of(hard=False))
+        # The Pods of soft constraints over hosts, per constraint and node.
+        self.hosts: tuple[dict[str, int], ...] = tuple({} for _ in self.soft)
+        self._pod = pod
+        self._needs_all = spreading.needs_all_labels
+        self._hard_keys = tuple(one.constraint.topology_key for one in self.hard)
+        self._soft_keys = tuple(one.constraint.topology_key for one in self.soft)
+        self._topology = topology
+        self._nodes = nodes
+        for candidate in nodes.values():
+            for tally, value in self._counting(candidate):
+                tally.open(value)
+
+    def count(self, group: Group, name: str, number: int) -> bool:
+        """Count Pods of a group on a node; return whether any constraint counts them."""
+        if group.is_ending or group.namespace != self._pod.metadata.namespace:
+            return False
+        counted = {tally for tally in (*self.hard, *self.soft) if tally.constraint.counts(group.labels)}
+        if not counted:
+            return False
+        for tally, hosts in zip(self.soft, self.hosts, strict=True):
+            if tally in counted:
+                hosts[name] = hosts.get(name, 0) + number
+        for tally, value in self._counting(self._nodes[name]):
+            if tally in counted:
+                tally.count(value, number)
+        return True
+
+    def why_not(self, labels: Labels) -> tuple[str, bool]:
+        """Return what speaks against a node with these labels, and whether that is for good; empty: nothing."""
+        for tally in self.hard:
+            value = labels.get(tally.constraint.topology_key)
+            if value is None:
+                return NO_LABEL, True
+            if tally.skew(value) > tally.constraint.max_skew:
+                return SKEWED, False
+        return "", False
+
+    def spot(self, candidate: Candidate) -> Spot:
+        """Return everything of a node that answers depend on."""
+        labels, name = candidate.node.metadata.labels, candidate.node.metadata.name
+        hard = (
+            labels.get(key) if self._topology.is_wide(key) else self._sized(tally, labels.get(key))
+            for key, tally in zip(self._hard_keys, self.hard, strict=True)
+        )
+        soft = (
+            (hosts.get(name, 0) if key in labels else None) if key == HOSTNAME else labels.get(key)
+            for key, hosts in zip(self._soft_keys, self.hosts, strict=True)
+        )
+        return (*hard, *soft)
+
+    def scores(self, spots: Mapping[Spot, int]) -> dict[Spot, int]:
+        """Return scores from 0 to 100, given how many nodes that fit are of each spot."""
+        wanted = {spot: spot[len(self.hard) :] for spot in spots}
+        counted = {spot: number for spot, number in spots.items() if not (self._needs_all and None in wanted[spot])}
+        weights = self._weights(wanted, counted)
+        raw = {spot: self._badness(wanted[spot], weights) for spot in counted}
+        least, most = min(raw.values(), default=0), max(raw.values(), default=0)
+        scores = {spot: 100 * (most + least - bad) // most if most else 100 for spot, bad in raw.items()}
+        return {spot: scores.get(spot, 0) for spot in spots}
+
+    def _weights(self, wanted: Mapping[Spot, Spot], counted: Mapping[Spot, int]) -> list[float]:
+        """Return what one Pod weighs for each constraint: the more domains, the more."""
+        return [
+            log((sum(counted.values()) if key == HOSTNAME else len({wanted[spot][at] for spot in counted})) + 2)
+            for at, key in enumerate(self._soft_keys)
+        ]
+
+    def _badness(self, wanted: Spot, weights: Iterable[float]) -> int:
+        total = 0.0
+        for tally, value, weight in zip(self.soft, wanted, weights, strict=True):
+            if value is not None:
+                pods = value if isinstance(value, int) else tally.domains.get(str(value), 0)
+                total += pods * weight + (tally.constraint.max_skew - 1)
+        # Half is rounded up.
+        return int(total + 0.5)
+
+    def _sized(self, tally: Tally, value: str | None) -> Hashable:
+        return None if value is None else tally.domains.get(value, 0)
+
+    def _counting(self, candidate: Candidate) -> list[tuple[Tally, str]]:
+        """Return the domains of a node to which its Pods count."""
+        labels = candidate.node.metadata.labels
+        found: list[tuple[Tally, str]] = []
+        if self.hard and all(key in labels for key in self._hard_keys):
+            found = [(tally, labels[tally.constraint.topology_key]) for tally in self.hard]
+        if not self._needs_all or all(key in labels for key in self._soft_keys):
+            found += [
+                (tally, labels.get(tally.constraint.topology_key, ""))
+                for tally in self.soft
+                if tally.constraint.topology_key != HOSTNAME
+            ]
+        return [(tally, value) for tally, value in found if counts_node(tally.constraint, self._pod, candidate.node)]
