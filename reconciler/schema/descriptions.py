@@ -189,6 +189,10 @@ _CONTAINER: Mapping[str, str] = {
     "LifecycleHandler.sleep": "Waits for some seconds.",
     "Lifecycle.postStart": "Right after the container started.",
     "Lifecycle.preStop": "Before the container is asked to end.",
+    "Lifecycle.stopSignal": "Signal that asks the container to end, in place of the image's; needs the Pod's os.",
+    "Container.resizePolicy": "What a change of resources restarts; nothing is changed in place here.",
+    "ContainerResizePolicy.resourceName": "Resource whose change is meant: cpu or memory.",
+    "ContainerResizePolicy.restartPolicy": "Whether its change restarts the container.",
 }
 
 _POD: Mapping[str, str] = {
@@ -207,6 +211,13 @@ _POD: Mapping[str, str] = {
     "PodSpec.hostNetwork": "Uses the host's network instead of one of its own.",
     "PodSpec.hostPID": "Sees the host's processes.",
     "PodSpec.hostIPC": "Shares memory and semaphores with the host.",
+    "PodSpec.hostUsers": "Uses the host's user numbers; only true.",
+    "PodSpec.hostnameOverride": "Host name as the Pod's processes see it, whatever its names in the network are.",
+    "PodSpec.os": "Operating system that the Pod is made for.",
+    "PodOS.name": "Name of the operating system; only linux.",
+    "PodSpec.schedulingGates": "Reasons not to place the Pod yet; remove the last one, and it is placed.",
+    "PodSchedulingGate.name": "Name of the reason.",
+    "PodSecurityContext.seLinuxChangePolicy": "How volumes get their labels; here they keep them.",
     "PodSpec.shareProcessNamespace": "Lets the containers see each other's processes.",
     "PodSpec.securityContext": "As whom and how confined the containers run unless they say otherwise.",
     "PodSpec.serviceAccountName": "Identity the Pod runs under.",

@@ -33,6 +33,7 @@ _PATTERNS: Mapping[str, str] = {
     scalars.PERCENT_PATTERN: "a percentage such as 25%",
     scalars.IP_PATTERN: "an IP address",
     scalars.BASE64_PATTERN: "base64",
+    scalars.SIGNAL_PATTERN: "a signal of Linux such as SIGTERM or SIGRTMIN+3",
 }
 
 _NUMBER = re.compile(r"[+-]?[0-9]+")

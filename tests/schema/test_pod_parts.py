@@ -66,3 +66,77 @@ def test_a_label_that_a_variable_reads_has_the_key_of_a_label() -> None:
 def test_a_name_server_has_no_zone() -> None:
     """What is after the per cent sign is a link of one host."""
     assert problems({}, dnsConfig={"nameservers": ["fe80::1%eth0"]}) == ["/spec/dnsConfig/nameservers/0"]
+
+
+LINUX = {"os": {"name": "linux"}}
+
+
+@pytest.mark.parametrize(
+    ("signal", "os", "pointers"),
+    [
+        ("SIGHUP", LINUX, []),
+        ("SIGRTMIN+15", LINUX, []),
+        ("SIGRTMIN+16", LINUX, ["/spec/containers/0/lifecycle/stopSignal"]),
+        ("HUP", LINUX, ["/spec/containers/0/lifecycle/stopSignal"]),
+        ("SIGHUP", {}, ["/spec/containers/0/lifecycle/stopSignal"]),
+        ("SIGHUP", {"os": {"name": "windows"}}, ["/spec/os/name"]),
+    ],
+)
+def test_a_stop_signal_is_one_of_the_pods_system(signal: str, os: dict[str, Any], pointers: list[str]) -> None:
+    """Its name is checked, and the Pod says for which system it is meant; no host runs another one."""
+    assert problems({"lifecycle": {"stopSignal": signal}}, **os) == pointers
+
+
+@pytest.mark.parametrize(
+    ("policies", "pod", "pointers"),
+    [
+        ([("cpu", "NotRequired"), ("memory", "RestartContainer")], {}, []),
+        ([("cpu", "RestartContainer")], {"restartPolicy": "Never"}, ["0/restartPolicy"]),
+        ([("cpu", "NotRequired"), ("cpu", "NotRequired")], {}, ["1/resourceName"]),
+        ([("disk", "NotRequired")], {}, ["0/resourceName"]),
+    ],
+)
+def test_policies_of_resizing_are_judged(
+    policies: list[tuple[str, str]], pod: dict[str, Any], pointers: list[str]
+) -> None:
+    """One for each resource, and none that restarts what is never to run again."""
+    given = [{"resourceName": resource, "restartPolicy": policy} for resource, policy in policies]
+    at = "/spec/containers/0/resizePolicy"
+    assert problems({"resizePolicy": given}, **pod) == [f"{at}/{one}" for one in pointers]
+
+
+@pytest.mark.parametrize(
+    ("spec", "pointers"),
+    [
+        ({"hostnameOverride": "db.example.org"}, []),
+        ({"hostnameOverride": "a" * 64}, []),
+        ({"hostnameOverride": "a" * 65}, ["/spec/hostnameOverride"]),
+        ({"hostnameOverride": "db", "setHostnameAsFQDN": True}, ["/spec/hostnameOverride"]),
+        ({"hostnameOverride": "db", "hostNetwork": True}, ["/spec/hostnameOverride"]),
+        ({"hostUsers": True}, []),
+        ({"hostUsers": False}, ["/spec/hostUsers"]),
+        ({"schedulingGates": [{"name": "a/b"}, {"name": "c"}]}, []),
+        ({"schedulingGates": [{"name": "a"}, {"name": "a"}]}, ["/spec/schedulingGates/1/name"]),
+    ],
+)
+def test_fields_of_the_whole_pod_are_judged(spec: dict[str, Any], pointers: list[str]) -> None:
+    """With the place of what is wrong."""
+    assert problems({}, **spec) == pointers
+
+
+def test_a_key_is_matched_or_selected_not_both() -> None:
+    """Twice in the selector is what the API refuses; a spread without selector has no keys."""
+    twice = [{"key": "app", "operator": "NotIn", "values": [value]} for value in ("a", "b")]
+    term = {"topologyKey": "zone", "matchLabelKeys": ["app"], "labelSelector": {"matchExpressions": twice}}
+    affinity = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    at = "/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/0"
+    assert problems({}, affinity=affinity) == [f"{at}/matchLabelKeys/0"]
+    spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "matchLabelKeys": ["app"]}
+    at = "/spec/topologySpreadConstraints/0/matchLabelKeys"
+    assert problems({}, topologySpreadConstraints=[spread]) == [at]
+    spread["labelSelector"] = {"matchExpressions": twice}
+    assert problems({}, topologySpreadConstraints=[spread]) == [f"{at}/0"]
+    term = {"topologyKey": "zone", "namespaces": ["Shop"]}
+    affinity = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    at = "/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/0"
+    assert problems({}, affinity=affinity) == [f"{at}/namespaces/0"]

@@ -54,6 +54,8 @@ def pod_resolver(pod: PodAssignment, domain: str, dns_address: str, host: Resolv
 
 def host_name(pod: PodAssignment, domain: str) -> str:
     """Return the host name of a Pod's processes."""
+    if pod.spec.hostname_override:
+        return pod.spec.hostname_override
     name = _short_name(pod)
     full = _full_name(pod, domain)
     return full if pod.spec.set_hostname_as_fqdn and full else name
@@ -63,7 +65,8 @@ def hosts_entries(pod: PodAssignment, domain: str, pod_ip: str) -> list[str]:
     """Return the Engine's `names:address` for the Pod itself and its hostAliases, one line of the file each."""
     entries = []
     if pod_ip and not pod.spec.host_network:
-        names = [name for name in (_full_name(pod, domain), _short_name(pod)) if name]
+        overridden = pod.spec.hostname_override
+        names = [overridden] if overridden else [name for name in (_full_name(pod, domain), _short_name(pod)) if name]
         entries.append("\t".join(names) + f":{pod_ip}")
     return entries + ["\t".join(alias.hostnames) + f":{alias.ip}" for alias in pod.spec.host_aliases if alias.hostnames]
 

@@ -112,6 +112,8 @@ def container_body(
         body["Entrypoint"] = [expand(word, variables) for word in container.command]
     if container.args:
         body["Cmd"] = [expand(word, variables) for word in container.args]
+    if container.lifecycle.stop_signal:
+        body["StopSignal"] = container.lifecycle.stop_signal
     return body
 
 

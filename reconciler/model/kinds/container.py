@@ -15,6 +15,7 @@ from reconciler.model.kinds.scalars import (
     PortName,
     PortNumber,
     Quantity,
+    Subdomain,
     UserNumber,
 )
 
@@ -43,7 +44,7 @@ class ResourceFieldSelector(Value):
 class ConfigMapKeySelector(Value):
     """Takes one key of a ConfigMap."""
 
-    name: NonEmpty
+    name: Subdomain
     key: ConfigKey
     optional: bool = False
 
@@ -51,7 +52,7 @@ class ConfigMapKeySelector(Value):
 class SecretKeySelector(Value):
     """Takes one key of a Secret."""
 
-    name: NonEmpty
+    name: Subdomain
     key: ConfigKey
     optional: bool = False
 
@@ -83,14 +84,14 @@ class EnvVar(Value):
 class ConfigMapEnvSource(Value):
     """All keys of a ConfigMap as environment variables."""
 
-    name: NonEmpty
+    name: Subdomain
     optional: bool = False
 
 
 class SecretEnvSource(Value):
     """All keys of a Secret as environment variables."""
 
-    name: NonEmpty
+    name: Subdomain
     optional: bool = False
 
 
@@ -178,6 +179,13 @@ class SecurityContext(Value):
     proc_mount: Literal["Default"] = "Default"
 
 
+class ContainerResizePolicy(Value):
+    """What a change of one resource of a running container restarts."""
+
+    resource_name: Literal["cpu", "memory"]
+    restart_policy: Literal["NotRequired", "RestartContainer"]
+
+
 class Container(Value):
     """One container of a Pod. `restartPolicy: Always` makes an init container a sidecar."""
 
@@ -191,6 +199,7 @@ class Container(Value):
     env: tuple[EnvVar, ...] = ()
     env_from: tuple[EnvFromSource, ...] = ()
     resources: ResourceRequirements = ResourceRequirements()
+    resize_policy: tuple[ContainerResizePolicy, ...] = ()
     volume_mounts: tuple[VolumeMount, ...] = ()
     restart_policy: Literal["Always"] | None = None
     liveness_probe: Probe | None = None

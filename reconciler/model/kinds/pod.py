@@ -16,6 +16,7 @@ from reconciler.model.kinds.container import (
 from reconciler.model.kinds.meta import Condition, LocalObjectReference, Object, ObjectMeta
 from reconciler.model.kinds.scalars import (
     AddressText,
+    HostName,
     Label,
     LabelKey,
     LabelValue,
@@ -76,6 +77,19 @@ class PodSecurityContext(Value):
     seccomp_profile: SeccompProfile | None = None
     app_armor_profile: AppArmorProfile | None = None
     se_linux_options: SELinuxOptions | None = None
+    se_linux_change_policy: Literal["MountOption", "Recursive"] | None = None
+
+
+class PodOS(Value):
+    """The operating system that a Pod is made for."""
+
+    name: Literal["linux"]
+
+
+class PodSchedulingGate(Value):
+    """A reason not to place a Pod yet; it is placed when none is left."""
+
+    name: LabelKey
 
 
 class PodReadinessGate(Value):
@@ -99,9 +113,12 @@ class PodSpec(Value):
     hostname: Annotated[Label, Meta(min_length=1)] | None = None
     subdomain: Annotated[Label, Meta(min_length=1)] | None = None
     set_hostname_as_fqdn: bool = False
+    hostname_override: HostName | None = None
+    os: PodOS | None = None
     host_network: bool = False
     host_pid: bool = False
     host_ipc: bool = False
+    host_users: bool = True
     share_process_namespace: bool = False
     security_context: PodSecurityContext = PodSecurityContext()
     image_pull_secrets: tuple[LocalObjectReference, ...] = ()
@@ -110,6 +127,7 @@ class PodSpec(Value):
     automount_service_account_token: bool | None = None
     enable_service_links: bool = True
     readiness_gates: tuple[PodReadinessGate, ...] = ()
+    scheduling_gates: tuple[PodSchedulingGate, ...] = ()
     node_name: str = ""
     node_selector: Mapping[LabelKey, LabelValue] = field(default_factory=dict)
     affinity: Affinity = Affinity()

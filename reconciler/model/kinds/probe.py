@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from reconciler.model.base import Value
 from reconciler.model.kinds.scalars import (
+    SIGNAL_PATTERN,
     HeaderName,
     PortNumber,
     PortReference,
@@ -15,6 +16,7 @@ from reconciler.model.kinds.scalars import (
 )
 
 Scheme: TypeAlias = Literal["HTTP", "HTTPS"]
+StopSignal: TypeAlias = Annotated[str, Meta(pattern=SIGNAL_PATTERN)]
 
 
 class ExecAction(Value):
@@ -89,7 +91,8 @@ class LifecycleHandler(Value):
 
 
 class Lifecycle(Value):
-    """Hooks after a container's start and before its end."""
+    """Hooks after a container's start and before its end, and the signal that asks it to end."""
 
     post_start: LifecycleHandler | None = None
     pre_stop: LifecycleHandler | None = None
+    stop_signal: StopSignal | None = None

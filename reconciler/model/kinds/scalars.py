@@ -27,6 +27,12 @@ ENV_NAME_PATTERN = r"^(?!\.{1,2}$)(?!\.\.)[ -<>-~]+" + _END
 QUANTITY_PATTERN = rf"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?{_END}"
 PERCENT_PATTERN = f"^[0-9]+%{_END}"
 IP_PATTERN = f"^[0-9a-fA-F:.]+{_END}"
+# The signals of Linux by name; those for real time are counted from either end.
+_SIGNALS = (
+    "ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM|"
+    "TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ"
+)
+SIGNAL_PATTERN = rf"^SIG({_SIGNALS}|RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?){_END}"
 BASE64_PATTERN = r"^[A-Za-z0-9+/\r\n]*(=[\r\n]*){0,2}" + _END
 
 OPTIONAL_SUBDOMAIN_PATTERN = f"^({_SUBDOMAIN_BODY})?{_END}"
@@ -34,6 +40,7 @@ OPTIONAL_LABEL_PATTERN = f"^({_LABEL_BODY})?{_END}"
 
 Label: TypeAlias = Annotated[str, Meta(pattern=LABEL_PATTERN, max_length=63)]
 Subdomain: TypeAlias = Annotated[str, Meta(pattern=SUBDOMAIN_PATTERN, max_length=253)]
+HostName: TypeAlias = Annotated[str, Meta(pattern=SUBDOMAIN_PATTERN, max_length=64)]
 OptionalSubdomain: TypeAlias = Annotated[str, Meta(pattern=OPTIONAL_SUBDOMAIN_PATTERN, max_length=253)]
 ServiceName: TypeAlias = Annotated[str, Meta(pattern=SERVICE_NAME_PATTERN, max_length=63)]
 PortName: TypeAlias = Annotated[str, Meta(pattern=PORT_NAME_PATTERN, max_length=15)]

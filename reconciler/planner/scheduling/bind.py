@@ -23,6 +23,8 @@ from reconciler.planner.workloads.deployment_status import with_times
 from reconciler.planner.workloads.pods import is_silent
 from reconciler.planner.workloads.podview import is_active
 
+_GATED = "Scheduling is blocked due to non-empty scheduling gates"
+
 
 def place_pods(view: View) -> tuple[Action, ...]:
     """Bind every Pod that has no node yet, highest priority first; return the actions that do it."""
@@ -33,6 +35,9 @@ def place_pods(view: View) -> tuple[Action, ...]:
     actions = []
     for stored in sorted(waiting, key=_turn):
         pod = cast(Pod, stored.object)
+        if pod.spec.scheduling_gates:
+            _say_why(view, stored, _GATED, Reason.SCHEDULING_GATED)
+            continue
         chosen, why = _choose(view, pod, choice)
         if chosen:
             actions.append(_bind(view, stored, chosen, len(choice.candidates)))
@@ -145,23 +150,19 @@ def _bind(view: View, stored: StoredObject, node: str, nodes: int) -> Action:
     )
 
 
-def _say_why(view: View, stored: StoredObject, why: str) -> None:
+def _say_why(view: View, stored: StoredObject, why: str, reason: Reason = Reason.UNSCHEDULABLE) -> None:
     pod = cast(Pod, stored.object)
     old = condition(pod.status.conditions, "PodScheduled")
-    waiting = Condition(type="PodScheduled", status="False", reason="Unschedulable", message=why)
-    if old is None or old.message != why:
+    is_gated = reason is Reason.SCHEDULING_GATED
+    told = "SchedulingGated" if is_gated else "Unschedulable"
+    waiting = Condition(type="PodScheduled", status="False", reason=told, message=why)
+    if not is_gated and (old is None or old.message != why):
         view.happened(stored, "FailedScheduling", why, warning=True)
     others = tuple(one for one in pod.status.conditions if one.type != "PodScheduled")
     conditions = (*others, with_times(view, pod.status.conditions, waiting))
     stored = view.set_status(stored, replace(pod.status, phase="Pending", conditions=conditions))
     if stored.ref not in view.verdicts or view.verdicts[stored.ref].decision is Decision.UNCHANGED:
-        view.judge(stored.ref, Decision.BLOCKED, Reason.UNSCHEDULABLE, why, stored=stored)
+        view.judge(stored.ref, Decision.BLOCKED, reason, why, stored=stored)
     view.blocked.append(
-        Blocked(
-            executor=Executor.SCHEDULING,
-            verb=Verb.BIND,
-            object=stored.ref,
-            reason=Reason.UNSCHEDULABLE,
-            message=why,
-        )
+        Blocked(executor=Executor.SCHEDULING, verb=Verb.BIND, object=stored.ref, reason=reason, message=why)
     )

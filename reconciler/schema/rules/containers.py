@@ -60,9 +60,13 @@ def container_findings(
     yield from _port_findings(at, container, spec.host_network)
     yield from _environment_findings(at, container)
     yield from _resource_findings(at, container)
+    yield from _resize_findings(at, container, spec.restart_policy)
     yield from _mount_findings(at, container, volumes)
     yield from _probe_findings(place, container)
     yield from _sleep_findings(at, container, spec.termination_grace_period_seconds)
+    if container.lifecycle.stop_signal is not None and spec.os is None:
+        hint = "write os: {name: linux} in the Pod"
+        yield error(f"{at}/lifecycle/stopSignal", "stopSignal needs the Pod's os", hint)
     yield from _security_findings(at, container)
 
 
@@ -127,6 +131,17 @@ def _resource_findings(at: str, container: Container) -> Iterator[Finding]:
     for name, value in container.resources.requests.items():
         if name in limits and parse_quantity(value) > parse_quantity(limits[name]):
             yield error(join_pointer_at(at, "resources", "requests", name), f"{name}: the request exceeds the limit")
+
+
+def _resize_findings(at: str, container: Container, pod_policy: str) -> Iterator[Finding]:
+    policies = container.resize_policy
+    yield from repeated(
+        ((f"{at}/resizePolicy/{n}/resourceName", one.resource_name) for n, one in enumerate(policies)), "resource"
+    )
+    for number, one in enumerate(policies):
+        if pod_policy == "Never" and one.restart_policy == "RestartContainer":
+            place = f"{at}/resizePolicy/{number}/restartPolicy"
+            yield error(place, "with restartPolicy Never of the Pod, it must be NotRequired")
 
 
 def _mount_findings(at: str, container: Container, volumes: frozenset[str]) -> Iterator[Finding]:

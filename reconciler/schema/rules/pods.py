@@ -4,19 +4,16 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from reconciler.model.kinds import NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, PodSpec, Toleration
-from reconciler.model.kinds.scalars import LABEL_KEY_PATTERN, SUBDOMAIN_PATTERN
+from reconciler.model.kinds import PodSpec
+from reconciler.model.kinds.scalars import SUBDOMAIN_PATTERN
 from reconciler.schema.rules.containers import container_findings
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
-from reconciler.schema.rules.selectors import selector_findings
+from reconciler.schema.rules.placing import placing_findings
 from reconciler.schema.rules.volumes import volumes_findings
 
 _HOSTNAME = re.compile(SUBDOMAIN_PATTERN)
-_LABEL_KEY = re.compile(LABEL_KEY_PATTERN)
 _DOMAIN_LABEL = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _SEARCHED = re.compile(rf"\.|{_DOMAIN_LABEL}(\.{_DOMAIN_LABEL})*\.?")
-_WITH_VALUES = ("In", "NotIn")
-_COMPARING = ("Gt", "Lt")
 
 
 def pod_findings(at: str, spec: PodSpec, more_volumes: frozenset[str] = frozenset()) -> Iterator[Finding]:
@@ -25,10 +22,7 @@ def pod_findings(at: str, spec: PodSpec, more_volumes: frozenset[str] = frozense
     yield from volumes_findings(at, spec)
     yield from _network_findings(at, spec)
     yield from _process_findings(at, spec)
-    for number, toleration in enumerate(spec.tolerations):
-        yield from _toleration_findings(f"{at}/tolerations/{number}", toleration)
-    yield from _affinity_findings(at, spec)
-    yield from _spread_findings(at, spec)
+    yield from placing_findings(at, spec)
 
 
 def _container_findings(at: str, spec: PodSpec, more_volumes: frozenset[str]) -> Iterator[Finding]:
@@ -70,100 +64,27 @@ def _network_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
             yield error(f"{at}/dnsConfig/searches/{number}", f"{domain!r} is not a domain", code="bad-name")
     if spec.dns_policy == "None" and not servers:
         yield error(f"{at}/dnsPolicy", "dnsPolicy None needs dnsConfig.nameservers")
+    for field, is_set in (("setHostnameAsFQDN", spec.set_hostname_as_fqdn), ("hostNetwork", spec.host_network)):
+        if spec.hostname_override and is_set:
+            yield error(f"{at}/hostnameOverride", f"hostnameOverride and {field} exclude each other")
 
 
 def _process_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
     if spec.share_process_namespace and spec.host_pid:
         yield error(f"{at}/shareProcessNamespace", "shareProcessNamespace and hostPID exclude each other")
+    if not spec.host_users:
+        message = "hostUsers: false is not implemented"
+        hint = "processes always have the host's user numbers; leave it out, and use runAsNonRoot"
+        yield error(f"{at}/hostUsers", message, hint, "not-implemented")
+    yield from repeated(
+        ((f"{at}/schedulingGates/{n}/name", one.name) for n, one in enumerate(spec.scheduling_gates)), "gate"
+    )
     context = spec.security_context
     if context.run_as_non_root and context.run_as_user == 0:
         yield warning(f"{at}/securityContext/runAsUser", "runAsNonRoot will refuse to start user 0")
     yield from repeated(
         ((f"{at}/securityContext/sysctls/{n}/name", one.name) for n, one in enumerate(context.sysctls)), "sysctl"
     )
-
-
-def _toleration_findings(at: str, toleration: Toleration) -> Iterator[Finding]:
-    if toleration.key and not _LABEL_KEY.search(toleration.key):
-        yield error(f"{at}/key", "key: not the key of a taint", code="bad-key")
-    if not toleration.key and toleration.operator != "Exists":
-        yield error(f"{at}/operator", "a toleration without key needs operator Exists")
-    if toleration.operator == "Exists" and toleration.value:
-        yield error(f"{at}/value", "operator Exists takes no value")
-    if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
-        yield error(f"{at}/effect", "tolerationSeconds needs effect NoExecute")
-
-
-def _affinity_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
-    node = spec.affinity.node_affinity
-    base = f"{at}/affinity/nodeAffinity"
-    required = node.required_during_scheduling_ignored_during_execution
-    if required is not None:
-        for number, term in enumerate(required.node_selector_terms):
-            place = f"{base}/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/{number}"
-            yield from node_term_findings(place, term)
-    for number, wish in enumerate(node.preferred_during_scheduling_ignored_during_execution):
-        place = f"{base}/preferredDuringSchedulingIgnoredDuringExecution/{number}/preference"
-        yield from node_term_findings(place, wish.preference)
-    for name, affinity in (
-        ("podAffinity", spec.affinity.pod_affinity),
-        ("podAntiAffinity", spec.affinity.pod_anti_affinity),
-    ):
-        base = f"{at}/affinity/{name}"
-        terms = [
-            (f"{base}/requiredDuringSchedulingIgnoredDuringExecution/{n}", one)
-            for n, one in enumerate(affinity.required_during_scheduling_ignored_during_execution)
-        ]
-        terms += [
-            (f"{base}/preferredDuringSchedulingIgnoredDuringExecution/{n}/podAffinityTerm", wish.pod_affinity_term)
-            for n, wish in enumerate(affinity.preferred_during_scheduling_ignored_during_execution)
-        ]
-        for place, other in terms:
-            yield from selector_findings(f"{place}/labelSelector", other.label_selector)
-            yield from _label_key_findings(place, other)
-            yield from selector_findings(f"{place}/namespaceSelector", other.namespace_selector)
-
-
-def _label_key_findings(at: str, term: PodAffinityTerm) -> Iterator[Finding]:
-    if (term.match_label_keys or term.mismatch_label_keys) and term.label_selector is None:
-        yield error(at, "matchLabelKeys and mismatchLabelKeys need a labelSelector")
-    for number, key in enumerate(term.mismatch_label_keys):
-        if key in term.match_label_keys:
-            yield error(f"{at}/mismatchLabelKeys/{number}", f"{key} stands in matchLabelKeys, too")
-
-
-def node_term_findings(at: str, term: NodeSelectorTerm) -> Iterator[Finding]:
-    """Yield what is wrong with the conditions of one node selector term."""
-    for number, part in enumerate(term.match_expressions):
-        yield from _node_requirement_findings(f"{at}/matchExpressions/{number}", part)
-    for number, part in enumerate(term.match_fields):
-        place = f"{at}/matchFields/{number}"
-        if part.key != "metadata.name":
-            yield error(f"{place}/key", "the only field to match is metadata.name")
-        if part.operator not in _WITH_VALUES or len(part.values) != 1:
-            yield error(f"{place}/values", "a field needs operator In or NotIn and exactly one value")
-
-
-def _node_requirement_findings(at: str, part: NodeSelectorRequirement) -> Iterator[Finding]:
-    if part.operator in _WITH_VALUES and not part.values:
-        yield error(at, f"operator {part.operator} needs values")
-    elif part.operator in _COMPARING and (len(part.values) != 1 or not part.values[0].lstrip("-").isdecimal()):
-        yield error(at, f"operator {part.operator} needs exactly one whole number")
-    elif part.operator not in (*_WITH_VALUES, *_COMPARING) and part.values:
-        yield error(f"{at}/values", f"operator {part.operator} takes no values")
-
-
-def _spread_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
-    seen: set[tuple[str, str]] = set()
-    for number, one in enumerate(spec.topology_spread_constraints):
-        place = f"{at}/topologySpreadConstraints/{number}"
-        yield from selector_findings(f"{place}/labelSelector", one.label_selector)
-        if one.min_domains is not None and one.when_unsatisfiable != "DoNotSchedule":
-            yield error(f"{place}/minDomains", "minDomains needs whenUnsatisfiable DoNotSchedule")
-        key = (one.topology_key, one.when_unsatisfiable)
-        if key in seen:
-            yield error(place, "another constraint has the same topologyKey and whenUnsatisfiable")
-        seen.add(key)
 
 
 def is_address(text: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from reconciler.model.kinds import AccessMode, PersistentVolume, PersistentVolumeClaimSpec, StorageClass
 from reconciler.model.quantity import QuantityText, parse_quantity
 from reconciler.schema.rules.finding import Finding, error, warning
-from reconciler.schema.rules.pods import node_term_findings
+from reconciler.schema.rules.placing import node_term_findings
 from reconciler.schema.rules.selectors import selector_findings
 from reconciler.schema.rules.volumes import host_path_findings
 
