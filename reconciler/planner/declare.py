@@ -5,10 +5,10 @@ Every object has one manager; only its own source changes or deletes it.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from reconciler.model.desired import DesiredObject, DesiredState
-from reconciler.model.kinds import AnyObject, ObjectMeta
+from reconciler.model.kinds import AnyObject, ObjectMeta, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
@@ -17,11 +17,11 @@ from reconciler.planner.admission.admit import given_defaults, why_not_admitted
 from reconciler.planner.admission.limits import kept_defaults
 from reconciler.planner.dependencies import waits_for, wave_of
 from reconciler.planner.diff import field_changes
-from reconciler.planner.immutable import immutable_difference
 from reconciler.planner.overrides import end_restart, overlaid, overlay_of, why_laid
 from reconciler.planner.priority import with_kept_priority
 from reconciler.planner.propagation import delete_declared
 from reconciler.planner.safety import held_deletions
+from reconciler.planner.updates.rules import update_faults
 from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_metadata
 
 REPLACE_ON_CHANGE = "reconciler.dev/on-immutable-change"
@@ -220,7 +220,7 @@ def _namespace_problem(view: View, ref: ObjectRef) -> tuple[Reason, str] | None:
 def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -> None:
     end_restart(view, stored, one)
     wanted, digest = overlaid(view, stored, _merged(view, stored, one.object), one.digest)
-    fixed = immutable_difference(stored.object, wanted)
+    fixed = _why_not_in_place(stored.object, wanted)
     changes = field_changes(stored.object, wanted)
     refusal = why_not_admitted(view, wanted, stored) if one.ref.kind in _ADMITTED_ANEW and not fixed else None
     if refusal is not None:
@@ -251,16 +251,29 @@ def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -
             one.ref,
             Decision.BLOCKED,
             Reason.IMMUTABLE_FIELD,
-            f"{fixed} cannot be changed; {hint}",
+            f"{fixed}; {hint}",
             changes=changes,
             stored=stored,
             provenance=one.provenance,
         )
 
 
+def _why_not_in_place(old: AnyObject, wanted: AnyObject) -> str:
+    """Return what Kubernetes refuses of a change of an object that exists, as a sentence; empty when it takes it."""
+    faults = update_faults(old, wanted)
+    if (
+        not faults
+        and isinstance(old, Pod)
+        and old.spec.restart_policy != "Always"
+        and old.spec != cast(Pod, wanted).spec
+    ):
+        return "spec of a Pod whose containers are not started again cannot be changed"
+    return "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+
+
 def _replace(view: View, source: str, one: DesiredObject, stored: StoredObject, fixed: str) -> None:
     """Replace an object: a Pod first has to end, anything else changes over at once with its children."""
-    message = f"{fixed} cannot be changed in place"
+    message = f"replaced: {fixed}"
     if one.ref.kind == "Pod" and not _has_ended(stored):
         view.terminate(stored, Reason.SPEC_CHANGED, message)
         view.judge(one.ref, Decision.REPLACE, Reason.SPEC_CHANGED, message, stored=stored, provenance=one.provenance)

@@ -191,7 +191,9 @@ def test_claims_count_by_class_and_size() -> None:
     cluster = Cluster()
     names = "requests.storage: 5Gi, local.storageclass.storage.k8s.io/requests.storage: 3Gi, persistentvolumeclaims: 9"
     size = "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}}"
-    cluster.push(quota(names) + object("PersistentVolumeClaim", "a", size) + object("PersistentVolumeClaim", "b", size))
+    user = object("Pod", "user", f"spec: {{{POD_SPEC}, volumes: [{{name: v, persistentVolumeClaim: {{claimName: a}}}}]}}")
+    claims = object("PersistentVolumeClaim", "a", size) + object("PersistentVolumeClaim", "b", size)
+    cluster.push(quota(names) + claims + user)
     cluster.settle()
     assert blocked(cluster.plan())["persistentvolumeclaim/default/b"][1] == (
         "exceeded quota: few, requested: local.storageclass.storage.k8s.io/requests.storage=2Gi, "
@@ -200,7 +202,7 @@ def test_claims_count_by_class_and_size() -> None:
     )
     assert used(cluster)["requests.storage"] == "2Gi"
     larger = size.replace("2Gi", "4Gi")
-    cluster.push(quota(names) + object("PersistentVolumeClaim", "a", larger), commit="c2")
+    cluster.push(quota(names) + object("PersistentVolumeClaim", "a", larger) + user, commit="c2")
     assert blocked(cluster.plan())["persistentvolumeclaim/default/a"][1].startswith(
         "exceeded quota: few, requested: local.storageclass.storage.k8s.io/requests.storage=2Gi"
     )

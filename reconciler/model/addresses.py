@@ -1,0 +1,61 @@
+"""Addresses and networks as Kubernetes takes them: written in one way only, so that no two programs read two. Pure.
+
+The rules are those of Kubernetes' IsValidIP and IsValidCIDR, and of the lists that may hold one of each family.
+"""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+_MAPPED = "is an IPv4 address in the form of IPv6: write it as IPv4"
+
+
+def address_fault(text: str) -> str:
+    """Return what is wrong with an IP address; an empty text when nothing is."""
+    address = _address(text)
+    if address is None:
+        return f"{text[:60]!r} is no IP address (one without zeros in front of its numbers)"
+    return f"{text} {_MAPPED}" if _is_mapped(address) else ""
+
+
+def cidr_fault(text: str) -> str:
+    """Return what is wrong with a network such as 10.0.0.0/8; an empty text when nothing is."""
+    network = _network(text)
+    if network is None or "/" not in text:
+        return f"{text[:60]!r} is no network such as 10.0.0.0/8 or fd00::/8"
+    if _is_mapped(network.network_address):
+        return f"{text} {_MAPPED}"
+    return "" if str(network) == text else f"{text} must be written as {network}"
+
+
+def is_dual_stack(texts: Sequence[str]) -> bool:
+    """Whether these are two addresses or networks, one of each family."""
+    versions = [address.version for text in texts if (address := _address(text.partition("/")[0])) is not None]
+    return sorted(versions) == [4, 6] and len(texts) == 2
+
+
+def address_list_faults(field: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield field and fault of a list of addresses: one, or one of each family."""
+    faults = [(f"{field}[{number}]", address_fault(text)) for number, text in enumerate(texts)]
+    yield from ((place, fault) for place, fault in faults if fault)
+    if len(texts) > 1 and not any(fault for _, fault in faults) and not is_dual_stack(texts):
+        yield field, "can be one address, or one of each family"
+
+
+def _is_mapped(address: IPv4Address | IPv6Address) -> bool:
+    return isinstance(address, IPv6Address) and address.ipv4_mapped is not None
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    # An address with a zone names a place on one machine only.
+    return None if isinstance(address, IPv6Address) and address.scope_id else address
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
