@@ -4,13 +4,13 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.common import client_of, command, note
+from reconciler.cli.log_sources import Source, sources_of
 from reconciler.cli.pods import pod_meant, selected_pods
 from reconciler.cli.targets import DEFAULT_NAMESPACE, log_target
 
@@ -20,20 +20,6 @@ if TYPE_CHECKING:
 _SELECTED_TAIL = 10
 _LINE_MAX = 64 * 1024
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One log: that of a container (empty: the only one, or the default one) of a Pod."""
-
-    namespace: str
-    pod: str
-    container: str = ""
-
-    @property
-    def prefix(self) -> bytes:
-        """What its lines begin with where that is asked for."""
-        return f"[pod/{self.pod}/{self.container}] ".encode() if self.container else f"[pod/{self.pod}] ".encode()
 
 
 class Duration(click.ParamType[int]):
@@ -127,24 +113,16 @@ def _sources(
 
     if pod:
         ref = pod_meant(client, log_target(pod, namespace))
-        if not every:
-            return [Source(ref.namespace, ref.name, container)]
         pods = [client.get(f"{path_of(KINDS['Pod'], ref.namespace)}/{ref.name}")]
     else:
         pods = selected_pods(client, namespace or DEFAULT_NAMESPACE, selector)
         if not pods:
             note(f"no pods with {selector} in namespace {namespace or DEFAULT_NAMESPACE}")
-    found = []
-    for one in pods:
-        meta = one["metadata"]
-        names = _containers(one) if every else [container]
-        found += [Source(meta["namespace"], meta["name"], name) for name in names]
+    found = sources_of(pods, container, every=every)
+    for one in found:
+        if one.others:
+            note(f"{len(one.others) + 1} containers, using {one.container}; the others: {', '.join(one.others)}")
     return found
-
-
-def _containers(pod: dict[str, Any]) -> list[str]:
-    spec = pod["spec"]
-    return [one["name"] for one in (*spec.get("initContainers", ()), *spec["containers"])]
 
 
 def _pieces(client: "ApiClient", source: Source, query: dict[str, Any]) -> Iterator[bytes]:

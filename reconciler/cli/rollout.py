@@ -8,6 +8,8 @@ import click
 from reconciler.cli.common import client_of, command, note, now, write, write_json, write_result
 from reconciler.cli.exits import Exit
 from reconciler.cli.overriding import restart, revisions_of, undo_to
+from reconciler.cli.progress import KINDS as FOLLOWED_KINDS
+from reconciler.cli.progress import progress_of
 from reconciler.cli.targets import object_ref
 
 if TYPE_CHECKING:
@@ -50,14 +52,17 @@ def run(
     if action == "restart":
         write_result(restart(client, ref, _timestamp()), f"{ref} is restarting", output)
         return
+    if action == "status":
+        if ref.kind not in FOLLOWED_KINDS:
+            raise click.UsageError("status is for deployments, daemon sets and stateful sets")
+        _status(client, ref, timeout, output)
+        return
     if ref.kind != "Deployment":
         raise click.UsageError(f"{action} is for deployments")
     if action == "undo":
         undo_to(client, ref, to_revision, output)
-    elif action == "history":
-        _history(client, ref, output)
     else:
-        _status(client, ref, timeout, output)
+        _history(client, ref, output)
 
 
 def _timestamp() -> str:
@@ -96,39 +101,20 @@ def _status(client: "ApiClient", ref: "ObjectRef", timeout_s: float, output: str
     """Wait until a rollout is over, saying what it waits for; exit 2 when it is not in time, 1 when it failed."""
     deadline, told = time.monotonic() + timeout_s, ""
     while True:
-        deployment = _get(client, ref)
-        waiting, is_failed = _waiting_for(deployment)
-        if not waiting:
-            write_result(deployment, f"{ref} is rolled out", output)
+        workload = _get(client, ref)
+        progress = progress_of(ref.kind, workload)
+        if progress.is_done:
+            write_result(workload, progress.text, output)
             return
-        if is_failed:
-            raise click.ClickException(f"{ref}: {waiting}")
+        if progress.has_failed:
+            raise click.ClickException(f"{ref}: {progress.text}")
         if time.monotonic() >= deadline:
-            note(f"{ref} is not rolled out within {timeout_s:.0f} s: {waiting}")
+            note(f"{ref} is not rolled out within {timeout_s:.0f} s: {progress.text}")
             raise click.exceptions.Exit(Exit.PENDING)
-        if waiting != told:
-            note(waiting)
-            told = waiting
+        if progress.text != told:
+            note(progress.text)
+            told = progress.text
         time.sleep(_LOOK_S)
-
-
-def _waiting_for(deployment: Document) -> tuple[str, bool]:
-    """Return what a rollout waits for (empty: nothing), and whether it has failed."""
-    spec, status = deployment["spec"], deployment.get("status", {})
-    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
-        return "the change is not looked at yet", False
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
-            return condition.get("message", "no progress"), True
-    wanted, updated = spec.get("replicas", 1), status.get("updatedReplicas", 0)
-    old, available = status.get("replicas", 0) - updated, status.get("availableReplicas", 0)
-    if updated < wanted:
-        return f"{updated} of {wanted} new replicas are there", False
-    if old > 0:
-        return f"{old} old replicas are still ending", False
-    if available < updated:
-        return f"{available} of {updated} new replicas are available", False
-    return "", False
 
 
 def _get(client: "ApiClient", ref: "ObjectRef") -> Document:

@@ -18,6 +18,7 @@ from api_double import Api
 from exec_double import MemoryExec, running_pod
 
 from reconciler.cli.exits import Exit
+from reconciler.cli.log_sources import sources_of
 
 
 class Stdin:
@@ -131,6 +132,19 @@ def test_logs_of_many(api: Api, ask: Any) -> None:
     assert (request.tail_lines, request.limit_bytes, request.container) == (10, 100, "app")
     assert time.time() - request.since == pytest.approx(3723, abs=20)
     assert "no pods with app=db" in ask("logs", "-n", "shop", "-l", "app=db").err
+
+
+def test_the_main_container_is_meant_when_none_is_named(api: Api, ask: Any) -> None:
+    """The first one, or the one that the Pod names; what was left out is told, and a wrong name is refused."""
+    api.objects.put(running_pod("web", "app", "side"))
+    done = ask("logs", "shop/web")
+    assert "2 containers, using app; the others: side" in done.err
+    assert api.operations.calls[-1][1].container == "app"
+    main = {"kubectl.kubernetes.io/default-container": "side"}
+    document = {"metadata": {"namespace": "shop", "name": "web", "annotations": main}}
+    document["spec"] = {"initContainers": [{"name": "one"}], "containers": [{"name": "app"}, {"name": "side"}]}
+    assert [one.container for one in sources_of([document])] == ["side"]
+    assert "is not valid for pod web out of: app, side" in ask("logs", "shop/web", "-c", "nope").err
 
 
 def test_many_logs_are_followed_at_once_up_to_a_limit(api: Api, ask: Any) -> None:

@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+import pytest
 from api_double import Api, pod
 from msgspec.structs import replace
 
 from reconciler.cli.exits import Exit
+from reconciler.cli.progress import progress_of
 from reconciler.model.kinds import (
     Container,
     Deployment,
@@ -142,11 +144,55 @@ def test_rollback_of_one_deployment(api: Api, ask: Any, monkeypatch: Any) -> Non
 def test_the_status_of_a_rollout_is_told_by_its_exit_code(api: Api, ask: Any) -> None:
     """Over, or not in time and why."""
     put_web(api)
-    assert ask("rollout", "status", "deployment/shop/web").out == "deployment/shop/web is rolled out\n"
+    assert ask("rollout", "status", "deployment/shop/web").out == 'deployment "web" successfully rolled out\n'
     put_web(api, updated=0)
     ended = ask("rollout", "status", "deployment/shop/web", "--timeout", "0")
     assert ended.code == Exit.PENDING
-    assert "is not rolled out within 0 s: 0 of 1 new replicas are there" in ended.err
+    assert "is not rolled out within 0 s: Waiting for deployment" in ended.err
+    assert "0 out of 1 new replicas have been updated..." in ended.err
+    assert "deployments, daemon sets and stateful sets" in ask("rollout", "status", "job/shop/web").err
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "text", "is_done"),
+    [
+        ("DaemonSet", {}, {"desiredNumberScheduled": 2, "updatedNumberScheduled": 1}, "1 out of 2 new pods", False),
+        ("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}, {}, "only available for RollingUpdate", False),
+        (
+            "StatefulSet",
+            {"replicas": 2},
+            {"observedGeneration": 1, "readyReplicas": 1},
+            "for 1 pods to be ready",
+            False,
+        ),
+        (
+            "StatefulSet",
+            {},
+            {"observedGeneration": 1, "readyReplicas": 1, "updateRevision": "b", "currentRevision": "a"},
+            "at revision b",
+            False,
+        ),
+        (
+            "StatefulSet",
+            {},
+            {
+                "observedGeneration": 1,
+                "readyReplicas": 1,
+                "currentReplicas": 1,
+                "updateRevision": "b",
+                "currentRevision": "b",
+            },
+            "rolling update complete 1 pods at revision b",
+            True,
+        ),
+    ],
+)
+def test_how_far_a_set_is(kind: str, spec: Any, status: Any, text: str, is_done: bool) -> None:
+    """Daemon sets and stateful sets are followed as well, where they roll by themselves."""
+    progress = progress_of(kind, {"metadata": {"name": "web", "generation": 0}, "spec": spec, "status": status})
+    assert text in progress.text
+    assert progress.is_done == is_done
+    assert progress.has_failed == (spec == {"updateStrategy": {"type": "OnDelete"}})
 
 
 def test_delete_a_pod_and_wait_until_it_has_gone(api: Api, ask: Any) -> None:

@@ -58,6 +58,11 @@ def number_of(stored: StoredObject) -> int:
     return cast(ControllerRevision, stored.object).revision
 
 
+def revision_data(template: PodTemplateSpec) -> dict[str, Any]:
+    """Return what a revision holds, in the form that `kubectl rollout undo` applies as a strategic merge patch."""
+    return {"spec": {"template": {**to_builtins(template), _PATCH: "replace"}}}
+
+
 def template_of(view: View, stored: StoredObject) -> PodTemplateSpec:
     """Return the template that a revision holds."""
     data = cast(ControllerRevision, stored.object).data
@@ -93,8 +98,6 @@ def _create(view: View, owner: StoredObject, template: PodTemplateSpec, number: 
     collisions = 0
     while view.get(_ref(owner, name := _name(view, owner, template, collisions))) is not None:
         collisions += 1
-    # The form that `kubectl rollout undo` applies as a strategic merge patch.
-    data = {"spec": {"template": {**to_builtins(template), _PATCH: "replace"}}}
     revision = ControllerRevision(
         metadata=ObjectMeta(
             name=name,
@@ -104,7 +107,7 @@ def _create(view: View, owner: StoredObject, template: PodTemplateSpec, number: 
             owner_references=(owner_of(owner),),
         ),
         revision=number,
-        data=data,
+        data=revision_data(template),
     )
     manager = owner.object.metadata.uid
     return view.create(revision, manager=manager, reason=Reason.ROLLOUT, provenance=owner.provenance), collisions
