@@ -129,18 +129,14 @@ class Plugin(Generic[S]):
 class SpotPlugin(Plugin[S]):
     """A rule that answers alike for all nodes of one spot.
 
-    `placed` and `removed` name the nodes about which `why_not` may answer otherwise, as those of any plugin. Whoever
-    asks per spot takes `moved` instead, and asks about every spot anew after every placement.
+    `placed` and `removed` name the nodes (beside that one) whose spot may be another; besides, whatever was found about
+    any spot may be otherwise after them.
     """
 
     scope = Scope.PLACED
 
     def spot(self, state: S, node: Candidate) -> Hashable:
-        """Return everything of a node that answers depend on besides the state; it changes where `moved` says so."""
-        raise NotImplementedError
-
-    def moved(self, state: S, other: Pod, node: str) -> Collection[str]:
-        """Return the nodes (beside that one) whose spot may be another since a Pod was counted to or taken from one."""
+        """Return everything of a node that answers depend on besides the state."""
         raise NotImplementedError
 
     def spot_scores(self, state: S, pod: Pod, spots: Mapping[Hashable, int]) -> Mapping[Hashable, int]:

@@ -7,6 +7,7 @@ that are there. Wishes count from both sides, and a required affinity of a Pod t
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from reconciler.model.kinds import Pod
 from reconciler.model.labels import Labels
@@ -91,14 +92,19 @@ class Neighbours:
         """Return the sum of the weights that count on a node with these labels."""
         return sum(self.wishes.get((key, labels[key]), 0) for key in self.keys if key in labels)
 
-    def matters(self) -> bool:
-        """Whether any node could be refused."""
-        return bool(self.repelled or self.terms.near or self.terms.apart)
-
     def spot(self, labels: Labels) -> Hashable:
         """Return everything of a node that answers depend on: domains with many nodes, counts of the others."""
         return tuple(
             labels.get(key) if self._topology.is_wide(key) else self._counted(key, labels.get(key)) for key in self.keys
+        )
+
+    def wish_at(self, spot: Hashable) -> int:
+        """Return the sum of the weights that count on the nodes of a spot."""
+        parts = zip(self.keys, cast(tuple[object, ...], spot), strict=True)
+        return sum(
+            part[3] if isinstance(part, tuple) else self.wishes.get((key, str(part)), 0)
+            for key, part in parts
+            if part is not None
         )
 
     def _counted(self, key: str, value: str | None) -> Hashable:

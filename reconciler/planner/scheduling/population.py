@@ -5,11 +5,12 @@ are one group, so that a rule is compared with each group once instead of with e
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reconciler.model.kinds import Pod
 from reconciler.model.labels import Labels
 from reconciler.planner.scheduling.fit import Candidate
+from reconciler.planner.scheduling.framework import Cluster
 from reconciler.planner.scheduling.interpod_terms import Terms, label_keys, terms_of, wording
 
 _Key = tuple[object, ...]
@@ -44,6 +45,7 @@ class Population:
         self.keys: set[str] = set()
         self.has_terms = False
         self._known: dict[str, tuple[Candidate, Counter[_Key]]] = {}
+        self._noticed = 0
 
     def sync(self, nodes: Mapping[str, Candidate]) -> None:
         """Count what is placed on these nodes; a node that is the very same value as before is not looked at."""
@@ -53,6 +55,12 @@ class Population:
             known = self._known.get(name)
             if known is None or known[0] is not candidate:
                 self._recount(name, candidate)
+
+    def notice(self, placements: Sequence[tuple[Pod, str]]) -> None:
+        """Take over the terms of Pods that were placed in this pass."""
+        for pod, _ in placements[self._noticed :]:
+            self.group_of(pod)
+        self._noticed = len(placements)
 
     def group_of(self, pod: Pod) -> Group:
         """Return the group of a Pod."""
@@ -88,6 +96,15 @@ class Population:
             del self.groups[key]
         self.keys = {key for group in self.groups.values() for key in group.keys}
         self.has_terms = any(group.terms.all() for group in self.groups.values())
+        self._noticed = 0
+
+
+def population_of(cluster: Cluster) -> Population:
+    """Return the population of a cluster, brought up to date at the beginning of a pass."""
+    found: Population = cluster.kept.setdefault("population", Population())
+    found.sync(cluster.nodes)
+    found.tidy()
+    return found
 
 
 def _key(pod: Pod) -> _Key:

@@ -78,20 +78,28 @@ class Spread:
         self._hard_keys = tuple(one.constraint.topology_key for one in self.hard)
         self._soft_keys = tuple(one.constraint.topology_key for one in self.soft)
         self._topology = topology
+        self._counted: dict[Group, frozenset[Tally]] = {}
         self._nodes = nodes
         for candidate in nodes.values():
             for tally, value in self._counting(candidate):
                 tally.open(value)
 
+    def tallies_of(self, group: Group) -> frozenset[Tally]:
+        """Return the tallies that count Pods of a group."""
+        found = self._counted.get(group)
+        if found is None:
+            is_far = group.is_ending or group.namespace != self._pod.metadata.namespace
+            every = () if is_far else (*self.hard, *self.soft)
+            found = self._counted[group] = frozenset(one for one in every if one.constraint.counts(group.labels))
+        return found
+
     def count(self, group: Group, name: str, number: int) -> bool:
         """Count Pods of a group on a node; return whether any constraint counts them."""
-        if group.is_ending or group.namespace != self._pod.metadata.namespace:
-            return False
-        counted = {tally for tally in (*self.hard, *self.soft) if tally.constraint.counts(group.labels)}
+        counted = self.tallies_of(group)
         if not counted:
             return False
         for tally, hosts in zip(self.soft, self.hosts, strict=True):
-            if tally in counted:
+            if tally in counted and tally.constraint.topology_key == HOSTNAME:
                 hosts[name] = hosts.get(name, 0) + number
         for tally, value in self._counting(self._nodes[name]):
             if tally in counted:

@@ -1,0 +1,98 @@
+"""The plugin InterPodAffinity: which Pods are to be near to each other, and which apart. Pure."""
+
+from collections.abc import Collection, Hashable, Mapping
+from functools import cached_property
+from typing import Any
+
+from reconciler.model.kinds import Pod
+from reconciler.model.labels import Labels
+from reconciler.planner.scheduling import interpod
+from reconciler.planner.scheduling.fit import Candidate
+from reconciler.planner.scheduling.framework import Cluster, Misfit, SpotPlugin
+from reconciler.planner.scheduling.interpod import Namespaces, Neighbours, normalised
+from reconciler.planner.scheduling.interpod_terms import label_keys, terms_of, wording
+from reconciler.planner.scheduling.population import Population, population_of
+from reconciler.planner.scheduling.topology import Topology
+
+_MISFITS = {
+    interpod.NOT_NEAR: Misfit((interpod.NOT_NEAR,), is_final=True),
+    interpod.NOT_APART: Misfit((interpod.NOT_APART,)),
+    interpod.REPELLED: Misfit((interpod.REPELLED,)),
+}
+
+
+class InterPodAffinity(SpotPlugin[Neighbours]):
+    """Required terms refuse nodes, preferred ones rank them; both count from either side."""
+
+    name = "InterPodAffinity"
+    weight = 2
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
+        self._population: Population = population_of(cluster)
+        self._topology = Topology(cluster.nodes)
+
+    @cached_property
+    def _namespaces(self) -> Namespaces:
+        return {one.ref.name: _labels_of(one.object) for one in self.cluster.world.of_kind("Namespace")}
+
+    def likeness(self, pod: Pod) -> Hashable:
+        """Return the Pod's terms, its namespace, and the labels that some term looks at; None when there is no term."""
+        self._population.notice(self.cluster.placements)
+        words = wording(pod)
+        if not words and not self._population.has_terms:
+            return None
+        keys = self._population.keys
+        if words:
+            keys = keys | label_keys(terms_of(pod).all())
+        labels = pod.metadata.labels
+        shown = tuple((key, labels[key]) for key in sorted(keys) if key in labels)
+        return pod.metadata.namespace, words, shown, len(keys)
+
+    def prepare(self, pod: Pod) -> Neighbours | None:
+        """Count all placed Pods that have to do with Pods like this one."""
+        if self.likeness(pod) is None:
+            return None
+        self._population.sync(self.cluster.nodes)
+        state = Neighbours(pod, self._namespaces, self._topology)
+        nodes = self.cluster.nodes
+        for group in self._population.groups.values():
+            if state.keys_of(group):
+                for name, number in group.nodes.items():
+                    state.count(group, nodes[name].node.metadata.labels, number)
+        return state
+
+    def why_not(self, state: Neighbours, pod: Pod, node: Candidate) -> Misfit | None:
+        """Return which rule a node breaks."""
+        return _MISFITS.get(state.why_not(node.node.metadata.labels))
+
+    def spot(self, state: Neighbours, node: Candidate) -> Hashable:
+        """Return the domains that a node is in, as far as terms ask for them."""
+        return state.spot(node.node.metadata.labels)
+
+    def spot_scores(self, state: Neighbours, pod: Pod, spots: Mapping[Hashable, int]) -> Mapping[Hashable, int]:
+        """Return how much the spots are wished for."""
+        return normalised({spot: state.wish_at(spot) for spot in spots}) if state.wishes else {}
+
+    def placed(self, state: Neighbours, pod: Pod, other: Pod, node: str) -> Collection[str]:
+        """Count a Pod to its domains."""
+        return self._count(state, other, node, 1)
+
+    def removed(self, state: Neighbours, pod: Pod, other: Pod, node: str) -> Collection[str]:
+        """Take a Pod from its domains."""
+        return self._count(state, other, node, -1)
+
+    def _count(self, state: Neighbours, other: Pod, name: str, number: int) -> Collection[str]:
+        group, known = self._population.group_of(other), len(state.keys)
+        labels = self.cluster.nodes[name].node.metadata.labels
+        if not state.count(group, labels, number):
+            return ()
+        if len(state.keys) > known:
+            return self.cluster.nodes
+        return self._topology.companions(labels, state.keys_of(group))
+
+
+def _labels_of(namespace: Any) -> Labels:
+    """Return the labels of a Namespace; its name is always one of them."""
+    name = namespace.metadata.name
+    return {"kubernetes.io/metadata.name": name, **namespace.metadata.labels}

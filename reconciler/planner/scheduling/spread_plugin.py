@@ -1,0 +1,132 @@
+"""The plugin PodTopologySpread: how evenly Pods are spread over the domains of node labels. Pure."""
+
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, ClassVar, cast
+
+import msgspec
+
+from reconciler.model.kinds import (
+    LabelSelector,
+    Pod,
+    ReplicaSet,
+    ReplicationController,
+    StatefulSet,
+    TopologySpreadConstraint,
+)
+from reconciler.planner.scheduling import spread
+from reconciler.planner.scheduling.fit import Candidate
+from reconciler.planner.scheduling.framework import Cluster, Misfit, SpotPlugin
+from reconciler.planner.scheduling.population import Population, population_of
+from reconciler.planner.scheduling.spread import Spot, Spread
+from reconciler.planner.scheduling.spread_constraints import (
+    DEFAULTS,
+    NO_SPREADING,
+    Spreading,
+    default_selector,
+    spreading_of,
+)
+from reconciler.planner.scheduling.topology import Topology
+
+_OWNERS = {one.kind: one for one in (ReplicaSet, ReplicationController, StatefulSet)}
+_SKEWED, _NO_LABEL = Misfit((spread.SKEWED,)), Misfit((spread.NO_LABEL,), is_final=True)
+
+
+class PodTopologySpread(SpotPlugin[Spread]):
+    """Constraints that forbid refuse nodes, those that prefer rank them."""
+
+    name = "PodTopologySpread"
+    weight = 2
+    # For Pods that have none of their own; whether nodes without their labels then count all the same.
+    defaults: ClassVar[tuple[TopologySpreadConstraint, ...]] = DEFAULTS
+    needs_all_labels: ClassVar[bool] = False
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
+        self._population: Population = population_of(cluster)
+        self._topology = Topology(cluster.nodes)
+        self._known: dict[Hashable, Spreading] = {}
+
+    def likeness(self, pod: Pod) -> Hashable:
+        """Return the constraints with what they choose, and on which nodes the Pod may be; None without any."""
+        spreading = self.spreading(pod)
+        if not spreading.constraints:
+            return None
+        spec, required = pod.spec, pod.spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
+        tolerations = spec.tolerations if any(one.heeds_taints for one in spreading.constraints) else ()
+        where = msgspec.json.encode((spec.node_selector, required, tolerations))
+        return pod.metadata.namespace, msgspec.json.encode(spreading), where
+
+    def prepare(self, pod: Pod) -> Spread | None:
+        """Count all placed Pods that the constraints are about."""
+        spreading = self.spreading(pod)
+        if not spreading.constraints:
+            return None
+        self._population.sync(self.cluster.nodes)
+        state = Spread(pod, spreading, self.cluster.nodes, self._topology)
+        for group in self._population.groups.values():
+            if state.tallies_of(group):
+                for name, number in group.nodes.items():
+                    state.count(group, name, number)
+        return state
+
+    def why_not(self, state: Spread, pod: Pod, node: Candidate) -> Misfit | None:
+        """Return which constraint a node breaks."""
+        why, is_final = state.why_not(node.node.metadata.labels)
+        return (_NO_LABEL if is_final else _SKEWED) if why else None
+
+    def spot(self, state: Spread, node: Candidate) -> Hashable:
+        """Return the domains that a node is in, and the Pods on it."""
+        return state.spot(node)
+
+    def spot_scores(self, state: Spread, pod: Pod, spots: Mapping[Hashable, int]) -> Mapping[Hashable, int]:
+        """Return how even it would be."""
+        return cast(Mapping[Hashable, int], state.scores(cast(Mapping[Spot, int], spots))) if state.soft else {}
+
+    def placed(self, state: Spread, pod: Pod, other: Pod, node: str) -> Collection[str]:
+        """Count a Pod to its domains."""
+        return self._count(state, other, node, 1)
+
+    def removed(self, state: Spread, pod: Pod, other: Pod, node: str) -> Collection[str]:
+        """Take a Pod from its domains."""
+        return self._count(state, other, node, -1)
+
+    def _count(self, state: Spread, other: Pod, name: str, number: int) -> Collection[str]:
+        if not state.count(self._population.group_of(other), name, number):
+            return ()
+        labels = self.cluster.nodes[name].node.metadata.labels
+        return self._topology.companions(labels, (one.constraint.topology_key for one in state.hard))
+
+    def spreading(self, pod: Pod) -> Spreading:
+        """Return the constraints of a Pod."""
+        if pod.spec.topology_spread_constraints:
+            return spreading_of(pod, None)
+        owner = next((one for one in pod.metadata.owner_references if one.controller), None)
+        named = (owner.kind, owner.name) if owner is not None else ("", "")
+        key = (pod.metadata.namespace, named, tuple(sorted(pod.metadata.labels.items())))
+        if key not in self._known:
+            self._known[key] = self._default(pod, *named)
+        return self._known[key]
+
+    def _default(self, pod: Pod, kind: str, name: str) -> Spreading:
+        world, namespace = self.cluster.world, pod.metadata.namespace
+        owner = world.typed(_OWNERS[kind], namespace, name) if kind in _OWNERS else None
+        selector = default_selector(pod, self._selectors_near(pod), owner)
+        if selector == LabelSelector():
+            return NO_SPREADING
+        return spreading_of(pod, selector, self.defaults, needs_all_labels=self.needs_all_labels)
+
+    def _selectors_near(self, pod: Pod) -> Iterable[Mapping[str, str]]:
+        """Return the selectors of the Services that may choose a Pod, in the order of the Services' names."""
+        for item in sorted(pod.metadata.labels.items()):
+            yield from self._services.get((pod.metadata.namespace, *item), ())
+
+    @cached_property
+    def _services(self) -> Mapping[tuple[str, str, str], list[Mapping[str, str]]]:
+        """The selectors of all Services by namespace and the first of the labels they ask for."""
+        found: dict[tuple[str, str, str], list[Mapping[str, str]]] = {}
+        for stored in self.cluster.world.of_kind("Service"):
+            selector = cast(Any, stored.object).spec.selector
+            if selector:
+                found.setdefault((stored.ref.namespace, *min(selector.items())), []).append(selector)
+        return found
