@@ -10,6 +10,7 @@ from reconciler.model.kinds import KINDS
 
 PURPOSES: tuple[str, ...] = (
     "a Job that is deleted is gone at once, with its Pods ending after it",
+    "a claim goes with what has its owner's name, so that data outlives what is made anew",
     "a cluster without a feature that is always on",
     "a quota counts all of its kinds at once: no list of them can fail",
     "a schedule that is refused at the door, or a feature that is always on",

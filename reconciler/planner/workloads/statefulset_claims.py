@@ -9,7 +9,6 @@ from typing import cast
 
 from reconciler.model.kinds import (
     ObjectMeta,
-    OwnerReference,
     PersistentVolumeClaim,
     PersistentVolumeClaimTemplate,
     StatefulSet,
@@ -18,7 +17,8 @@ from reconciler.model.kinds import (
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.planner.admission.admit import refuse, why_not_admitted
-from reconciler.planner.view import SYSTEM, View, owner_of, replace
+from reconciler.planner.view import SYSTEM, View, replace
+from reconciler.planner.workloads.claim_owners import Named, are_same_owners, owners_with
 from reconciler.planner.workloads.statefulset_pods import claim_ref, pod_ref
 
 
@@ -84,21 +84,15 @@ def _existing(view: View, owner: StoredObject, ordinal: int) -> Iterator[StoredO
 
 
 def _own(view: View, owner: StoredObject, claim: StoredObject, ordinal: int, word: str) -> None:
-    """Write the owner down; a claim that something else controls is left alone."""
-    ours = {("StatefulSet", owner.ref.name), ("Pod", pod_ref(owner, ordinal).name)}
-    references = claim.object.metadata.owner_references
-    others = tuple(one for one in references if (one.kind, one.name) not in ours)
-    if any(one.controller for one in others):
-        return
-    keeper = {"set": owner, "pod": view.get(pod_ref(owner, ordinal))}.get(word)
-    wanted = others + _controller(keeper)
-    if wanted == references:
+    """Write the owner down; a claim that something else controls goes with that."""
+    pod = pod_ref(owner, ordinal)
+    ours = (Named("apps/v1", "StatefulSet", owner.ref.name), Named("v1", "Pod", pod.name))
+    keeper = {"set": owner, "pod": view.get(pod)}.get(word)
+    before = claim.object.metadata.owner_references
+    wanted = owners_with(before, ours, keeper)
+    if are_same_owners(wanted, before):
         return
     metadata = replace(claim.object.metadata, owner_references=wanted)
     updated = replace(cast(PersistentVolumeClaim, claim.object), metadata=metadata)
     message = f"goes with {keeper.ref}" if keeper is not None else f"stays without {owner.ref}"
     view.update(claim, updated, reason=Reason.CLAIM_TEMPLATE, message=message)
-
-
-def _controller(keeper: StoredObject | None) -> tuple[OwnerReference, ...]:
-    return (owner_of(keeper),) if keeper is not None else ()
