@@ -5,7 +5,7 @@ Every object has one manager; only its own source changes or deletes it.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from reconciler.model.desired import DesiredObject, DesiredState
 from reconciler.model.kinds import AnyObject, ObjectMeta, Pod
@@ -21,6 +21,7 @@ from reconciler.planner.overrides import end_restart, overlaid, overlay_of, why_
 from reconciler.planner.priority import with_kept_priority
 from reconciler.planner.propagation import delete_declared
 from reconciler.planner.safety import held_deletions
+from reconciler.planner.updates.pod import has_other_images
 from reconciler.planner.updates.rules import update_faults
 from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_metadata
 
@@ -261,14 +262,14 @@ def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -
 def _why_not_in_place(old: AnyObject, wanted: AnyObject) -> str:
     """Return what Kubernetes refuses of a change of an object that exists, as a sentence; empty when it takes it."""
     faults = update_faults(old, wanted)
-    if (
-        not faults
-        and isinstance(old, Pod)
-        and old.spec.restart_policy != "Always"
-        and old.spec != cast(Pod, wanted).spec
-    ):
-        return "spec of a Pod whose containers are not started again cannot be changed"
+    if not faults and isinstance(old, Pod) and isinstance(wanted, Pod) and _ends_with_its_image(old, wanted):
+        return "spec.containers of a Pod whose containers are not started again cannot be changed"
     return "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+
+
+def _ends_with_its_image(old: Pod, wanted: Pod) -> bool:
+    """Whether a placed Pod, told of another image, would end its containers for good."""
+    return bool(old.spec.node_name) and old.spec.restart_policy != "Always" and has_other_images(old, wanted)
 
 
 def _replace(view: View, source: str, one: DesiredObject, stored: StoredObject, fixed: str) -> None:

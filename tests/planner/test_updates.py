@@ -85,7 +85,7 @@ def test_a_pod_takes_what_kubernetes_lets_change(after: str) -> None:
         (pod(rest="activeDeadlineSeconds: 60"), pod(), "spec.activeDeadlineSeconds"),
         (pod(rest="activeDeadlineSeconds: 60"), pod(rest="activeDeadlineSeconds: 90"), "spec.activeDeadlineSeconds"),
         (pod(rest="tolerations: [{key: a, operator: Exists}]"), pod(), "spec.tolerations"),
-        (pod(rest="restartPolicy: Never"), pod("web:2", "restartPolicy: Never"), "spec"),
+        (pod(rest="restartPolicy: Never"), pod("web:2", "restartPolicy: Never"), "spec.containers"),
     ],
 )
 def test_a_pod_is_replaced_where_kubernetes_lets_nothing_change(before: str, after: str, field: str) -> None:
@@ -128,3 +128,19 @@ def test_a_bound_claim_can_ask_for_more() -> None:
         Decision.UPDATE,
         Decision.UNCHANGED,
     )
+
+
+GATED = "schedulingGates: [{name: a.b/c}]"
+
+
+@pytest.mark.parametrize("after", [pod(), pod(rest=f"{GATED}\n  nodeSelector: {{disk: fast}}")])
+def test_a_gated_pod_loses_its_gates_and_chooses_less(after: str) -> None:
+    """It is the same Pod, held back or not."""
+    assert changed(CLAIM + pod(rest=GATED), CLAIM + after, "Pod").decision is Decision.UPDATE
+
+
+def test_a_gated_pod_is_replaced_where_it_would_choose_more() -> None:
+    """A selector that loses a label, or a gate that is new."""
+    before = f"{GATED}\n  nodeSelector: {{disk: fast}}"
+    assert changed(CLAIM + pod(rest=before), CLAIM + pod(rest=GATED), "Pod").decision is Decision.REPLACE
+    assert changed(CLAIM + pod(), CLAIM + pod(rest=GATED), "Pod").decision is Decision.REPLACE

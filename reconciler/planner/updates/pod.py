@@ -1,4 +1,4 @@
-"""What may change in a Pod that exists: images, a deadline that comes nearer, tolerations that are added. Pure.
+"""What may change in a Pod that exists: images, a deadline that comes nearer, more tolerations, fewer gates. Pure.
 
 The rules are Kubernetes' ValidatePodUpdate. All else is what the Pod was made as.
 """
@@ -10,6 +10,7 @@ import msgspec
 from reconciler.model.canonical import canonical
 from reconciler.model.kinds import Container, Pod, PodSpec, Toleration
 from reconciler.planner.updates.fault import FORBIDDEN, INVALID, REQUIRED, Fault
+from reconciler.planner.updates.gated_pod import choice_faults, gate_faults
 
 replace = msgspec.structs.replace
 
@@ -31,9 +32,17 @@ def pod_faults(old: Pod, new: Pod) -> Iterator[Fault]:
         yield from _images_missing(field, theirs)
     yield from _deadline_faults(before.active_deadline_seconds, after.active_deadline_seconds)
     yield from toleration_faults(before.tolerations, after.tolerations)
-    if canonical(_with_what_may_change(before, after)) != canonical(after):
-        field = _first_difference(_with_what_may_change(before, after), after)
-        yield Fault(field, "cannot be changed: only the images, deadline and tolerations of a Pod can", FORBIDDEN)
+    yield from gate_faults(before, after)
+    if before.scheduling_gates:
+        yield from choice_faults(before, after)
+    if field := _first_difference(_with_what_may_change(before, after), after):
+        yield Fault(field, "cannot be changed: of a Pod only images, deadline, tolerations and gates can", FORBIDDEN)
+
+
+def has_other_images(old: Pod, new: Pod) -> bool:
+    """Whether a container is to run from another image."""
+    images = ([one.image for one in (*pod.spec.init_containers, *pod.spec.containers)] for pod in (old, new))
+    return next(images) != next(images)
 
 
 def _images_missing(field: str, containers: Sequence[Container]) -> Iterator[Fault]:
@@ -60,12 +69,16 @@ def toleration_faults(before: Sequence[Toleration], after: Sequence[Toleration])
 
 def _with_what_may_change(before: PodSpec, after: PodSpec) -> PodSpec:
     """Return the old spec with those fields of the new one that may change, each by its own rule."""
+    if before.scheduling_gates:
+        affinity = replace(before.affinity, node_affinity=after.affinity.node_affinity)
+        before = replace(before, node_selector=after.node_selector, affinity=affinity)
     return replace(
         before,
         containers=_with_images(before.containers, after.containers),
         init_containers=_with_images(before.init_containers, after.init_containers),
         active_deadline_seconds=after.active_deadline_seconds,
         tolerations=after.tolerations,
+        scheduling_gates=after.scheduling_gates,
     )
 
 
@@ -75,4 +88,4 @@ def _with_images(before: Sequence[Container], after: Sequence[Container]) -> tup
 
 def _first_difference(before: PodSpec, after: PodSpec) -> str:
     ours, theirs = canonical(before), canonical(after)
-    return next((f"spec.{name}" for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)), "spec")
+    return next((f"spec.{name}" for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)), "")
