@@ -1,5 +1,6 @@
 """Parts of Pods get the verdict that the Kubernetes API gives them, each in a Pod that is otherwise plain."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -40,9 +41,7 @@ class Pods:
         return self.spec({"Containers": [{**_CONTAINER, **container}], **spec}, is_valid)
 
     def env(self, case: Case) -> bool:
-        """Judge a row with variables."""
-        if "expectedError" not in case:
-            raise NotTranslated
+        """Judge a row with refused variables: some rows do not say what the refusal is."""
         return self.container({"Env": case["envs"]}, False)
 
     def env_from(self, case: Case) -> bool:
@@ -81,21 +80,27 @@ class Pods:
         """Judge a row with rules of spreading; defaults fill what these rules leave out elsewhere."""
         return self.spec({"TopologySpreadConstraints": case["constraints"]}, not is_refused(case))
 
+    def host_users(self, case: Case) -> bool:
+        """Judge a row with a Pod that shares the host's users or not; what else it needs is filled in."""
+        spec = json.loads(json.dumps(case["spec"]).replace('"HostPath": {}', '"HostPath": {"Path": "/data"}'))
+        containers = [{**_CONTAINER, **one} for one in spec.pop("Containers", [])]
+        return self.spec({**({"Containers": containers} if containers else {}), **spec}, bool(case.get("success")))
+
     def whole(self, name: str) -> Callable[[Case], bool]:
         """Return a judge of rows with a spec under a name."""
 
         def judged(case: Case) -> bool:
-            is_valid = case["success"] if "success" in case else not is_refused(case)
-            return self.spec(case.get(name) or {}, is_valid)
+            return self.spec(case.get(name) or {}, not is_refused(case))
 
         return judged
 
     def sleep(self, case: Case) -> bool:
         """Judge a row with a pause before the end."""
-        if "gracePeriod" not in case or not (case["action"].get("Seconds") or case.get("zeroValueEnabled")):
-            raise NotTranslated  # no manifest is without such a time, and zero is allowed by now
+        if not (case["action"].get("Seconds") or case.get("zeroValueEnabled")):
+            raise NotTranslated  # zero is allowed by now
         hook = {"Lifecycle": {"PreStop": {"Sleep": {"Seconds": 0, **case["action"]}}}}
-        return self.container(hook, not is_refused(case), TerminationGracePeriodSeconds=case["gracePeriod"])
+        grace_s = case.get("gracePeriod", 0)
+        return self.container(hook, not is_refused(case), TerminationGracePeriodSeconds=grace_s)
 
     def signal(self, case: Case) -> bool:
         """Judge a row with a signal that ends a container."""
@@ -104,8 +109,6 @@ class Pods:
 
     def dns(self, case: Case) -> bool:
         """Judge a row with search domains; what the newest release allows is what counts."""
-        if not case.get("featureEnabled"):
-            raise NotTranslated
         return self.judge.dns({**case, "expectedError": is_refused(case)})
 
     def resize(self, case: Case) -> bool:
@@ -115,9 +118,12 @@ class Pods:
         return self.container(container, not is_refused(case), RestartPolicy=policy)
 
     def restart(self, case: Case) -> bool:
-        """Judge a row with a container's own policy."""
-        container = {name: case[name] for name in ("RestartPolicy", "RestartPolicyRules") if name in case}
-        return self.container(container, not is_refused(case))
+        """Judge a row with a container's own policy; small letters are those of an init container."""
+        names = ("RestartPolicy", "RestartPolicyRules")
+        policy = {name: case[name] for name in names if name in case}
+        first = {name: case[name[0].lower() + name[1:]] for name in names if name[0].lower() + name[1:] in case}
+        init = [{**_CONTAINER, "Name": "first", **first}] if first else []
+        return self.container(policy, not is_refused(case), InitContainers=init)
 
     def claim(self, case: Case) -> bool:
         """Judge a row with the claim of a Pod."""
@@ -156,7 +162,7 @@ def test_parts_of_pods_are_admitted_as_upstream_admits_them() -> None:
         "TestValidateInitContainers": pods.init_containers,
         "TestValidateSchedulingGates": pods.gates,
         "TestValidateTopologySpreadConstraints": pods.spread,
-        "TestValidateHostUsers": pods.whole("spec"),
+        "TestValidateHostUsers": pods.host_users,
         "TestValidatePodHostName": pods.whole("spec"),
         "TestValidateOS": pods.whole("podSpec"),
         "TestValidateWindowsHostProcessPod": pods.whole("podSpec"),
@@ -190,17 +196,17 @@ def test_addresses_and_domains_are_read_as_upstream_reads_them() -> None:
     compare("apimachinery_pkg_util_validation", tables, purpose)
 
 
-_NAMES = "names of what is referred to are not judged: what is missing is a warning"
 _DEFAULTED = "the fault is in a field that defaults fill before the API validates"
 _RELAXED = "the strict form of old releases; names of variables are relaxed now"
+_ALWAYS_ON = "a cluster without a feature that is always on"
 # Those that are no reasons of the list are what we do not judge as upstream yet.
 _WHY: tuple[tuple[str, str], ...] = (
     (r"\.(fieldRef\.apiVersion|httpGet\.path|httpGet\.scheme): ", _DEFAULTED),
-    (r"(secretRef|configMapRef)\.name: Invalid", _NAMES),
     (r"must consist of'", _RELAXED),
-    (r"MatchLabel(s|Keys)|matchLabelKeys|LabelSelector", "rules of matchLabelKeys are not judged"),
-    (r"restart-?[pP]olicy", "policies of containers that are no sidecars are not implemented"),
-    (r"field\[0\]: Invalid value: 5", "no manifest is without a time to end in"),
+    (r"featuregate disabled|SelectorMerge is false", _ALWAYS_ON),
+    (r"SpreadConstraintLabelSelector is true", "an update may keep what a new object may not have"),
+    (r"hostUsers=false", "the numbers of users are always the host's"),
+    (r"Not supported RestartPolicy: (OnFailure|Never)", _ALWAYS_ON),
 )
 
 

@@ -5,6 +5,7 @@ implemented differs on purpose. So does one that we admit with less strictness w
 are listed by name.
 """
 
+import base64
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -44,6 +45,7 @@ _SPECIAL = {
     "APIGroup": "apiGroup",
     "ReadOnlyRootFilesystem": "readOnlyRootFilesystem",
 }
+_WHOLE_POD = "resources of a whole Pod are refused at the door"
 _POD_LEVEL = ("HostNetwork", "HostPID", "HostIPC", "ShareProcessNamespace", "HostUsers", "HostnameOverride")
 
 
@@ -82,7 +84,7 @@ def pod_manifest(pod: Mapping[str, Any]) -> dict[str, Any]:
 
 def problems_of(document: dict[str, Any]) -> list[Problem]:
     """Return the errors that our validation finds."""
-    document["metadata"] = {"name": "x", **document.get("metadata", {})}
+    document.setdefault("metadata", {"name": "x"})
     content = json.dumps(document).encode()
     return [problem for problem in validate([SourceFile("a.json", content)]).problems if problem.is_error]
 
@@ -96,7 +98,8 @@ class Judge:
     def verdict(self, document: dict[str, Any], is_valid: bool) -> bool:
         """Whether our verdict is upstream's."""
         found = problems_of(document)
-        self.not_implemented = ", ".join(sorted({p.pointer for p in found if p.code == "not-implemented"}))
+        refused = sorted({problem.pointer for problem in found if problem.code == "not-implemented"})
+        self.not_implemented = _WHOLE_POD if refused == ["/spec/resources"] else ", ".join(refused)
         return (not found) == is_valid
 
     def pod(self, case: dict[str, Any]) -> bool:
@@ -106,6 +109,12 @@ class Judge:
         if "pod" in case:
             return self.verdict(pod_manifest(case["pod"]), False)
         return self.verdict(pod_manifest(case), True)
+
+    def pod_spec(self, case: dict[str, Any]) -> bool:
+        """Judge a row with the spec of a Pod, whose name is not looked at."""
+        pod = case.get("pod", case)
+        metadata = {"name": "x", **pod.get("ObjectMeta", {})}
+        return self.verdict(pod_manifest({**pod, "ObjectMeta": metadata}), "pod" not in case)
 
     def volume(self, case: dict[str, Any]) -> bool:
         """Judge a row with one volume."""
@@ -151,7 +160,8 @@ class Judge:
     def config_map(self, case: dict[str, Any]) -> bool:
         """Judge a row with a ConfigMap; binary values are text in the rows."""
         document = {"apiVersion": "v1", "kind": "ConfigMap", **manifest(case["cfg"])}
-        document["binaryData"] = dict.fromkeys(document.get("binaryData") or {}, "")
+        binary = document.get("binaryData") or {}
+        document["binaryData"] = {key: base64.b64encode(text.encode()).decode() for key, text in binary.items()}
         return self.verdict(document, bool(case.get("isValid")))
 
     def path(self, case: dict[str, Any]) -> bool:
@@ -174,21 +184,15 @@ class Judge:
 
 
 _DEFAULTED = "the fault is in a field that defaults fill before the API validates"
-_ANNOTATION = "old annotations for confinement mean nothing here; the fields do"
 _DIFFERENCES: tuple[tuple[str, str], ...] = (
     (r"no volume source|missing APIVersion|empty message termination|hostPort unspecified", _DEFAULTED),
-    (r"missing-name|missing name|missing-namespace|missing namespace|bad name|bad namespace", "the adapter fills it"),
+    (r"missing-namespace|missing namespace|bad namespace|zero-length [nN]amespace", _DEFAULTED),
     (r"invalid name [a-d]|invalid env var name", "the strict form of old releases; names of variables are relaxed now"),
-    (r"[Ss]eccomp|AppArmor|must not start with '../'|pod-deletion-cost|mirror-pod", _ANNOTATION),
-    (r"both matchLabelKeys and labelSelector", "the API merges these keys into the selector before it validates"),
     (r"legacy IP", "addresses with leading zeros are ambiguous"),
     (r"onPodConditions.0..status: Required", _DEFAULTED),
     (r"^spec.(template.metadata.labels\[|selector)", "a Job's selector and its labels are made by us"),
-    (r"zero-length ID", "the adapter fills it"),
-    (r"binary data max size", "the adapter does not carry binary values"),
+    (r"Forbidden RestartPolicy", "a cluster without a feature that is always on"),
     (r"privilege disabled", "a setting of the API server, not a rule"),
-    (r"Invalid env from", "names of what is referred to are not judged: what is missing is a warning"),
-    (r"invalid name space in preferred", "namespaces of an affinity that name nothing choose nothing"),
 )
 
 
@@ -208,7 +212,7 @@ def test_core_kinds_are_admitted_as_upstream_admits_them() -> None:
     judge = Judge()
     tables = {
         "TestValidatePod": judge.pod,
-        "TestValidatePodSpec": judge.pod,
+        "TestValidatePodSpec": judge.pod_spec,
         "TestValidateVolumes": judge.volume,
         "TestValidateContainers": judge.containers,
         "TestValidateEnv": judge.env,

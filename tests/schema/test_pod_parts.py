@@ -140,3 +140,27 @@ def test_a_key_is_matched_or_selected_not_both() -> None:
     affinity = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     at = "/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/0"
     assert problems({}, affinity=affinity) == [f"{at}/namespaces/0"]
+
+
+RESTART = {"action": "Restart", "exitCodes": {"operator": "In", "values": [3]}}
+
+
+@pytest.mark.parametrize(
+    ("container", "pointers"),
+    [
+        ({"restartPolicy": "Never"}, []),
+        ({"restartPolicy": "Never", "restartPolicyRules": [RESTART]}, []),
+        ({"restartPolicyRules": [RESTART]}, ["/spec/containers/0"]),
+        (
+            {"restartPolicy": "Never", "restartPolicyRules": [RESTART] * 21},
+            ["/spec/containers/0/restartPolicyRules"],
+        ),
+        (
+            {"restartPolicy": "Never", "restartPolicyRules": [{**RESTART, "action": "RestartAllContainers"}]},
+            ["/spec/containers/0/restartPolicyRules/0/action"],
+        ),
+    ],
+)
+def test_rules_of_restarting_are_judged(container: dict[str, Any], pointers: list[str]) -> None:
+    """They are exceptions from a policy, which is there."""
+    assert problems(container) == pointers

@@ -23,6 +23,7 @@ Protocol: TypeAlias = Literal["TCP", "UDP", "SCTP"]
 PullPolicy: TypeAlias = Literal["Always", "IfNotPresent", "Never"]
 MountPropagation: TypeAlias = Literal["None", "HostToContainer", "Bidirectional"]
 ResourceName: TypeAlias = Annotated[str, Meta(pattern="^(cpu|memory|ephemeral-storage|hugepages-.+|[^/]+/.+)$(?!\\n)")]
+ExitCode: TypeAlias = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 ResourceMap: TypeAlias = Mapping[ResourceName, Quantity]
 
 
@@ -186,6 +187,20 @@ class ContainerResizePolicy(Value):
     restart_policy: Literal["NotRequired", "RestartContainer"]
 
 
+class ContainerRestartRuleOnExitCodes(Value):
+    """Chooses ends of a container by their exit codes."""
+
+    operator: Literal["In", "NotIn"]
+    values: Annotated[tuple[ExitCode, ...], Meta(max_length=255)] = ()
+
+
+class ContainerRestartRule(Value):
+    """What becomes of a container that ended in one way, whatever its policy says."""
+
+    action: Literal["Restart"]
+    exit_codes: ContainerRestartRuleOnExitCodes
+
+
 class Container(Value):
     """One container of a Pod. `restartPolicy: Always` makes an init container a sidecar."""
 
@@ -201,7 +216,8 @@ class Container(Value):
     resources: ResourceRequirements = ResourceRequirements()
     resize_policy: tuple[ContainerResizePolicy, ...] = ()
     volume_mounts: tuple[VolumeMount, ...] = ()
-    restart_policy: Literal["Always"] | None = None
+    restart_policy: Literal["Always", "OnFailure", "Never"] | None = None
+    restart_policy_rules: Annotated[tuple[ContainerRestartRule, ...], Meta(max_length=20)] = ()
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None

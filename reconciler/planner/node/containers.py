@@ -171,7 +171,7 @@ def _not_running(
     here = fact is not None and shares(fact, sandbox)
     if role == INIT and here and ended is not None and ended.exit_code == 0:
         return _judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
-    if seen and ended is not None and _is_final(pod, role, ended, here):
+    if seen and ended is not None and _is_final(pod, spec, role, ended, here):
         return _judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
     reason = Reason.CONTAINER_MISSING if fact is None else Reason.CONTAINER_EXITED
     until = _backoff_end(memory, fact)
@@ -180,14 +180,22 @@ def _not_running(
     return _startable(look, pod, spec, role, memory, fact, memory.attempt + 1, reason)
 
 
-def _is_final(pod: PodAssignment, role: str, ended: ContainerStateTerminated, here: bool) -> bool:
-    """Whether the Pod's restart policy leaves an ended container alone."""
-    policy = pod.spec.restart_policy
-    if role == SIDECAR or policy == "Always":
+def _is_final(pod: PodAssignment, spec: Container, role: str, ended: ContainerStateTerminated, here: bool) -> bool:
+    """Whether the container's restart policy, or else the Pod's, leaves an ended container alone."""
+    policy = spec.restart_policy or pod.spec.restart_policy
+    if role == SIDECAR or policy == "Always" or _has_rule(spec, ended.exit_code):
         return False
     if role == INIT:
         return policy == "Never" and here and ended.exit_code != 0
     return policy == "Never" or ended.exit_code == 0
+
+
+def _has_rule(spec: Container, exit_code: int) -> bool:
+    """Whether a rule of the container says to start it again after this end."""
+    return any(
+        (exit_code in rule.exit_codes.values) == (rule.exit_codes.operator == "In")
+        for rule in spec.restart_policy_rules
+    )
 
 
 def _backoff_end(memory: ContainerMemory, fact: ContainerFact | None) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from reconciler.model.kinds import (
+    AppArmorProfile,
     Container,
     EnvVar,
     LifecycleHandler,
@@ -12,6 +13,7 @@ from reconciler.model.kinds import (
     PodSpec,
     Probe,
     ResourceFieldSelector,
+    SeccompProfile,
 )
 from reconciler.model.kinds.scalars import ANNOTATION_KEY_PATTERN, LABEL_KEY_PATTERN
 from reconciler.model.quantity import parse_quantity
@@ -19,6 +21,7 @@ from reconciler.schema.positions import join_pointer
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
 
 _KEYS = {"metadata.labels": re.compile(LABEL_KEY_PATTERN), "metadata.annotations": re.compile(ANNOTATION_KEY_PATTERN)}
+_APP_ARMOR_MAX = 4095
 _PREFIX = re.compile(r"[ -<>-~]*")
 _ENV_FIELDS = frozenset(
     (
@@ -54,13 +57,14 @@ def container_findings(
     place = _Place(at, is_init, is_init and container.restart_policy == "Always")
     if container.image != container.image.strip():
         yield error(f"{at}/image", "image: has spaces around it", code="bad-image")
-    if container.restart_policy is not None and not is_init:
-        hint = "restartPolicy of a container makes a sidecar of an init container; move it to initContainers"
-        yield error(f"{at}/restartPolicy", "restartPolicy is only for init containers", hint)
+    if container.restart_policy_rules and container.restart_policy is None:
+        yield error(at, "restartPolicyRules need a restartPolicy of the container", code="missing-field")
+    elif container.restart_policy_rules and place.is_sidecar:
+        yield error(f"{at}/restartPolicyRules", "a sidecar is always started again: it takes no rules")
     yield from _port_findings(at, container, spec.host_network)
     yield from _environment_findings(at, container)
     yield from _resource_findings(at, container)
-    yield from _resize_findings(at, container, spec.restart_policy)
+    yield from _resize_findings(place, container, spec.restart_policy)
     yield from _mount_findings(at, container, volumes)
     yield from _probe_findings(place, container)
     yield from _sleep_findings(at, container, spec.termination_grace_period_seconds)
@@ -133,15 +137,17 @@ def _resource_findings(at: str, container: Container) -> Iterator[Finding]:
             yield error(join_pointer_at(at, "resources", "requests", name), f"{name}: the request exceeds the limit")
 
 
-def _resize_findings(at: str, container: Container, pod_policy: str) -> Iterator[Finding]:
-    policies = container.resize_policy
+def _resize_findings(place: _Place, container: Container, pod_policy: str) -> Iterator[Finding]:
+    at, policies = place.pointer, container.resize_policy
+    if policies and place.is_init and not place.is_sidecar:
+        yield error(f"{at}/resizePolicy", "an init container has no resizePolicy", "only sidecars have one")
     yield from repeated(
         ((f"{at}/resizePolicy/{n}/resourceName", one.resource_name) for n, one in enumerate(policies)), "resource"
     )
     for number, one in enumerate(policies):
         if pod_policy == "Never" and one.restart_policy == "RestartContainer":
-            place = f"{at}/resizePolicy/{number}/restartPolicy"
-            yield error(place, "with restartPolicy Never of the Pod, it must be NotRequired")
+            pointer = f"{at}/resizePolicy/{number}/restartPolicy"
+            yield error(pointer, "with restartPolicy Never of the Pod, it must be NotRequired")
 
 
 def _mount_findings(at: str, container: Container, volumes: frozenset[str]) -> Iterator[Finding]:
@@ -219,9 +225,23 @@ def _security_findings(at: str, container: Container) -> Iterator[Finding]:
         yield error(place, "a privileged container cannot have allowPrivilegeEscalation: false")
     if context.run_as_non_root and context.run_as_user == 0:
         yield warning(f"{at}/securityContext/runAsUser", "runAsNonRoot will refuse to start user 0")
-    for name, profile in (("seccompProfile", context.seccomp_profile), ("appArmorProfile", context.app_armor_profile)):
-        if profile is not None and (profile.type == "Localhost") != bool(profile.localhost_profile):
-            yield error(f"{at}/securityContext/{name}", "localhostProfile belongs to type Localhost, and only to it")
+    yield from profile_findings(f"{at}/securityContext", context.seccomp_profile, context.app_armor_profile)
+
+
+def profile_findings(at: str, seccomp: SeccompProfile | None, app_armor: AppArmorProfile | None) -> Iterator[Finding]:
+    """Yield what is wrong with the profiles of the security context at pointer `at`."""
+    for name, profile in (("seccompProfile", seccomp), ("appArmorProfile", app_armor)):
+        if profile is None:
+            continue
+        path = profile.localhost_profile
+        if (profile.type == "Localhost") != bool(path):
+            yield error(f"{at}/{name}", "localhostProfile belongs to type Localhost, and only to it")
+        elif path and profile is seccomp and (path.startswith("/") or ".." in path.split("/")):
+            place = f"{at}/{name}/localhostProfile"
+            yield error(place, "localhostProfile: must be a path below the node's profiles, without ..")
+        elif path and profile is app_armor and (path != path.strip() or len(path.encode()) > _APP_ARMOR_MAX):
+            place = f"{at}/{name}/localhostProfile"
+            yield error(place, f"localhostProfile: at most {_APP_ARMOR_MAX} bytes, without spaces around it")
 
 
 def join_pointer_at(at: str, *parts: str) -> str:

@@ -30,7 +30,8 @@ from reconciler.model.kinds import (
     StatefulSet,
     StorageClass,
 )
-from reconciler.schema.decode import pod_spec_of
+from reconciler.schema.decode import pod_spec_of, pod_template_of
+from reconciler.schema.rules.annotations import annotation_findings
 from reconciler.schema.rules.autoscaling import autoscaler_findings
 from reconciler.schema.rules.configuration import config_map_findings, secret_findings
 from reconciler.schema.rules.finding import Finding
@@ -56,6 +57,12 @@ def findings(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
     found = pod_spec_of(object)
     if found is not None:
         yield from pod_findings(*found, _claimed_volumes(object))
+        at, spec = found
+        template = pod_template_of(object)
+        metadata = object.metadata if template is None else template.metadata
+        if metadata.annotations:
+            place = f"{at.removesuffix('/spec')}/metadata/annotations"
+            yield from annotation_findings(place, metadata.annotations, spec)
     yield from _of_kind(object, document)
 
 

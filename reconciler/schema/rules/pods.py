@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.model.kinds import PodSpec
 from reconciler.model.kinds.scalars import SUBDOMAIN_PATTERN
-from reconciler.schema.rules.containers import container_findings
+from reconciler.schema.rules.containers import container_findings, profile_findings
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
 from reconciler.schema.rules.placing import placing_findings
 from reconciler.schema.rules.volumes import volumes_findings
@@ -80,6 +80,7 @@ def _process_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
         ((f"{at}/schedulingGates/{n}/name", one.name) for n, one in enumerate(spec.scheduling_gates)), "gate"
     )
     context = spec.security_context
+    yield from profile_findings(f"{at}/securityContext", context.seccomp_profile, context.app_armor_profile)
     if context.run_as_non_root and context.run_as_user == 0:
         yield warning(f"{at}/securityContext/runAsUser", "runAsNonRoot will refuse to start user 0")
     yield from repeated(

@@ -31,7 +31,7 @@ class Assumed:
 
     def behaviour_of(self, spec: Container, *, role: str, restart_policy: str) -> Behaviour:
         """Return how a container's process behaves: tasks end well, all others run until they are stopped."""
-        ends = role == "init" or (role == "app" and restart_policy != "Always")
+        ends = role == "init" or (role == "app" and (spec.restart_policy or restart_policy) != "Always")
         return Behaviour(
             exit_after_s=self.seconds(TASK, spec.image) if ends else None,
             term_s=self._estimates.get("stopContainer", spec.image).seconds,
