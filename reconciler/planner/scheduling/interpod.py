@@ -40,9 +40,7 @@ class Relation:
 class Neighbours:
     """The domains that matter to one Pod, with how many Pods count in each."""
 
-    def __init__(
-        self, pod: Pod, namespaces: Namespaces, topology: Topology, hard_weight: int = HARD_POD_AFFINITY_WEIGHT
-    ) -> None:
+    def __init__(self, pod: Pod, namespaces: Namespaces, topology: Topology) -> None:
         self.near: Counts = {}
         self.apart: Counts = {}
         self.repelled: Counts = {}
@@ -54,7 +52,6 @@ class Neighbours:
         self._pod = pod
         self._namespaces = namespaces
         self._topology = topology
-        self._hard_weight = hard_weight
         self._relations: dict[Group, Relation | None] = {}
 
     def count(self, group: Group, labels: Labels, number: int) -> bool:
@@ -140,14 +137,13 @@ class Neighbours:
         namespace = pod.metadata.namespace
         here = (namespace, pod.metadata.labels, self._namespaces.get(namespace, _NO_LABELS))
         is_near = bool(own.near) and all(term.chooses(*there) for term in own.near)
-        hard = self._hard_weight
         relation = Relation(
             near=tuple(term.topology_key for term in own.near) if is_near else (),
             apart=tuple(term.topology_key for term in own.apart if term.chooses(*there)),
             repelled=tuple(term.topology_key for term in theirs.apart if term.chooses(*here)),
             wishes=(
                 *((term.topology_key, term.weight) for term in own.wishes if term.chooses(*there)),
-                *((term.topology_key, hard) for term in theirs.near if hard and term.chooses(*here)),
+                *((term.topology_key, HARD_POD_AFFINITY_WEIGHT) for term in theirs.near if term.chooses(*here)),
                 *((term.topology_key, term.weight) for term in theirs.wishes if term.chooses(*here)),
             ),
         )

@@ -131,20 +131,22 @@ class Spread:
 
     def scores(self, spots: Mapping[Spot, int]) -> dict[Spot, int]:
         """Return scores from 0 to 100, given how many nodes that fit are of each spot."""
-        wanted = {spot: spot[len(self.hard) :] for spot in spots}
-        counted = {spot: number for spot, number in spots.items() if not (self._needs_all and None in wanted[spot])}
-        weights = self._weights(wanted, counted)
-        raw = {spot: self._badness(wanted[spot], weights) for spot in counted}
+        counted = {spot: number for spot, number in spots.items() if not (self._needs_all and None in self._soft(spot))}
+        weights = self.weights(counted)
+        raw = {spot: self._badness(self._soft(spot), weights) for spot in counted}
         least, most = min(raw.values(), default=0), max(raw.values(), default=0)
         scores = {spot: 100 * (most + least - bad) // most if most else 100 for spot, bad in raw.items()}
         return {spot: scores.get(spot, 0) for spot in spots}
 
-    def _weights(self, wanted: Mapping[Spot, Spot], counted: Mapping[Spot, int]) -> list[float]:
-        """Return what one Pod weighs for each constraint: the more domains, the more."""
+    def weights(self, spots: Mapping[Spot, int]) -> list[float]:
+        """Return what one Pod weighs for each soft constraint: the more domains the nodes are in, the more."""
         return [
-            log((sum(counted.values()) if key == HOSTNAME else len({wanted[spot][at] for spot in counted})) + 2)
+            log((sum(spots.values()) if key == HOSTNAME else len({self._soft(spot)[at] for spot in spots})) + 2)
             for at, key in enumerate(self._soft_keys)
         ]
+
+    def _soft(self, spot: Spot) -> Spot:
+        return spot[len(self.hard) :]
 
     def _badness(self, wanted: Spot, weights: Iterable[float]) -> int:
         total = 0.0

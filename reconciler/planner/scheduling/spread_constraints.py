@@ -26,7 +26,7 @@ from reconciler.planner.scheduling.interpod_terms import with_values
 
 HOSTNAME = "kubernetes.io/hostname"
 _ZONE = "topology.kubernetes.io/zone"
-DEFAULTS = (
+_DEFAULTS = (
     TopologySpreadConstraint(max_skew=3, topology_key=HOSTNAME, when_unsatisfiable="ScheduleAnyway"),
     TopologySpreadConstraint(max_skew=5, topology_key=_ZONE, when_unsatisfiable="ScheduleAnyway"),
 )
@@ -64,21 +64,14 @@ class Spreading(Value):
 NO_SPREADING = Spreading()
 
 
-def spreading_of(
-    pod: Pod,
-    default_selector: LabelSelector | None,
-    defaults: Iterable[TopologySpreadConstraint] = DEFAULTS,
-    *,
-    needs_all_labels: bool = False,
-) -> Spreading:
-    """Return the constraints of a Pod: its own, or else the defaults for a selector, if it has one."""
+def spreading_of(pod: Pod, default: LabelSelector) -> Spreading:
+    """Return the constraints of a Pod: its own, or else the default ones for the Pods that a selector chooses."""
     own = pod.spec.topology_spread_constraints
     if own:
         return Spreading(constraints=tuple(_constraint(pod, one, _own_selector(pod, one)) for one in own))
-    if default_selector is None or not _parts(default_selector):
+    if not _parts(default):
         return NO_SPREADING
-    found = tuple(_constraint(pod, one, default_selector) for one in defaults)
-    return Spreading(constraints=found, needs_all_labels=needs_all_labels)
+    return Spreading(constraints=tuple(_constraint(pod, one, default) for one in _DEFAULTS), needs_all_labels=False)
 
 
 def _constraint(pod: Pod, one: TopologySpreadConstraint, selector: LabelSelector | None) -> Constraint:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import msgspec
 
@@ -12,20 +12,13 @@ from reconciler.model.kinds import (
     ReplicaSet,
     ReplicationController,
     StatefulSet,
-    TopologySpreadConstraint,
 )
 from reconciler.planner.scheduling import spread
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster, Misfit, SpotPlugin
 from reconciler.planner.scheduling.population import Population, population_of
 from reconciler.planner.scheduling.spread import Spot, Spread
-from reconciler.planner.scheduling.spread_constraints import (
-    DEFAULTS,
-    NO_SPREADING,
-    Spreading,
-    default_selector,
-    spreading_of,
-)
+from reconciler.planner.scheduling.spread_constraints import Spreading, default_selector, spreading_of
 from reconciler.planner.scheduling.topology import Topology
 
 _OWNERS = {one.kind: one for one in (ReplicaSet, ReplicationController, StatefulSet)}
@@ -37,9 +30,6 @@ class PodTopologySpread(SpotPlugin[Spread]):
 
     name = "PodTopologySpread"
     weight = 2
-    # For Pods that have none of their own; whether nodes without their labels then count all the same.
-    defaults: ClassVar[tuple[TopologySpreadConstraint, ...]] = DEFAULTS
-    needs_all_labels: ClassVar[bool] = False
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster)
@@ -100,7 +90,7 @@ class PodTopologySpread(SpotPlugin[Spread]):
     def spreading(self, pod: Pod) -> Spreading:
         """Return the constraints of a Pod."""
         if pod.spec.topology_spread_constraints:
-            return spreading_of(pod, None)
+            return spreading_of(pod, LabelSelector())
         owner = next((one for one in pod.metadata.owner_references if one.controller), None)
         named = (owner.kind, owner.name) if owner is not None else ("", "")
         key = (pod.metadata.namespace, named, tuple(sorted(pod.metadata.labels.items())))
@@ -111,10 +101,7 @@ class PodTopologySpread(SpotPlugin[Spread]):
     def _default(self, pod: Pod, kind: str, name: str) -> Spreading:
         world, namespace = self.cluster.world, pod.metadata.namespace
         owner = world.typed(_OWNERS[kind], namespace, name) if kind in _OWNERS else None
-        selector = default_selector(pod, self._selectors_near(pod), owner)
-        if selector == LabelSelector():
-            return NO_SPREADING
-        return spreading_of(pod, selector, self.defaults, needs_all_labels=self.needs_all_labels)
+        return spreading_of(pod, default_selector(pod, self._selectors_near(pod), owner))
 
     def _selectors_near(self, pod: Pod) -> Iterable[Mapping[str, str]]:
         """Return the selectors of the Services that may choose a Pod, in the order of the Services' names."""
