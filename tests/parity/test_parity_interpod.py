@@ -6,7 +6,7 @@ from reconciler.model.kinds import Namespace, ObjectMeta
 from reconciler.planner.scheduling.interpod import Neighbours
 from reconciler.planner.scheduling.interpod_plugin import InterPodAffinity
 from tests.parity.placing import SKIPPED, cluster_of, is_status, pod_of
-from tests.parity.rows import compare
+from tests.parity.rows import Judge, compare
 
 # The rows tell of these namespaces by name alone.
 NAMESPACES = [
@@ -102,7 +102,7 @@ def on_purpose(row: dict[str, Any]) -> str:
     return ""
 
 
-JUDGES = {
+JUDGES: dict[str, Judge] = {
     "TestRequiredAffinitySingleNode": single,
     "TestRequiredAffinityMultipleNodes": several,
     "TestPreFilterStateAddRemovePod": one_more,

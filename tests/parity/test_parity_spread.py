@@ -5,13 +5,13 @@ from math import isclose
 from typing import Any, cast
 
 from reconciler.model.kinds import Pod, ReplicaSet, Service
-from reconciler.model.labels import make_requirement, requirements_of
 from reconciler.model.labels import Operator as Op
+from reconciler.model.labels import make_requirement, requirements_of
 from reconciler.planner.scheduling.spread import Spot, Spread, Tally
 from reconciler.planner.scheduling.spread_plugin import PodTopologySpread
 from tests.parity.loosely import loosely
 from tests.parity.placing import SKIPPED, cluster_of, is_code, pod_of
-from tests.parity.rows import compare
+from tests.parity.rows import Judge, compare
 
 _NO_DOMAIN = 2**31 - 1
 
@@ -156,7 +156,7 @@ def on_purpose(row: dict[str, Any]) -> str:
     return ""
 
 
-JUDGES = {
+JUDGES: dict[str, Judge] = {
     "TestPreFilterState": counts,
     "TestPreFilterStateAddPod": added,
     "TestPreFilterStateRemovePod": removed,
