@@ -110,6 +110,8 @@ class Reader:
         """
         attention, present = self._attention, self._picture.by_kind[kind]
         attention.next_phase()
+        if not present:
+            return
         turns = [(ref, present[ref]) for ref in sorted(attention.awake[kind]) if ref in present]
         woken = len(attention.woken)
         number = 0

@@ -8,6 +8,7 @@ from reconciler.model.plan import Reason
 from reconciler.planner.access.roles import AUTO_UPDATE, DEFAULTS
 from reconciler.planner.view import SYSTEM, View, replace
 
+_SEEN = "default roles"
 _AddedTo = ClusterRole | ClusterRoleBinding
 
 
@@ -17,12 +18,23 @@ def ensure_default_roles(view: View) -> None:
     Rules and subjects that an older version did not have are added to one that nobody declares, unless its annotation
     says that it is not kept up to date. What somebody has added stays.
     """
+    marks = _marks(view)
+    if view.memo.known(_SEEN, marks):
+        view.memo.keep(_SEEN, marks, True)
+        return
     for default in DEFAULTS:
         stored = view.get(ref_of(default))
         if stored is None:
             view.create(default, manager=SYSTEM, reason=Reason.DECLARED)
         elif stored.manager == SYSTEM and stored.object.metadata.annotations.get(AUTO_UPDATE) == "true":
             _complete(view, stored, default)
+    view.memo.keep(_SEEN, _marks(view), True)
+
+
+def _marks(view: View) -> tuple[object, ...]:
+    """Return what is another one whenever a role or binding of the cluster changes."""
+    marks = view.memo.picture.marks
+    return marks[ClusterRole.kind], marks[ClusterRoleBinding.kind]
 
 
 def _complete(view: View, stored: StoredObject, default: _AddedTo) -> None:

@@ -4,6 +4,7 @@ Pure.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from reconciler.model.canonical import digest
 from reconciler.model.details import (
@@ -52,6 +53,12 @@ def tag_of(detail: Detail) -> str:
     return type_of(detail)
 
 
+@lru_cache(maxsize=1 << 14)
+def _key(node: str, uid: str, verb: Verb, target: str, attempt: int) -> str:
+    """Return the key of an action: pass after pass asks for those of what is under way."""
+    return digest(node, uid, verb, target, attempt)
+
+
 def make_action(
     node: str,
     object: ObjectRef,
@@ -70,7 +77,7 @@ def make_action(
     if isinstance(detail, StopContainer):
         deadline_s += detail.grace_s
     return Action(
-        key=digest(node, uid, verb, f"{tag_of(detail)}/{target}", attempt),
+        key=_key(node, uid, verb, f"{tag_of(detail)}/{target}", attempt),
         executor=executor,
         verb=verb,
         object=object,
