@@ -61,7 +61,7 @@ def _sync(view: View, stored: StoredObject) -> None:
         decided = _completed(view, job, tally)
     if decided is None:
         status = _with_suspension(view, stored, job, status)
-    status = _counted(view, job, status, tally, decided)
+    status = count_ended(view, job, status, tally, decided)
     view.set_status(stored, _finished(view, stored, status, decided))
 
 
@@ -167,7 +167,7 @@ def _completed(view: View, job: Job, tally: Tally) -> Condition | None:
 # Counting
 
 
-def _counted(view: View, job: Job, status: JobStatus, tally: Tally, decided: Condition | None) -> JobStatus:
+def count_ended(view: View, job: Job, status: JobStatus, tally: Tally, decided: Condition | None) -> JobStatus:
     """Count what has ended since the last write, and take the mark off; the status is as the Pods stand then."""
     succeeded, failed = status.succeeded, status.failed
     lost = decided is not None and decided.type == "FailureTarget"

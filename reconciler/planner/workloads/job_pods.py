@@ -1,5 +1,6 @@
 """A Job's Pods: which to start and which to end, and counting each once. Pure."""
 
+from collections.abc import Mapping
 from typing import cast
 
 from reconciler.model.kinds import Container, EnvVar, EnvVarSource, Job, JobStatus, ObjectFieldSelector, Pod
@@ -31,7 +32,7 @@ _INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 def manage_pods(view: View, stored: StoredObject, job: Job, status: JobStatus, tally: Tally) -> JobStatus:
     """End Pods that are too many, or start those that are missing: never both in one pass."""
     wanted = _wanted(job, tally)
-    surplus = _surplus(job, tally, len(tally.active) - wanted)
+    surplus = surplus_of(job, tally, len(tally.active) - wanted)
     for one in surplus:
         end_uncounted(view, one, Reason.SCALE_DOWN)
     if surplus:
@@ -50,7 +51,7 @@ def _wanted(job: Job, tally: Tally) -> int:
     return max(min(spec.parallelism, spec.completions - tally.succeeded), 0)
 
 
-def _surplus(job: Job, tally: Tally, at_least: int) -> list[StoredObject]:
+def surplus_of(job: Job, tally: Tally, at_least: int) -> list[StoredObject]:
     """Return the Pods to end: those without an index of their own first, then the usual order."""
     by_rank = sorted(tally.active, key=lambda one: deletion_rank(cast(Pod, one.object)))
     if not job.spec.is_indexed:
@@ -76,13 +77,21 @@ def _start_missing(
         for _ in range(missing):
             counter = _start(view, stored, job, counter)
         return replace(status, pods_created=counter)
-    for index in pending_indexes(job, tally, missing):
-        until = back_off_of_index_until(tally.last_failed.get(index))
-        if job.spec.backoff_limit_per_index is not None and until > view.now:
-            view.look_again(until)
-            continue
+    indexes = pending_indexes(job, tally, missing)
+    if job.spec.backoff_limit_per_index is not None:
+        indexes = rested_indexes(view, indexes, tally.last_failed)
+    for index in indexes:
         counter = _start_index(view, stored, job, counter, index, tally.last_failed.get(index))
     return replace(status, pods_created=counter)
+
+
+def rested_indexes(view: View, indexes: list[int], last_failed: Mapping[int, Pod]) -> list[int]:
+    """Return the indexes that have waited long enough since the failure of their last Pods."""
+    until = {index: back_off_of_index_until(last_failed.get(index)) for index in indexes}
+    for at in until.values():
+        if at > view.now:
+            view.look_again(at)
+    return [index for index in indexes if until[index] <= view.now]
 
 
 def pending_indexes(job: Job, tally: Tally, count: int) -> list[int]:

@@ -1,0 +1,152 @@
+"""A Job's Pods as upstream's controller sees them: who is counted, who is too many, who may start, what is noted."""
+
+from typing import Any
+
+from reconciler.model.indexes import from_ranges
+from reconciler.model.kinds import Condition, Pod
+from reconciler.planner.view import View
+from reconciler.planner.workloads.job import count_ended
+from reconciler.planner.workloads.job_pods import rested_indexes, surplus_of
+from reconciler.planner.workloads.job_tally import INDEX, TRACKED, tally_of
+from tests.parity.rows import NotTranslated, compare
+from tests.parity.test_parity_jobs import LONG_AGO, Synced, make_job, make_pod, make_view, unix
+
+# With us what decides how a Job ends is noted before its end.
+_DECIDING = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}
+Case = dict[str, Any]
+
+
+def pods_of(case: Case) -> list[Pod]:
+    """Return the Pods that a row spells out; a deletion has lost its time there."""
+    for row in case.get("pods", ()):
+        metadata = row.setdefault("metadata", {})
+        if "deletionTimestamp" in metadata:
+            metadata["deletionTimestamp"] = metadata["deletionTimestamp"] or LONG_AGO
+    return [make_pod(number, row, tracked=False) for number, row in enumerate(case.get("pods", ()))]
+
+
+def counts_new(case: Case) -> bool:
+    """Judge a row about Pods that have ended since the last look."""
+    job = make_job(case["job"]["spec"], case["job"]["status"])
+    tally = tally_of(make_view(job, pods_of(case)), job)
+    return (tally.succeeded, tally.failed) == (case.get("wantSucceeded", 0), case.get("wantFailed", 0))
+
+
+def counts_and_marks(case: Case) -> bool:
+    """Judge a row about the status after all that has ended is counted, and about the marks that are taken off."""
+    document = case.get("job", {"spec": {}, "status": {}})
+    _refuse_half_counted(case, document["status"].get("uncountedTerminatedPods", {}))
+    decided = case.get("finishedCond")
+    if decided is not None:
+        decided = Condition(type=_DECIDING.get(decided["type"], decided["type"]), status="True")
+    job = make_job(document["spec"], document["status"])
+    view = make_view(job, pods_of(case))
+    found = count_ended(view, job, job.status, tally_of(view, job), decided)
+    wanted = case["wantStatusUpdates"][-1] if case.get("wantStatusUpdates") else document["status"]
+    return (
+        (found.succeeded, found.failed) == (wanted.get("succeeded", 0), wanted.get("failed", 0))
+        and found.completed_indexes == wanted.get("completedIndexes", "")
+        and (found.failed_indexes or "") == wanted.get("failedIndexes", "")
+        and _marks(case) - _left(view) == case.get("wantRmFinalizers", 0)
+    )
+
+
+def _refuse_half_counted(case: Case, uncounted: dict[str, list[str]]) -> None:
+    """Refuse rows about writes that fail or come in parts: our counts and marks change together."""
+    tracked = {row["metadata"]["uid"]: row["status"]["phase"] for row in case.get("pods", ()) if _is_marked(row)}
+    half = any(tracked.get(uid, "").lower() != outcome for outcome, uids in uncounted.items() if uids for uid in uids)
+    if half or len(tracked) > 500 or "statusUpdateErr" in case or "podControlErr" in case:
+        raise NotTranslated
+
+
+def _is_marked(row: Case) -> bool:
+    return TRACKED in row["metadata"].get("finalizers", ())
+
+
+def _marks(case: Case) -> int:
+    return sum(_is_marked(row) for row in case.get("pods", ()))
+
+
+def _left(view: View) -> int:
+    return sum(TRACKED in one.object.metadata.finalizers for one in view.of_kind("Pod"))
+
+
+def has_index(case: Case) -> bool:
+    """Judge a row about an index and ranges of them."""
+    text = ",".join(f"{one['First']}-{one['Last']}" for one in case.get("intervals", ()))
+    return (case["index"] in from_ranges(text)) == case.get("wantHas", False)
+
+
+def ends_doubles(case: Case) -> bool:
+    """Judge a row with Pods of an indexed Job, of which some have no index of their own."""
+    job = make_job({"completionMode": "Indexed", "completions": case["completions"]})
+    rows = [
+        {
+            "metadata": {"annotations": {INDEX: one["Index"]} if one["Index"] != "-" else {}},
+            "status": {"phase": one["Phase"]},
+        }
+        for one in case["pods"]
+    ]
+    tally = tally_of(make_view(job, [make_pod(number, row) for number, row in enumerate(rows)]), job)
+    gone = [one.object.metadata.annotations.get(INDEX, "-") for one in surplus_of(job, tally, 0)]
+    return sorted(gone) == sorted(one["Index"] for one in case["wantRm"])
+
+
+def starts_indexes(case: Case) -> bool:
+    """Judge a row with indexes that may wait; it is seen when the last of their Pods was deleted."""
+    last = {
+        int(index): make_pod(number, row)
+        for number, (index, row) in enumerate(case.get("podsWithDelayedDeletionPerIndex", {}).items())
+    }
+    now = max((unix(pod.metadata.deletion_timestamp or LONG_AGO) for pod in last.values()), default=0.0)
+    view = make_view(make_job({}), [], now)
+    if rested_indexes(view, case["indexesToAdd"], last) != case.get("wantIndexesToAdd", []):
+        return False
+    wanted = case.get("wantRemainingTime")
+    return wanted is None or view.look_again_at == now + wanted / 1e9
+
+
+def notes_suspension(case: Case) -> bool:
+    """Judge a row with conditions and one that is to hold."""
+    have = [{"type": one["type"], "status": one["status"]} for one in case["haveList"]]
+    found = Synced(make_job({"suspend": case["wantStatus"] == "True", "completions": 1}, {"conditions": have}), [])
+    told = [(one.type, one.status) for one in found.status.conditions]
+    return told == [(one["type"], one["status"]) for one in case["expectList"]]
+
+
+def is_managed(case: Case) -> bool:
+    """Judge a row about who manages a Job; another controller than the cluster's is refused at the door."""
+    wanted = case["wantStatus"]
+    if "managedBy" in case["job"]["spec"]:
+        raise NotTranslated
+    found = Synced(make_job(case["job"]["spec"], case["job"]["status"]), []).status
+    return (found.active, found.ready, found.terminating) == (wanted["active"], wanted["ready"], wanted["terminating"])
+
+
+def creates(case: Case) -> bool:
+    """Judge a row about the number of Pods that are made; groups of them are no kind of ours."""
+    spec = dict(case["job"]["spec"])
+    if "existingPodGroup" in case or "wantSchedulingGroupName" in case:
+        raise NotTranslated
+    return len(Synced(make_job(spec), []).created) == case.get("wantCreations", 0)
+
+
+def _on_purpose(row: dict[str, Any]) -> str:
+    if "deletionTimestamp" in row["case"].get("job", {}).get("metadata", {}):
+        return "a Job that is deleted is gone at once, with its Pods ending after it"
+    return ""
+
+
+def test_pods_of_jobs_are_seen_as_upstream_sees_them() -> None:
+    """Every row about counting, marks, indexes and conditions agrees."""
+    tables = {
+        "TestGetNewFinshedPods": counts_new,
+        "TestTrackJobStatusAndRemoveFinalizers": counts_and_marks,
+        "TestIntervalsHaveIndex": has_index,
+        "TestAppendDuplicatedIndexPodsForRemoval": ends_doubles,
+        "TestGetPodCreationInfoForIndependentIndexes": starts_indexes,
+        "TestEnsureJobConditions": notes_suspension,
+        "TestSyncJobWhenManagedBy": is_managed,
+        "TestSyncJobPodSchedulingGroup": creates,
+    }
+    compare("pkg_controller_job", tables, _on_purpose)
