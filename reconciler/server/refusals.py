@@ -1,10 +1,12 @@
 """Why a write is refused, so that a person knows what to edit instead: file, line and commit, or the owner. Pure."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from reconciler.model.kinds import KindSpec
 from reconciler.model.observed import StoredObject
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.updates.fault import Fault
 from reconciler.server.errors import ApiError
 from reconciler.server.reads import Objects
 
@@ -29,6 +31,15 @@ def refusal(objects: Objects, spec: KindSpec, stored: StoredObject, path: str = 
     # Clients take the reason Conflict for a collision of writers and try for a minute; this one does not pass.
     code = 409 if root.manager.startswith("source/") else 405
     return ApiError(code, message, reason="MethodNotAllowed", details=details)
+
+
+def invalid(spec: KindSpec, name: str, faults: Sequence[Fault]) -> ApiError:
+    """Return what Kubernetes answers to an update that nobody may do: every field with what is wrong (422)."""
+    causes = [{"reason": fault.reason, "message": fault.message, "field": fault.field} for fault in faults]
+    told = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+    qualified = f"{spec.kind}.{spec.group}" if spec.group else spec.kind
+    details = {"name": name, "kind": spec.kind, "group": spec.group, "causes": causes}
+    return ApiError(422, f'{qualified} "{name}" is invalid: {told}', details=details)
 
 
 def cannot_create(spec: KindSpec, name: str) -> ApiError:

@@ -14,6 +14,7 @@ from reconciler.model.kinds import KindSpec
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.updates.rules import update_faults
 from reconciler.server.authentication import user_of
 from reconciler.server.context import Context, context_of
 from reconciler.server.deletion import Deletion, deletion_of
@@ -22,7 +23,7 @@ from reconciler.server.overriding import Accepted, NotInList, accepted, differin
 from reconciler.server.patching import APPLY, TYPES, Json, patched, read_json, typed
 from reconciler.server.paths import existing, kind_of_path, ref_of_path
 from reconciler.server.peer import name_of, require_operator
-from reconciler.server.refusals import cannot_create, refusal
+from reconciler.server.refusals import cannot_create, invalid, refusal
 from reconciler.server.wire import document, encode
 
 # How long an answer waits for the controller to have written what was asked for.
@@ -121,6 +122,8 @@ def _judged(
     paths = list(differing(before, _document(replace(stored, object=object))))
     if not paths:
         return None
+    if faults := update_faults(stored.object, object):
+        raise invalid(spec, stored.ref.name, faults)
     try:
         return accepted(stored, object, paths, context.objects.by_kind("ReplicaSet"))
     except NotInList as error:

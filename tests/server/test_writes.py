@@ -387,7 +387,6 @@ def test_a_write_from_another_version_is_a_conflict(api: Api) -> None:
         ),
         (STRATEGIC, {**restart(), "metadata": {"labels": {"a": "b"}}}, "metadata.labels.a"),
         (JSON, [{"op": "remove", "path": "/spec/template/metadata/labels/app"}], "spec.template"),
-        (JSON, [{"op": "replace", "path": "/metadata/name", "value": "other"}], "metadata.name"),
     ],
 )
 def test_what_is_declared_in_git_is_refused_with_place_and_field(api: Api, kind: str, body: Any, field: str) -> None:
