@@ -2,8 +2,10 @@
 
 from reconciler.model import kinds as k
 from reconciler.planner.project import project_assignment, project_materials, project_view
+from reconciler.planner.services.endpoints import sync_endpoints
+from reconciler.planner.view import View
 from tests.planner.test_deployment import web
-from tests.planner.world import Cluster
+from tests.planner.world import Cluster, replace
 
 
 def test_only_ready_pods_are_ready_endpoints() -> None:
@@ -98,3 +100,24 @@ spec:
     assert [one.name for one in materials.configuration] == ["used"]
     assert materials.configuration[0].data == {"a": b"A"}
     assert b"QQ==" not in repr(assignment).encode()
+
+
+def test_pods_that_share_an_address_are_each_listed() -> None:
+    """Two Pods in the network of one node: the one that is not ready does not hide the other."""
+    cluster = Cluster()
+    cluster.push(web())
+    cluster.settle()
+    first, second, *_ = sorted(cluster.of("Pod"))
+    objects = dict(cluster.observed.objects)
+    for ref, stored in cluster.observed.objects.items():
+        if ref.name in (first, second):
+            status = replace(stored.object.status, pod_ip="192.0.2.1")  # type: ignore[union-attr]
+            objects[ref] = replace(stored, object=replace(stored.object, status=status))
+    view = View(replace(cluster.observed, objects=objects), cluster.policy, cluster.now)
+    sync_endpoints(view)
+    slice_ = view.of_kind("EndpointSlice")[0].object
+    assert isinstance(slice_, k.EndpointSlice)
+    shared = [one.target_ref.name for one in slice_.endpoints if one.addresses == ("192.0.2.1",) and one.target_ref]
+    assert shared == [first, second]
+    subsets = next(one.object for one in view.of_kind("Endpoints") if one.ref.name == "web").subsets  # type: ignore[union-attr]
+    assert [one.ip for one in subsets[0].addresses].count("192.0.2.1") == 2

@@ -182,17 +182,15 @@ def _meta(owner: StoredObject, name: str, labels: dict[str, str]) -> k.ObjectMet
 
 def _as_endpoints(owner: StoredObject, entry: ServiceEntry) -> k.Endpoints:
     subsets: dict[tuple[tuple[str, k.Protocol, int], ...], tuple[list[Endpoint], list[Endpoint]]] = {}
-    ports_of: dict[str, list[tuple[str, k.Protocol, int]]] = {}
-    by_ip: dict[str, Endpoint] = {}
+    ports_of: dict[tuple[str, str], list[tuple[str, k.Protocol, int]]] = {}
     for port in entry.ports:
         for target in port.targets:
             for one in target.endpoints:
-                ports_of.setdefault(one.ip, []).append((port.name, port.protocol, target.port))
-                by_ip[one.ip] = one
-    for ip in sorted(by_ip):
-        ready, rest = subsets.setdefault(tuple(ports_of[ip]), ([], []))
-        counts = by_ip[ip].ready or (entry.publish_not_ready and not by_ip[ip].terminating)
-        (ready if counts else rest).append(by_ip[ip])
+                ports_of.setdefault(_key(one), []).append((port.name, port.protocol, target.port))
+    for one in _distinct(entry):
+        ready, rest = subsets.setdefault(tuple(ports_of[_key(one)]), ([], []))
+        counts = one.ready or (entry.publish_not_ready and not one.terminating)
+        (ready if counts else rest).append(one)
     return k.Endpoints(
         metadata=_meta(owner, owner.ref.name, dict(owner.object.metadata.labels)),
         subsets=tuple(
@@ -218,7 +216,6 @@ def _target(one: Endpoint) -> k.ObjectReference | None:
 
 
 def _as_slice(owner: StoredObject, entry: ServiceEntry) -> k.EndpointSlice:
-    by_ip = {one.ip: one for port in entry.ports for target in port.targets for one in target.endpoints}
     ports = tuple(
         k.EndpointSlicePort(name=port.name, protocol=port.protocol, port=port.targets[0].port)
         for port in entry.ports
@@ -231,16 +228,26 @@ def _as_slice(owner: StoredObject, entry: ServiceEntry) -> k.EndpointSlice:
         ports=ports,
         endpoints=tuple(
             k.Endpoint(
-                addresses=(ip,),
+                addresses=(one.ip,),
                 conditions=k.EndpointConditions(
-                    ready=by_ip[ip].ready or entry.publish_not_ready,
-                    serving=by_ip[ip].serving,
-                    terminating=by_ip[ip].terminating,
+                    ready=one.ready or entry.publish_not_ready,
+                    serving=one.serving,
+                    terminating=one.terminating,
                 ),
-                hostname=by_ip[ip].hostname or None,
-                node_name=by_ip[ip].node or None,
-                target_ref=_target(by_ip[ip]),
+                hostname=one.hostname or None,
+                node_name=one.node or None,
+                target_ref=_target(one),
             )
-            for ip in sorted(by_ip)
+            for one in _distinct(entry)
         ),
     )
+
+
+def _distinct(entry: ServiceEntry) -> list[Endpoint]:
+    """Return each Pod once, in the order of addresses: Pods in the network of one node share theirs."""
+    found = {_key(one): one for port in entry.ports for target in port.targets for one in target.endpoints}
+    return [found[key] for key in sorted(found)]
+
+
+def _key(one: Endpoint) -> tuple[str, str]:
+    return (one.ip, one.pod)
