@@ -102,10 +102,11 @@ class UnpublishVolumes(_Detail, tag="unpublishVolumes"):
 
 
 class ProvisionVolume(_Detail, tag="provisionVolume"):
-    """Make the directory of a local volume."""
+    """Make the directory of a local volume; `base`, where there is one, has to be there already."""
 
     name: str
     path: str
+    base: str = ""
 
 
 class TrashVolume(_Detail, tag="trashVolume"):

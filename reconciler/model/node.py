@@ -75,12 +75,16 @@ class PodAssignment(Value):
 
 
 class VolumeAssignment(Value):
-    """A directory that the local provisioner keeps on this node. `trash`: it is to be moved to the dated trash."""
+    """A directory that the local provisioner keeps on this node. `trash`: it is to be moved to the dated trash.
+
+    `base` is the directory of its class, which has to be there already.
+    """
 
     name: str
     path: str
     claim: str = ""
     trash: bool = False
+    base: str = ""
 
 
 class Assignment(Value):

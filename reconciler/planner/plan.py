@@ -31,7 +31,7 @@ from reconciler.planner.revisions import revision_endings
 from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
-from reconciler.planner.storage.claims import ensure_default_class, sync_claims
+from reconciler.planner.storage.claims import bind_placed_claims, ensure_default_class, sync_claims
 from reconciler.planner.view import View
 from reconciler.planner.waking import wake_for_inputs
 from reconciler.planner.workloads.autoscaler import note_autoscaled, sync_autoscalers
@@ -95,8 +95,9 @@ def plan(
     tell_refusals(view)
     finish_deployments(view)
     resolve_priorities(view)
-    bindings = place_pods(view)
     sync_claims(view)
+    bindings = place_pods(view)
+    bind_placed_claims(view)
     allocate_addresses(view)
     sync_endpoints(view)
     sync_budgets(view)

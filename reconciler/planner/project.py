@@ -28,6 +28,7 @@ from reconciler.planner.memo import Memo
 from reconciler.planner.references import claims_of, references_of
 from reconciler.planner.services.endpoints import service_entries
 from reconciler.planner.storage.claims import LOCAL_PROVISIONER, PROVISIONED_BY, is_trash, node_of, path_of
+from reconciler.planner.storage.volumes import BASE
 from reconciler.planner.view import View
 
 Objects = Mapping[ObjectRef, StoredObject]
@@ -278,4 +279,5 @@ def _volume(volume: PersistentVolume) -> VolumeAssignment:
         path=path_of(volume),
         claim=f"{claim.namespace}/{claim.name}" if claim else "",
         trash=is_trash(volume),
+        base=volume.metadata.annotations.get(BASE, ""),
     )

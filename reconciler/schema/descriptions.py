@@ -295,10 +295,14 @@ _VOLUMES: Mapping[str, str] = {
     "PersistentVolumeSpec.claimRef": "Claim the volume is kept for.",
     "PersistentVolumeSpec.nodeAffinity": "Nodes that can reach the volume.",
     "StorageClass.provisioner": "Who makes the volumes: reconciler.dev/local.",
-    "StorageClass.parameters": "Settings for the provisioner.",
+    "StorageClass.parameters": "Settings for the provisioner: reconciler.dev/local takes path, a directory of nodes.",
     "StorageClass.reclaimPolicy": "What becomes of the data when the claim goes.",
     "StorageClass.volumeBindingMode": "Whether to wait for a Pod before a volume is made.",
     "StorageClass.allowVolumeExpansion": "Whether claims may grow.",
+    "StorageClass.allowedTopologies": "Nodes on which volumes may be made; any if left out.",
+    "TopologySelectorTerm.matchLabelExpressions": "Labels that a node has to have, all of them.",
+    "TopologySelectorLabelRequirement.key": "The label of the node.",
+    "TopologySelectorLabelRequirement.values": "One of these values.",
 }
 
 _SERVICES: Mapping[str, str] = {

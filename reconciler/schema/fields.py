@@ -49,7 +49,6 @@ HARMLESS: Mapping[str, str] = {
     "Secret.immutable": "Git decides: a change in Git is applied",
     "Container.resizePolicy": "resources of a running container are never changed: other ones make a new container",
     "PodSecurityContext.seLinuxChangePolicy": "the labels of volumes are left as they are",
-    "StorageClass.allowVolumeExpansion": "directories have no fixed size to expand",
     "NamespaceSpec.finalizers": _BY_SERVER,
 }
 
@@ -113,7 +112,6 @@ REFUSED: Mapping[str, str] = {
     "PersistentVolumeSpec.mountOptions": "volumes are directories; they are not mounted with options",
     "PersistentVolumeSpec.volumeAttributesClassName": "",
     "StorageClass.mountOptions": "volumes are directories; they are not mounted with options",
-    "StorageClass.allowedTopologies": "",
     "Volume.ephemeral": "write a PersistentVolumeClaim and name it here",
     "Volume.gitRepo": "fetch it in an init container",
     "Volume.image": "",

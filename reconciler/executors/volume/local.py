@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from reconciler.executors.volume.mounts import is_mount_point, mounts_at_or_below
-from reconciler.executors.volume.paths import VolumePaths, checked_name
+from reconciler.executors.volume.paths import MountError, VolumePaths, checked_name
 from reconciler.executors.volume.removal import StillMounted
 from reconciler.model.base import Value
 from reconciler.model.details import ProvisionVolume, TrashVolume
@@ -29,6 +29,9 @@ def provision(paths: VolumePaths, detail: ProvisionVolume) -> bool:
     path = Path(detail.path)
     if not path.is_absolute() or ".." in path.parts:
         raise TerminalError(f"volume {detail.name!r} has no absolute path", reason="InvalidPath")
+    if detail.base and not Path(detail.base).is_dir():
+        # A disk that is not mounted: its volumes must not end up on another one.
+        raise MountError(f"{detail.base}, where the class of volume {detail.name!r} keeps its volumes, is not there")
     _record(paths, detail.name, path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

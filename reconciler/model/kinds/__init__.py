@@ -256,6 +256,8 @@ from reconciler.model.kinds.storage import (
     StorageClass,
     StorageMap,
     StorageRequirements,
+    TopologySelectorLabelRequirement,
+    TopologySelectorTerm,
     VolumeMode,
     VolumeNodeAffinity,
 )
@@ -514,6 +516,8 @@ __all__ = [
     "Taint",
     "TaintEffect",
     "Toleration",
+    "TopologySelectorLabelRequirement",
+    "TopologySelectorTerm",
     "TopologySpreadConstraint",
     "TrafficPolicy",
     "UncountedTerminatedPods",

@@ -102,6 +102,19 @@ class PersistentVolume(Object):
     status: PersistentVolumeStatus = PersistentVolumeStatus()
 
 
+class TopologySelectorLabelRequirement(Value):
+    """A label of nodes that has one of these values."""
+
+    key: NonEmpty
+    values: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class TopologySelectorTerm(Value):
+    """Nodes with all of these labels."""
+
+    match_label_expressions: tuple[TopologySelectorLabelRequirement, ...] = ()
+
+
 class StorageClass(Object):
     """How volumes are made for claims that name this class."""
 
@@ -112,4 +125,5 @@ class StorageClass(Object):
     reclaim_policy: ReclaimPolicy = "Delete"
     volume_binding_mode: BindingMode = "Immediate"
     allow_volume_expansion: bool = False
+    allowed_topologies: tuple[TopologySelectorTerm, ...] = ()
     mount_options: tuple[str, ...] = ()

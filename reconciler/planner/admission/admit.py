@@ -1,16 +1,17 @@
 """Admitting an object before it is written: what its namespace gives it, then whether it may be. Pure.
 
-In the order of upstream: priority, LimitRanges, ResourceQuotas.
+In the order of upstream: priority, LimitRanges, sizes of claims, ResourceQuotas.
 """
 
 from typing import TypeVar, cast
 
-from reconciler.model.kinds import AnyObject, LimitRange, Object, Pod
+from reconciler.model.kinds import AnyObject, LimitRange, Object, PersistentVolumeClaim, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.planner.admission.limits import violations, with_defaults
 from reconciler.planner.admission.quota import ledger_of, why_exceeded
 from reconciler.planner.refusal import Refusal
+from reconciler.planner.storage.expansion import why_not_resized
 from reconciler.planner.view import View
 
 T = TypeVar("T", bound=Object)
@@ -30,6 +31,10 @@ def why_not_admitted(view: View, object: AnyObject, before: StoredObject | None 
         if found:
             why = found[0] if len(found) == 1 else f"[{', '.join(found)}]"
             return Refusal(reason=Reason.LIMIT_EXCEEDED, why=why, kind=object.kind, name=name)
+    if isinstance(object, PersistentVolumeClaim) and before is not None:
+        why = why_not_resized(view, cast(PersistentVolumeClaim, before.object), object)
+        if why:
+            return Refusal(reason=Reason.IMMUTABLE_FIELD, why=why, kind=object.kind, name=name)
     why = why_exceeded(ledger_of(view), object, before)
     return Refusal(reason=Reason.QUOTA_EXCEEDED, why=why, kind=object.kind, name=name) if why else None
 

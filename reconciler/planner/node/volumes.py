@@ -80,7 +80,7 @@ def _ref(volume: VolumeAssignment) -> ObjectRef:
 
 
 def _provision(look: Look, volume: VolumeAssignment) -> Action:
-    detail = ProvisionVolume(name=volume.name, path=volume.path)
+    detail = ProvisionVolume(name=volume.name, path=volume.path, base=volume.base)
     return make_action(look.node, _ref(volume), detail, Reason.PROVISIONED, target=volume.name)
 
 

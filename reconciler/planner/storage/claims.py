@@ -1,77 +1,64 @@
-"""Claims and volumes: binding, provisioning, releasing. Pure.
+"""Claims: binding, provisioning, releasing. Pure.
 
-Reconciling never destroys data (P29): a claim that goes releases its volume; with reclaim policy Delete the directory
-is moved to a dated trash, and otherwise stays until a person removes it.
+The rules are those of Kubernetes' persistent volume controller. Reconciling never destroys data (P29): a claim that
+goes releases its volume; with reclaim policy Delete the directory is moved to a dated trash, and otherwise stays until
+a person removes it.
 """
 
 from typing import cast
 
-from reconciler.model import kinds as k
-from reconciler.model.kinds import PersistentVolume, PersistentVolumeClaim, Pod, StorageClass
-from reconciler.model.labels import matches
+from reconciler.model.kinds import Node, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimStatus, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
-from reconciler.model.quantity import parse_quantity
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.references import claims_of
-from reconciler.planner.view import SYSTEM, View, replace
+from reconciler.planner.storage.catalogue import Catalogue
+from reconciler.planner.storage.classes import LOCAL_PROVISIONER as LOCAL_PROVISIONER
+from reconciler.planner.storage.classes import class_name_of as class_name_of
+from reconciler.planner.storage.classes import class_of, is_provisioned, waits_for_consumer
+from reconciler.planner.storage.classes import ensure_default_class as ensure_default_class
+from reconciler.planner.storage.expansion import grow
+from reconciler.planner.storage.phases import sync_volume
+from reconciler.planner.storage.provision import node_for_any, provision
+from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, SELECTED_NODE, is_for, reference_to, why_unfit
+from reconciler.planner.storage.volumes import PROVISIONED_BY as PROVISIONED_BY
+from reconciler.planner.storage.volumes import is_trash as is_trash
+from reconciler.planner.storage.volumes import node_of as node_of
+from reconciler.planner.storage.volumes import path_of as path_of
+from reconciler.planner.view import View, replace
 
-LOCAL_PROVISIONER = "reconciler.dev/local"
-DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
-BUILT_IN_CLASS = "local"
-
-
-def ensure_default_class(view: View) -> None:
-    """There is a class `local` for claims that name none, unless a declared class is the default."""
-    ref = ObjectRef(kind="StorageClass", name=BUILT_IN_CLASS)
-    if view.get(ref) is not None:
-        return
-    declared = [cast(StorageClass, one.object) for one in view.of_kind("StorageClass")]
-    marked = any(_is_default(one) for one in declared)
-    annotations = {} if marked else {DEFAULT_CLASS: "true"}
-    built_in = StorageClass(
-        metadata=k.ObjectMeta(name=BUILT_IN_CLASS, annotations=annotations),
-        provisioner=LOCAL_PROVISIONER,
-        reclaim_policy="Retain",
-        volume_binding_mode="WaitForFirstConsumer",
-    )
-    view.create(built_in, manager=SYSTEM, reason=Reason.DECLARED)
-
-
-def _is_default(class_: StorageClass) -> bool:
-    return class_.metadata.annotations.get(DEFAULT_CLASS) == "true"
+_CLAIM, _VOLUME = "PersistentVolumeClaim", "PersistentVolume"
+Users = dict[tuple[str, str], list[Pod]]
 
 
 def sync_claims(view: View) -> None:
-    """Release what is no longer claimed, bind claims, and provision volumes for those that may wait no longer."""
-    users = _users(view)
-    for stored in view.of_kind("PersistentVolumeClaim"):
+    """Before Pods are placed: release what is no longer claimed, and bind claims that wait for no Pod."""
+    for stored in view.of_kind(_CLAIM):
         if stored.object.metadata.deletion_timestamp:
-            _end(view, stored, users.get((stored.ref.namespace, stored.ref.name), []))
-    for stored in view.of_kind("PersistentVolume"):
-        _volume_phase(view, stored)
-    for stored in view.of_kind("PersistentVolume"):
-        _forget_trashed(view, stored)
-    for stored in view.of_kind("PersistentVolumeClaim"):
-        if not stored.object.metadata.deletion_timestamp:
-            _bind(view, stored, users.get((stored.ref.namespace, stored.ref.name), []))
+            _end(view, stored)
+    for stored in view.of_kind(_VOLUME):
+        sync_volume(view, stored)
+    for stored in view.of_kind(_CLAIM):
+        if not _is_pending(stored) and not stored.object.metadata.deletion_timestamp:
+            _check_bound(view, stored)
+    _bind_pending(view)
 
 
-def _users(view: View) -> dict[tuple[str, str], list[Pod]]:
-    found: dict[tuple[str, str], list[Pod]] = {}
-    # Without claims nobody asks.
-    for stored in view.of_kind("Pod") if view.of_kind("PersistentVolumeClaim") else ():
-        pod = cast(Pod, stored.object)
-        if pod.status.phase in ("Succeeded", "Failed"):
-            continue
-        for name in claims_of(pod.spec):
-            found.setdefault((stored.ref.namespace, name), []).append(pod)
-    return found
+def bind_placed_claims(view: View) -> None:
+    """Once Pods are placed: bind or provision what they use on their nodes, and say what the other claims wait for."""
+    for stored, why in _bind_pending(view):
+        verdict = view.verdicts.get(stored.ref)
+        if verdict is None or verdict.decision is Decision.UNCHANGED:
+            view.judge(stored.ref, Decision.BLOCKED, Reason.CLAIM_NOT_BOUND, why, stored=stored)
 
 
-def _end(view: View, stored: StoredObject, users: list[Pod]) -> None:
-    """A claim in use stays until its Pods are gone, as Kubernetes protects it."""
+def _is_pending(stored: StoredObject) -> bool:
+    return cast(PersistentVolumeClaim, stored.object).status.phase == "Pending"
+
+
+def _end(view: View, stored: StoredObject) -> None:
+    """A claim in use stays until its Pods are gone, as Kubernetes protects it; none is placed with it any more."""
+    users = _users(view).get((stored.ref.namespace, stored.ref.name), [])
     if users:
         message = f"in use by pod/{stored.ref.namespace}/{users[0].metadata.name}; goes when that has ended"
         view.judge(stored.ref, Decision.BLOCKED, Reason.VOLUME_IN_USE, message, stored=stored)
@@ -82,215 +69,125 @@ def _end(view: View, stored: StoredObject, users: list[Pod]) -> None:
     view.remove(stored, Reason.NO_LONGER_DECLARED, message)
 
 
-def _volume_phase(view: View, stored: StoredObject) -> None:
-    volume = cast(PersistentVolume, stored.object)
-    phase, claim = volume.status.phase, volume.spec.claim_ref
-    if claim is None:
-        wanted = "Available"
+def _users(view: View) -> Users:
+    """Return the Pods on nodes that use claims, by claim."""
+    found: Users = {}
+    for stored in view.of_kind("Pod"):
+        pod = cast(Pod, stored.object)
+        if pod.spec.node_name and pod.spec.volumes and pod.status.phase not in ("Succeeded", "Failed"):
+            for name in claims_of(pod.spec):
+                found.setdefault((stored.ref.namespace, name), []).append(pod)
+    return found
+
+
+# Claims that were bound
+
+
+def _check_bound(view: View, stored: StoredObject) -> None:
+    """A claim whose volume is gone, or has become another one's, is lost; it is found again with its volume."""
+    claim = cast(PersistentVolumeClaim, stored.object)
+    found = view.get(ObjectRef(kind=_VOLUME, name=claim.spec.volume_name)) if claim.spec.volume_name else None
+    volume = cast(PersistentVolume, found.object) if found is not None else None
+    if found is None or volume is None:
+        _lose(view, stored, "ClaimLost", "its volume is gone: the data on it is lost")
+    elif volume.spec.claim_ref is not None and not is_for(volume, claim):
+        _lose(view, stored, "ClaimMisbound", f"volume {found.ref.name} belongs to another claim")
+    elif claim.status.phase == "Lost" or volume.spec.claim_ref is None or not volume.spec.claim_ref.uid:
+        tie(view, stored, found)
     else:
-        found = view.typed(PersistentVolumeClaim, claim.namespace, claim.name)
-        if found is not None and (not claim.uid or found.metadata.uid == claim.uid):
-            wanted = "Bound" if claim.uid else "Available"
+        grow(view, stored)
+
+
+def _lose(view: View, stored: StoredObject, reason: str, message: str) -> None:
+    claim = cast(PersistentVolumeClaim, stored.object)
+    if claim.status.phase != "Lost":
+        stored = view.set_status(stored, replace(claim.status, phase="Lost"))
+        view.happened(stored, reason, message, warning=True)
+
+
+# Claims without a volume
+
+
+def _bind_pending(view: View) -> list[tuple[StoredObject, str]]:
+    """Bind what can be bound; return the other claims with what they wait for."""
+    pending = [one for one in view.of_kind(_CLAIM) if _is_pending(one) and not one.object.metadata.deletion_timestamp]
+    if not pending:
+        return []
+    volumes, users, waiting = Catalogue(view), _users(view), []
+    for stored in pending:
+        stored = _with_class(view, stored)
+        places = [pod.spec.node_name for pod in users.get((stored.ref.namespace, stored.ref.name), [])]
+        volume, why = _volume_for(view, stored, volumes, min(places, default=""))
+        if volume is None:
+            waiting.append((stored, why))
         else:
-            wanted = "Released" if claim.uid else "Available"
-    if phase != wanted:
-        status = replace(volume.status, phase=wanted, last_phase_transition_time=view.timestamp)
-        view.set_status(stored, status)
-        if wanted == "Released":
-            view.happened(stored, "VolumeReleased", "its claim is gone; the data is kept")
-    if stored.ref not in view.verdicts:
-        view.judge(
-            stored.ref,
-            Decision.UNCHANGED,
-            Reason.RELEASED if wanted == "Released" else Reason.IN_SYNC,
-            stored=stored,
-        )
+            tie(view, stored, volume)
+    return waiting
 
 
-def _forget_trashed(view: View, stored: StoredObject) -> None:
-    """A volume whose directory its node has moved to the trash is done with."""
-    volume = cast(PersistentVolume, stored.object)
-    if not is_trash(volume) or stored.manager != SYSTEM:
-        return
-    node = view.observed.nodes.get(node_of(volume))
-    facts = node.observation.facts if node and node.observation else None
-    if facts and facts.complete and not {volume.metadata.name, path_of(volume)} & set(facts.directories):
-        view.remove(stored, Reason.RELEASED, "its directory was moved to the trash")
-
-
-def is_trash(volume: PersistentVolume) -> bool:
-    """Whether a volume's directory is to be moved to the dated trash: released, with reclaim policy Delete."""
-    return volume.status.phase == "Released" and volume.spec.persistent_volume_reclaim_policy == "Delete"
-
-
-def path_of(volume: PersistentVolume) -> str:
-    """Return the directory of a volume on its node; empty when it has none."""
-    if volume.spec.local:
-        return volume.spec.local.path
-    return volume.spec.host_path.path if volume.spec.host_path else ""
-
-
-def node_of(volume: PersistentVolume) -> str:
-    """Return the node that a volume is bound to by its affinity; empty when any may use it."""
-    required = volume.spec.node_affinity.required
-    for term in required.node_selector_terms if required else ():
-        for one in term.match_expressions:
-            if one.key == "kubernetes.io/hostname" and one.operator == "In" and one.values:
-                return one.values[0]
-    return ""
-
-
-def _bind(view: View, stored: StoredObject, users: list[Pod]) -> None:
+def _with_class(view: View, stored: StoredObject) -> StoredObject:
+    """Write the default class into a claim that names none, whenever there comes to be one."""
     claim = cast(PersistentVolumeClaim, stored.object)
-    if claim.spec.volume_name and claim.status.phase == "Bound":
-        if view.get(ObjectRef(kind="PersistentVolume", name=claim.spec.volume_name)) is None:
-            view.set_status(stored, replace(claim.status, phase="Lost"))
-        return
-    class_name = class_name_of(view, claim)
-    volume = _reserved(view, stored) or _named(view, claim) or _best(view, stored, claim, class_name)
-    if volume is None:
-        volume = _provision(view, stored, claim, class_name, users)
-    if volume is None:
-        return
-    _tie(view, stored, volume)
+    name = class_name_of(view, claim)
+    if claim.spec.storage_class_name is not None or not name:
+        return stored
+    spec = replace(claim.spec, storage_class_name=name)
+    return view.update(stored, replace(claim, spec=spec), reason=Reason.PLACED, judged=False)
 
 
-def class_name_of(view: View, claim: PersistentVolumeClaim) -> str:
-    """Return the class of a claim, which is the default class where it names none."""
-    if claim.spec.storage_class_name is not None:
-        return claim.spec.storage_class_name
-    classes = [cast(StorageClass, one.object) for one in view.of_kind("StorageClass")]
-    # The class of the cluster itself comes with the first pass, once what is declared is known.
-    is_to_come = view.get(ObjectRef(kind="StorageClass", name=BUILT_IN_CLASS)) is None
-    return next((one.metadata.name for one in classes if _is_default(one)), BUILT_IN_CLASS if is_to_come else "")
+def _volume_for(view: View, stored: StoredObject, volumes: Catalogue, place: str) -> tuple[StoredObject | None, str]:
+    """Return the volume for a claim, which may be made now, or None and what the claim waits for.
 
-
-def _reserved(view: View, stored: StoredObject) -> StoredObject | None:
-    """A volume whose claimRef names this claim is its own."""
-    for one in view.of_kind("PersistentVolume"):
-        claim = cast(PersistentVolume, one.object).spec.claim_ref
-        mine = claim is not None and (claim.namespace, claim.name) == (stored.ref.namespace, stored.ref.name)
-        if mine and claim is not None and claim.uid in ("", stored.object.metadata.uid):
-            return one
-    return None
-
-
-def _named(view: View, claim: PersistentVolumeClaim) -> StoredObject | None:
-    if not claim.spec.volume_name:
-        return None
-    found = view.get(ObjectRef(kind="PersistentVolume", name=claim.spec.volume_name))
-    free = found is not None and cast(PersistentVolume, found.object).spec.claim_ref is None
-    return found if free else None
-
-
-def _best(view: View, stored: StoredObject, claim: PersistentVolumeClaim, class_name: str) -> StoredObject | None:
-    """Return the smallest free volume that satisfies the claim."""
+    `place` is the node of a Pod that uses the claim.
+    """
+    claim = cast(PersistentVolumeClaim, stored.object)
     if claim.spec.volume_name:
-        return None
-    wanted = parse_quantity(claim.spec.resources.requests.get("storage", 0))
-    fitting = []
-    for one in view.of_kind("PersistentVolume"):
-        spec = cast(PersistentVolume, one.object).spec
-        size = parse_quantity(spec.capacity.get("storage", 0))
-        fits = (
-            spec.claim_ref is None
-            and spec.storage_class_name == class_name
-            and set(claim.spec.access_modes) <= set(spec.access_modes)
-            and size >= wanted
-            and (claim.spec.selector is None or matches(claim.spec.selector, one.object.metadata.labels))
-            and not one.object.metadata.deletion_timestamp
-        )
-        if fits:
-            fitting.append((size, one.ref.name, one))
-    return min(fitting, key=lambda found: found[:2])[2] if fitting else None
-
-
-def _provision(
-    view: View, stored: StoredObject, claim: PersistentVolumeClaim, class_name: str, users: list[Pod]
-) -> StoredObject | None:
-    if claim.spec.volume_name:
-        _waits(view, stored, f"volume {claim.spec.volume_name} does not exist or belongs to another claim")
-        return None
+        return _named(view, claim)
+    class_name, class_ = class_name_of(view, claim), class_of(view, claim)
+    is_delayed = waits_for_consumer(class_)
+    node = claim.metadata.annotations.get(SELECTED_NODE) or (place if is_delayed else "")
+    there = view.typed(Node, "", node) if node else None
+    found = volumes.find(claim, class_name, there, reserved_only=is_delayed and there is None)
+    if found is not None:
+        return view.get(ObjectRef(kind=_VOLUME, name=found.metadata.name)), ""
+    if is_delayed and not node:
+        if view.was_observed(stored.ref) is None:
+            view.happened(stored, "WaitForFirstConsumer", "waits for the first Pod that uses it to be placed")
+        return None, "waits for the first Pod that uses it to be placed"
     if not class_name:
-        _waits(view, stored, "no volume fits, and there is no storage class to make one")
-        return None
-    class_ = view.typed(StorageClass, "", class_name)
+        return None, "no volume fits, and there is no storage class to make one"
     if class_ is None:
-        _waits(view, stored, f"storage class {class_name} does not exist")
-        return None
-    if class_.provisioner != LOCAL_PROVISIONER:
-        _waits(view, stored, f"no volume fits, and provisioner {class_.provisioner} is not one of ours")
-        return None
-    node = _node_for(view, class_, users)
+        return None, f"storage class {class_name} does not exist"
+    if not is_provisioned(class_):
+        return None, f"no volume fits, and provisioner {class_.provisioner} is not one of ours"
+    node = node or node_for_any(view, class_)
     if not node:
-        _waits(view, stored, "waits for the first Pod that uses it to be placed")
-        return None
-    return _new_volume(view, stored, claim, class_, node)
+        return None, f"there is no node on which class {class_name} makes volumes"
+    return provision(view, stored, class_, node), ""
 
 
-def _waits(view: View, stored: StoredObject, message: str) -> None:
-    if stored.ref not in view.verdicts or view.verdicts[stored.ref].decision is Decision.UNCHANGED:
-        view.judge(stored.ref, Decision.BLOCKED, Reason.CLAIM_NOT_BOUND, message, stored=stored)
+def _named(view: View, claim: PersistentVolumeClaim) -> tuple[StoredObject | None, str]:
+    name = claim.spec.volume_name
+    found = view.get(ObjectRef(kind=_VOLUME, name=name))
+    volume = cast(PersistentVolume, found.object) if found is not None else None
+    if volume is None or (volume.spec.claim_ref is not None and not is_for(volume, claim)):
+        return None, f"volume {name} does not exist or belongs to another claim"
+    if volume.spec.claim_ref is None and (why := why_unfit(volume, claim, class_name_of(view, claim))):
+        return None, f"volume {name} cannot be bound: {why}"
+    return found, ""
 
 
-def _node_for(view: View, class_: StorageClass, users: list[Pod]) -> str:
-    """A local volume lives where the first Pod runs, or on the first node when binding is immediate."""
-    placed = sorted(pod.spec.node_name for pod in users if pod.spec.node_name)
-    if placed:
-        return placed[0]
-    nodes = sorted(view.observed.nodes)
-    return nodes[0] if class_.volume_binding_mode == "Immediate" and nodes else ""
-
-
-def _new_volume(
-    view: View, stored: StoredObject, claim: PersistentVolumeClaim, class_: StorageClass, node: str
-) -> StoredObject:
-    name = f"pvc-{claim.metadata.uid}"
-    directory = f"{view.policy.volumes_dir}/{name}_{stored.ref.namespace}_{stored.ref.name}"
-    hostname = k.NodeSelectorRequirement(key="kubernetes.io/hostname", operator="In", values=(node,))
-    required = k.NodeSelector(node_selector_terms=(k.NodeSelectorTerm(match_expressions=(hostname,)),))
-    volume = PersistentVolume(
-        metadata=k.ObjectMeta(name=name, annotations={PROVISIONED_BY: LOCAL_PROVISIONER}),
-        spec=k.PersistentVolumeSpec(
-            capacity={"storage": claim.spec.resources.requests.get("storage", "0")},
-            access_modes=claim.spec.access_modes,
-            local=k.LocalVolumeSource(path=directory),
-            persistent_volume_reclaim_policy=class_.reclaim_policy,
-            storage_class_name=class_.metadata.name,
-            node_affinity=k.VolumeNodeAffinity(required=required),
-            mount_options=class_.mount_options,
-        ),
-    )
-    return view.create(
-        volume,
-        manager=SYSTEM,
-        reason=Reason.PROVISIONED,
-        message=f"for claim {stored.ref.namespace}/{stored.ref.name} on {node}",
-        provenance=stored.provenance,
-    )
-
-
-def _tie(view: View, stored: StoredObject, volume: StoredObject) -> None:
-    """Bind both ends in one transaction."""
-    claim = cast(PersistentVolumeClaim, stored.object)
-    typed = cast(PersistentVolume, volume.object)
-    reference = k.ObjectReference(
-        kind="PersistentVolumeClaim",
-        api_version="v1",
-        namespace=stored.ref.namespace,
-        name=stored.ref.name,
-        uid=claim.metadata.uid,
-    )
-    bound = replace(typed, spec=replace(typed.spec, claim_ref=reference))
+def tie(view: View, stored: StoredObject, volume: StoredObject) -> None:
+    """Bind a claim and a volume, both ends in one transaction."""
+    claim, typed = cast(PersistentVolumeClaim, stored.object), cast(PersistentVolume, volume.object)
+    metadata = typed.metadata
+    if typed.spec.claim_ref is None:
+        metadata = replace(metadata, annotations={**metadata.annotations, BOUND_BY_CONTROLLER: "yes"})
+    bound = replace(typed, metadata=metadata, spec=replace(typed.spec, claim_ref=reference_to(claim)))
     volume = view.update(volume, bound, reason=Reason.PLACED, judged=False)
-    view.set_status(
-        volume,
-        replace(
-            cast(PersistentVolume, volume.object).status,
-            phase="Bound",
-            last_phase_transition_time=view.timestamp,
-        ),
-    )
+    if typed.status.phase != "Bound":
+        status = replace(typed.status, phase="Bound", last_phase_transition_time=view.timestamp)
+        view.set_status(volume, status)
     class_name = claim.spec.storage_class_name
     spec = replace(
         claim.spec,
@@ -298,8 +195,8 @@ def _tie(view: View, stored: StoredObject, volume: StoredObject) -> None:
         storage_class_name=typed.spec.storage_class_name if class_name is None else class_name,
     )
     stored = view.update(stored, replace(claim, spec=spec), reason=Reason.PLACED, judged=False)
-    status = k.PersistentVolumeClaimStatus(
-        phase="Bound", access_modes=typed.spec.access_modes, capacity=typed.spec.capacity
+    view.set_status(
+        stored,
+        PersistentVolumeClaimStatus(phase="Bound", access_modes=typed.spec.access_modes, capacity=typed.spec.capacity),
     )
-    view.set_status(stored, status)
     view.happened(stored, "Bound", f"bound to volume {volume.ref.name}")

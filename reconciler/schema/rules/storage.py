@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.model.kinds import AccessMode, PersistentVolume, PersistentVolumeClaimSpec, StorageClass
 from reconciler.model.quantity import QuantityText, parse_quantity
+from reconciler.schema.positions import join_pointer
 from reconciler.schema.rules.finding import Finding, error, warning
 from reconciler.schema.rules.placing import node_term_findings
 from reconciler.schema.rules.selectors import selector_findings
@@ -48,9 +49,40 @@ def class_findings(storage_class: StorageClass) -> Iterator[Finding]:
     if provisioner not in (*PROVISIONERS, STATIC):
         hint = f"provisioners: {', '.join(PROVISIONERS)}"
         yield warning("/provisioner", f"nothing here makes volumes for {provisioner}", hint, "unknown-provisioner")
-    elif provisioner in PROVISIONERS and storage_class.parameters:
-        listed = ", ".join(sorted(storage_class.parameters))
-        yield error("/parameters", f"{provisioner} takes no parameters: {listed}", code="not-implemented")
+    elif provisioner in PROVISIONERS:
+        yield from _parameter_findings(storage_class)
+    yield from _topology_findings(storage_class)
+
+
+def _parameter_findings(storage_class: StorageClass) -> Iterator[Finding]:
+    """The local provisioner takes `path`, the directory of a node, in one spelling, that holds its volumes."""
+    for name in sorted(storage_class.parameters):
+        at = join_pointer("/parameters", name)
+        if name != "path":
+            yield error(at, f"{storage_class.provisioner} takes path, and not {name}", code="not-implemented")
+            continue
+        path = storage_class.parameters[name]
+        parts = path.removesuffix("/").split("/")[1:]
+        if not path.startswith("/") or not parts or any(part in ("", ".", "..") for part in parts):
+            hint = "for example /mnt/disk2/volumes"
+            yield error(at, f"path: must be the absolute path of a directory, without . and ..: {path!r}", hint)
+
+
+def _topology_findings(storage_class: StorageClass) -> Iterator[Finding]:
+    """Yield keys and values that are there twice, as Kubernetes' ValidateStorageClass does."""
+    seen: list[Mapping[str, tuple[str, ...]]] = []
+    for number, term in enumerate(storage_class.allowed_topologies):
+        at = f"/allowedTopologies/{number}"
+        labels: dict[str, tuple[str, ...]] = {}
+        for position, one in enumerate(term.match_label_expressions):
+            if one.key in labels:
+                yield error(f"{at}/matchLabelExpressions/{position}/key", f"{one.key} is there twice")
+            if len(set(one.values)) < len(one.values):
+                yield error(f"{at}/matchLabelExpressions/{position}/values", f"{one.key}: a value is there twice")
+            labels[one.key] = tuple(sorted(one.values))
+        if labels in seen:
+            yield error(at, "the same nodes are there twice")
+        seen.append(labels)
 
 
 def _mode_findings(modes: Sequence[AccessMode]) -> Iterator[Finding]:

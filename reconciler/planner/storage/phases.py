@@ -1,0 +1,97 @@
+"""The phase of a volume: Available, Bound, Released, Failed; and its end. Pure.
+
+Released holds until a person clears `claimRef`: whoever comes next must not find another one's data. What becomes of a
+released volume is its reclaim policy's; nothing is destroyed (P29).
+"""
+
+from typing import cast
+
+from reconciler.model.kinds import ObjectReference, PersistentVolume, PersistentVolumeClaim, PersistentVolumeStatus
+from reconciler.model.observed import StoredObject
+from reconciler.model.plan import Decision, Reason
+from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, is_provisioned_here, is_trash, node_of, path_of
+from reconciler.planner.view import SYSTEM, View, replace
+
+_NOT_DELETED = "nothing here deletes a volume that was not made here: its data stays where it is"
+
+
+def sync_volume(view: View, stored: StoredObject) -> None:
+    """Bring a volume's phase to what has become of its claim."""
+    stored = _freed(view, stored)
+    volume = cast(PersistentVolume, stored.object)
+    wanted = _status(view, volume)
+    if volume.status.phase != wanted.phase:
+        stored = view.set_status(stored, replace(wanted, last_phase_transition_time=view.timestamp))
+        if wanted.phase == "Released":
+            view.happened(stored, "VolumeReleased", "its claim is gone; the data is kept")
+        elif wanted.phase == "Failed":
+            view.happened(stored, wanted.reason, wanted.message, warning=True)
+    if volume.metadata.deletion_timestamp:
+        _end(view, stored)
+    elif stored.ref not in view.verdicts:
+        is_released = wanted.phase in ("Released", "Failed")
+        reason = Reason.RELEASED if is_released else Reason.IN_SYNC
+        view.judge(stored.ref, Decision.UNCHANGED, reason, wanted.message, stored=stored)
+    _forget_trashed(view, stored)
+
+
+def _freed(view: View, stored: StoredObject) -> StoredObject:
+    """Let go of a claim that has got another volume; what a person wrote stays, for the next one of that name."""
+    volume = cast(PersistentVolume, stored.object)
+    ref = volume.spec.claim_ref
+    claim = _claim(view, ref) if ref is not None else None
+    if ref is None or claim is None or claim.spec.volume_name in ("", volume.metadata.name):
+        return stored
+    if not ref.uid or (is_provisioned_here(volume) and volume.spec.persistent_volume_reclaim_policy == "Delete"):
+        return stored
+    is_ours = BOUND_BY_CONTROLLER in volume.metadata.annotations
+    kept = None if is_ours else replace(ref, uid="")
+    annotations = {name: text for name, text in volume.metadata.annotations.items() if name != BOUND_BY_CONTROLLER}
+    freed = replace(
+        volume,
+        metadata=replace(volume.metadata, annotations=annotations),
+        spec=replace(volume.spec, claim_ref=kept),
+    )
+    return view.update(stored, freed, reason=Reason.RELEASED, judged=False)
+
+
+def _status(view: View, volume: PersistentVolume) -> PersistentVolumeStatus:
+    ref = volume.spec.claim_ref
+    if ref is None or not ref.uid:
+        return PersistentVolumeStatus(phase="Available")
+    claim = _claim(view, ref)
+    if claim is not None and not claim.spec.volume_name:
+        return PersistentVolumeStatus(phase="Available")
+    if claim is not None and claim.spec.volume_name == volume.metadata.name:
+        return PersistentVolumeStatus(phase="Bound")
+    if volume.spec.persistent_volume_reclaim_policy == "Delete" and not is_provisioned_here(volume):
+        return PersistentVolumeStatus(phase="Failed", reason="VolumeFailedDelete", message=_NOT_DELETED)
+    return PersistentVolumeStatus(phase="Released")
+
+
+def _claim(view: View, ref: ObjectReference) -> PersistentVolumeClaim | None:
+    """Return the very claim that is referred to; another one of its name is not meant."""
+    found = view.typed(PersistentVolumeClaim, ref.namespace, ref.name)
+    return found if found is not None and ref.uid in ("", found.metadata.uid) else None
+
+
+def _end(view: View, stored: StoredObject) -> None:
+    """A volume that is bound stays until its claim is gone, as Kubernetes protects it."""
+    volume = cast(PersistentVolume, stored.object)
+    ref = volume.spec.claim_ref
+    if volume.status.phase == "Bound" and ref is not None:
+        message = f"bound to claim {ref.namespace}/{ref.name}; goes when that is gone"
+        view.judge(stored.ref, Decision.BLOCKED, Reason.VOLUME_IN_USE, message, stored=stored)
+        return
+    view.remove(stored, Reason.NO_LONGER_DECLARED, "its data is kept")
+
+
+def _forget_trashed(view: View, stored: StoredObject) -> None:
+    """A volume whose directory its node has moved to the trash is done with."""
+    volume = cast(PersistentVolume, stored.object)
+    if not is_trash(volume) or stored.manager != SYSTEM:
+        return
+    node = view.observed.nodes.get(node_of(volume))
+    facts = node.observation.facts if node and node.observation else None
+    if facts and facts.complete and not {volume.metadata.name, path_of(volume)} & set(facts.directories):
+        view.remove(stored, Reason.RELEASED, "its directory was moved to the trash")

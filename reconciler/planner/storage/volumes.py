@@ -1,0 +1,153 @@
+"""What a volume is: where it lies, who may reach it, whose it is. Pure."""
+
+from collections.abc import Container, Iterable, Sequence
+from fractions import Fraction
+
+from reconciler.model.kinds import Node, ObjectReference, PersistentVolume, PersistentVolumeClaim
+from reconciler.model.labels import matches
+from reconciler.model.quantity import parse_quantity
+from reconciler.planner.scheduling.fit import selects
+from reconciler.planner.storage.classes import LOCAL_PROVISIONER
+
+PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+# Who is kept in `claimRef` was chosen here, not by a person.
+BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
+# The directory of its class that a volume is in; it has to be there on the node.
+BASE = "reconciler.dev/base-directory"
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
+
+
+def is_provisioned_here(volume: PersistentVolume) -> bool:
+    """Whether the volume is a directory that our provisioner made."""
+    return volume.metadata.annotations.get(PROVISIONED_BY) == LOCAL_PROVISIONER
+
+
+def is_trash(volume: PersistentVolume) -> bool:
+    """Whether a volume's directory is to be moved to the dated trash: released, with reclaim policy Delete."""
+    return volume.status.phase == "Released" and volume.spec.persistent_volume_reclaim_policy == "Delete"
+
+
+def path_of(volume: PersistentVolume) -> str:
+    """Return the directory of a volume on its node; empty when it has none."""
+    if volume.spec.local:
+        return volume.spec.local.path
+    return volume.spec.host_path.path if volume.spec.host_path else ""
+
+
+def node_of(volume: PersistentVolume) -> str:
+    """Return the node that a volume is bound to by its affinity; empty when any may use it."""
+    required = volume.spec.node_affinity.required
+    for term in required.node_selector_terms if required else ():
+        for one in term.match_expressions:
+            if one.key == "kubernetes.io/hostname" and one.operator == "In" and one.values:
+                return one.values[0]
+    return ""
+
+
+def is_reachable(volume: PersistentVolume, node: Node) -> bool:
+    """Whether Pods of a node may use a volume: its `nodeAffinity`."""
+    required = volume.spec.node_affinity.required
+    return required is None or selects(required, node)
+
+
+def is_for(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
+    """Whether a volume is kept for this very claim by its `claimRef`."""
+    ref = volume.spec.claim_ref
+    if ref is None or (ref.namespace, ref.name) != (claim.metadata.namespace, claim.metadata.name):
+        return False
+    return ref.uid in ("", claim.metadata.uid)
+
+
+def reference_to(claim: PersistentVolumeClaim) -> ObjectReference:
+    """Return the `claimRef` that gives a volume to a claim."""
+    metadata = claim.metadata
+    return ObjectReference(
+        kind="PersistentVolumeClaim",
+        api_version="v1",
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+    )
+
+
+def kept_claim(stored: PersistentVolume, declared: PersistentVolume) -> ObjectReference | None:
+    """Return the `claimRef` of a declared volume: that of the stored one, unless another claim is declared."""
+    old, new = stored.spec.claim_ref, declared.spec.claim_ref
+    if old is None or (new is not None and (new.namespace, new.name) != (old.namespace, old.name)):
+        return new
+    # A claim that is named without its uid is any of that name: what was bound is not let go, what was released is.
+    is_released = stored.status.phase in ("Released", "Failed")
+    return new if new is not None and is_released else old
+
+
+def size_of(volume: PersistentVolume) -> Fraction:
+    """Return the capacity of a volume in bytes."""
+    return parse_quantity(volume.spec.capacity.get("storage", 0))
+
+
+def wanted_size(claim: PersistentVolumeClaim) -> Fraction:
+    """Return the bytes that a claim asks for."""
+    return parse_quantity(claim.spec.resources.requests.get("storage", 0))
+
+
+def why_unfit(volume: PersistentVolume, claim: PersistentVolumeClaim, class_name: str) -> str:
+    """Return why a volume that a claim names cannot be its volume; an empty text: it can."""
+    if size_of(volume) < wanted_size(claim):
+        return "requested PV is too small"
+    if class_name != volume.spec.storage_class_name:
+        return "storageClassName does not match"
+    if not set(claim.spec.access_modes) <= set(volume.spec.access_modes):
+        return "incompatible accessMode"
+    return ""
+
+
+def find_volume(
+    claim: PersistentVolumeClaim,
+    class_name: str,
+    volumes: Iterable[PersistentVolume],
+    node: Node | None = None,
+    taken: Container[str] = frozenset(),
+    *,
+    reserved_only: bool = False,
+) -> PersistentVolume | None:
+    """Return the volume for a claim: the one kept for it, or else the smallest free one that fits, or None.
+
+    Without a node those with the fewest access modes to spare come first; on a node, only what it can reach counts.
+    `taken` are names of volumes that others have by now. The rules are those of Kubernetes' FindMatchingVolume. There
+    is one volumeMode, and no other can be declared.
+    """
+    usable = [one for one in volumes if one.metadata.name not in taken and _is_usable(one, claim)]
+    for one in usable:
+        if is_for(one, claim):
+            return one if node is None or is_reachable(one, node) else None
+    if reserved_only:
+        return None
+    fitting = [
+        one
+        for one in usable
+        if one.spec.claim_ref is None and _fits(one, claim, class_name) and (node is None or is_reachable(one, node))
+    ]
+    return min(fitting, key=lambda one: _preference(one, spare_modes=node is None), default=None)
+
+
+def _is_usable(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
+    return (
+        (volume.spec.claim_ref is None or is_for(volume, claim))
+        and size_of(volume) >= wanted_size(claim)
+        and volume.metadata.deletion_timestamp is None
+    )
+
+
+def _fits(volume: PersistentVolume, claim: PersistentVolumeClaim, class_name: str) -> bool:
+    selector = claim.spec.selector
+    return (
+        volume.status.phase == "Available"
+        and volume.spec.storage_class_name == class_name
+        and set(claim.spec.access_modes) <= set(volume.spec.access_modes)
+        and (selector is None or matches(selector, volume.metadata.labels))
+    )
+
+
+def _preference(volume: PersistentVolume, *, spare_modes: bool) -> tuple[int, Fraction, str]:
+    modes: Sequence[str] = volume.spec.access_modes if spare_modes else ()
+    return len(set(modes)), size_of(volume), volume.metadata.name
