@@ -6,6 +6,7 @@ from reconciler.model.kinds import Deployment, ReplicaSet
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.planner.view import View, replace
+from reconciler.planner.workloads.annotations import count_in
 from reconciler.planner.workloads.deployment_sets import (
     DESIRED_REPLICAS,
     MAX_REPLICAS,
@@ -18,8 +19,8 @@ from reconciler.planner.workloads.rolling import limits_of
 
 def is_scaled(deployment: Deployment, sets: list[StoredObject]) -> bool:
     """Whether `replicas` has changed since the ReplicaSets were last brought to it."""
-    told = (one.object.metadata.annotations.get(DESIRED_REPLICAS, "") for one in sets if replicas_of(one) > 0)
-    return any(text.isdigit() and int(text) != deployment.spec.replicas for text in told)
+    told = (count_in(one.object.metadata.annotations, DESIRED_REPLICAS) for one in sets if replicas_of(one) > 0)
+    return any(size not in (None, deployment.spec.replicas) for size in told)
 
 
 def recreate(view: View, deployment: Deployment, new: StoredObject, old: list[StoredObject]) -> None:
@@ -71,17 +72,31 @@ def _scale_down_old(
     minimum = deployment.spec.replicas - unavailable
     total = replicas_of(new) + sum(replicas_of(one) for one in active)
     new_unavailable = replicas_of(new) - min(available_of(new), replicas_of(new))
-    budget = total - minimum - new_unavailable
+    budget = max(total - minimum - new_unavailable, 0)
+    remaining = end_unavailable(view, deployment, active, budget)
+    taken = sum(map(replicas_of, active)) - sum(map(replicas_of, remaining))
+    end_spare(view, deployment, new, remaining, budget - taken)
+
+
+def end_unavailable(view: View, deployment: Deployment, active: list[StoredObject], at_most: int) -> list[StoredObject]:
+    """Take away old Pods that serve nobody, those of the oldest ReplicaSets first; return what is left of the sets."""
     remaining: list[StoredObject] = []
     for one in sorted(active, key=age_of):
-        sick = max(replicas_of(one) - available_of(one), 0)
-        take = min(sick, max(budget, 0))
-        budget -= take
+        take = min(max(replicas_of(one) - available_of(one), 0), at_most)
+        at_most -= take
         remaining.append(scale(view, deployment, one, replicas_of(one) - take, Reason.OLD_REVISION))
-    spare = sum(min(available_of(one), replicas_of(one)) for one in (new, *remaining)) - minimum
-    spare = min(spare, budget)
-    for one in remaining:
-        take = min(replicas_of(one), max(spare, 0))
+    return remaining
+
+
+def end_spare(
+    view: View, deployment: Deployment, new: StoredObject, old: list[StoredObject], at_most: int | None = None
+) -> None:
+    """Take away as many old Pods as are available beyond what must be, and no more than `at_most`."""
+    minimum = deployment.spec.replicas - limits_of(deployment)[1]
+    spare = sum(min(available_of(one), replicas_of(one)) for one in (new, *old)) - minimum
+    spare = max(spare if at_most is None else min(spare, at_most), 0)
+    for one in old:
+        take = min(replicas_of(one), spare)
         spare -= take
         scale(view, deployment, one, replicas_of(one) - take, Reason.OLD_REVISION)
 
@@ -114,8 +129,8 @@ def _only_active(new: StoredObject | None, old: list[StoredObject]) -> StoredObj
 def _is_saturated(deployment: Deployment, new: StoredObject) -> bool:
     """Whether the current ReplicaSet has all the Pods that it was last asked for, all of them available."""
     wanted = deployment.spec.replicas
-    told = new.object.metadata.annotations.get(DESIRED_REPLICAS, "")
-    return replicas_of(new) == wanted == available_of(new) and told == str(wanted)
+    told = count_in(new.object.metadata.annotations, DESIRED_REPLICAS)
+    return replicas_of(new) == wanted == available_of(new) == told
 
 
 def _share_out(view: View, deployment: Deployment, sets: list[StoredObject]) -> None:
@@ -150,8 +165,7 @@ def fraction_of(deployment: Deployment, stored: StoredObject) -> int:
     size = replicas_of(stored)
     if not deployment.spec.replicas:
         return -size
-    told = stored.object.metadata.annotations.get(MAX_REPLICAS, "")
-    before = (int(told) if told.isdigit() else 0) or deployment.status.replicas
+    before = count_in(stored.object.metadata.annotations, MAX_REPLICAS) or deployment.status.replicas
     if not before:
         return 0
     # Halves round up, as upstream rounds.

@@ -17,6 +17,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.model.times import unix
 from reconciler.planner.identity import short_hash
 from reconciler.planner.view import View, owner_of, replace, with_metadata
+from reconciler.planner.workloads.annotations import count_in
 
 REVISION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
@@ -140,8 +141,7 @@ def show_revision(view: View, stored: StoredObject, new: StoredObject) -> None:
 
 def revision_of(stored: StoredObject) -> int:
     """Return a ReplicaSet's revision number; 0 when it has none."""
-    text = stored.object.metadata.annotations.get(REVISION, "0")
-    return int(text) if text.isdigit() else 0
+    return count_in(stored.object.metadata.annotations, REVISION) or 0
 
 
 def forget_history(view: View, deployment: Deployment, old: list[StoredObject]) -> None:

@@ -14,6 +14,7 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.times import unix
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
+from reconciler.planner.workloads.annotations import count_in
 from reconciler.planner.workloads.job_policy import judge_failure
 from reconciler.planner.workloads.podview import is_active, is_ready
 
@@ -151,8 +152,8 @@ def ignored_failures_of(pod: Pod) -> int:
 
 
 def _number(pod: Pod, annotation: str, otherwise: int) -> int:
-    text = pod.metadata.annotations.get(annotation, "")
-    return int(text) if text.isascii() and text.isdigit() and int(text) < 2**31 else otherwise
+    found = count_in(pod.metadata.annotations, annotation)
+    return otherwise if found is None else found
 
 
 # Back-off

@@ -3,6 +3,7 @@
 from reconciler.model.kinds import Pod
 from reconciler.model.times import unix
 from reconciler.planner.health import condition
+from reconciler.planner.workloads.annotations import signed_in
 
 
 def is_active(pod: Pod) -> bool:
@@ -55,5 +56,4 @@ def deletion_rank(pod: Pod) -> tuple[bool, int, bool, float, int, float, str]:
 
 def pod_cost(pod: Pod) -> int:
     """Return the Pod's own word on how dear it is (`controller.kubernetes.io/pod-deletion-cost`)."""
-    text = pod.metadata.annotations.get("controller.kubernetes.io/pod-deletion-cost", "0")
-    return int(text) if text.lstrip("+-").isdigit() else 0
+    return signed_in(pod.metadata.annotations, "controller.kubernetes.io/pod-deletion-cost") or 0

@@ -113,10 +113,19 @@ def first_out(active: list[Pod], crowds: Counter[str]) -> list[Pod]:
 
 def _crowds(view: View, stored: StoredObject) -> Counter[str]:
     """Return how many Pods each node has of this ReplicaSet and the others of its Deployment."""
+    return Counter(pod.spec.node_name for pod in related_pods(view, stored) if is_active(pod))
+
+
+def related_pods(view: View, stored: StoredObject) -> list[Pod]:
+    """Return the Pods of this ReplicaSet and of its siblings."""
+    sets = siblings_of(view, stored)
+    return [cast(Pod, pod.object) for one in sets for pod in view.owned_by(one.object.metadata.uid, "Pod")]
+
+
+def siblings_of(view: View, stored: StoredObject) -> list[StoredObject]:
+    """Return the ReplicaSets with the same controller, this one among them; it is alone where nothing controls it."""
     owner = next((one for one in stored.object.metadata.owner_references if one.controller), None)
-    sets = [stored] if owner is None else view.owned_by(owner.uid, "ReplicaSet")
-    pods = (cast(Pod, pod.object) for one in sets for pod in view.owned_by(one.object.metadata.uid, "Pod"))
-    return Counter(pod.spec.node_name for pod in pods if is_active(pod))
+    return [stored] if owner is None else view.owned_by(owner.uid, "ReplicaSet")
 
 
 def delete_pod(view: View, stored: StoredObject, reason: Reason, message: str = "") -> None:
