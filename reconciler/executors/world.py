@@ -116,6 +116,7 @@ class RealWorld:
                 since=request.since,
                 timestamps=request.timestamps,
                 limit_bytes=request.limit_bytes,
+                stream=request.stream,
             )
         )
 

@@ -126,7 +126,10 @@ class ManifestFile(Value):
 
 
 class LogRequest(Value):
-    """Which lines of a container's log: as the query of the Kubernetes API. `since` is in Unix seconds."""
+    """Which lines of a container's log: as the query of the Kubernetes API. `since` is in Unix seconds.
+
+    `stream` is All, Stdout or Stderr.
+    """
 
     namespace: str
     pod: str
@@ -137,6 +140,7 @@ class LogRequest(Value):
     tail_lines: int | None = None
     limit_bytes: int | None = None
     since: float | None = None
+    stream: str = "All"
 
 
 class ExecRequest(Value):

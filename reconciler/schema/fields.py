@@ -106,8 +106,6 @@ REFUSED: Mapping[str, str] = {
     "ResourceRequirements.claims": "",
     "VolumeMount.recursiveReadOnly": "",
     "EnvVarSource.fileKeyRef": "",
-    "PersistentVolumeClaimSpec.dataSource": "",
-    "PersistentVolumeClaimSpec.dataSourceRef": "",
     "PersistentVolumeClaimSpec.volumeAttributesClassName": "",
     "PersistentVolumeSpec.mountOptions": "volumes are directories; they are not mounted with options",
     "PersistentVolumeSpec.volumeAttributesClassName": "",
@@ -163,6 +161,8 @@ NOTES: Mapping[str, str] = {
     "PodSpec.priorityClassName": "Pods with a higher priority are placed first; none is displaced yet",
     "PodSpec.priority": "Pods with a higher priority are placed first; none is displaced yet",
     "PodSpec.preemptionPolicy": "stored; Pods are not displaced by others yet",
+    "PersistentVolumeClaimSpec.dataSource": "nothing here fills volumes: the claim waits for one of its own",
+    "PersistentVolumeClaimSpec.dataSourceRef": "nothing here fills volumes: the claim waits for one of its own",
     "ServiceSpec.internalTrafficPolicy": "with one host both values mean the same",
 }
 

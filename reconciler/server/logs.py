@@ -17,6 +17,8 @@ from reconciler.server.paths import existing
 from reconciler.server.query import flag, number, word
 from reconciler.server.streams import LineStream, Pump
 
+_STREAMS = ("All", "Stdout", "Stderr")
+
 
 async def log(request: Request) -> Response:
     """Send the log of one container, to its present end or as it grows."""
@@ -25,7 +27,7 @@ async def log(request: Request) -> Response:
     context, parts = context_of(request), request.path_params
     pod = existing(context, KINDS["Pod"], ObjectRef.of("Pod", parts["namespace"], parts["name"])).object
     assert isinstance(pod, Pod)
-    wanted = _log_request(request, pod)
+    wanted = log_request(request, pod)
     if not pod.spec.node_name:
         return Response(status_code=204)
     pump = Pump(lambda: context.operations.logs(wanted), context.streams)
@@ -36,7 +38,8 @@ async def log(request: Request) -> Response:
     return LineStream(pump.items(), on_end=pump.stop, media_type="text/plain; charset=utf-8")
 
 
-def _log_request(request: Request, pod: Pod) -> LogRequest:
+def log_request(request: Request, pod: Pod) -> LogRequest:
+    """Return what the query asks for; raises what is wrong with it (Kubernetes' ValidatePodLogOptions)."""
     try:
         container = chosen_container(pod, word(request, "container"))
     except ContainerUnavailable as error:
@@ -51,15 +54,28 @@ def _log_request(request: Request, pod: Pod) -> LogRequest:
         tail_lines=number(request, "tailLines"),
         limit_bytes=_positive(request, "limitBytes"),
         since=_since(request),
+        stream=_stream(request),
     )
+
+
+def _stream(request: Request) -> str:
+    """Return which stream is asked for; the last lines are those of both."""
+    stream = word(request, "stream") or _STREAMS[0]
+    if stream not in _STREAMS:
+        raise _invalid(request, f'stream: Unsupported value: "{stream[:40]}": supported values: {", ".join(_STREAMS)}')
+    if stream != _STREAMS[0] and word(request, "tailLines"):
+        raise _invalid(request, "tailLines: Forbidden: tailLines and a specific stream are mutually exclusive for now")
+    return stream
+
+
+def _invalid(request: Request, message: str) -> ApiError:
+    return ApiError(422, f'PodLogOptions "{request.path_params["name"]}" is invalid: {message}')
 
 
 def _positive(request: Request, name: str) -> int | None:
     value = number(request, name)
     if value == 0:
-        pod = request.path_params["name"]
-        message = f"{name}: Invalid value: 0: must be greater than 0"
-        raise ApiError(422, f'PodLogOptions "{pod}" is invalid: {message}')
+        raise _invalid(request, f"{name}: Invalid value: 0: must be greater than 0")
     return value
 
 

@@ -17,6 +17,7 @@ _REFUSALS = (
     "expecterr",
     "wantfielderrors",
     "wanterr",
+    "expecterrors",
 )
 _CONTAINER = {"Name": "ctr", "Image": "image"}
 

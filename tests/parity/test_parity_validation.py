@@ -24,6 +24,7 @@ _SPECIAL = {
     "CephFS": "cephfs",
     "ObjectMeta": "metadata",
     "SELinuxOptions": "seLinuxOptions",
+    "SELinuxChangePolicy": "seLinuxChangePolicy",
     "FSGroup": "fsGroup",
     "FSGroupChangePolicy": "fsGroupChangePolicy",
     "HTTPGet": "httpGet",

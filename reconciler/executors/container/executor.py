@@ -101,6 +101,7 @@ class ContainerExecutor:
         since: float | None = None,
         timestamps: bool = False,
         limit_bytes: int | None = None,
+        stream: str = "All",
     ) -> LogStream:
         """Open the log of a container of ours; `close` the result. Raises `LookupError` when there is none."""
         found = self._owned.find(container_id)
@@ -115,6 +116,7 @@ class ContainerExecutor:
             since=since,
             timestamps=timestamps,
             limit_bytes=limit_bytes,
+            stream=stream,
         )
 
     def exec(self, container_id: str, request: ExecRequest) -> EngineExec:

@@ -76,16 +76,17 @@ def open_log(
     since: float | None = None,
     timestamps: bool = False,
     limit_bytes: int | None = None,
+    stream: str = "All",
 ) -> LogStream:
-    """Open a container's log. `since` is in Unix seconds, `tail` counts lines."""
+    """Open a container's log. `since` is in Unix seconds, `tail` counts lines, `stream` is All, Stdout or Stderr."""
     query = {
-        "stdout": "1",
-        "stderr": "1",
+        "stdout": "0" if stream == "Stderr" else "1",
+        "stderr": "0" if stream == "Stdout" else "1",
         "follow": "1" if follow else "0",
         "timestamps": "1" if timestamps else "0",
         "tail": "all" if tail is None else str(tail),
     }
     if since is not None:
         query["since"] = f"{since:.9f}"
-    stream = engine.logs(container, query, Deadline(_OPEN_S))
-    return LogStream(stream, raw=tty, follow=follow, limit_bytes=limit_bytes)
+    opened = engine.logs(container, query, Deadline(_OPEN_S))
+    return LogStream(opened, raw=tty, follow=follow, limit_bytes=limit_bytes)

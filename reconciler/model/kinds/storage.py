@@ -7,7 +7,7 @@ from msgspec import Meta, field
 
 from reconciler.model.base import Value
 from reconciler.model.kinds.meta import Condition, LabelSelector, Object, ObjectReference
-from reconciler.model.kinds.scalars import NonEmpty, OptionalSubdomain, Quantity
+from reconciler.model.kinds.scalars import NonEmpty, OptionalLabel, OptionalSubdomain, Quantity
 from reconciler.model.kinds.scheduling import NodeSelector
 from reconciler.model.kinds.volumes import HostPathVolumeSource
 
@@ -26,6 +26,23 @@ class StorageRequirements(Value):
     limits: StorageMap = field(default_factory=dict)
 
 
+class TypedLocalObjectReference(Value):
+    """Names an object of any kind in the same namespace; without a group it is one of the core."""
+
+    kind: NonEmpty
+    name: NonEmpty
+    api_group: OptionalSubdomain = ""
+
+
+class TypedObjectReference(Value):
+    """Names an object of any kind in any namespace; without a group it is one of the core."""
+
+    kind: NonEmpty
+    name: NonEmpty
+    api_group: OptionalSubdomain = ""
+    namespace: OptionalLabel = ""
+
+
 class PersistentVolumeClaimSpec(Value):
     """What storage is asked for. `storageClassName: ""` asks for a volume without class."""
 
@@ -35,6 +52,8 @@ class PersistentVolumeClaimSpec(Value):
     volume_name: OptionalSubdomain = ""
     volume_mode: VolumeMode = "Filesystem"
     selector: LabelSelector | None = None
+    data_source: TypedLocalObjectReference | None = None
+    data_source_ref: TypedObjectReference | None = None
 
 
 class PersistentVolumeClaimStatus(Value):

@@ -144,6 +144,8 @@ def _volume_for(view: View, stored: StoredObject, volumes: Catalogue, place: str
     if claim.spec.volume_name:
         return _named(view, claim)
     class_name, class_ = class_name_of(view, claim), class_of(view, claim)
+    if (claim.spec.data_source or claim.spec.data_source_ref) and not volumes.keeps_for(claim):
+        return None, "nothing here fills a volume from a data source: it waits for one that reserves itself"
     is_delayed = waits_for_consumer(class_)
     node = claim.metadata.annotations.get(SELECTED_NODE) or (place if is_delayed else "")
     there = view.typed(Node, "", node) if node else None

@@ -17,6 +17,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "kubernetes.io/dockercfg": (".dockercfg",),
     "kubernetes.io/ssh-auth": ("ssh-privatekey",),
 }
+_ACCOUNT = "kubernetes.io/service-account.name"
 _JSON_KEYS = frozenset((".dockerconfigjson", ".dockercfg"))
 
 
@@ -61,6 +62,8 @@ def _type_findings(secret: Secret, decoded: Mapping[str, bytes], as_text: Mappin
     if secret.type == "kubernetes.io/basic-auth" and not {"username", "password"} & set(secret.data):
         yield error("", "type kubernetes.io/basic-auth needs the key username or password", code="missing-field")
     if secret.type == "kubernetes.io/service-account-token":
+        if not secret.metadata.annotations.get(_ACCOUNT):
+            yield error("/metadata", f"type {secret.type} needs the annotation {_ACCOUNT}", code="missing-field")
         yield warning("/type", "no service account token is ever made", code="harmless")
 
 

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from reconciler.model.kinds import PodSpec
+from reconciler.model.kinds import Pod, PodSpec
 from reconciler.model.kinds.scalars import SUBDOMAIN_PATTERN
 from reconciler.schema.rules.containers import container_findings, profile_findings
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
@@ -23,6 +23,12 @@ def pod_findings(at: str, spec: PodSpec, more_volumes: frozenset[str] = frozense
     yield from _network_findings(at, spec)
     yield from _process_findings(at, spec)
     yield from placing_findings(at, spec)
+
+
+def gate_findings(pod: Pod) -> Iterator[Finding]:
+    """Yield what is wrong with the gates of a Pod that is not made from a template (ValidatePodCreate)."""
+    if pod.spec.scheduling_gates and pod.spec.node_name:
+        yield error("/spec/nodeName", "nodeName and schedulingGates exclude each other", "remove one of the two")
 
 
 def _container_findings(at: str, spec: PodSpec, more_volumes: frozenset[str]) -> Iterator[Finding]:

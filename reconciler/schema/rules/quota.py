@@ -32,6 +32,8 @@ _COUNTED = frozenset(
     )
 )
 _KNOWN = _COMPUTE | _STORAGE | _COUNTED
+_OF_CONTAINERS = frozenset(("cpu", "memory", "ephemeral-storage"))
+_HUGE_PAGES = ("hugepages-", "requests.hugepages-")
 _OF_CLAIMS = frozenset(("requests.storage", "persistentvolumeclaims"))
 _EXCLUDING = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
 _ONLY_EXISTS = frozenset(("Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "CrossNamespacePodAffinity"))
@@ -51,7 +53,7 @@ def quota_findings(quota: ResourceQuota) -> Iterator[Finding]:
 
 
 def _bound_findings(at: str, name: str, amount: QuantityText) -> Iterator[Finding]:
-    if "/" not in name and name not in _KNOWN and not name.startswith(("hugepages-", "requests.hugepages-")):
+    if "/" not in name and name not in _KNOWN and not name.startswith(_HUGE_PAGES):
         hint = "such as requests.cpu, limits.memory, pods, or count/deployments.apps"
         yield error(at, f"{name} is nothing that a quota can count", hint)
     value = parse_quantity(amount)
@@ -103,10 +105,29 @@ def _item_findings(at: str, item: LimitRangeItem) -> Iterator[Finding]:
                 yield error(f"{at}/{field}", f"type Pod has no {field}: it belongs to type Container")
     if item.type == "PersistentVolumeClaim" and "storage" not in item.min and "storage" not in item.max:
         yield error(at, "needs min or max of storage", code="missing-field")
+    yield from _name_findings(at, item)
     names = {**item.max, **item.min, **item.default, **item.default_request, **item.max_limit_request_ratio}
     for name in names:
         yield from _order_findings(at, item, name)
         yield from _ratio_findings(at, item, name)
+
+
+def _name_findings(at: str, item: LimitRangeItem) -> Iterator[Finding]:
+    """Without a domain, only resources that Kubernetes knows: of containers, or of anything (validateResourceName)."""
+    known = _OF_CONTAINERS if item.type in ("Pod", "Container") else _KNOWN | {"storage"}
+    for field, values in (
+        ("max", item.max),
+        ("min", item.min),
+        ("default", item.default),
+        ("defaultRequest", item.default_request),
+        ("maxLimitRequestRatio", item.max_limit_request_ratio),
+    ):
+        for name in values:
+            if "/" not in name and name not in known and not name.startswith(_HUGE_PAGES):
+                place = join_pointer(*at.split("/")[1:], field, name)
+                yield error(
+                    place, f"{name} is no resource", f"resources of type {item.type}: {', '.join(sorted(known))}"
+                )
 
 
 def _order_findings(at: str, item: LimitRangeItem, name: str) -> Iterator[Finding]:

@@ -23,6 +23,26 @@ def claim_findings(spec: PersistentVolumeClaimSpec) -> Iterator[Finding]:
     if requested is not None and limit is not None and parse_quantity(requested) > parse_quantity(limit):
         yield error("/spec/resources/requests/storage", "storage: the request exceeds the limit")
     yield from _mode_findings(spec.access_modes)
+    yield from _source_findings(spec)
+
+
+def _source_findings(spec: PersistentVolumeClaimSpec) -> Iterator[Finding]:
+    """Judge what a volume is to be filled from (Kubernetes' validateDataSource and validateDataSourceRef)."""
+    source, ref = spec.data_source, spec.data_source_ref
+    for field, one in (("dataSource", source), ("dataSourceRef", ref)):
+        if one is None:
+            continue
+        if not one.api_group and one.kind != "PersistentVolumeClaim":
+            hint = "only PersistentVolumeClaim has none"
+            yield error(f"/spec/{field}/kind", f"kind {one.kind} needs an apiGroup", hint)
+        hint = "give it a volume by volumeName, or leave this out"
+        yield warning(f"/spec/{field}", "nothing here fills volumes: the claim will wait", hint, "unknown-provisioner")
+    if source is None or ref is None:
+        return
+    if ref.namespace:
+        yield error("/spec/dataSource", "dataSource and a dataSourceRef with namespace exclude each other")
+    elif (source.api_group, source.kind, source.name) != (ref.api_group, ref.kind, ref.name):
+        yield error("/spec/dataSourceRef", "dataSource and dataSourceRef name different objects", "leave one out")
 
 
 def volume_findings(volume: PersistentVolume) -> Iterator[Finding]:

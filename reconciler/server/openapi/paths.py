@@ -169,6 +169,7 @@ _OF_SUBRESOURCE: Mapping[str, tuple[Schema, ...]] = {
         _parameter("sinceTime", "Only lines after a time."),
         _parameter("tailLines", "Only the last lines.", "integer"),
         _parameter("timestamps", "Begins each line with its time.", "boolean"),
+        _parameter("stream", "Only one stream: Stdout or Stderr; All is both."),
     ),
     "Pod/exec": (
         _parameter("command", "The command, one word each."),
