@@ -99,6 +99,7 @@ class Reason(StrEnum):
     RELEASED = "released"
     STATUS = "status"
     PLACED = "placed"
+    PREEMPTED = "preempted"
     POD_ASSIGNED = "pod-assigned"
     POD_UNASSIGNED = "pod-unassigned"
     POD_TERMINATING = "pod-terminating"

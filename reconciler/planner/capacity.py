@@ -16,9 +16,10 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.apply import apply_plan
 from reconciler.planner.nodes_needed import nodes_needed
 from reconciler.planner.plan import plan
-from reconciler.planner.scheduling.bind import candidates_of, refusals, with_pod
-from reconciler.planner.scheduling.fit import Candidate, score
+from reconciler.planner.scheduling.bind import candidates_of, choice_of
+from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.room import Room, requested
+from reconciler.planner.scheduling.words import texts_of
 from reconciler.planner.view import View, ref_for
 from reconciler.planner.wanted_pods import Wanted, wanted_pods
 
@@ -91,28 +92,28 @@ def _node(view: View, name: str, candidates: Candidates) -> NodeCapacity:
 
 def _lost(view: View, name: str, candidates: Candidates) -> tuple[Unplaced, ...]:
     """Place the Pods of one node on the others, and return those that do not fit."""
-    rest = {other: candidate for other, candidate in candidates.items() if other != name}
+    rest = choice_of(view, {other: candidate for other, candidate in candidates.items() if other != name})
     found = []
     for pod in sorted(candidates[name].pods, key=_turn):
         if is_daemon(pod) or pod.metadata.deletion_timestamp is not None:
             continue
-        refused = refusals(view, pod, rest)
-        fitting = [other for other, why in refused.items() if not why]
-        if fitting:
-            best = max(fitting, key=lambda other: score(pod, rest[other]))
-            rest[best] = with_pod(rest[best], pod)
+        moved = replace(pod, spec=replace(pod.spec, node_name=""))
+        best = rest.best(moved)
+        if best:
+            rest.place(moved, best)
         else:
-            found.append(_unplaced(pod, refused))
+            found.append(_unplaced(pod, texts_of(rest.misfits(moved))))
     return tuple(found)
 
 
 def _waiting(view: View, candidates: Candidates) -> tuple[Unplaced, ...]:
     """Return the Pods that exist and have no node."""
     found = []
+    choice = choice_of(view, candidates)
     for stored in view.of_kind("Pod"):
         pod = cast(Pod, stored.object)
         if not pod.spec.node_name and pod.metadata.deletion_timestamp is None:
-            found.append(_unplaced(pod, refusals(view, pod, candidates)))
+            found.append(_unplaced(pod, texts_of(choice.misfits(pod))))
     return tuple(found)
 
 

@@ -13,43 +13,53 @@ from msgspec.structs import replace
 from reconciler.model.capacity import NodesNeeded
 from reconciler.model.forecast import Refusal, Unplaced
 from reconciler.model.kinds import Pod
-from reconciler.planner.scheduling.bind import pinned_to, with_pod
-from reconciler.planner.scheduling.fit import Candidate, why_not
+from reconciler.planner.scheduling.choice import Choice
+from reconciler.planner.scheduling.fit import Candidate, with_pod
 from reconciler.planner.scheduling.room import Room, requested
+from reconciler.planner.scheduling.words import texts_of
 from reconciler.planner.view import View, ref_for
 from reconciler.planner.wanted_pods import Wanted
 
 _TRIED_PER_SIZE = 40
 _TRIED_WITH_COPIES = 20
 _COPIES_MAX = 1_000
-Pinned = tuple[Pod, tuple[str, ...]]
+_HOSTNAME = "kubernetes.io/hostname"
 
 
 def nodes_needed(view: View, wanted: Iterable[Wanted], candidates: dict[str, Candidate]) -> NodesNeeded:
     """Return the smallest number of nodes, of the shapes that there are, on which everything fits."""
     nodes = sorted((Candidate(node=one.node, has=one.has) for one in candidates.values()), key=_size)
     daemons = [pod for one in wanted if one.owner.kind == "DaemonSet" for pod in one.pods[:1]]
-    pods = [(pod, pinned_to(view, pod)) for one in wanted if one.owner.kind != "DaemonSet" for pod in one.pods]
-    furnished = [_with_daemons(node, daemons) for node in nodes]
-    misfits: list[Pinned] = []
-    left: list[Pinned] = []
-    for one in pods:
-        fits = _goes_with_others(one[0]) or any(_takes(node, one) for node in furnished)
-        (left if fits else misfits).append(one)
-    left.sort(key=lambda one: _weight(one[0], furnished))
-    chosen = next((some for some in _sets(furnished, left) if _fit_all(some, left)), ())
+    pods = [_unplaced(pod) for one in wanted if one.owner.kind != "DaemonSet" for pod in one.pods]
+    furnished = [_with_daemons(view, node, daemons) for node in nodes]
+    choice = _choice(view, furnished)
+    misfits: list[Pod] = []
+    left: list[Pod] = []
+    for pod in pods:
+        fits = _goes_with_others(pod) or bool(choice.best(pod))
+        (left if fits else misfits).append(pod)
+    left.sort(key=lambda pod: _weight(pod, furnished))
+    chosen = next((some for some in _sets(furnished, left) if _fit_all(view, some, left)), ())
     return NodesNeeded(
         count=len(chosen),
         present=len(nodes),
         shapes=dict(sorted(Counter(_shape(one) for one in chosen).items())),
-        misfits=tuple(_misfit(pod, pinned, furnished) for pod, pinned in misfits),
+        misfits=tuple(_misfit(choice, pod, furnished) for pod in misfits),
     )
 
 
-def _sets(nodes: Sequence[Candidate], pods: Sequence[Pinned]) -> Iterator[tuple[Candidate, ...]]:
+def _choice(view: View, nodes: Iterable[Candidate]) -> Choice:
+    return Choice({node.name: node for node in nodes}, view)
+
+
+def _unplaced(pod: Pod) -> Pod:
+    return replace(pod, spec=replace(pod.spec, node_name="")) if pod.spec.node_name else pod
+
+
+def _sets(nodes: Sequence[Candidate], pods: Sequence[Pod]) -> Iterator[tuple[Candidate, ...]]:
     """Go through sets of nodes with room enough in all, small ones first; beyond those there are, copy the largest."""
     asked = Room()
-    for pod, _ in pods:
+    for pod in pods:
         asked = asked.plus(requested(pod.spec))
     for size in range(1, len(nodes) + 1):
         if _has_room(nodes[:size], asked):
@@ -77,7 +87,11 @@ def _goes_with_others(pod: Pod) -> bool:
 
 
 def _copy(candidate: Candidate, number: int) -> Candidate:
-    metadata = replace(candidate.node.metadata, name=f"{candidate.node.metadata.name}+{number}")
+    name = f"{candidate.name}+{number}"
+    labels = dict(candidate.node.metadata.labels)
+    if _HOSTNAME in labels:
+        labels[_HOSTNAME] = name
+    metadata = replace(candidate.node.metadata, name=name, labels=labels)
     return replace(candidate, node=replace(candidate.node, metadata=metadata))
 
 
@@ -85,23 +99,20 @@ def _shape(candidate: Candidate) -> str:
     return candidate.node.metadata.name.partition("+")[0]
 
 
-def _fit_all(nodes: Sequence[Candidate], pods: Sequence[Pinned]) -> bool:
-    taken = list(nodes)
-    for one in pods:
-        place = next((number for number, node in enumerate(taken) if _takes(node, one)), None)
+def _fit_all(view: View, nodes: Sequence[Candidate], pods: Sequence[Pod]) -> bool:
+    choice = _choice(view, nodes)
+    for pod in pods:
+        alike = choice.alike(pod)
+        place = next((node.name for node in nodes if alike.misfit(node.name) is None), None)
         if place is None:
             return False
-        taken[place] = with_pod(taken[place], one[0])
+        choice.place(pod, place)
     return True
 
 
-def _takes(node: Candidate, one: Pinned) -> bool:
-    return not why_not(one[0], node, one[1])
-
-
-def _with_daemons(node: Candidate, daemons: Iterable[Pod]) -> Candidate:
+def _with_daemons(view: View, node: Candidate, daemons: Iterable[Pod]) -> Candidate:
     for pod in daemons:
-        if not why_not(pod, node):
+        if _choice(view, (node,)).best(pod):
             node = with_pod(node, pod)
     return node
 
@@ -118,6 +129,7 @@ def _weight(pod: Pod, nodes: Sequence[Candidate]) -> tuple[bool, float, str, str
     return (_goes_with_others(pod), -share, pod.metadata.namespace, pod.metadata.name)
 
 
-def _misfit(pod: Pod, pinned: tuple[str, ...], nodes: Sequence[Candidate]) -> Unplaced:
-    refused = tuple(Refusal(node=node.node.metadata.name, why=why_not(pod, node, pinned)) for node in nodes)
+def _misfit(choice: Choice, pod: Pod, nodes: Sequence[Candidate]) -> Unplaced:
+    texts = texts_of(choice.misfits(pod))
+    refused = tuple(Refusal(node=node.name, why=texts[node.name]) for node in nodes)
     return Unplaced(pod=ref_for(pod), message="fits on no node of these shapes", nodes=refused)

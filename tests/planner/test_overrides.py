@@ -245,7 +245,10 @@ def test_a_cordoned_node_gets_no_more_pods_and_keeps_those_it_has() -> None:
     assert sorted(pod.status.phase for pod in pods) == ["Pending", "Running", "Running"]
     waiting = next(pod for pod in pods if pod.status.phase == "Pending")
     scheduled = next(one for one in waiting.status.conditions if one.type == "PodScheduled")
-    assert scheduled.message == "0/1 nodes are available: 1 node(s) were unschedulable."
+    assert scheduled.message == (
+        "0/1 nodes are available: 1 node(s) were unschedulable. "
+        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+    )
     node = cast(Node, cluster.of("Node")["node-1"])
     assert node.spec.unschedulable
     assert [taint.key for taint in node.spec.taints] == ["node.kubernetes.io/unschedulable"]

@@ -1,23 +1,22 @@
 """Placing Pods on nodes: deterministic, ties by name, and every Pod that is not placed says why. Pure."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from operator import is_
-from typing import cast
+from typing import Any, cast
 
 from reconciler.model.canonical import digest
 from reconciler.model.details import Bind
-from reconciler.model.kinds import Condition, Node, PersistentVolume, PersistentVolumeClaim, Pod
+from reconciler.model.kinds import Condition, Node, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Action, Blocked, Decision, Executor, Reason, Verb
+from reconciler.model.refs import ObjectRef
 from reconciler.planner.health import condition
 from reconciler.planner.priority import missing_class
-from reconciler.planner.references import claims_of
 from reconciler.planner.scheduling.choice import Choice
-from reconciler.planner.scheduling.choice import with_pod as with_pod
-from reconciler.planner.scheduling.fit import Candidate, repels, why_not
-from reconciler.planner.scheduling.room import Room, allocatable, requested
-from reconciler.planner.storage.claims import node_of
+from reconciler.planner.scheduling.evict import make_room
+from reconciler.planner.scheduling.fit import Candidate, candidate_of, priority_of
+from reconciler.planner.scheduling.words import none_available, texts_of, why_unplaced
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 from reconciler.planner.workloads.pods import is_silent
@@ -31,20 +30,58 @@ def place_pods(view: View) -> tuple[Action, ...]:
     waiting = [one for one in view.due("Pod") if _waits(cast(Pod, one.object))]
     if not waiting:
         return ()
-    choice = Choice(candidates_of(view), partial(_why_not_here, view))
-    actions = []
-    for stored in sorted(waiting, key=_turn):
+    choice = choice_of(view, candidates_of(view), view.memo.kept("scheduling", dict))
+    turns = sorted(waiting, key=_turn)
+    actions: list[Action] = []
+    for _, group in groupby(turns, key=lambda one: priority_of(cast(Pod, one.object))):
+        actions += _place_equals(view, choice, [one.ref for one in group], turns)
+    return tuple(actions)
+
+
+def _place_equals(
+    view: View, choice: Choice, refs: Sequence[ObjectRef], turns: Sequence[StoredObject]
+) -> Iterator[Action]:
+    """Place Pods of one priority. What room is made for is held free for it, from its equals and those below."""
+    held = {ref: pod for ref in refs if (pod := _pod(view, ref)).status.nominated_node_name in choice.candidates}
+    held = {ref: pod for ref, pod in held.items() if not pod.spec.scheduling_gates}
+    for pod in held.values():
+        choice.place(pod, pod.status.nominated_node_name)
+    for ref in refs:
+        if ref in held:
+            choice.displace(held[ref], held[ref].status.nominated_node_name)
+        stored = view.objects[ref]
         pod = cast(Pod, stored.object)
         if pod.spec.scheduling_gates:
             _say_why(view, stored, _GATED, Reason.SCHEDULING_GATED)
             continue
-        chosen, why = _choose(view, pod, choice)
-        if chosen:
-            actions.append(_bind(view, stored, chosen, len(choice.candidates)))
-            choice.place(pod, chosen)
+        missing = missing_class(view, pod.spec)
+        node = "" if missing else choice.best(pod)
+        if node:
+            yield _bind(view, stored, node, len(choice.candidates))
         else:
-            _say_why(view, stored, why)
-    return tuple(actions)
+            node = _stay(view, choice, stored, missing, turns)
+        if node:
+            choice.place(pod, node)
+
+
+def _stay(view: View, choice: Choice, stored: StoredObject, missing: str, turns: Sequence[StoredObject]) -> str:
+    """Have a Pod wait and say why; return the node on which room is made for it."""
+    pod, nodes = cast(Pod, stored.object), len(choice.candidates)
+    if missing:
+        against = f"no PriorityClass with name {missing} was found"
+        _say_why(view, stored, none_available(nodes, against))
+        return ""
+    why = why_unplaced(choice.alike(pod), nodes)
+    node = ""
+    if nodes:
+        node, after = make_room(view, choice, stored, turns)
+        why = f"{why} {after}" if after else why
+    _say_why(view, stored, why, nominated=node)
+    return node
+
+
+def _pod(view: View, ref: ObjectRef) -> Pod:
+    return cast(Pod, view.objects[ref].object)
 
 
 def _waits(pod: Pod) -> bool:
@@ -53,7 +90,7 @@ def _waits(pod: Pod) -> bool:
 
 def _turn(stored: StoredObject) -> tuple[int, str, object]:
     pod = cast(Pod, stored.object)
-    return (-(pod.spec.priority or 0), pod.metadata.creation_timestamp or "", stored.ref)
+    return (-priority_of(pod), pod.metadata.creation_timestamp or "", stored.ref)
 
 
 def candidates_of(view: View) -> dict[str, Candidate]:
@@ -73,59 +110,19 @@ def candidates_of(view: View) -> dict[str, Candidate]:
 
 
 def _candidate(node: StoredObject, *placed: StoredObject) -> Candidate:
-    pods = tuple(cast(Pod, one.object) for one in placed)
-    pods = tuple(pod for pod in pods if pod.status.phase not in ("Succeeded", "Failed"))
-    used = Room()
-    for pod in pods:
-        used = used.plus(requested(pod.spec))
-    object = cast(Node, node.object)
-    repelling = tuple(pod for pod in pods if repels(pod))
-    return Candidate(node=object, has=allocatable(object), used=used, pods=pods, repelling=repelling)
+    return candidate_of(cast(Node, node.object), (cast(Pod, one.object) for one in placed))
 
 
-def _choose(view: View, pod: Pod, choice: Choice) -> tuple[str, str]:
-    """Return the best node, or an empty name and kube-scheduler's sentence."""
-    nodes = len(choice.candidates)
-    if missing := _missing_problem(view, pod):
-        return "", f"0/{nodes} nodes are available: {missing}."
-    chosen, reasons = choice.best(pod, pinned_to(view, pod))
-    listed = ", ".join(f"{count} {why}" for why, count in sorted(reasons.items()))
-    return chosen, f"0/{nodes} nodes are available: {listed or 'no nodes are known'}."
+def choice_of(view: View, candidates: Mapping[str, Candidate], kept: dict[str, Any] | None = None) -> Choice:
+    """Return the choice among these nodes; those that are silent take no new Pods. `kept` makes it quicker."""
+    nodes = view.observed.nodes
+    silent = [name for name in candidates if is_silent(view, nodes.get(name))]
+    return Choice(candidates, view, silent, kept=kept)
 
 
 def refusals(view: View, pod: Pod, candidates: Mapping[str, Candidate]) -> dict[str, str]:
     """Return what each node has against a Pod, in the order of their names; an empty text: it fits."""
-    pinned = pinned_to(view, pod)
-    return {name: _why_not_here(view, pod, name, candidates[name], pinned) for name in sorted(candidates)}
-
-
-def _why_not_here(view: View, pod: Pod, name: str, candidate: Candidate, pinned: tuple[str, ...]) -> str:
-    return _silence(view, name) or why_not(pod, candidate, pinned)
-
-
-def _silence(view: View, name: str) -> str:
-    silent = is_silent(view, view.observed.nodes.get(name))
-    return "node(s) had untolerated taint {node.kubernetes.io/unreachable: }" if silent else ""
-
-
-def _missing_problem(view: View, pod: Pod) -> str:
-    if name := missing_class(view, pod.spec):
-        return f"no PriorityClass with name {name} was found"
-    for name in claims_of(pod.spec):
-        if view.typed(PersistentVolumeClaim, pod.metadata.namespace, name) is None:
-            return f'persistentvolumeclaim "{name}" not found'
-    return ""
-
-
-def pinned_to(view: View, pod: Pod) -> tuple[str, ...]:
-    """Return the nodes on which the local volumes of a Pod are."""
-    nodes = []
-    for name in claims_of(pod.spec):
-        claim = view.typed(PersistentVolumeClaim, pod.metadata.namespace, name)
-        volume = view.typed(PersistentVolume, "", claim.spec.volume_name) if claim else None
-        if volume is not None and node_of(volume):
-            nodes.append(node_of(volume))
-    return tuple(nodes)
+    return texts_of(choice_of(view, candidates).misfits(pod))
 
 
 def _bind(view: View, stored: StoredObject, node: str, nodes: int) -> Action:
@@ -133,7 +130,7 @@ def _bind(view: View, stored: StoredObject, node: str, nodes: int) -> Action:
     bound = replace(pod, spec=replace(pod.spec, node_name=node))
     scheduled = with_times(view, pod.status.conditions, Condition(type="PodScheduled", status="True"))
     others = tuple(one for one in pod.status.conditions if one.type != "PodScheduled")
-    bound = replace(bound, status=replace(pod.status, conditions=(*others, scheduled)))
+    bound = replace(bound, status=replace(pod.status, conditions=(*others, scheduled), nominated_node_name=""))
     stored = view.place(stored, bound)
     view.happened(stored, "Scheduled", f"placed on {node}")
     uid = pod.metadata.uid
@@ -150,7 +147,9 @@ def _bind(view: View, stored: StoredObject, node: str, nodes: int) -> Action:
     )
 
 
-def _say_why(view: View, stored: StoredObject, why: str, reason: Reason = Reason.UNSCHEDULABLE) -> None:
+def _say_why(
+    view: View, stored: StoredObject, why: str, reason: Reason = Reason.UNSCHEDULABLE, nominated: str = ""
+) -> None:
     pod = cast(Pod, stored.object)
     old = condition(pod.status.conditions, "PodScheduled")
     is_gated = reason is Reason.SCHEDULING_GATED
@@ -160,7 +159,8 @@ def _say_why(view: View, stored: StoredObject, why: str, reason: Reason = Reason
         view.happened(stored, "FailedScheduling", why, warning=True)
     others = tuple(one for one in pod.status.conditions if one.type != "PodScheduled")
     conditions = (*others, with_times(view, pod.status.conditions, waiting))
-    stored = view.set_status(stored, replace(pod.status, phase="Pending", conditions=conditions))
+    status = replace(pod.status, phase="Pending", conditions=conditions, nominated_node_name=nominated)
+    stored = view.set_status(stored, status)
     if stored.ref not in view.verdicts or view.verdicts[stored.ref].decision is Decision.UNCHANGED:
         view.judge(stored.ref, Decision.BLOCKED, reason, why, stored=stored)
     view.blocked.append(

@@ -1,6 +1,6 @@
-"""Whether a Pod fits a node: filters in the order and the words of kube-scheduler. Pure."""
+"""A node with what is placed on it, and the questions about one node that more than placing asks. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import (
@@ -9,52 +9,92 @@ from reconciler.model.kinds import (
     NodeSelectorRequirement,
     NodeSelectorTerm,
     Pod,
-    PodAffinityTerm,
     Taint,
     Toleration,
 )
-from reconciler.model.labels import matches
-from reconciler.planner.scheduling.room import Room, host_ports, requested
+from reconciler.planner.scheduling.room import Room, allocatable, host_ports, requested, supposed
+
+Port = tuple[str, int, str]
 
 
 class Candidate(Value):
-    """A node with the Pods that are placed on it; `repelling` are those with required anti-affinity."""
+    """A node with the Pods that are placed on it; `repelling` are those with required anti-affinity.
+
+    `used` is what the Pods ask for, `supposed` what scores reckon with, `ports` what they take of the host, `lowest`
+    the lowest of their priorities.
+    """
 
     node: Node
     has: Room
     used: Room = Room()
+    supposed: Room = Room()
     pods: tuple[Pod, ...] = ()
     repelling: tuple[Pod, ...] = ()
+    ports: frozenset[Port] = frozenset()
+    lowest: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.node.metadata.name
 
 
-def why_not(pod: Pod, candidate: Candidate, pinned: tuple[str, ...] = ()) -> str:
-    """Return why the Pod does not fit the node, in kube-scheduler's words; empty when it fits.
-
-    `pinned` are the nodes that its bound local volumes live on.
-    """
-    for rule in _FILTERS:
-        if why := rule(pod, candidate):
-            return why
-    if pinned and any(name != candidate.node.metadata.name for name in pinned):
-        return "node(s) had volume node affinity conflict"
-    return ""
+def candidate_of(node: Node, pods: Iterable[Pod] = ()) -> Candidate:
+    """Return a node with these Pods; those that have ended take nothing."""
+    placed = tuple(pod for pod in pods if pod.status.phase not in ("Succeeded", "Failed"))
+    return holding(Candidate(node=node, has=allocatable(node)), placed)
 
 
-def _unschedulable(pod: Pod, candidate: Candidate) -> str:
-    node = candidate.node
-    tainted = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
-    tolerated = any(tolerates(one, tainted) for one in pod.spec.tolerations)
-    return "node(s) were unschedulable" if node.spec.unschedulable and not tolerated else ""
+def holding(candidate: Candidate, pods: tuple[Pod, ...]) -> Candidate:
+    """Return a node with exactly these Pods."""
+    used = likely = Room()
+    for pod in pods:
+        used = used.plus(requested(pod.spec))
+        likely = likely.plus(supposed(pod.spec))
+    return Candidate(
+        node=candidate.node,
+        has=candidate.has,
+        used=used,
+        supposed=likely,
+        pods=pods,
+        repelling=tuple(pod for pod in pods if repels(pod)),
+        ports=frozenset(port for pod in pods for port in host_ports(pod)),
+        lowest=min(map(priority_of, pods), default=None),
+    )
 
 
-def _taints(pod: Pod, candidate: Candidate) -> str:
-    for taint in candidate.node.spec.taints:
-        if taint.effect == "PreferNoSchedule":
-            continue
-        if not any(tolerates(one, taint) for one in pod.spec.tolerations):
-            value = f": {taint.value}" if taint.value else ": "
-            return f"node(s) had untolerated taint {{{taint.key}{value}}}"
-    return ""
+def with_pod(candidate: Candidate, pod: Pod) -> Candidate:
+    """Return a node once a Pod is placed on it."""
+    return Candidate(
+        node=candidate.node,
+        has=candidate.has,
+        used=candidate.used.plus(requested(pod.spec)),
+        supposed=candidate.supposed.plus(supposed(pod.spec)),
+        pods=(*candidate.pods, pod),
+        repelling=(*candidate.repelling, pod) if repels(pod) else candidate.repelling,
+        ports=candidate.ports | host_ports(pod),
+        lowest=priority_of(pod) if candidate.lowest is None else min(candidate.lowest, priority_of(pod)),
+    )
+
+
+def without(candidate: Candidate, pods: Iterable[Pod]) -> Candidate:
+    """Return a node without some of its Pods."""
+    gone = {_identity(pod) for pod in pods}
+    return holding(candidate, tuple(pod for pod in candidate.pods if _identity(pod) not in gone))
+
+
+def _identity(pod: Pod) -> tuple[str, str, str]:
+    return pod.metadata.namespace, pod.metadata.name, pod.metadata.uid
+
+
+def priority_of(pod: Pod) -> int:
+    """Return a Pod's priority; without one it is 0."""
+    return pod.spec.priority or 0
+
+
+def repels(pod: Pod) -> bool:
+    """Whether a Pod has required anti-affinity."""
+    return bool(pod.spec.affinity.pod_anti_affinity.required_during_scheduling_ignored_during_execution)
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
@@ -63,16 +103,7 @@ def tolerates(toleration: Toleration, taint: Taint) -> bool:
         return False
     if toleration.key and toleration.key != taint.key:
         return False
-    return toleration.operator == "Exists" or toleration.value == taint.value
-
-
-def _affinity(pod: Pod, candidate: Candidate) -> str:
-    node = candidate.node
-    chosen = pod.spec.node_selector.items() <= node.metadata.labels.items()
-    required = pod.spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
-    if chosen and (required is None or selects(required, node)):
-        return ""
-    return "node(s) didn't match Pod's node affinity/selector"
+    return toleration.operator == "Exists" or (toleration.operator == "Equal" and toleration.value == taint.value)
 
 
 def selects(selector: NodeSelector, node: Node) -> bool:
@@ -108,86 +139,4 @@ def _holds(one: NodeSelectorRequirement, value: str | None) -> bool:
 
 
 def _is_whole(text: str) -> bool:
-    return text.lstrip("+-").isdigit()
-
-
-def _ports(pod: Pod, candidate: Candidate) -> str:
-    wanted = host_ports(pod)
-    if not wanted:
-        return ""
-    taken = {port for other in candidate.pods for port in host_ports(other)}
-    clash = any(
-        protocol == other[0] and number == other[1] and (address == other[2] or "0.0.0.0" in (address, other[2]))
-        for protocol, number, address in wanted
-        for other in taken
-    )
-    return "node(s) didn't have free ports for the requested pod ports" if clash else ""
-
-
-def _resources(pod: Pod, candidate: Candidate) -> str:
-    has, used, wants = candidate.has, candidate.used, requested(pod.spec)
-    if used.pods + 1 > has.pods:
-        return "Too many pods"
-    if wants.cpu_millis and used.cpu_millis + wants.cpu_millis > has.cpu_millis:
-        return "Insufficient cpu"
-    if wants.memory_bytes and used.memory_bytes + wants.memory_bytes > has.memory_bytes:
-        return "Insufficient memory"
-    return ""
-
-
-def _anti_affinity(pod: Pod, candidate: Candidate) -> str:
-    """Required rules about other Pods of the same node; other topologies come with many hosts."""
-    rules = pod.spec.affinity.pod_anti_affinity.required_during_scheduling_ignored_during_execution
-    if any(_chooses(rule, pod, other) for rule in rules for other in candidate.pods):
-        return "node(s) didn't match pod anti-affinity rules"
-    for other in candidate.repelling:
-        theirs = other.spec.affinity.pod_anti_affinity.required_during_scheduling_ignored_during_execution
-        if any(_chooses(rule, other, pod) for rule in theirs):
-            return "node(s) didn't satisfy existing pods anti-affinity rules"
-    return ""
-
-
-def repels(pod: Pod) -> bool:
-    """Whether a Pod has required anti-affinity."""
-    return bool(pod.spec.affinity.pod_anti_affinity.required_during_scheduling_ignored_during_execution)
-
-
-def _pod_affinity(pod: Pod, candidate: Candidate) -> str:
-    rules = pod.spec.affinity.pod_affinity.required_during_scheduling_ignored_during_execution
-    for rule in rules:
-        near = any(_chooses(rule, pod, other) for other in candidate.pods)
-        # The first of a group that is to be together may come anywhere.
-        if not near and not _chooses(rule, pod, pod):
-            return "node(s) didn't match pod affinity rules"
-    return ""
-
-
-def _chooses(rule: PodAffinityTerm, owner: Pod, other: Pod) -> bool:
-    namespaces = rule.namespaces or (owner.metadata.namespace,)
-    in_scope = rule.namespace_selector is not None or other.metadata.namespace in namespaces
-    return in_scope and matches(rule.label_selector, other.metadata.labels)
-
-
-_FILTERS: tuple[Callable[[Pod, Candidate], str], ...] = (
-    _unschedulable,
-    _taints,
-    _affinity,
-    _ports,
-    _resources,
-    _pod_affinity,
-    _anti_affinity,
-)
-
-
-def score(pod: Pod, candidate: Candidate) -> tuple[float, int]:
-    """Return how good a node is: the share that stays free, and the weight of the Pod's wishes it meets."""
-    has, wants = candidate.has, requested(pod.spec)
-    after = candidate.used.plus(wants)
-    free = [
-        1 - used / whole
-        for used, whole in ((after.cpu_millis, has.cpu_millis), (after.memory_bytes, has.memory_bytes))
-        if whole
-    ]
-    wishes = pod.spec.affinity.node_affinity.preferred_during_scheduling_ignored_during_execution
-    met = sum(wish.weight for wish in wishes if term_holds(wish.preference, candidate.node))
-    return (met + 100 * sum(free) / max(len(free), 1), -after.pods)
+    return text.isascii() and text.lstrip("+-").isdigit()

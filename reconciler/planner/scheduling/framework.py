@@ -17,7 +17,7 @@ A plugin is made anew for each pass and each `Cluster`. For a Pod it is asked in
    which is always asked about anew) about which `why_not` may have changed its answer. Both are also used to try what
    would be without some Pods, and taken back by their opposite: after the two the state says what it said before.
 
-`scope` says on what scores depend, so that they are asked for only where they may have changed.
+The scores of a plain plugin depend on the node and the Pods on it alone: one node can be asked about at a time.
 
 A `SpotPlugin` answers alike for many nodes: those of one *spot*, such as a zone. One node of each spot is asked about,
 and scores are given per spot, so that a placement costs what the spots are many, not the nodes.
@@ -26,7 +26,6 @@ and scores are given per spot, so that a placement costs what the spots are many
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from reconciler.model.kinds import Object, Pod
@@ -76,23 +75,11 @@ class Misfit:
     is_final: bool = False
 
 
-class Scope(Enum):
-    """On what the scores of a plugin depend besides the Pod."""
-
-    # On the node and the Pods on it alone: one node can be asked about at a time.
-    NODE = "node"
-    # On the node, apart from its Pods, and on which others are feasible.
-    FEASIBLE = "feasible"
-    # On whatever is placed anywhere.
-    PLACED = "placed"
-
-
 class Plugin(Generic[S]):
     """One rule. The defaults are those of a plugin that neither refuses nor prefers anything."""
 
     name: ClassVar[str]
     weight: ClassVar[int] = 0
-    scope: ClassVar[Scope] = Scope.NODE
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -133,7 +120,8 @@ class SpotPlugin(Plugin[S]):
     any spot may be otherwise after them.
     """
 
-    scope = Scope.PLACED
+    # Whether one node of each spot is asked what it has against a Pod, or every node as of a plain plugin.
+    refuses_spots: ClassVar[bool] = True
 
     def spot(self, state: S, node: Candidate) -> Hashable:
         """Return everything of a node that answers depend on besides the state."""

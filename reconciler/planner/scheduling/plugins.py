@@ -4,8 +4,29 @@ Their weights are those of kube-scheduler's default profile, and stand at each p
 """
 
 from reconciler.planner.scheduling.framework import AnyPlugin
+from reconciler.planner.scheduling.images import ImageLocality
+from reconciler.planner.scheduling.interpod_plugin import InterPodAffinity
+from reconciler.planner.scheduling.noderules import (
+    NodeAffinity,
+    NodeName,
+    NodePorts,
+    NodeUnschedulable,
+    TaintToleration,
+)
+from reconciler.planner.scheduling.pinned import PinnedVolumes
+from reconciler.planner.scheduling.resources import NodeResourcesBalancedAllocation, NodeResourcesFit
+from reconciler.planner.scheduling.spread_plugin import PodTopologySpread
 
-# NodeUnschedulable, NodeName, TaintToleration, NodeAffinity, NodePorts, NodeResourcesFit, VolumeRestrictions,
-# NodeVolumeLimits, VolumeBinding, VolumeZone, PodTopologySpread, InterPodAffinity, NodeResourcesBalancedAllocation,
-# ImageLocality.
-PLUGINS: tuple[type[AnyPlugin], ...] = ()
+PLUGINS: tuple[type[AnyPlugin], ...] = (
+    NodeUnschedulable,
+    NodeName,
+    TaintToleration,
+    NodeAffinity,
+    NodePorts,
+    NodeResourcesFit,
+    PinnedVolumes,
+    PodTopologySpread,
+    InterPodAffinity,
+    NodeResourcesBalancedAllocation,
+    ImageLocality,
+)

@@ -1,18 +1,29 @@
-"""What nodes have and what Pods ask for. Pure."""
+"""What nodes have and what Pods ask for. Pure.
 
-from typing import cast
+The arithmetic is that of Kubernetes' `PodRequests`: containers and sidecars together, or an init container with the
+sidecars that started before it where that is more.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import Container, Node, Pod, PodSpec
 from reconciler.model.quantity import bytes_of, cpu_millis
 
+# What kube-scheduler's scores suppose of a container that asks for nothing.
+DEFAULT_CPU_MILLIS = 100
+DEFAULT_MEMORY_BYTES = 200 * 1024 * 1024
+
 
 class Room(Value):
-    """CPU in thousandths, memory in bytes, number of Pods."""
+    """CPU in thousandths, memory in bytes, number of Pods; `others` are further resources by name, in order."""
 
     cpu_millis: int = 0
     memory_bytes: int = 0
     pods: int = 0
+    ephemeral_bytes: int = 0
+    others: tuple[tuple[str, int], ...] = ()
 
     def plus(self, other: "Room") -> "Room":
         """Return the sum."""
@@ -20,29 +31,96 @@ class Room(Value):
             cpu_millis=self.cpu_millis + other.cpu_millis,
             memory_bytes=self.memory_bytes + other.memory_bytes,
             pods=self.pods + other.pods,
+            ephemeral_bytes=self.ephemeral_bytes + other.ephemeral_bytes,
+            others=_merged(self.others, other.others, int.__add__),
         )
+
+    def of(self, resource: str) -> int:
+        """Return the amount of one resource by Kubernetes' name."""
+        match resource:
+            case "cpu":
+                return self.cpu_millis
+            case "memory":
+                return self.memory_bytes
+            case "ephemeral-storage":
+                return self.ephemeral_bytes
+            case "pods":
+                return self.pods
+        return dict(self.others).get(resource, 0)
+
+
+def _merged(
+    a: tuple[tuple[str, int], ...], b: tuple[tuple[str, int], ...], join: Callable[[int, int], int]
+) -> tuple[tuple[str, int], ...]:
+    if not b or not a:
+        return a or b
+    found = dict(a)
+    for name, amount in b:
+        found[name] = join(found.get(name, 0), amount)
+    return tuple(sorted(found.items()))
 
 
 def requested(spec: PodSpec) -> Room:
     """Return what a Pod asks for: the sum of its containers and sidecars, or its largest init container if more."""
-    sidecars = [one for one in spec.init_containers if one.restart_policy == "Always"]
+    return _asked(spec, _of)
+
+
+def supposed(spec: PodSpec) -> Room:
+    """Return what scores reckon with for a Pod: as it asks, and a little for containers that ask for nothing."""
+    return _asked(spec, _supposed_of)
+
+
+def _asked(spec: PodSpec, of: Callable[[Container], Room]) -> Room:
     steady = Room(pods=1)
-    for container in (*spec.containers, *sidecars):
-        steady = steady.plus(_of(container))
-    peak = steady
+    for container in spec.containers:
+        steady = steady.plus(of(container))
+    peak = Room(pods=1)
     running = Room(pods=1)
     for container in spec.init_containers:
         if container.restart_policy == "Always":
-            running = running.plus(_of(container))
+            running = running.plus(of(container))
+            steady = steady.plus(of(container))
+            peak = _larger(peak, running)
         else:
-            peak = _larger(peak, running.plus(_of(container)))
-    return peak
+            peak = _larger(peak, running.plus(of(container)))
+    return _larger(peak, steady) if spec.init_containers else steady
 
 
 def _of(container: Container) -> Room:
+    resources = container.resources
     # A limit without a request is a request too.
-    wanted = {**container.resources.limits, **container.resources.requests}
-    return Room(cpu_millis=cpu_millis(wanted.get("cpu", 0)), memory_bytes=bytes_of(wanted.get("memory", 0)))
+    if not resources.limits:
+        return room_of(resources.requests)
+    return room_of({**resources.limits, **resources.requests})
+
+
+def _supposed_of(container: Container) -> Room:
+    resources = container.resources
+    wanted = {**resources.limits, **resources.requests}
+    found = room_of(wanted)
+    return Room(
+        cpu_millis=found.cpu_millis if "cpu" in wanted else DEFAULT_CPU_MILLIS,
+        memory_bytes=found.memory_bytes if "memory" in wanted else DEFAULT_MEMORY_BYTES,
+        ephemeral_bytes=found.ephemeral_bytes,
+        others=found.others,
+    )
+
+
+_NAMED = frozenset({"cpu", "memory", "ephemeral-storage", "pods"})
+
+
+def room_of(amounts: Mapping[str, Any], *, pods: int = 0) -> Room:
+    """Return quantities by Kubernetes' names as room; `pods` is a count of its own."""
+    others: tuple[tuple[str, int], ...] = ()
+    if not amounts.keys() <= _NAMED:
+        others = tuple(sorted((name, bytes_of(amount)) for name, amount in amounts.items() if name not in _NAMED))
+    return Room(
+        cpu_millis=cpu_millis(amounts.get("cpu", 0)),
+        memory_bytes=bytes_of(amounts.get("memory", 0)),
+        ephemeral_bytes=bytes_of(amounts.get("ephemeral-storage", 0)),
+        pods=pods,
+        others=others,
+    )
 
 
 def _larger(a: Room, b: Room) -> Room:
@@ -50,17 +128,15 @@ def _larger(a: Room, b: Room) -> Room:
         cpu_millis=max(a.cpu_millis, b.cpu_millis),
         memory_bytes=max(a.memory_bytes, b.memory_bytes),
         pods=max(a.pods, b.pods),
+        ephemeral_bytes=max(a.ephemeral_bytes, b.ephemeral_bytes),
+        others=_merged(a.others, b.others, max),
     )
 
 
 def allocatable(node: Node) -> Room:
     """Return what a node has for Pods."""
     has = node.status.allocatable
-    return Room(
-        cpu_millis=cpu_millis(has.get("cpu", 0)),
-        memory_bytes=bytes_of(has.get("memory", 0)),
-        pods=int(cast(str, has.get("pods", "110"))),
-    )
+    return room_of(has, pods=int(cast(str, has.get("pods", "110"))))
 
 
 def host_ports(pod: Pod) -> frozenset[tuple[str, int, str]]:

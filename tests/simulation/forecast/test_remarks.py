@@ -112,7 +112,7 @@ def test_what_fits_no_node_is_named_with_what_each_node_says() -> None:
     ground = Ground(web(replicas=1))
     found = ground.forecast(web(replicas=1, cpu="64"))
     (pod,) = found.unplaced
-    assert pod.message == "0/1 nodes are available: 1 Insufficient cpu."
+    assert pod.message.startswith("0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: ")
     assert [(one.node, one.why) for one in pod.nodes] == [("node-1", "Insufficient cpu")]
     assert any("ProgressDeadlineExceeded" in one.reason for one in found.unsettled)
     assert [one.lowest for one in found.availability] == [1]

@@ -1,0 +1,65 @@
+"""ImageLocality: rather nodes that have the Pod's images, unless these are small. Pure."""
+
+from collections.abc import Hashable, Mapping
+from functools import cached_property
+
+from reconciler.model.kinds import Pod
+from reconciler.planner.scheduling.fit import Candidate
+from reconciler.planner.scheduling.framework import Plugin
+
+_MB = 1024 * 1024
+# Of all images together; images of one container count no more than the largest.
+_SMALLEST = 23 * _MB
+_LARGEST = 1000 * _MB
+
+
+class ImageLocality(Plugin[tuple[str, ...]]):
+    """The more of the Pod's images a node has, the better; rare ones count less, so that Pods do not heap up."""
+
+    name = "ImageLocality"
+    weight = 1
+
+    @cached_property
+    def _sizes(self) -> Mapping[str, Mapping[str, int]]:
+        """The size of every image by the nodes that have it."""
+        found: dict[str, dict[str, int]] = {}
+        for name, node in self.cluster.nodes.items():
+            for image in node.node.status.images:
+                for one in image.names:
+                    found.setdefault(one, {})[name] = image.size_bytes
+        return found
+
+    def likeness(self, pod: Pod) -> Hashable:
+        """Return the images that some node has, and how many containers there are."""
+        images = tuple(name for name in _images(pod) if name in self._sizes) if self._sizes else ()
+        return (images, _count(pod)) if images else None
+
+    def prepare(self, pod: Pod) -> tuple[str, ...] | None:
+        """Leave Pods alone whose images are on no node."""
+        return tuple(name for name in _images(pod) if name in self._sizes) or None
+
+    def scores(self, state: tuple[str, ...], pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
+        """Sum up the images' sizes, each times the share of the nodes that have it."""
+        total = len(self.cluster.nodes)
+        shares = [(held, len(held) / total) for held in map(self._sizes.__getitem__, state)]
+        largest = _LARGEST * _count(pod)
+        return {
+            name: _score(sum(int(held.get(name, 0) * share) for held, share in shares), largest) for name in feasible
+        }
+
+
+def _score(held: int, largest: int) -> int:
+    return 100 * (min(max(held, _SMALLEST), largest) - _SMALLEST) // (largest - _SMALLEST)
+
+
+def _count(pod: Pod) -> int:
+    return len(pod.spec.containers) + len(pod.spec.init_containers)
+
+
+def _images(pod: Pod) -> list[str]:
+    return [with_tag(one.image) for one in (*pod.spec.init_containers, *pod.spec.containers)]
+
+
+def with_tag(image: str) -> str:
+    """Return an image's name with `latest` where it has neither tag nor digest."""
+    return image if image.rfind(":") > image.rfind("/") else f"{image}:latest"

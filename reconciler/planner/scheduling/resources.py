@@ -1,0 +1,129 @@
+"""Plugins that look at what nodes have and Pods ask for. Pure."""
+
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
+from typing import ClassVar
+
+import msgspec
+
+from reconciler.model.kinds import Pod
+from reconciler.planner.scheduling.fit import Candidate
+from reconciler.planner.scheduling.framework import Misfit, Plugin
+from reconciler.planner.scheduling.room import Room, requested, supposed
+from reconciler.planner.scheduling.strategies import Strategy, Weighed, balanced, least_allocated
+
+# Resources by name, with their weights.
+Weights = tuple[tuple[str, int], ...]
+DEFAULT_RESOURCES: Weights = (("cpu", 1), ("memory", 1))
+# Kubernetes' own resources that are counted like those of third parties.
+_FULL = ("Too many pods",)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a Pod asks for, and what scores suppose it does."""
+
+    room: Room
+    supposed: Room
+
+
+class NodeResourcesFit(Plugin[Asked]):
+    """A node takes as many Pods as it has room for, and rather those that leave it free."""
+
+    name = "NodeResourcesFit"
+    weight = 1
+    strategy: ClassVar[Strategy] = staticmethod(least_allocated)
+    resources: ClassVar[Weights] = DEFAULT_RESOURCES
+
+    def likeness(self, pod: Pod) -> Hashable:
+        """Return what the Pod asks for."""
+        return requested(pod.spec), supposed(pod.spec)
+
+    def prepare(self, pod: Pod) -> Asked:
+        """Every Pod takes room, be it one of the number of Pods."""
+        return Asked(requested(pod.spec), supposed(pod.spec))
+
+    def why_not(self, state: Asked, pod: Pod, node: Candidate) -> Misfit | None:
+        """Refuse nodes without room."""
+        return lack_of_room(state.room, node.has, node.used)
+
+    def scores(self, state: Asked, pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
+        """Score by the strategy."""
+        strategy, resources, asked = type(self).strategy, self.resources, state.supposed
+        return {name: strategy(weighed(resources, asked, node.supposed, node.has)) for name, node in feasible.items()}
+
+
+def lack_of_room(asked: Room, has: Room, used: Room) -> Misfit | None:
+    """Return what a node has too little of; final where even the empty node would."""
+    fits = used.pods < has.pods and (
+        used.cpu_millis + asked.cpu_millis <= has.cpu_millis
+        and used.memory_bytes + asked.memory_bytes <= has.memory_bytes
+        and not asked.ephemeral_bytes
+        and not asked.others
+    )
+    return None if fits else _lacking(asked, has, used)
+
+
+def _lacking(asked: Room, has: Room, used: Room) -> Misfit | None:
+    reasons = _FULL if used.pods >= has.pods else ()
+    is_final = False
+    wanted = (
+        ("cpu", asked.cpu_millis),
+        ("memory", asked.memory_bytes),
+        ("ephemeral-storage", asked.ephemeral_bytes),
+        *asked.others,
+    )
+    for name, amount in wanted:
+        whole = has.of(name)
+        if amount > 0 and amount > whole - used.of(name):
+            reasons = (*reasons, f"Insufficient {name}")
+            is_final = is_final or amount > whole
+    return _misfit(reasons, is_final) if reasons else None
+
+
+@lru_cache(maxsize=1024)
+def _misfit(reasons: tuple[str, ...], is_final: bool) -> Misfit:
+    return Misfit(reasons, is_final=is_final)
+
+
+def weighed(resources: Weights, asked: Room, used: Room, has: Room) -> list[Weighed]:
+    """Return resources once the Pod is there; one of a third party counts only for Pods that ask for it."""
+    if resources is DEFAULT_RESOURCES:
+        return [
+            Weighed(used.cpu_millis + asked.cpu_millis, has.cpu_millis),
+            Weighed(used.memory_bytes + asked.memory_bytes, has.memory_bytes),
+        ]
+    return [
+        Weighed(used.of(name) + asked.of(name), has.of(name) if asked.of(name) or name in _OWN else 0, weight)
+        for name, weight in resources
+    ]
+
+
+_OWN = frozenset({"cpu", "memory", "ephemeral-storage"})
+
+
+class NodeResourcesBalancedAllocation(Plugin[Room]):
+    """Rather nodes whose resources are then taken to the same share."""
+
+    name = "NodeResourcesBalancedAllocation"
+    weight = 1
+    resources: ClassVar[Weights] = DEFAULT_RESOURCES
+
+    def likeness(self, pod: Pod) -> Hashable:
+        """Return what the Pod asks for."""
+        return requested(pod.spec)
+
+    def prepare(self, pod: Pod) -> Room | None:
+        """Leave Pods alone that ask for nothing: they change no balance."""
+        asked = requested(pod.spec)
+        return asked if any(asked.of(name) for name, _ in self.resources) else None
+
+    def scores(self, state: Room, pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
+        """Compare the balance with the Pod to that without."""
+        return {name: balance_with(self.resources, state, node) for name, node in feasible.items()}
+
+
+def balance_with(resources: Weights, asked: Room, node: Candidate) -> int:
+    """Return how much better balanced a node is with what a Pod asks for."""
+    after = weighed(resources, asked, node.used, node.has)
+    before = [Weighed(one.asked - asked.of(name), one.has) for one, (name, _) in zip(after, resources, strict=True)]
+    return balanced(before, after)
