@@ -21,8 +21,16 @@ from reconciler.planner.workloads.autoscaler_metrics import (
     group_pods,
     requests_of,
 )
-from reconciler.planner.workloads.autoscaler_rules import Direction, Rules, bounded, rules_of, stabilized
-from tests.parity.rows import compare
+from reconciler.planner.workloads.autoscaler_rules import (
+    Direction,
+    Rules,
+    bounded,
+    change_within,
+    rules_of,
+    stabilized,
+    with_event,
+)
+from tests.parity.rows import NotTranslated, compare
 
 replace = msgspec.structs.replace
 NONE: frozenset[str] = frozenset()
@@ -153,6 +161,42 @@ def tolerance(case: dict[str, Any]) -> bool:
     return (found.replicas, found.utilization, found.average) == wanted
 
 
+def configured_tolerance(case: dict[str, Any]) -> bool:
+    """Judge a row of an autoscaler with a tolerance of its own: upstream aims at all of what Pods ask for."""
+    given = {"scaleUp": case["scaleUpRules"]} if "scaleUpRules" in case else {}
+    rules = rules_of(msgspec.convert(given, HorizontalPodAutoscalerBehavior))
+    names = [f"pod-{number}" for number in range(case["replicas"])]
+    readings = {name: Reading(level, NOW, 15) for name, level in zip(names, case["reportedLevels"], strict=True)}
+    asked = dict(zip(names, map(cpu_millis, case["reportedCPURequests"]), strict=True))
+    members = pods({"pods": [{"metadata": {"name": name}, "spec": {"containers": None}} for name in names]})
+    groups = Groups(ready=frozenset(names), unready=NONE, missing=NONE, ignored=NONE)
+    found = by_utilization(members, readings, asked, 100, case["replicas"], groups, rules)
+    return found.replicas == case["expectedDesiredReplicas"]
+
+
+def scale_events(case: dict[str, Any]) -> bool:
+    """Judge a row of what is remembered of changes; those that are too old are left out with us, not replaced."""
+    if "scalingRules" not in case:
+        raise NotTranslated  # without behaviour upstream remembers none: it looks at fixed times
+    rules = rules_of(behavior({"scaleUpRules": case["scalingRules"]}))
+    rules = replace_down(rules)
+    before = scaled(case["prevScaleEvents"])
+    known = change_within(before, rules.periods_s, NOW)
+    after = with_event(before, case["replicaChange"], rules, NOW)
+    wanted = [one["replicaChange"] for one in case["newScaleEvents"] if not one.get("outdated")]
+    return known == case.get("expectedReplicasChange", 0) and sorted(one.change for one in after) == sorted(wanted)
+
+
+def scaled(given: list[dict[str, Any]]) -> tuple[ReplicaScaleEvent, ...]:
+    """Return the changes of a row."""
+    return tuple(ReplicaScaleEvent(change=one["replicaChange"], at=unix(one["timestamp"])) for one in given)
+
+
+def replace_down(rules: Rules) -> Rules:
+    """Return rules that go by the periods of growing alone."""
+    return Rules(rules.up, rules.up, rules.is_asked)
+
+
 def quantity(case: dict[str, Any]) -> bool:
     """Judge a row of how an average is written."""
     return format_quantity(f"{case['rawProposal']}m") == case["expected"]
@@ -163,6 +207,8 @@ def _on_purpose(row: dict[str, Any]) -> str:
     # Twice as much in a period is the default, and five minutes to start; those tests run with eight times and two.
     if case.get("expectedConvertedDesiredReplicas") == 24 or case.get("name") == "several pods":
         return "upstream's tests run with other settings than its defaults"
+    if "gate is disabled" in case.get("name", ""):
+        return "a cluster without a feature that is always on"
     if case.get("enablePodLevelResources") and any("resources" in pod["spec"] for pod in case.get("pods", ())):
         return "resources of a whole Pod are refused at the door"
     return ""
@@ -179,5 +225,7 @@ def test_autoscalers_decide_as_upstream() -> None:
         "TestCalculateRequests": requests,
         "TestReplicaCalcConfigurableTolerance": tolerance,
         "TestBuildQuantity": quantity,
+        "TestConfigurableTolerance": configured_tolerance,
+        "TestStoreScaleEvents": scale_events,
     }
     compare("pkg_controller_podautoscaler", judges, _on_purpose)

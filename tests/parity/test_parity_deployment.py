@@ -141,7 +141,11 @@ def minimum(case: Case) -> bool:
 def fenceposts(case: Case) -> bool:
     """Judge a row with both limits; one that is no percentage is refused before anything is planned."""
     if case.get("expectError"):
-        raise NotTranslated
+        try:
+            msgspec.convert({"maxUnavailable": case["maxUnavailable"]}, RollingUpdateDeployment)
+        except msgspec.ValidationError:
+            return True
+        return False
     given = {"max_surge": case.get("maxSurge", 0), "max_unavailable": case.get("maxUnavailable", 0)}
     found = limits_of(sized(max(case.get("desired", 0), 1), **given))
     return found == (case.get("expectSurge", 0), case.get("expectUnavailable", 0))

@@ -173,7 +173,12 @@ def _selected(direction: Direction, limits: list[int], current: int, *, prefer_l
 
 def _at_start(events: tuple[ReplicaScaleEvent, ...], current: int, period_s: int, now: float) -> int:
     """Return how many Pods were wanted when the period began that ends now."""
-    return current - sum(event.change for event in events if event.at > now - period_s)
+    return current - change_within(events, period_s, now)
+
+
+def change_within(events: Iterable[ReplicaScaleEvent], period_s: int, now: float) -> int:
+    """Return by how much the number of Pods was changed in the period that ends now."""
+    return sum(event.change for event in events if event.at > now - period_s)
 
 
 def with_event(

@@ -46,7 +46,7 @@ def _sync(view: View, stored: StoredObject) -> None:
     status = _observed(view, stored, cron_job)
     if not cron_job.spec.suspend:
         status = _run(view, stored, replace(cron_job, status=status))
-    _forget_history(view, stored, cron_job)
+    forget_history(view, stored, cron_job)
     view.set_status(stored, replace(status, active=_active(view, cron_job)))
 
 
@@ -67,7 +67,7 @@ def clockwork_of(cron_job: CronJob) -> Clockwork:
 
 def _observed(view: View, stored: StoredObject, cron_job: CronJob) -> CronJobStatus:
     """Take over what became of the Jobs that were running."""
-    jobs = {one.object.metadata.uid: cast(Job, one.object) for one in _jobs(view, cron_job)}
+    jobs = {one.object.metadata.uid: cast(Job, one.object) for one in jobs_of(view, cron_job)}
     for reference in cron_job.status.active:
         job = jobs.get(reference.uid)
         if job is None:
@@ -79,7 +79,8 @@ def _observed(view: View, stored: StoredObject, cron_job: CronJob) -> CronJobSta
     return replace(cron_job.status, last_successful_time=last or None)
 
 
-def _jobs(view: View, cron_job: CronJob) -> list[StoredObject]:
+def jobs_of(view: View, cron_job: CronJob) -> list[StoredObject]:
+    """Return the Jobs that a CronJob controls, whatever their labels."""
     return view.owned_by(cron_job.metadata.uid, "Job")
 
 
@@ -93,7 +94,7 @@ def ending_of(job: Job) -> str:
 
 
 def _running(view: View, cron_job: CronJob) -> list[StoredObject]:
-    return [one for one in _jobs(view, cron_job) if not ending_of(cast(Job, one.object))]
+    return [one for one in jobs_of(view, cron_job) if not ending_of(cast(Job, one.object))]
 
 
 def _active(view: View, cron_job: CronJob) -> tuple[ObjectReference, ...]:
@@ -220,15 +221,20 @@ def _note(view: View, stored: StoredObject, status: CronJobStatus, reason: str, 
 # History
 
 
-def _forget_history(view: View, stored: StoredObject, cron_job: CronJob) -> None:
+def forget_history(view: View, stored: StoredObject, cron_job: CronJob) -> None:
     """Remove the oldest Jobs that have ended, beyond what is to be kept of each sort."""
     limits = {
         "Complete": cron_job.spec.successful_jobs_history_limit,
         "Failed": cron_job.spec.failed_jobs_history_limit,
     }
     for ending, limit in limits.items():
-        ended = [one for one in _jobs(view, cron_job) if ending_of(cast(Job, one.object)) == ending]
-        ended.sort(key=lambda one: (unix(cast(Job, one.object).status.start_time) or 0.0, one.ref.name))
+        ended = [one for one in jobs_of(view, cron_job) if ending_of(cast(Job, one.object)) == ending]
+        ended.sort(key=begun_at)
         for one in ended[: max(len(ended) - limit, 0)]:
             view.remove(one, Reason.HISTORY_LIMIT, f"only {limit} Jobs that ended like this are kept")
             view.happened(stored, "SuccessfulDelete", f"deleted job {one.ref.name}")
+
+
+def begun_at(stored: StoredObject) -> tuple[float, str]:
+    """Sort Jobs by when they began, those of one time by name."""
+    return unix(cast(Job, stored.object).status.start_time) or 0.0, stored.ref.name
