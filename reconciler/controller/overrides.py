@@ -54,6 +54,7 @@ def _require_possible(stored: StoredObject, change: Override) -> None:
         "a cordon": (change.unschedulable is not None, kind == "Node"),
         "taints": (change.taints is not None, kind == "Node"),
         "a deletion": (change.delete_at is not None, kind == "Pod"),
+        "a condition": (change.conditions is not None, kind == "Pod"),
     }
     for what, (is_given, is_possible) in given.items():
         if is_given and not is_possible:
@@ -106,6 +107,9 @@ def _said(stored: StoredObject, change: Override) -> tuple[Reason, str, str]:
         return Reason.DELETION_REQUESTED, "DeletionRequested", f"deletion asked for by {change.by}"
     if change.restarted_at:
         return Reason.RESTART_REQUESTED, "RestartRequested", f"restart asked for by {change.by}"
+    if change.conditions is not None:
+        words = ", ".join(f"{one.type}={one.status}" for one in change.conditions) or "none"
+        return Reason.STATUS, "ConditionsChanged", f"conditions of other controllers set to {words} by {change.by}"
     if change.unschedulable is not None:
         word = "cordoned" if change.unschedulable else "uncordoned"
         return Reason.SPEC_CHANGED, word.capitalize(), f"{word} by {change.by}"

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from reconciler.model.base import Value
-from reconciler.model.kinds import PodTemplateSpec, Taint
+from reconciler.model.kinds import Condition, PodTemplateSpec, Taint
 from reconciler.model.refs import ObjectRef
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -40,7 +40,8 @@ class Override(Value):
 
     `restarted_at` is an RFC 3339 time that goes into the Pod template's annotations. `unschedulable` and `taints` are
     a Node's. `delete_at` (Unix seconds) is when the deletion of a Pod was asked for, of the Pod with this `uid` only,
-    with `grace_s` seconds to end. `by` is who did the last of it, `at` when, in Unix seconds.
+    with `grace_s` seconds to end. `conditions` are what other controllers say of a Pod, such as its readiness gates.
+    `by` is who did the last of it, `at` when, in Unix seconds.
     """
 
     ref: ObjectRef
@@ -51,13 +52,15 @@ class Override(Value):
     taints: tuple[Taint, ...] | None = None
     delete_at: float | None = None
     grace_s: int | None = None
+    conditions: tuple[Condition, ...] | None = None
     by: str = ""
     at: float = 0.0
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is overridden."""
-        return not (self.restarted_at or self.rollback or self.unschedulable or self.taints or self.delete_at)
+        pod = self.delete_at or self.conditions
+        return not (self.restarted_at or self.rollback or self.unschedulable or self.taints or pod)
 
 
 class OverrideChange(Value):
@@ -91,6 +94,7 @@ def merged(before: Override | None, change: Override) -> Override:
         taints=_first(change.taints, before.taints) or None,
         delete_at=_first(before.delete_at, change.delete_at),
         grace_s=_shorter(before.grace_s, change.grace_s),
+        conditions=_first(change.conditions, before.conditions) or None,
         by=change.by,
         at=change.at,
     )

@@ -12,7 +12,7 @@ from typing import Any, cast
 from reconciler.model.base import Value
 from reconciler.model.canonical import digest
 from reconciler.model.desired import DesiredObject
-from reconciler.model.kinds import AnyObject, Node, NodeSpec, Pod, PodTemplateSpec, Taint
+from reconciler.model.kinds import AnyObject, Condition, Node, NodeSpec, Pod, PodTemplateSpec, Taint, ref_of
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, OverrideChange, without
 from reconciler.model.plan import Decision, Reason
@@ -192,6 +192,12 @@ def _hurry(view: View, stored: StoredObject, override: Override) -> None:
     metadata = replace(stored.object.metadata, deletion_grace_period_seconds=override.grace_s)
     sooner = replace(cast(Any, stored.object), metadata=metadata)
     view.update(stored, sooner, reason=Reason.DELETION_REQUESTED, judged=False)
+
+
+def given_conditions(view: View, pod: Pod) -> tuple[Condition, ...]:
+    """Return the conditions that other controllers wrote on this very Pod."""
+    override = view.overrides.get(ref_of(pod)) if view.overrides else None
+    return (override.conditions or ()) if override is not None and override.uid == pod.metadata.uid else ()
 
 
 # The end of a pass

@@ -30,6 +30,7 @@ from reconciler.server import (
     openapi,
     outlook,
     own,
+    pod_status,
     reviews,
     users,
     writes,
@@ -194,6 +195,7 @@ def _pod_routes(pod: str) -> list[BaseRoute]:
         _route(f"{pod}/exec", exec.exec_http, *_ALL_METHODS),
         WebSocketRoute(f"{pod}/exec", exec.exec_websocket),
         _route(f"{pod}/eviction", eviction.evict, *_ALL_METHODS),
+        _route(f"{pod}/status", pod_status.status, *_ALL_METHODS),
         *(_route(f"{pod}/{name}", exec.not_offered, *_ALL_METHODS) for name in exec.NOT_OFFERED),
         *(WebSocketRoute(f"{pod}/{name}", exec.websocket_not_offered) for name in exec.NOT_OFFERED),
     ]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from reconciler.model.canonical import canonical, digest
-from reconciler.model.kinds import AnyObject, Node, PodTemplateSpec, ReplicaSet, Taint
+from reconciler.model.kinds import AnyObject, Node, Pod, PodTemplateSpec, ReplicaSet, Taint
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, Rollback
 from reconciler.model.times import unix
@@ -64,6 +64,9 @@ def is_as_wanted(found: StoredObject, wanted: AnyObject, change: Override) -> bo
         is_cordoned = change.unschedulable is None or spec.unschedulable == change.unschedulable
         taints = tuple(taint for taint in spec.taints if taint.key != CORDONED)
         return is_cordoned and (change.taints is None or taints == change.taints)
+    if change.conditions is not None:
+        have = {(one.type, one.status) for one in cast(Pod, found.object).status.conditions}
+        return have >= {(one.type, one.status) for one in change.conditions}
     template = cast(Any, found.object).spec.template
     if change.restarted_at:
         return bool(template.metadata.annotations.get(RESTARTED_AT) == change.restarted_at)

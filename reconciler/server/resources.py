@@ -57,6 +57,7 @@ _SUBRESOURCES: Mapping[str, tuple[Subresource, ...]] = {
         Subresource(name="eviction", kind="Eviction", verbs=("create",), group="policy", version="v1"),
         Subresource(name="exec", kind="PodExecOptions", verbs=("create", "get")),
         Subresource(name="log", kind="Pod", verbs=("get",)),
+        Subresource(name="status", kind="Pod", verbs=("get", "patch", "update")),
     ),
 }
 # Groups in the order in which clients look for a name; those not listed follow, ours is last.

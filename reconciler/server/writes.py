@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reconciler.model.access import ANONYMOUS
-from reconciler.model.kinds import KindSpec
+from reconciler.model.kinds import AnyObject, KindSpec
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.refs import ObjectRef
@@ -87,8 +87,7 @@ _BELOW = {"scale": "spec.replicas"}
 
 async def _change(request: Request, spec: KindSpec, stored: StoredObject) -> Response:
     context, body = context_of(request), await request.body()
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_dry = _is_dry(request.query_params.getlist("dryRun"))
+    content_type, is_dry = _content_type(request), is_dry_run(request)
     author = author_of(request)
     if stored.ref.kind == "Secret":
         # Neither its values nor whether a patch fits them is told.
@@ -98,27 +97,17 @@ async def _change(request: Request, spec: KindSpec, stored: StoredObject) -> Res
         return _json(_document(stored))
     if is_dry:
         return _json(_document(replace(stored, object=found.object)))
-    await _override(context, spec, replace(found.change, uid=stored.object.metadata.uid, by=author))
-    return _json(_document(await context.read(lambda: _written(context, stored, found))))
+    return answered(await written(context, spec, stored, found, author))
 
 
 def _judged(
     method: str, context: Context, spec: KindSpec, stored: StoredObject, content_type: str, body: bytes
 ) -> Accepted | None:
     """Return the override that a request asks for, with the object as it will be; None when nothing differs."""
+    if method == "PATCH" and content_type == APPLY:
+        raise refusal(context.objects, spec, stored)
     before = _document(stored)
-    if method == "PATCH":
-        if content_type == APPLY:
-            raise refusal(context.objects, spec, stored)
-        if content_type not in TYPES:
-            raise ApiError(415, f"a patch has one of the types {', '.join(TYPES)}, not {content_type[:60]!r}")
-        after = patched(spec.kind, before, content_type, body)
-    else:
-        after = read_json(body)
-        if not isinstance(after, dict):
-            raise bad_request("the body is not an object of Kubernetes")
-    _require_same(stored, spec, after)
-    object = typed(spec.kind, after)
+    object = _asked(method, spec, stored, content_type, body)
     paths = list(differing(before, _document(replace(stored, object=object))))
     if not paths:
         return None
@@ -128,6 +117,45 @@ def _judged(
         return accepted(stored, object, paths, context.objects.by_kind("ReplicaSet"))
     except NotInList as error:
         raise refusal(context.objects, spec, stored, error.path) from error
+
+
+def _asked(method: str, spec: KindSpec, stored: StoredObject, content_type: str, body: bytes) -> AnyObject:
+    """Return the object as a request would have it."""
+    if method == "PATCH":
+        if content_type not in TYPES or content_type == APPLY:
+            raise ApiError(415, f"a patch has one of the types {', '.join(TYPES)}, not {content_type[:60]!r}")
+        after = patched(spec.kind, _document(stored), content_type, body)
+    else:
+        after = read_json(body)
+        if not isinstance(after, dict):
+            raise bad_request("the body is not an object of Kubernetes")
+    _require_same(stored, spec, after)
+    return typed(spec.kind, after)
+
+
+def asked_of(request: Request, spec: KindSpec, stored: StoredObject, body: bytes) -> AnyObject:
+    """Return the object as a request with this body would have it."""
+    return _asked(request.method, spec, stored, _content_type(request), body)
+
+
+async def written(context: Context, spec: KindSpec, stored: StoredObject, found: Accepted, author: str) -> StoredObject:
+    """Have an override written; return the object as it is then."""
+    await _override(context, spec, replace(found.change, uid=stored.object.metadata.uid, by=author))
+    return await context.read(lambda: _written(context, stored, found))
+
+
+def answered(stored: StoredObject) -> Response:
+    """Return the answer that shows an object."""
+    return _json(_document(stored))
+
+
+def is_dry_run(request: Request) -> bool:
+    """Whether the query says that nothing is to be written."""
+    return _is_dry(request.query_params.getlist("dryRun"))
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _require_same(stored: StoredObject, spec: KindSpec, after: Json) -> None:

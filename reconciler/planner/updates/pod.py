@@ -39,10 +39,13 @@ def pod_faults(old: Pod, new: Pod) -> Iterator[Fault]:
         yield Fault(field, "cannot be changed: of a Pod only images, deadline, tolerations and gates can", FORBIDDEN)
 
 
-def has_other_images(old: Pod, new: Pod) -> bool:
-    """Whether a container is to run from another image."""
-    images = ([one.image for one in (*pod.spec.init_containers, *pod.spec.containers)] for pod in (old, new))
-    return next(images) != next(images)
+def ends_with_its_image(old: Pod, new: Pod) -> bool:
+    """Whether a placed Pod that is told of another image would end a container that is not started again."""
+    pairs = zip(old.spec.containers, new.spec.containers, strict=True)
+    changed = (ours for ours, theirs in pairs if ours.image != theirs.image)
+    return bool(old.spec.node_name) and any(
+        (one.restart_policy or old.spec.restart_policy) != "Always" for one in changed
+    )
 
 
 def _images_missing(field: str, containers: Sequence[Container]) -> Iterator[Fault]:

@@ -9,8 +9,11 @@ from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.health import condition
+from reconciler.planner.overrides import given_conditions
 from reconciler.planner.priority import missing_class
 from reconciler.planner.references import references_of
+from reconciler.planner.updates.fault import Fault
+from reconciler.planner.updates.pod_status import address_faults
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 
@@ -34,16 +37,17 @@ def _is_settled(view: View, stored: StoredObject, node: NodeState | None, report
     """Whether this Pod with this report needed no other status before: then it needs none now, whatever the time."""
     if node is None or report is None or is_silent(view, node):
         return False
-    known = view.memo.known(("pod status", stored.ref), (stored,))
+    inputs = (stored, view.overrides.get(stored.ref))
+    known = view.memo.known(("pod status", stored.ref), inputs)
     if known is None or not (known is report or known == report):
         return False
-    view.memo.keep(("pod status", stored.ref), (stored,), known)
+    view.memo.keep(("pod status", stored.ref), inputs, known)
     return True
 
 
 def _note_settled(view: View, stored: StoredObject, node: NodeState | None, report: PodReport | None) -> None:
     if report is not None and not is_silent(view, node) and view.get(stored.ref) is stored:
-        view.memo.keep(("pod status", stored.ref), (stored,), report)
+        view.memo.keep(("pod status", stored.ref), (stored, view.overrides.get(stored.ref)), report)
 
 
 def _reports(view: View) -> dict[str, PodReport]:
@@ -89,7 +93,27 @@ def is_silent(view: View, node: NodeState | None) -> bool:
 
 
 def pod_status(view: View, pod: Pod, node: NodeState | None, report: PodReport | None) -> PodStatus:
-    """Return a Pod's status: the node's report, and the conditions that the cluster adds."""
+    """Return a Pod's status: the node's report, and the conditions that the cluster and other controllers add."""
+    given = tuple(with_times(view, pod.status.conditions, one) for one in given_conditions(view, pod))
+    status = _observed_status(view, pod, node, report, given)
+    if faults := tuple(address_faults(pod.status, status)):
+        status = _without_addresses(view, pod, status, faults)
+    names = {one.type for one in given}
+    return replace(status, conditions=(*(one for one in status.conditions if one.type not in names), *given))
+
+
+def _without_addresses(view: View, pod: Pod, status: PodStatus, faults: tuple[Fault, ...]) -> PodStatus:
+    """A node that reports what is no address has no say in where others send what is meant for the Pod."""
+    told = "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+    unready = Condition(type="Ready", status="False", reason="InvalidAddress", message=f"its node reports: {told}")
+    others = (one for one in status.conditions if one.type != "Ready")
+    conditions = (*others, with_times(view, pod.status.conditions, unready))
+    return replace(status, pod_ip="", pod_ips=(), host_ip="", host_ips=(), conditions=conditions)
+
+
+def _observed_status(
+    view: View, pod: Pod, node: NodeState | None, report: PodReport | None, given: tuple[Condition, ...]
+) -> PodStatus:
     old = pod.status
     if not pod.spec.node_name:
         return replace(old, phase="Pending", qos_class=qos_class(pod))
@@ -104,7 +128,7 @@ def pod_status(view: View, pod: Pod, node: NodeState | None, report: PodReport |
         reason, message = report.reason or old.reason, report.message or old.message
         report = replace(report, phase=old.phase, reason=reason, message=message)
     reported = tuple(with_times(view, old.conditions, one) for one in report.conditions if one.type != "Ready")
-    ready = with_times(view, old.conditions, _ready(pod, report))
+    ready = with_times(view, old.conditions, _ready(pod, report, given))
     return replace(
         old,
         phase=report.phase,
@@ -122,7 +146,7 @@ def pod_status(view: View, pod: Pod, node: NodeState | None, report: PodReport |
     )
 
 
-def _ready(pod: Pod, report: PodReport) -> Condition:
+def _ready(pod: Pod, report: PodReport, given: tuple[Condition, ...]) -> Condition:
     """Ready: all containers are, and so is every readiness gate."""
     containers = condition(report.conditions, "ContainersReady")
     if containers is None or containers.status != "True":
@@ -130,7 +154,7 @@ def _ready(pod: Pod, report: PodReport) -> Condition:
         message = containers.message if containers else ""
         return Condition(type="Ready", status="False", reason=reason or "ContainersNotReady", message=message)
     for gate in pod.spec.readiness_gates:
-        found = condition(pod.status.conditions, gate.condition_type)
+        found = condition(given, gate.condition_type) or condition(report.conditions, gate.condition_type)
         if found is None or found.status != "True":
             message = f"readiness gate {gate.condition_type} is not true"
             return Condition(type="Ready", status="False", reason="ReadinessGatesNotReady", message=message)
