@@ -1,6 +1,7 @@
 """Pods are spread over topology domains as kube-scheduler's plugin PodTopologySpread does."""
 
 from collections import Counter
+from itertools import chain
 from math import isclose
 from typing import Any, cast
 
@@ -118,8 +119,8 @@ def weighed(case: dict[str, Any]) -> bool:
     if state is None:
         return False
     nodes = plugin.cluster.nodes
-    left_out = [name for name in nodes if None in state.spot(nodes[name]) and case["pod"]["spec"].get(_OWN)]
-    spots = Counter(state.spot(one) for name, one in nodes.items() if name not in left_out)
+    left_out = [name for name in nodes if None in chain(*state.spot(name)) and case["pod"]["spec"].get(_OWN)]
+    spots = Counter(state.spot(name) for name in nodes if name not in left_out)
     weights = zip(state.weights(cast(dict[Spot, int], spots)), wanted["TopologyNormalizingWeight"], strict=True)
     return (
         [constraint_of(one) for one in state.soft] == [wanted_constraint(one) for one in wanted["Constraints"]]

@@ -7,13 +7,12 @@ that are there. Wishes count from both sides, and a required affinity of a Pod t
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from reconciler.model.kinds import Pod
 from reconciler.model.labels import Labels
 from reconciler.planner.scheduling.interpod_terms import Term, terms_of
 from reconciler.planner.scheduling.population import Group
-from reconciler.planner.scheduling.topology import Topology
+from reconciler.planner.scheduling.topology import Topology, Values
 
 NOT_NEAR = "node(s) didn't match pod affinity rules"
 NOT_APART = "node(s) didn't match pod anti-affinity rules"
@@ -24,6 +23,11 @@ HARD_POD_AFFINITY_WEIGHT = 1
 Namespaces = Mapping[str, Labels]
 Domain = tuple[str, str]
 Counts = dict[Domain, int]
+# Of a domain: whether anything counts for each kind of required terms, and what wishes come to.
+Numbers = tuple[bool, bool, bool, int]
+# Of a node: the domains it is in, then what counts where domains are many. None stands for a missing label.
+Spot = tuple[Values, tuple[Numbers | None, ...]]
+_NOTHING: Numbers = (False, False, False, 0)
 _NO_LABELS: Labels = {}
 
 
@@ -53,6 +57,9 @@ class Neighbours:
         self._namespaces = namespaces
         self._topology = topology
         self._relations: dict[Group, Relation | None] = {}
+        # Domains in which anything was ever counted.
+        self._touched: set[Domain] = set()
+        self._settle()
 
     def count(self, group: Group, labels: Labels, number: int) -> bool:
         """Count Pods of a group on a node with these labels; return whether it means anything to the Pod."""
@@ -65,9 +72,9 @@ class Neighbours:
             (self.repelled, relation.repelled),
         ):
             for key in keys:
-                _add(counts, key, labels, number)
+                self._add(counts, key, labels, number)
         for key, weight in relation.wishes:
-            _add(self.wishes, key, labels, number * weight)
+            self._add(self.wishes, key, labels, number * weight)
         return True
 
     def keys_of(self, group: Group) -> tuple[str, ...]:
@@ -85,31 +92,36 @@ class Neighbours:
             return REPELLED
         return ""
 
-    def wish(self, labels: Labels) -> int:
-        """Return the sum of the weights that count on a node with these labels."""
-        return sum(self.wishes.get((key, labels[key]), 0) for key in self.keys if key in labels)
+    def spot(self, name: str) -> Spot:
+        """Return everything of a node that answers depend on."""
+        if self._spotted != len(self.keys):
+            self._settle()
+        numbers = []
+        for key, values in self._narrow:
+            value = values[name]
+            numbers.append(None if value is None else self._counted((key, value)))
+        return self._values[name], tuple(numbers)
 
-    def spot(self, labels: Labels) -> Hashable:
-        """Return everything of a node that answers depend on: domains with many nodes, counts of the others."""
-        return tuple(
-            labels.get(key) if self._topology.is_wide(key) else self._counted(key, labels.get(key)) for key in self.keys
-        )
-
-    def wish_at(self, spot: Hashable) -> int:
+    def wish_at(self, spot: Spot) -> int:
         """Return the sum of the weights that count on the nodes of a spot."""
-        parts = zip(self.keys, cast(tuple[object, ...], spot), strict=True)
-        return sum(
-            part[3] if isinstance(part, tuple) else self.wishes.get((key, str(part)), 0)
-            for key, part in parts
-            if part is not None
+        values, numbers = spot
+        wide = sum(
+            self.wishes.get((key, value), 0) for key, value in zip(self._wide, values, strict=True) if value is not None
         )
+        return wide + sum(one[3] for one in numbers if one is not None)
 
-    def _counted(self, key: str, value: str | None) -> Hashable:
-        if value is None:
-            return None
-        domain = (key, value)
-        required = (domain in self.near, domain in self.apart, domain in self.repelled)
-        return (*required, self.wishes.get(domain, 0))
+    def _settle(self) -> None:
+        """Settle what a spot is: domains with many nodes by their name, the others by what is counted in them."""
+        topology = self._topology
+        self._wide = tuple(key for key in self.keys if topology.is_wide(key))
+        self._values = topology.values(self._wide)
+        self._narrow = [(key, topology.value(key)) for key in self.keys if not topology.is_wide(key)]
+        self._spotted = len(self.keys)
+
+    def _counted(self, domain: Domain) -> Numbers:
+        if domain not in self._touched:
+            return _NOTHING
+        return domain in self.near, domain in self.apart, domain in self.repelled, self.wishes.get(domain, 0)
 
     def _is_near(self, labels: Labels) -> bool:
         terms = self.terms.near
@@ -122,6 +134,18 @@ class Neighbours:
     @staticmethod
     def _own(terms: Iterable[Term], labels: Labels) -> Iterable[Domain]:
         return ((term.topology_key, labels[term.topology_key]) for term in terms if term.topology_key in labels)
+
+    def _add(self, counts: Counts, key: str, labels: Labels, number: int) -> None:
+        value = labels.get(key)
+        if value is None:
+            return
+        domain = (key, value)
+        self._touched.add(domain)
+        new = counts.get(domain, 0) + number
+        if new:
+            counts[domain] = new
+        else:
+            counts.pop(domain, None)
 
     def _relation(self, group: Group) -> Relation | None:
         if group not in self._relations:
@@ -157,18 +181,6 @@ def _all_choose(terms: Iterable[Term], pod: Pod, namespaces: Namespaces) -> bool
     namespace = pod.metadata.namespace
     of_namespace = namespaces.get(namespace, _NO_LABELS)
     return all(term.chooses(namespace, pod.metadata.labels, of_namespace) for term in terms)
-
-
-def _add(counts: Counts, key: str, labels: Labels, number: int) -> None:
-    value = labels.get(key)
-    if value is None:
-        return
-    domain = (key, value)
-    new = counts.get(domain, 0) + number
-    if new:
-        counts[domain] = new
-    else:
-        counts.pop(domain, None)
 
 
 def normalised(wishes: Mapping[Hashable, int]) -> dict[Hashable, int]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Hashable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from reconciler.model.kinds import Pod
 from reconciler.model.labels import Labels
 from reconciler.planner.scheduling import interpod
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster, Misfit, SpotPlugin
-from reconciler.planner.scheduling.interpod import Namespaces, Neighbours, normalised
+from reconciler.planner.scheduling.interpod import Namespaces, Neighbours, Spot, normalised
 from reconciler.planner.scheduling.interpod_terms import label_keys, terms_of, wording
 from reconciler.planner.scheduling.population import Population, population_of
 from reconciler.planner.scheduling.topology import Topology
@@ -68,11 +68,12 @@ class InterPodAffinity(SpotPlugin[Neighbours]):
 
     def spot(self, state: Neighbours, node: Candidate) -> Hashable:
         """Return the domains that a node is in, as far as terms ask for them."""
-        return state.spot(node.node.metadata.labels)
+        return state.spot(node.node.metadata.name)
 
     def spot_scores(self, state: Neighbours, pod: Pod, spots: Mapping[Hashable, int]) -> Mapping[Hashable, int]:
         """Return how much the spots are wished for."""
-        return normalised({spot: state.wish_at(spot) for spot in spots}) if state.wishes else {}
+        known = cast(Mapping[Spot, int], spots)
+        return normalised({spot: state.wish_at(spot) for spot in known}) if state.wishes else {}
 
     def placed(self, state: Neighbours, pod: Pod, other: Pod, node: str) -> Collection[str]:
         """Count a Pod to its domains."""

@@ -6,21 +6,22 @@ nor do Pods that are ending.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import count
 from math import log
 
-from reconciler.model.kinds import Pod
+from reconciler.model.kinds import NodeAffinity, Pod
 from reconciler.model.labels import Labels
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.population import Group
 from reconciler.planner.scheduling.spread_constraints import HOSTNAME, Constraint, Spreading, counts_node
-from reconciler.planner.scheduling.topology import Topology
+from reconciler.planner.scheduling.topology import Topology, Values
 
 SKEWED = "node(s) didn't match pod topology spread constraints"
 NO_LABEL = "node(s) didn't match pod topology spread constraints (missing required label)"
 
-# Of a node, for every constraint: the domain it is in, and for a constraint over hosts the Pods on it.
-Spot = tuple[Hashable, ...]
+# Of a node: the domains it is in, then numbers of Pods where domains are many. None stands for a missing label.
+Spot = tuple[Values, tuple[int | None, ...]]
 
 
 class Tally:
@@ -32,12 +33,10 @@ class Tally:
         self._sizes: Counter[int] = Counter()
         self._least = 0
 
-    def open(self, value: str) -> None:
-        """Note that there is such a domain."""
-        if value not in self.domains:
-            self.domains[value] = 0
-            self._sizes[0] += 1
-            self._least = 0
+    def open(self, values: Iterable[str]) -> None:
+        """Note that there are such domains, before any Pod is counted."""
+        self.domains.update(dict.fromkeys(values, 0))
+        self._sizes[0] = len(self.domains)
 
     def count(self, value: str, number: int) -> None:
         """Count so many more Pods to a domain."""
@@ -77,12 +76,40 @@ class Spread:
         self._needs_all = spreading.needs_all_labels
         self._hard_keys = tuple(one.constraint.topology_key for one in self.hard)
         self._soft_keys = tuple(one.constraint.topology_key for one in self.soft)
-        self._topology = topology
-        self._counted: dict[Group, frozenset[Tally]] = {}
         self._nodes = nodes
-        for candidate in nodes.values():
+        self._counted: dict[Group, frozenset[Tally]] = {}
+        self._pods_by = self._lookups(topology)
+        self._open(topology)
+
+    def _lookups(self, topology: Topology) -> list[tuple[Mapping[str, int], Mapping[str, str | None]]]:
+        """Settle what a spot is: values of labels, and where numbers of Pods are looked up, and by what of the node."""
+        hard = [(tally, key) for tally, key in zip(self.hard, self._hard_keys, strict=True)]
+        over_hosts = [hosts for key, hosts in zip(self._soft_keys, self.hosts, strict=True) if key == HOSTNAME]
+        wide = [key for _, key in hard if topology.is_wide(key)] + [key for key in self._soft_keys if key != HOSTNAME]
+        keys = tuple(dict.fromkeys(wide))
+        self._values = topology.values(keys)
+        found = [(tally.domains, topology.value(key)) for tally, key in hard if not topology.is_wide(key)]
+        # Where each soft constraint finds its part of a spot.
+        hosts = count(len(found))
+        self._parts = [(1, next(hosts)) if key == HOSTNAME else (0, keys.index(key)) for key in self._soft_keys]
+        return [*found, *((one, topology.names(HOSTNAME)) for one in over_hosts)]
+
+    def _open(self, topology: Topology) -> None:
+        """Find the domains that count."""
+        if self._counts_all_nodes():
+            for tally in self.hard:
+                tally.open(topology.complete(self._hard_keys, tally.constraint.topology_key))
+            for tally in self.soft:
+                key = tally.constraint.topology_key
+                if key != HOSTNAME:
+                    tally.open(topology.complete(self._soft_keys if self._needs_all else (key,), key))
+            return
+        found: dict[Tally, list[str]] = {}
+        for candidate in self._nodes.values():
             for tally, value in self._counting(candidate):
-                tally.open(value)
+                found.setdefault(tally, []).append(value)
+        for tally, values in found.items():
+            tally.open(values)
 
     def tallies_of(self, group: Group) -> frozenset[Tally]:
         """Return the tallies that count Pods of a group."""
@@ -116,24 +143,16 @@ class Spread:
                 return SKEWED, False
         return "", False
 
-    def spot(self, candidate: Candidate) -> Spot:
+    def spot(self, name: str) -> Spot:
         """Return everything of a node that answers depend on."""
-        labels, name = candidate.node.metadata.labels, candidate.node.metadata.name
-        hard = (
-            labels.get(key) if self._topology.is_wide(key) else self._sized(tally, labels.get(key))
-            for key, tally in zip(self._hard_keys, self.hard, strict=True)
-        )
-        soft = (
-            (hosts.get(name, 0) if key in labels else None) if key == HOSTNAME else labels.get(key)
-            for key, hosts in zip(self._soft_keys, self.hosts, strict=True)
-        )
-        return (*hard, *soft)
+        numbers = [None if (by := keys[name]) is None else pods.get(by, 0) for pods, keys in self._pods_by]
+        return self._values[name], tuple(numbers)
 
     def scores(self, spots: Mapping[Spot, int]) -> dict[Spot, int]:
         """Return scores from 0 to 100, given how many nodes that fit are of each spot."""
         counted = {spot: number for spot, number in spots.items() if not (self._needs_all and None in self._soft(spot))}
         weights = self.weights(counted)
-        raw = {spot: self._badness(self._soft(spot), weights) for spot in counted}
+        raw = {spot: self._badness(spot, weights) for spot in counted}
         least, most = min(raw.values(), default=0), max(raw.values(), default=0)
         scores = {spot: 100 * (most + least - bad) // most if most else 100 for spot, bad in raw.items()}
         return {spot: scores.get(spot, 0) for spot in spots}
@@ -145,20 +164,25 @@ class Spread:
             for at, key in enumerate(self._soft_keys)
         ]
 
-    def _soft(self, spot: Spot) -> Spot:
-        return spot[len(self.hard) :]
+    def _soft(self, spot: Spot) -> list[str | int | None]:
+        """Return the parts of a spot that soft constraints are about: domains, and numbers of Pods on a host."""
+        return [spot[which][at] for which, at in self._parts]
 
-    def _badness(self, wanted: Spot, weights: Iterable[float]) -> int:
+    def _badness(self, spot: Spot, weights: Iterable[float]) -> int:
         total = 0.0
-        for tally, value, weight in zip(self.soft, wanted, weights, strict=True):
+        for tally, value, weight in zip(self.soft, self._soft(spot), weights, strict=True):
             if value is not None:
-                pods = value if isinstance(value, int) else tally.domains.get(str(value), 0)
+                pods = value if isinstance(value, int) else tally.domains.get(value, 0)
                 total += pods * weight + (tally.constraint.max_skew - 1)
         # Half is rounded up.
         return int(total + 0.5)
 
-    def _sized(self, tally: Tally, value: str | None) -> Hashable:
-        return None if value is None else tally.domains.get(value, 0)
+    def _counts_all_nodes(self) -> bool:
+        """Whether neither nodeAffinityPolicy nor nodeTaintsPolicy leaves out any node."""
+        spec = self._pod.spec
+        is_free = not spec.node_selector and spec.affinity.node_affinity == NodeAffinity()
+        every = (*self.hard, *self.soft)
+        return not any(one.constraint.heeds_taints or (one.constraint.heeds_affinity and not is_free) for one in every)
 
     def _counting(self, candidate: Candidate) -> list[tuple[Tally, str]]:
         """Return the domains of a node to which its Pods count."""
@@ -168,8 +192,8 @@ class Spread:
             found = [(tally, labels[tally.constraint.topology_key]) for tally in self.hard]
         if not self._needs_all or all(key in labels for key in self._soft_keys):
             found += [
-                (tally, labels.get(tally.constraint.topology_key, ""))
+                (tally, labels[tally.constraint.topology_key])
                 for tally in self.soft
-                if tally.constraint.topology_key != HOSTNAME
+                if tally.constraint.topology_key != HOSTNAME and tally.constraint.topology_key in labels
             ]
         return [(tally, value) for tally, value in found if counts_node(tally.constraint, self._pod, candidate.node)]

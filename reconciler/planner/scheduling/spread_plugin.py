@@ -67,7 +67,7 @@ class PodTopologySpread(SpotPlugin[Spread]):
 
     def spot(self, state: Spread, node: Candidate) -> Hashable:
         """Return the domains that a node is in, and the Pods on it."""
-        return state.spot(node)
+        return state.spot(node.node.metadata.name)
 
     def spot_scores(self, state: Spread, pod: Pod, spots: Mapping[Hashable, int]) -> Mapping[Hashable, int]:
         """Return how even it would be."""
