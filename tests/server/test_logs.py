@@ -35,9 +35,10 @@ def test_what_is_asked_for_is_handed_on(api: Api) -> None:
     request = api.operations.calls[-1][1]
     assert (request.container, request.previous, request.timestamps, request.follow) == ("side", True, True, False)
     assert (request.tail_lines, request.limit_bytes, request.since) == (7, 9, 1767225600.5)
-    ask(api.path, "GET", f"{LOG}?container=app&sinceSeconds=60")
+    ask(api.path, "GET", f"{LOG}?container=app&sinceSeconds=60&stream=Stderr")
+    assert request.stream == "All"
     request = api.operations.calls[-1][1]
-    assert (request.container, request.tail_lines) == ("app", None)
+    assert (request.container, request.tail_lines, request.stream) == ("app", None, "Stderr")
     assert time.time() - request.since == pytest.approx(60, abs=10)
 
 
@@ -46,6 +47,8 @@ def test_what_is_asked_for_is_handed_on(api: Api) -> None:
     [
         ("container=third", 400, "container third is not valid for pod web"),
         ("limitBytes=0", 422, "limitBytes: Invalid value: 0: must be greater than 0"),
+        ("stream=Both", 422, "stream: Unsupported value"),
+        ("stream=Stderr&tailLines=1", 422, "tailLines: Forbidden"),
         ("sinceSeconds=0", 422, "sinceSeconds: Invalid value: 0: must be greater than 0"),
         ("sinceSeconds=5&sinceTime=2026-01-01T00:00:00Z", 400, "at most one of"),
         ("sinceTime=yesterday", 400, "expected an RFC 3339 time"),
