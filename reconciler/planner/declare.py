@@ -21,6 +21,7 @@ from reconciler.planner.overrides import end_restart, overlaid, overlay_of, why_
 from reconciler.planner.priority import with_kept_priority
 from reconciler.planner.propagation import delete_declared
 from reconciler.planner.safety import held_deletions
+from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, SELECTED_NODE, kept_claim
 from reconciler.planner.updates.pod import ends_with_its_image
 from reconciler.planner.updates.rules import update_faults
 from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_metadata
@@ -28,7 +29,7 @@ from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_
 REPLACE_ON_CHANGE = "reconciler.dev/on-immutable-change"
 ADOPT = "reconciler.dev/adopt"
 # What controllers write on declared objects.
-KEPT_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision"})
+KEPT_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision", BOUND_BY_CONTROLLER, SELECTED_NODE})
 # What grows with a change is weighed again; a Pod is what it was made as.
 _ADMITTED_ANEW = frozenset({"PersistentVolumeClaim", "Service"})
 BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -295,8 +296,8 @@ def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
         if new.spec.storage_class_name is None:
             added["storage_class_name"] = old.spec.storage_class_name
         new = replace(new, spec=replace(new.spec, **added))
-    if old.kind == "PersistentVolume" and new.spec.claim_ref is None:
-        new = replace(new, spec=replace(new.spec, claim_ref=old.spec.claim_ref))
+    if old.kind == "PersistentVolume":
+        new = replace(new, spec=replace(new.spec, claim_ref=kept_claim(old, new)))
     if old.kind == "Pod" and not new.spec.node_name:
         new = replace(new, spec=replace(new.spec, node_name=old.spec.node_name))
     if old.kind == "Pod":
@@ -366,8 +367,8 @@ def _why_not_pruned(view: View, source: str, desired: Mapping[str, DesiredState]
 
 def _delete(view: View, stored: StoredObject) -> None:
     message = "no longer in the repository"
-    if stored.ref.kind in ("Pod", "Namespace", "PersistentVolumeClaim"):
-        # These end gracefully: what they hold goes first, see `workloads.pods`, `namespaces` and `storage.claims`.
+    if stored.ref.kind in ("Pod", "Namespace", "PersistentVolumeClaim", "PersistentVolume"):
+        # These end gracefully: what they hold goes first, see `workloads.pods`, `namespaces` and `storage`.
         grace = getattr(stored.object.spec, "termination_grace_period_seconds", None)  # type: ignore[union-attr]
         view.terminate(stored, Reason.NO_LONGER_DECLARED, message, grace_s=grace)
     else:
