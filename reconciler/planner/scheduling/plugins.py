@@ -4,6 +4,7 @@ Their weights are those of kube-scheduler's default profile, and stand at each p
 """
 
 from reconciler.planner.scheduling.framework import AnyPlugin
+from reconciler.planner.scheduling.gates import SchedulingGates
 from reconciler.planner.scheduling.images import ImageLocality
 from reconciler.planner.scheduling.interpod_plugin import InterPodAffinity
 from reconciler.planner.scheduling.noderules import (
@@ -18,6 +19,7 @@ from reconciler.planner.scheduling.resources import NodeResourcesBalancedAllocat
 from reconciler.planner.scheduling.spread_plugin import PodTopologySpread
 
 PLUGINS: tuple[type[AnyPlugin], ...] = (
+    SchedulingGates,
     NodeUnschedulable,
     NodeName,
     TaintToleration,

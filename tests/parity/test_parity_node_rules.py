@@ -1,0 +1,155 @@
+"""Nodes are refused and preferred for what they are as by kube-scheduler's plugins about nodes."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from reconciler.model.kinds import Node, Pod
+from reconciler.planner.scheduling.fit import Candidate, candidate_of
+from reconciler.planner.scheduling.framework import AnyPlugin, Cluster, Misfit
+from reconciler.planner.scheduling.gates import SchedulingGates
+from reconciler.planner.scheduling.images import ImageLocality
+from reconciler.planner.scheduling.noderules import (
+    NodeAffinity,
+    NodeName,
+    NodePorts,
+    NodeUnschedulable,
+    TaintToleration,
+    ports_clash,
+)
+from reconciler.planner.scheduling.room import host_ports
+from tests.parity.loosely import NoSuchField, loosely
+from tests.parity.placing import SKIPPED, Objects, is_status, pod_of
+from tests.parity.rows import Judge, NotTranslated, compare
+
+PACKAGE = "pkg_scheduler_framework_plugins_"
+_STATUS = ("capacity", "allocatable", "images")
+
+
+def node_of(row: Any) -> Node:
+    """Return a row's node; of its status what scheduling looks at."""
+    status = {part: one for part, one in row.get("status", {}).items() if part in _STATUS}
+    return cast(Node, loosely(Node, {**{part: row[part] for part in ("metadata", "spec")}, "status": status}))
+
+
+def cluster_of(nodes: Iterable[Candidate]) -> Cluster:
+    """Return what plugins are made for; a row's only node may have no name."""
+    return Cluster({one.name: one for one in nodes}, Objects())
+
+
+def against(type_: type[AnyPlugin], pod_row: Any, node: Candidate) -> tuple[Misfit | None, Any]:
+    """Return what a plugin has against a node for a Pod, and its state."""
+    plugin, pod = type_(cluster_of([node])), _pod(pod_row)
+    state = plugin.prepare(pod)
+    if isinstance(state, Misfit) or state is None:
+        return state, state
+    return plugin.why_not(state, pod, node), state
+
+
+def _pod(row: Any) -> Pod:
+    """Return a row's Pod; what it spells as null is not there."""
+    spec = {part: value for part, value in row["spec"].items() if value is not None}
+    try:
+        return pod_of({**row, "spec": spec})
+    except NoSuchField as error:
+        raise NotTranslated from error
+
+
+def filters(type_: type[AnyPlugin]) -> Judge:
+    """Return the judge of rows about one node and one Pod."""
+
+    def judge(case: dict[str, Any]) -> bool:
+        wanted = case.get("wantStatus") or case.get("wantFilterStatus")
+        if case.get("enableTaintTolerationComparisonOps"):
+            raise NotTranslated
+        return is_status(against(type_, case["pod"], candidate_of(node_of(case["node"])))[0], wanted)
+
+    return judge
+
+
+def scores(type_: type[AnyPlugin]) -> Judge:
+    """Return the judge of rows about the scores of several nodes."""
+
+    def judge(case: dict[str, Any]) -> bool:
+        if case.get("enableTaintTolerationComparisonOps") or case.get("args"):
+            raise NotTranslated
+        code = (case.get("wantPreScoreStatus") or {}).get("code", 0)
+        if code not in (0, SKIPPED):
+            return False
+        nodes = [candidate_of(node_of(one)) for one in case["nodes"]]
+        plugin, pod = type_(cluster_of(nodes)), _pod(case["pod"])
+        state = plugin.prepare(pod)
+        if isinstance(state, Misfit):
+            return False
+        found = plugin.scores(state, pod, plugin.cluster.nodes) if state is not None else {}
+        if code == SKIPPED:
+            return not any(found.values())
+        wanted = {one["Name"]: one.get("Score", 0) for one in case["expectedList"]}
+        # Who has nothing to say about a Pod leaves all nodes equal.
+        return len(set(wanted.values())) == 1 if state is None else {**dict.fromkeys(wanted, 0), **found} == wanted
+
+    return judge
+
+
+def chosen(case: dict[str, Any]) -> bool:
+    """Judge a row about the labels and the name of a node."""
+    if case.get("args"):
+        raise NotTranslated
+    node = candidate_of(
+        node_of({"metadata": {"name": case.get("nodeName", ""), "labels": case.get("labels")}, "spec": {}})
+    )
+    misfit, state = against(NodeAffinity, case["pod"], node)
+    wanted = case.get("wantPreFilterStatus") or {}
+    if wanted.get("code") == SKIPPED:
+        return state is None
+    only = (case.get("wantPreFilterResult") or {}).get("NodeNames")
+    named = None if isinstance(state, Misfit) or not case.get("runPreFilter") else state.named
+    return named == (frozenset(only) if only else None) and is_status(misfit, case.get("wantStatus") or wanted or None)
+
+
+def ports(case: dict[str, Any]) -> bool:
+    """Judge a row about the ports of the host."""
+    node = candidate_of(Node(), [_pod(one["Pod"]) for one in case["nodeInfo"].get("Pods") or ()])
+    misfit, state = against(NodePorts, case["pod"], node)
+    if (case.get("wantPreFilterStatus") or {}).get("code") == SKIPPED:
+        return state is None
+    return is_status(misfit, case.get("wantFilterStatus"))
+
+
+def ports_fit(case: dict[str, Any]) -> bool:
+    """Judge a row about whether ports are free."""
+    node = candidate_of(Node(), [_pod(one["Pod"]) for one in case["existing"].get("Pods") or ()])
+    return not ports_clash(host_ports(_pod(case["pod"])), node.ports) == bool(case.get("expect"))
+
+
+def gated(case: dict[str, Any]) -> bool:
+    """Judge a row about gates."""
+    found = SchedulingGates(cluster_of([])).prepare(_pod(case["pod"]))
+    return is_status(found, case.get("want"))
+
+
+def on_purpose(row: dict[str, Any]) -> str:
+    """Name the reason for which a row differs, if there is one."""
+    if (row["case"].get("wantPreScoreStatus") or {}).get("code") == 1:
+        return "a value that is refused at the door"
+    return ""
+
+
+JUDGES: dict[str, dict[str, Judge]] = {
+    "nodename": {"TestNodeName": filters(NodeName)},
+    "nodeunschedulable": {"TestNodeUnschedulable": filters(NodeUnschedulable)},
+    "tainttoleration": {
+        "TestTaintTolerationFilter": filters(TaintToleration),
+        "TestTaintTolerationFilterWithFeatureGate": filters(TaintToleration),
+        "TestTaintTolerationScore": scores(TaintToleration),
+    },
+    "nodeaffinity": {"TestNodeAffinity": chosen, "TestNodeAffinityPriority": scores(NodeAffinity)},
+    "nodeports": {"TestNodePorts": ports, "TestFits": ports_fit},
+    "imagelocality": {"TestImageLocalityPriority": scores(ImageLocality)},
+    "schedulinggates": {"TestPreEnqueue": gated},
+}
+
+
+def test_rules_about_nodes() -> None:
+    """Which nodes are refused in which words, and which are better than others."""
+    for plugin, judges in JUDGES.items():
+        compare(PACKAGE + plugin, judges, on_purpose)
