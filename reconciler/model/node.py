@@ -344,7 +344,10 @@ class NodeEvent(Value):
 
 
 class Observation(Value):
-    """One report of one node: facts, Pods, the agent's memory (opaque to all but the node planner), and events."""
+    """One report of one node: facts, Pods, the agent's memory (opaque to all but the node planner), and events.
+
+    `pressures` are the conditions of the host that hold: MemoryPressure, DiskPressure, PIDPressure.
+    """
 
     api_version: str = DOCUMENT_VERSION
     node: str
@@ -357,3 +360,4 @@ class Observation(Value):
     pods: tuple[PodReport, ...] = ()
     memory: msgspec.Raw = msgspec.Raw(b"null")
     events: tuple[NodeEvent, ...] = ()
+    pressures: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from reconciler.planner.priority import with_kept_priority
 from reconciler.planner.propagation import delete_declared
 from reconciler.planner.safety import held_deletions
 from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, SELECTED_NODE, kept_claim
+from reconciler.planner.tolerations import with_default_tolerations
 from reconciler.planner.updates.pod import ends_with_its_image
 from reconciler.planner.updates.rules import update_faults
 from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_metadata
@@ -302,6 +303,7 @@ def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
         new = replace(new, spec=replace(new.spec, node_name=old.spec.node_name))
     if old.kind == "Pod":
         new = kept_defaults(old, new)
+        new = replace(new, spec=with_default_tolerations(new.spec, view.policy.toleration_s))
         new = replace(new, spec=with_kept_priority(view, old.spec, new.spec))
     if old.kind == "ClusterRole" and new.aggregation_rule is not None:
         new = replace(new, rules=old.rules)

@@ -1,15 +1,18 @@
 """Node objects, served from what nodes report. Pure."""
 
+from collections.abc import Mapping
 from typing import cast
 
 from reconciler.model import kinds as k
-from reconciler.model.kinds import Condition, Node
+from reconciler.model.kinds import Condition, Node, Taint
 from reconciler.model.node import HostFact
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.model.times import rfc3339
 from reconciler.planner.health import condition
+from reconciler.planner.node_conditions import node_conditions, readiness
+from reconciler.planner.node_taints import condition_taints, evicting_nodes, evicting_taints
 from reconciler.planner.overrides import node_spec
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.deployment_status import with_times
@@ -18,48 +21,85 @@ from reconciler.planner.workloads.pods import is_silent
 
 def observe_nodes(view: View) -> None:
     """Create and update Node objects from the latest reports; a silent node stays, as unknown."""
-    for name in sorted(view.observed.nodes):
+    found = {name: _stored(view, name) for name in sorted(view.observed.nodes)}
+    evicting = _evicting(view, found)
+    for name, stored in found.items():
         state = view.observed.nodes[name]
-        stored = view.get(ObjectRef(kind="Node", name=name)) or _create(view, name)
         # Where nothing was to be written for this report before, there is nothing now, whatever the time.
         key, inputs = ("node", name), (stored, state.observation, view.overrides.get(stored.ref))
-        silent = is_silent(view, state)
-        if view.memo.known(key, inputs) is not silent:
-            _update(view, stored, state)
+        standing = (is_silent(view, state), name in evicting)
+        if view.memo.known(key, inputs) != standing:
+            _update(view, stored, state, evicts=name in evicting)
         if view.get(stored.ref) is stored:
-            view.memo.keep(key, inputs, silent)
+            view.memo.keep(key, inputs, standing)
         if state.heartbeat_at is not None:
             view.look_again(state.heartbeat_at + view.policy.node_lease_s + 0.001)
 
 
-def _create(view: View, name: str) -> StoredObject:
+def _stored(view: View, name: str) -> StoredObject:
+    known = view.get(ObjectRef(kind="Node", name=name))
+    if known is not None:
+        return known
     labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
     node = Node(metadata=k.ObjectMeta(name=name, labels=labels))
     return view.create(node, manager=SYSTEM, reason=Reason.STATUS)
 
 
-def _update(view: View, stored: StoredObject, state: NodeState) -> None:
-    stored = _as_wanted(view, stored)
+def _evicting(view: View, found: Mapping[str, StoredObject]) -> frozenset[str]:
+    """Return the nodes that evict their Pods because they are not ready."""
+    states = view.observed.nodes
+    ready = {name: readiness(states[name], silent=is_silent(view, states[name])) == "True" for name in found}
+    if all(ready.values()):
+        return frozenset()
+    evicting = evicting_nodes({name: cast(Node, one.object) for name, one in found.items()}, ready, view.now)
+    if evicting.next_at is not None:
+        view.look_again(evicting.next_at)
+    return evicting.nodes
+
+
+def _update(view: View, stored: StoredObject, state: NodeState, *, evicts: bool) -> None:
     node = cast(Node, stored.object)
-    observation = state.observation
-    if observation is not None:
-        host = observation.facts.host
-        labels = {**node.metadata.labels, "kubernetes.io/arch": _arch(host.architecture)}
+    before = node.status.conditions
+    conditions = tuple(
+        with_times(view, before, replace(one, last_heartbeat_time=_heartbeat(node, one, state)))
+        for one in node_conditions(state, before, silent=is_silent(view, state))
+    )
+    own = (*condition_taints(conditions), *(evicting_taints(conditions) if evicts else ()))
+    stored = _as_wanted(view, stored, own)
+    node = cast(Node, stored.object)
+    if state.observation is not None:
+        host = state.observation.facts.host
+        labels = with_former_labels({**node.metadata.labels, "kubernetes.io/arch": _arch(host.architecture)})
         node = replace(node, metadata=replace(node.metadata, labels=labels))
         stored = view.update(stored, node, reason=Reason.STATUS, judged=False)
         node = replace(node, status=_status(node, host))
-    conditions = _conditions(view, node, state)
     view.set_status(stored, replace(node.status, conditions=conditions))
 
 
-def _as_wanted(view: View, stored: StoredObject) -> StoredObject:
-    """Write what persons say of the node into its spec."""
+def _as_wanted(view: View, stored: StoredObject, own: tuple[Taint, ...]) -> StoredObject:
+    """Write into the node's spec what persons say of it, and the taints it has by itself."""
     node = cast(Node, stored.object)
     spec = node_spec(view, stored)
     if spec.unschedulable != node.spec.unschedulable:
         word = "NodeNotSchedulable" if spec.unschedulable else "NodeSchedulable"
         view.happened(stored, word, f"node {stored.ref.name} status is now: {word}")
+    taints = tuple(_dated(view, node, one) for one in (*spec.taints, *own))
+    spec = replace(spec, taints=taints)
     return view.update(stored, replace(node, spec=spec), reason=Reason.STATUS, judged=False)
+
+
+def _dated(view: View, node: Node, taint: Taint) -> Taint:
+    """Return a taint with the time at which it came, which those that evict Pods have to tell."""
+    if taint.effect != "NoExecute" or taint.time_added is not None:
+        return taint
+    known = (one.time_added for one in node.spec.taints if (one.key, one.effect) == (taint.key, taint.effect))
+    return replace(taint, time_added=next(known, None) or view.timestamp)
+
+
+def with_former_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return a node's labels with system and architecture under their former names too, as upstream keeps them."""
+    former = {f"beta.{key}": labels[key] for key in ("kubernetes.io/os", "kubernetes.io/arch") if key in labels}
+    return {**labels, **former}
 
 
 def _arch(machine: str) -> str:
@@ -90,24 +130,10 @@ def _status(node: Node, host: HostFact) -> k.NodeStatus:
     return replace(node.status, capacity=room, allocatable=room, addresses=addresses, node_info=info)
 
 
-def _conditions(view: View, node: Node, state: NodeState) -> tuple[Condition, ...]:
-    observation = state.observation
-    if is_silent(view, state):
-        ready = Condition(type="Ready", status="Unknown", reason="NodeStatusUnknown", message="the node is silent")
-    elif observation is None or not observation.facts.complete:
-        why = observation.facts.engine_error if observation else "no report yet"
-        ready = Condition(type="Ready", status="False", reason="EngineSilent", message=why)
-    else:
-        ready = Condition(type="Ready", status="True", reason="AgentReady", message="the agent reports the Engine well")
-    return (
-        with_times(view, node.status.conditions, replace(ready, last_heartbeat_time=_heartbeat(node, ready, state))),
-    )
-
-
-def _heartbeat(node: Node, ready: Condition, state: NodeState) -> str | None:
+def _heartbeat(node: Node, now: Condition, state: NodeState) -> str | None:
     """Return when the node was heard; in between its changes the controller refreshes it (P09)."""
-    before = condition(node.status.conditions, ready.type)
-    if before is not None and before.status == ready.status:
+    before = condition(node.status.conditions, now.type)
+    if before is not None and before.status == now.status:
         told: str | None = before.last_heartbeat_time
         return told
     return rfc3339(state.heartbeat_at) if state.heartbeat_at is not None else None

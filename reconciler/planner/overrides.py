@@ -3,8 +3,7 @@
 The list is closed: restarts and rollbacks of workloads, their number of Pods by an autoscaler, cordons and taints of
 nodes, deletions of Pods. What is laid over a declared object is marked in its digest,
 `DIGEST+TEMPLATE+RESTARTED_AT` and for a number `+scaled`, so that each part of it comes and goes like any other change
-of the object. Evicting Pods for a taint with the effect NoExecute is not implemented: such a
-taint keeps new Pods away, and the Pods that are there stay.
+of the object.
 """
 
 from typing import Any, cast
@@ -17,13 +16,14 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, OverrideChange, without
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.times import rfc3339
+from reconciler.planner.node_taints import CORDONED as CORDONED
+from reconciler.planner.node_taints import is_automatic
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.configuration import CONFIGURATION
 from reconciler.planner.workloads.deployment_sets import HASH_LABEL
 
 # The mark of a number of Pods that is an autoscaler's; which number that is, is not in it.
 _SCALED = "+scaled"
-CORDONED = "node.kubernetes.io/unschedulable"
 
 
 class Overlay(Value):
@@ -149,12 +149,15 @@ def plain_template(template: PodTemplateSpec) -> PodTemplateSpec:
 
 
 def node_spec(view: View, stored: StoredObject) -> NodeSpec:
-    """Return a Node's spec as persons want it; without their word it is schedulable and has no taints."""
+    """Return a Node's spec as persons want it; without their word it is schedulable and has no taints.
+
+    What comes by itself is nobody's word, see `planner.node_taints`.
+    """
     spec = cast(Node, stored.object).spec
     override = _of(view, stored)
     if override is None:
         return replace(spec, unschedulable=False, taints=()) if spec.unschedulable or spec.taints else spec
-    taints = override.taints or ()
+    taints = tuple(one for one in override.taints or () if not is_automatic(one))
     if override.unschedulable:
         taints = (*taints, Taint(key=CORDONED, effect="NoSchedule"))
     return replace(spec, unschedulable=bool(override.unschedulable), taints=taints)

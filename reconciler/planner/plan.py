@@ -32,6 +32,7 @@ from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
 from reconciler.planner.storage.claims import bind_placed_claims, ensure_default_class, sync_claims
+from reconciler.planner.taint_eviction import evict_tainted_pods
 from reconciler.planner.view import View
 from reconciler.planner.waking import wake_for_inputs
 from reconciler.planner.workloads.autoscaler import note_autoscaled, sync_autoscalers
@@ -70,6 +71,7 @@ def plan(
     observe_nodes(view)
     observe_pods(view)
     delete_requested_pods(view)
+    evict_tainted_pods(view)
     collect_pods(view)
     ensure_built_in_namespaces(view)
     ensure_system_classes(view)

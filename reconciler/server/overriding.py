@@ -14,7 +14,8 @@ from reconciler.model.kinds import AnyObject, Node, Pod, PodTemplateSpec, Replic
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, Rollback
 from reconciler.model.times import unix
-from reconciler.planner.overrides import CORDONED, plain_template, taint_words
+from reconciler.planner.node_taints import is_automatic
+from reconciler.planner.overrides import plain_template, taint_words
 from reconciler.planner.workloads.deployment_sets import revision_of
 from reconciler.server.errors import ApiError
 
@@ -62,8 +63,7 @@ def is_as_wanted(found: StoredObject, wanted: AnyObject, change: Override) -> bo
     if change.ref.kind == "Node":
         spec = cast(Node, found.object).spec
         is_cordoned = change.unschedulable is None or spec.unschedulable == change.unschedulable
-        taints = tuple(taint for taint in spec.taints if taint.key != CORDONED)
-        return is_cordoned and (change.taints is None or taints == change.taints)
+        return is_cordoned and (change.taints is None or _said(spec.taints) == _said(change.taints))
     if change.conditions is not None:
         have = {(one.type, one.status) for one in cast(Pod, found.object).status.conditions}
         return have >= {(one.type, one.status) for one in change.conditions}
@@ -106,14 +106,19 @@ def _of_node(stored: StoredObject, wanted: Node, paths: list[Path]) -> Override:
 
 
 def _taints(stored: StoredObject, wanted: Node) -> tuple[Taint, ...]:
-    """Return the taints; the one that comes with a cordon goes with it."""
-    taints = tuple(taint for taint in wanted.spec.taints if taint.key != CORDONED)
+    """Return the taints that persons set; those that come by themselves, as with a cordon, go by themselves."""
+    taints = tuple(taint for taint in wanted.spec.taints if not is_automatic(taint))
     names = [(taint.key, taint.effect) for taint in taints]
     for taint in taints:
         if names.count((taint.key, taint.effect)) > 1:
             cause = {"reason": "FieldValueDuplicate", "message": "taints must be unique by key and effect pair"}
             raise _invalid(stored, "spec.taints", f"{taint_words(taint)} is there twice", cause)
     return taints
+
+
+def _said(taints: Iterable[Taint]) -> tuple[tuple[str, str, str], ...]:
+    """Return what persons say with their taints: not since when."""
+    return tuple((one.key, one.value, one.effect) for one in taints if not is_automatic(one))
 
 
 def _of_workload(

@@ -103,7 +103,7 @@ def readiness(one: Controller) -> str | None:
     """Return what the Node object says of the node."""
     stored = one.index.get(ObjectRef(kind="Node", name="node-1"))
     conditions = cast(Node, stored.object).status.conditions if stored is not None else ()
-    return conditions[0].status if conditions else None
+    return next((ready.status for ready in conditions if ready.type == "Ready"), None)
 
 
 def test_a_reading_becomes_objects_and_an_assignment(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Admitting an object before it is written: what its namespace gives it, then whether it may be. Pure.
 
-In the order of upstream: priority, LimitRanges, sizes of claims, ResourceQuotas.
+In the order of upstream: tolerations, priority, LimitRanges, sizes of claims, ResourceQuotas.
 """
 
 from typing import TypeVar, cast
@@ -12,15 +12,20 @@ from reconciler.planner.admission.limits import violations, with_defaults
 from reconciler.planner.admission.quota import ledger_of, why_exceeded
 from reconciler.planner.refusal import Refusal
 from reconciler.planner.storage.expansion import why_not_resized
-from reconciler.planner.view import View
+from reconciler.planner.tolerations import with_default_tolerations
+from reconciler.planner.view import View, replace
 
 T = TypeVar("T", bound=Object)
 
 
 def given_defaults(view: View, object: T) -> T:
-    """Return an object with what the LimitRanges of its namespace give to what it does not say."""
-    ranges = _limit_ranges(view, object.metadata.namespace) if object.kind == "Pod" else ()
-    return cast(T, with_defaults(ranges, cast(Pod, object))) if ranges else object
+    """Return an object with what a Pod gets that does not say it: tolerations, and what its LimitRanges give."""
+    if object.kind != "Pod":
+        return object
+    pod = cast(Pod, object)
+    pod = replace(pod, spec=with_default_tolerations(pod.spec, view.policy.toleration_s))
+    ranges = _limit_ranges(view, pod.metadata.namespace)
+    return cast(T, with_defaults(ranges, pod) if ranges else pod)
 
 
 def why_not_admitted(view: View, object: AnyObject, before: StoredObject | None = None) -> Refusal | None:

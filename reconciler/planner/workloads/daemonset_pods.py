@@ -18,6 +18,7 @@ from reconciler.model.kinds import (
 from reconciler.model.observed import StoredObject
 from reconciler.model.times import unix
 from reconciler.planner.scheduling.fit import selects, tolerates
+from reconciler.planner.tolerations import NOT_READY, UNREACHABLE
 from reconciler.planner.view import replace
 from reconciler.planner.workloads.job_tally import delay_after, ended_at
 from reconciler.planner.workloads.revisions import REVISION_LABEL
@@ -28,13 +29,15 @@ BACK_OFF_FIRST_S = 1.0
 BACK_OFF_MAX_S = 900.0
 _NODE_FIELD = "metadata.name"
 _BORNE: tuple[tuple[str, str], ...] = (
-    ("node.kubernetes.io/not-ready", "NoExecute"),
-    ("node.kubernetes.io/unreachable", "NoExecute"),
+    (NOT_READY, "NoExecute"),
+    (UNREACHABLE, "NoExecute"),
     ("node.kubernetes.io/disk-pressure", "NoSchedule"),
     ("node.kubernetes.io/memory-pressure", "NoSchedule"),
     ("node.kubernetes.io/pid-pressure", "NoSchedule"),
     ("node.kubernetes.io/unschedulable", "NoSchedule"),
 )
+# A node that is not ready, or not reached, counts as one that is to have its Pod: unavailable, not unwanted.
+_UNHEARD = ((NOT_READY, "NoSchedule"), (UNREACHABLE, "NoSchedule"))
 _BORNE_ON_THE_HOST = ("node.kubernetes.io/network-unavailable", "NoSchedule")
 
 
@@ -59,7 +62,8 @@ def fit_of(template: PodTemplateSpec, node: Node) -> Fit:
     spec = daemon_spec(template.spec)
     if spec.node_name not in ("", node.metadata.name) or not _is_chosen(spec, node):
         return Fit()
-    open_taints = [one.effect for one in node.spec.taints if not any(tolerates(t, one) for t in spec.tolerations)]
+    taints = (one for one in node.spec.taints if (one.key, one.effect) not in _UNHEARD)
+    open_taints = [one.effect for one in taints if not any(tolerates(t, one) for t in spec.tolerations)]
     must = not any(effect in ("NoSchedule", "NoExecute") for effect in open_taints)
     return Fit(must=must, may="NoExecute" not in open_taints)
 

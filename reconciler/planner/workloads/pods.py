@@ -134,7 +134,7 @@ def _observed_status(
         phase=report.phase,
         reason=report.reason,
         message=report.message,
-        conditions=(*reported, ready, scheduled),
+        conditions=(*reported, ready, scheduled, *_taken_away(old)),
         host_ip=report.host_ip,
         pod_ip=report.pod_ip,
         pod_ips=(PodIP(ip=report.pod_ip),) if report.pod_ip else (),
@@ -144,6 +144,11 @@ def _observed_status(
         qos_class=qos_class(pod),
         observed_generation=pod.metadata.generation,
     )
+
+
+def _taken_away(old: PodStatus) -> tuple[Condition, ...]:
+    """What tells that and why a Pod is being taken away is no node's to say."""
+    return tuple(one for one in old.conditions if one.type == "DisruptionTarget")
 
 
 def _ready(pod: Pod, report: PodReport, given: tuple[Condition, ...]) -> Condition:
