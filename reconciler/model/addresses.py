@@ -3,7 +3,7 @@
 The rules are those of Kubernetes' IsValidIP and IsValidCIDR, and of the lists that may hold one of each family.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 _MAPPED = "is an IPv4 address in the form of IPv6: write it as IPv4"
@@ -33,9 +33,9 @@ def is_dual_stack(texts: Sequence[str]) -> bool:
     return sorted(versions) == [4, 6] and len(texts) == 2
 
 
-def address_list_faults(field: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield field and fault of a list of addresses: one, or one of each family."""
-    faults = [(f"{field}[{number}]", address_fault(text)) for number, text in enumerate(texts)]
+def address_list_faults(field: str, texts: Sequence[str], known: Set[str] = frozenset()) -> Iterator[tuple[str, str]]:
+    """Yield field and fault of a list of addresses: one, or one of each family; those known before may stay."""
+    faults = [(f"{field}[{number}]", address_fault(text)) for number, text in enumerate(texts) if text not in known]
     yield from ((place, fault) for place, fault in faults if fault)
     if len(texts) > 1 and not any(fault for _, fault in faults) and not is_dual_stack(texts):
         yield field, "can be one address, or one of each family"

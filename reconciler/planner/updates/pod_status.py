@@ -5,7 +5,7 @@ whoever writes the status through the API.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from reconciler.model.addresses import address_list_faults
 from reconciler.model.kinds import Container, ContainerStatus, Pod, PodSpec, PodStatus
@@ -42,18 +42,17 @@ def status_faults(old: Pod, new: Pod) -> Iterator[Fault]:
 
 
 def address_faults(before: PodStatus, after: PodStatus) -> Iterator[Fault]:
-    """Yield the addresses that are none; those that were there before are not judged again."""
+    """Yield the addresses that are none; those that were there before may stay."""
     pods, hosts = ([one.ip for one in ips] for ips in (after.pod_ips, after.host_ips))
-    if after.pod_ips != before.pod_ips:
-        yield from _faults("status.podIPs", pods)
-    if (after.host_ips, after.host_ip) != (before.host_ips, before.host_ip):
-        yield from _faults("status.hostIPs", hosts or [after.host_ip] * bool(after.host_ip))
-        if hosts and hosts[0] != after.host_ip:
-            yield Fault("status.hostIPs[0]", "must be the same as hostIP")
+    yield from _faults("status.podIPs", pods, {one.ip for one in before.pod_ips})
+    known = {before.host_ip, *(one.ip for one in before.host_ips)}
+    yield from _faults("status.hostIPs", hosts or [after.host_ip] * bool(after.host_ip), known)
+    if hosts and hosts[0] != after.host_ip:
+        yield Fault("status.hostIPs[0]", "must be the same as hostIP")
 
 
-def _faults(field: str, addresses: Sequence[str]) -> Iterator[Fault]:
-    for place, fault in address_list_faults(field, addresses):
+def _faults(field: str, addresses: Sequence[str], known: Set[str]) -> Iterator[Fault]:
+    for place, fault in address_list_faults(field, addresses, known):
         yield Fault(place, fault)
 
 
