@@ -1,11 +1,10 @@
 """Nodes are refused and preferred for what they are as by kube-scheduler's plugins about nodes."""
 
-from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
-from reconciler.model.kinds import Node, Pod
+from reconciler.model.kinds import Node
 from reconciler.planner.scheduling.fit import Candidate, candidate_of
-from reconciler.planner.scheduling.framework import AnyPlugin, Cluster, Misfit
+from reconciler.planner.scheduling.framework import AnyPlugin, Misfit
 from reconciler.planner.scheduling.gates import SchedulingGates
 from reconciler.planner.scheduling.images import ImageLocality
 from reconciler.planner.scheduling.noderules import (
@@ -17,41 +16,20 @@ from reconciler.planner.scheduling.noderules import (
     ports_clash,
 )
 from reconciler.planner.scheduling.room import host_ports
-from tests.parity.loosely import NoSuchField, loosely
-from tests.parity.placing import SKIPPED, Objects, is_status, pod_of
+from tests.parity.placing import SKIPPED, is_status
 from tests.parity.rows import Judge, NotTranslated, compare
+from tests.parity.spelling import spelled_cluster, spelled_node, spelled_pod
 
 PACKAGE = "pkg_scheduler_framework_plugins_"
-_STATUS = ("capacity", "allocatable", "images")
-
-
-def node_of(row: Any) -> Node:
-    """Return a row's node; of its status what scheduling looks at."""
-    status = {part: one for part, one in row.get("status", {}).items() if part in _STATUS}
-    return cast(Node, loosely(Node, {**{part: row[part] for part in ("metadata", "spec")}, "status": status}))
-
-
-def cluster_of(nodes: Iterable[Candidate]) -> Cluster:
-    """Return what plugins are made for; a row's only node may have no name."""
-    return Cluster({one.name: one for one in nodes}, Objects())
 
 
 def against(type_: type[AnyPlugin], pod_row: Any, node: Candidate) -> tuple[Misfit | None, Any]:
     """Return what a plugin has against a node for a Pod, and its state."""
-    plugin, pod = type_(cluster_of([node])), _pod(pod_row)
+    plugin, pod = type_(spelled_cluster([node])), spelled_pod(pod_row)
     state = plugin.prepare(pod)
     if isinstance(state, Misfit) or state is None:
         return state, state
     return plugin.why_not(state, pod, node), state
-
-
-def _pod(row: Any) -> Pod:
-    """Return a row's Pod; what it spells as null is not there."""
-    spec = {part: value for part, value in row["spec"].items() if value is not None}
-    try:
-        return pod_of({**row, "spec": spec})
-    except NoSuchField as error:
-        raise NotTranslated from error
 
 
 def filters(type_: type[AnyPlugin]) -> Judge:
@@ -61,7 +39,7 @@ def filters(type_: type[AnyPlugin]) -> Judge:
         wanted = case.get("wantStatus") or case.get("wantFilterStatus")
         if case.get("enableTaintTolerationComparisonOps"):
             raise NotTranslated
-        return is_status(against(type_, case["pod"], candidate_of(node_of(case["node"])))[0], wanted)
+        return is_status(against(type_, case["pod"], candidate_of(spelled_node(case["node"])))[0], wanted)
 
     return judge
 
@@ -75,8 +53,8 @@ def scores(type_: type[AnyPlugin]) -> Judge:
         code = (case.get("wantPreScoreStatus") or {}).get("code", 0)
         if code not in (0, SKIPPED):
             return False
-        nodes = [candidate_of(node_of(one)) for one in case["nodes"]]
-        plugin, pod = type_(cluster_of(nodes)), _pod(case["pod"])
+        nodes = [candidate_of(spelled_node(one)) for one in case["nodes"]]
+        plugin, pod = type_(spelled_cluster(nodes)), spelled_pod(case["pod"])
         state = plugin.prepare(pod)
         if isinstance(state, Misfit):
             return False
@@ -95,7 +73,7 @@ def chosen(case: dict[str, Any]) -> bool:
     if case.get("args"):
         raise NotTranslated
     node = candidate_of(
-        node_of({"metadata": {"name": case.get("nodeName", ""), "labels": case.get("labels")}, "spec": {}})
+        spelled_node({"metadata": {"name": case.get("nodeName", ""), "labels": case.get("labels")}, "spec": {}})
     )
     misfit, state = against(NodeAffinity, case["pod"], node)
     wanted = case.get("wantPreFilterStatus") or {}
@@ -108,7 +86,7 @@ def chosen(case: dict[str, Any]) -> bool:
 
 def ports(case: dict[str, Any]) -> bool:
     """Judge a row about the ports of the host."""
-    node = candidate_of(Node(), [_pod(one["Pod"]) for one in case["nodeInfo"].get("Pods") or ()])
+    node = candidate_of(Node(), [spelled_pod(one["Pod"]) for one in case["nodeInfo"].get("Pods") or ()])
     misfit, state = against(NodePorts, case["pod"], node)
     if (case.get("wantPreFilterStatus") or {}).get("code") == SKIPPED:
         return state is None
@@ -117,13 +95,13 @@ def ports(case: dict[str, Any]) -> bool:
 
 def ports_fit(case: dict[str, Any]) -> bool:
     """Judge a row about whether ports are free."""
-    node = candidate_of(Node(), [_pod(one["Pod"]) for one in case["existing"].get("Pods") or ()])
-    return not ports_clash(host_ports(_pod(case["pod"])), node.ports) == bool(case.get("expect"))
+    node = candidate_of(Node(), [spelled_pod(one["Pod"]) for one in case["existing"].get("Pods") or ()])
+    return ports_clash(host_ports(spelled_pod(case["pod"])), node.ports) != bool(case.get("expect"))
 
 
 def gated(case: dict[str, Any]) -> bool:
     """Judge a row about gates."""
-    found = SchedulingGates(cluster_of([])).prepare(_pod(case["pod"]))
+    found = SchedulingGates(spelled_cluster([])).prepare(spelled_pod(case["pod"]))
     return is_status(found, case.get("want"))
 
 
