@@ -17,6 +17,7 @@ from reconciler.planner.scheduling.preempt import (
     Victims,
     find_room,
     why_not_eligible,
+    worth_trying,
 )
 from reconciler.planner.scheduling.words import no_room_made
 from reconciler.planner.view import View, ref_for, replace
@@ -35,13 +36,13 @@ def make_room(view: View, choice: Choice, stored: StoredObject, others: Sequence
     known = alike.in_vain.get(priority)
     if known is not None and known[0] == len(choice.steps):
         return "", known[1]
-    found = find_room(choice, alike, pod, budgets_now(view))
+    found = find_room(choice, alike, pod, budgets_now(view), worth_trying(choice, alike))
     if isinstance(found, Victims):
         _end(view, choice, stored, found)
         for other in others:
             _forget_nomination(view, other.ref, found.node, priority)
         return found.node, ""
-    why = f"preemption: {no_room_made(found.values(), nodes)}"
+    why = no_room_made(found.values(), nodes)
     alike.in_vain[priority] = (len(choice.steps), why)
     return "", why
 

@@ -7,7 +7,7 @@ priorities is lowest, their sum is lowest, they are fewest, and the most importa
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -61,16 +61,20 @@ class Victims:
         return self.violations, highest, total, len(self.pods), -began, self.node
 
 
-def find_room(choice: Choice, alike: Alike, pod: Pod, budgets: Sequence[Budget]) -> Victims | Mapping[str, Misfit]:
-    """Return the node to make room on with its victims; else what each node has against that."""
-    against: dict[str, Misfit] = {}
+def worth_trying(choice: Choice, alike: Alike) -> list[str]:
+    """Return the nodes on which the end of other Pods could help."""
+    found = ((name, alike.misfit(name)) for name in sorted(choice.candidates))
+    return [name for name, misfit in found if misfit is not None and not misfit.is_final]
+
+
+def find_room(
+    choice: Choice, alike: Alike, pod: Pod, budgets: Sequence[Budget], names: Collection[str]
+) -> Victims | Mapping[str, Misfit]:
+    """Return which of these nodes to make room on with its victims; else what each node has against that."""
+    against = dict.fromkeys(choice.candidates.keys() - set(names), NOT_HELPFUL)
     tried: list[Victims] = []
     enough = min(max(_COMPARED_MIN, int(_COMPARED_SHARE * len(choice.candidates))), len(choice.candidates))
-    for name in sorted(choice.candidates):
-        misfit = alike.misfit(name)
-        if misfit is None or misfit.is_final:
-            against[name] = NOT_HELPFUL
-            continue
+    for name in names:
         found = victims_on(choice, alike, pod, name, budgets)
         if isinstance(found, Misfit):
             against[name] = found

@@ -29,7 +29,7 @@ def none_available(nodes: int, against: str) -> str:
 
 def no_room_made(misfits: Iterable[Misfit], nodes: int) -> str:
     """Return what the nodes have against making room on them."""
-    return none_available(nodes, counted(Counter(reason for misfit in misfits for reason in misfit.reasons)))
+    return "preemption: " + none_available(nodes, counted(Counter(reason for misfit in misfits for reason in misfit.reasons)))
 
 
 def counted(reasons: Counter[str]) -> str:
