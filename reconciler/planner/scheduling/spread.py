@@ -33,7 +33,7 @@ class Tally:
         self._sizes: Counter[int] = Counter()
         self._least = 0
 
-    def open(self, values: Iterable[str]) -> None:
+    def begin(self, values: Iterable[str]) -> None:
         """Note that there are such domains, before any Pod is counted."""
         self.domains.update(dict.fromkeys(values, 0))
         self._sizes[0] = len(self.domains)
@@ -79,7 +79,7 @@ class Spread:
         self._nodes = nodes
         self._counted: dict[Group, frozenset[Tally]] = {}
         self._pods_by = self._lookups(topology)
-        self._open(topology)
+        self._begin(topology)
 
     def _lookups(self, topology: Topology) -> list[tuple[Mapping[str, int], Mapping[str, str | None]]]:
         """Settle what a spot is: values of labels, and where numbers of Pods are looked up, and by what of the node."""
@@ -94,22 +94,22 @@ class Spread:
         self._parts = [(1, next(hosts)) if key == HOSTNAME else (0, keys.index(key)) for key in self._soft_keys]
         return [*found, *((one, topology.names(HOSTNAME)) for one in over_hosts)]
 
-    def _open(self, topology: Topology) -> None:
+    def _begin(self, topology: Topology) -> None:
         """Find the domains that count."""
         if self._counts_all_nodes():
             for tally in self.hard:
-                tally.open(topology.complete(self._hard_keys, tally.constraint.topology_key))
+                tally.begin(topology.complete(self._hard_keys, tally.constraint.topology_key))
             for tally in self.soft:
                 key = tally.constraint.topology_key
                 if key != HOSTNAME:
-                    tally.open(topology.complete(self._soft_keys if self._needs_all else (key,), key))
+                    tally.begin(topology.complete(self._soft_keys if self._needs_all else (key,), key))
             return
         found: dict[Tally, list[str]] = {}
         for candidate in self._nodes.values():
             for tally, value in self._counting(candidate):
                 found.setdefault(tally, []).append(value)
         for tally, values in found.items():
-            tally.open(values)
+            tally.begin(values)
 
     def tallies_of(self, group: Group) -> frozenset[Tally]:
         """Return the tallies that count Pods of a group."""
