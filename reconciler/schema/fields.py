@@ -151,13 +151,8 @@ REFUSED_VALUES: Mapping[str, str] = {
     "SecurityContext.procMount=Unmasked": "it needs user namespaces, which are not implemented",
 }
 
-# Fields that are accepted, typed and stored, and whose effect is smaller on one host than on many.
+# Fields that are accepted, typed and stored, and whose effect is smaller than in Kubernetes.
 NOTES: Mapping[str, str] = {
-    "PodSpec.nodeName": "with one host it only says whether the host fits",
-    "PodSpec.nodeSelector": "with one host it only says whether the host fits",
-    "PodSpec.affinity": "with one host it only says whether the host fits",
-    "PodSpec.tolerations": "with one host it only says whether the host fits",
-    "PodSpec.topologySpreadConstraints": "with one host it only says whether the host fits",
     "PodSpec.priorityClassName": "Pods with a higher priority are placed first; none is displaced yet",
     "PodSpec.priority": "Pods with a higher priority are placed first; none is displaced yet",
     "PodSpec.preemptionPolicy": "stored; Pods are not displaced by others yet",
