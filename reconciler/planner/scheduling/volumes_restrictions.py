@@ -14,7 +14,9 @@ from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster, Misfit, Plugin
 from reconciler.planner.storage.volumes import is_reachable, node_of
 
-IN_USE = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
+IN_USE = (
+    "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod"
+)
 ELSEWHERE = "node(s) cannot attach a ReadWriteOnce volume that is in use on another node"
 
 _Key = tuple[str, str]

@@ -134,6 +134,7 @@ def _is_usable(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
     return (
         (volume.spec.claim_ref is None or is_for(volume, claim))
         and size_of(volume) >= wanted_size(claim)
+        and set(claim.spec.access_modes) <= set(volume.spec.access_modes)
         and volume.metadata.deletion_timestamp is None
     )
 
@@ -143,7 +144,6 @@ def _fits(volume: PersistentVolume, claim: PersistentVolumeClaim, class_name: st
     return (
         volume.status.phase == "Available"
         and volume.spec.storage_class_name == class_name
-        and set(claim.spec.access_modes) <= set(volume.spec.access_modes)
         and (selector is None or matches(selector, volume.metadata.labels))
     )
 
