@@ -16,6 +16,7 @@ from reconciler.planner.priority import missing_class
 from reconciler.planner.scheduling.choice import Choice
 from reconciler.planner.scheduling.evict import make_room
 from reconciler.planner.scheduling.fit import Candidate, candidate_of, priority_of
+from reconciler.planner.scheduling.volumes import reserve
 from reconciler.planner.scheduling.words import none_available, texts_of, why_unplaced
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.deployment_status import with_times
@@ -57,6 +58,7 @@ def _place_equals(
         missing = missing_class(view, pod.spec)
         node = "" if missing else choice.best(pod)
         if node:
+            reserve(view, pod, node)
             yield _bind(view, stored, node, len(choice.candidates))
         else:
             node = _stay(view, choice, stored, missing, turns)

@@ -14,9 +14,10 @@ from reconciler.planner.scheduling.noderules import (
     NodeUnschedulable,
     TaintToleration,
 )
-from reconciler.planner.scheduling.pinned import PinnedVolumes
 from reconciler.planner.scheduling.resources import NodeResourcesBalancedAllocation, NodeResourcesFit
 from reconciler.planner.scheduling.spread_plugin import PodTopologySpread
+from reconciler.planner.scheduling.volumes import VolumeBinding
+from reconciler.planner.scheduling.volumes_restrictions import VolumeRestrictions
 
 PLUGINS: tuple[type[AnyPlugin], ...] = (
     SchedulingGates,
@@ -26,7 +27,8 @@ PLUGINS: tuple[type[AnyPlugin], ...] = (
     NodeAffinity,
     NodePorts,
     NodeResourcesFit,
-    PinnedVolumes,
+    VolumeRestrictions,
+    VolumeBinding,
     PodTopologySpread,
     InterPodAffinity,
     NodeResourcesBalancedAllocation,

@@ -44,8 +44,10 @@ class Catalogue:
     def _candidates(
         self, claim: PersistentVolumeClaim, class_name: str, *, reserved_only: bool
     ) -> Iterator[PersistentVolume]:
-        names = self._kept.get((claim.metadata.namespace, claim.metadata.name), [])
-        for name in names if reserved_only else (*names, *self._free.get(class_name, ())):
+        for name in self._kept.get((claim.metadata.namespace, claim.metadata.name), ()):
+            if volume := self._objects.typed(PersistentVolume, "", name):
+                yield volume
+        for name in () if reserved_only else self._free.get(class_name, ()):
             volume = self._objects.typed(PersistentVolume, "", name)
-            if volume is not None:
+            if volume is not None and volume.spec.claim_ref is None:
                 yield volume

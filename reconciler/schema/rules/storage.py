@@ -77,7 +77,7 @@ def class_findings(storage_class: StorageClass) -> Iterator[Finding]:
 def _parameter_findings(storage_class: StorageClass) -> Iterator[Finding]:
     """The local provisioner takes `path`, the directory of a node, in one spelling, that holds its volumes."""
     for name in sorted(storage_class.parameters):
-        at = join_pointer("/parameters", name)
+        at = join_pointer("parameters", name)
         if name != "path":
             yield error(at, f"{storage_class.provisioner} takes path, and not {name}", code="not-implemented")
             continue
