@@ -145,14 +145,26 @@ class ServiceEntry(Value):
     ports: tuple[ServicePortEntry, ...] = ()
 
 
+class Peer(Value):
+    """A node as the others reach it: the address of its host, the range of its Pods' addresses (CIDR notation)."""
+
+    node: str
+    address: str
+    pod_cidr: str
+
+
 class NetworkView(Value):
-    """The cluster's network as every node sees it: Services with their endpoints. Versioned like an Assignment."""
+    """The cluster's network as every node sees it: Services with their endpoints, and the nodes themselves.
+
+    Versioned like an Assignment.
+    """
 
     api_version: str = DOCUMENT_VERSION
     cluster_id: str
     term: int
     generation: int
     services: tuple[ServiceEntry, ...] = ()
+    peers: tuple[Peer, ...] = ()
 
 
 class ConfigMaterial(Value):
@@ -358,6 +370,7 @@ class Observation(Value):
     view_generation: int = 0
     facts: NodeFacts
     pods: tuple[PodReport, ...] = ()
+    pressures: tuple[str, ...] = ()
     memory: msgspec.Raw = msgspec.Raw(b"null")
     events: tuple[NodeEvent, ...] = ()
     pressures: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from reconciler.model.times import rfc3339
 from reconciler.planner.health import condition
 from reconciler.planner.node_conditions import node_conditions, readiness
 from reconciler.planner.node_taints import condition_taints, evicting_nodes, evicting_taints
+from reconciler.planner.numbers import allocation_key, node_cidr, node_numbers
 from reconciler.planner.overrides import node_spec
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.deployment_status import with_times
@@ -21,15 +22,17 @@ from reconciler.planner.workloads.pods import is_silent
 
 def observe_nodes(view: View) -> None:
     """Create and update Node objects from the latest reports; a silent node stays, as unknown."""
+    numbers = node_numbers(view.observed.nodes, view.observed.allocations)
     found = {name: _stored(view, name) for name in sorted(view.observed.nodes)}
     evicting = _evicting(view, found)
     for name, stored in found.items():
         state = view.observed.nodes[name]
+        _remember_number(view, name, numbers[name])
         # Where nothing was to be written for this report before, there is nothing now, whatever the time.
-        key, inputs = ("node", name), (stored, state.observation, view.overrides.get(stored.ref))
+        key, inputs = ("node", name), (stored, state.observation, view.overrides.get(stored.ref), numbers[name])
         standing = (is_silent(view, state), name in evicting)
         if view.memo.known(key, inputs) != standing:
-            _update(view, stored, state, evicts=name in evicting)
+            _update(view, stored, state, numbers[name], evicts=name in evicting)
         if view.get(stored.ref) is stored:
             view.memo.keep(key, inputs, standing)
         if state.heartbeat_at is not None:
@@ -57,7 +60,13 @@ def _evicting(view: View, found: Mapping[str, StoredObject]) -> frozenset[str]:
     return evicting.nodes
 
 
-def _update(view: View, stored: StoredObject, state: NodeState, *, evicts: bool) -> None:
+def _remember_number(view: View, name: str, number: int) -> None:
+    key = allocation_key(name)
+    if key not in view.observed.allocations:
+        view.allocations[key] = str(number)
+
+
+def _update(view: View, stored: StoredObject, state: NodeState, number: int, *, evicts: bool) -> None:
     node = cast(Node, stored.object)
     before = node.status.conditions
     conditions = tuple(
@@ -65,7 +74,7 @@ def _update(view: View, stored: StoredObject, state: NodeState, *, evicts: bool)
         for one in node_conditions(state, before, silent=is_silent(view, state))
     )
     own = (*condition_taints(conditions), *(evicting_taints(conditions) if evicts else ()))
-    stored = _as_wanted(view, stored, own)
+    stored = _as_wanted(view, stored, node_cidr(view.observed.cluster, number), own)
     node = cast(Node, stored.object)
     if state.observation is not None:
         host = state.observation.facts.host
@@ -76,15 +85,15 @@ def _update(view: View, stored: StoredObject, state: NodeState, *, evicts: bool)
     view.set_status(stored, replace(node.status, conditions=conditions))
 
 
-def _as_wanted(view: View, stored: StoredObject, own: tuple[Taint, ...]) -> StoredObject:
-    """Write into the node's spec what persons say of it, and the taints it has by itself."""
+def _as_wanted(view: View, stored: StoredObject, pod_cidr: str, own: tuple[Taint, ...]) -> StoredObject:
+    """Write into the node's spec the range of its Pods, what persons say of it, and the taints it has by itself."""
     node = cast(Node, stored.object)
     spec = node_spec(view, stored)
     if spec.unschedulable != node.spec.unschedulable:
         word = "NodeNotSchedulable" if spec.unschedulable else "NodeSchedulable"
         view.happened(stored, word, f"node {stored.ref.name} status is now: {word}")
     taints = tuple(_dated(view, node, one) for one in (*spec.taints, *own))
-    spec = replace(spec, taints=taints)
+    spec = replace(spec, taints=taints, pod_cidr=pod_cidr, pod_cidrs=(pod_cidr,))
     return view.update(stored, replace(node, spec=spec), reason=Reason.STATUS, judged=False)
 
 

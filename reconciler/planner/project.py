@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import ipaddress
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
@@ -17,14 +16,16 @@ from reconciler.model.node import (
     ConfigReference,
     Materials,
     NetworkView,
+    Peer,
     PodAssignment,
     VolumeAssignment,
 )
-from reconciler.model.observed import ClusterInfo, ObservedState, StoredObject
+from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
 from reconciler.model.times import unix
 from reconciler.planner.memo import Memo
+from reconciler.planner.numbers import node_cidr, node_numbers
 from reconciler.planner.references import claims_of, references_of
 from reconciler.planner.services.endpoints import service_entries
 from reconciler.planner.storage.claims import LOCAL_PROVISIONER, PROVISIONED_BY, is_trash, node_of, path_of
@@ -43,7 +44,23 @@ def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo
     view.declared = view.objects
     services = service_entries(view)
     view.settle()
-    return NetworkView(cluster_id=observed.cluster.id, term=observed.term, generation=0, services=services)
+    return NetworkView(
+        cluster_id=observed.cluster.id,
+        term=observed.term,
+        generation=0,
+        services=services,
+        peers=tuple(_peers(observed)),
+    )
+
+
+def _peers(observed: ObservedState) -> Iterator[Peer]:
+    """Yield the nodes that have told their address, in the order of names; a silent one still has its Pods."""
+    numbers = node_numbers(observed.nodes, observed.allocations)
+    for name in sorted(observed.nodes):
+        observation = observed.nodes[name].observation
+        if observation is not None and observation.facts.host.address:
+            address = observation.facts.host.address
+            yield Peer(node=name, address=address, pod_cidr=node_cidr(observed.cluster, numbers[name]))
 
 
 def project_assignment(observed: ObservedState, policy: Policy, node: str) -> Assignment:
@@ -65,9 +82,9 @@ def project_assignments(
     for volume in _provisioned(picture.by_kind[_VOLUME]):
         if node_of(volume) in directories:
             directories[node_of(volume)].append(_volume(volume))
-    numbers = {name: number for number, name in enumerate(sorted(observed.nodes))}
+    numbers = node_numbers({*observed.nodes, *placed}, observed.allocations)
     return {
-        node: _assignment(observed, policy, memo, node, numbers.get(node, 0), pods, directories[node])
+        node: _assignment(observed, policy, memo, node, numbers[node], pods, directories[node])
         for node, pods in placed.items()
     }
 
@@ -145,16 +162,6 @@ def project_materials(objects: Objects, policy: Policy, assignment: Assignment) 
             wanted[ObjectRef(kind="Secret", namespace=pod.namespace, name=name.name)] = None
     found = (_material(objects[ref], policy) for ref in sorted(wanted) if ref in objects)
     return Materials(configuration=tuple(found))
-
-
-def node_cidr(cluster: ClusterInfo, number: int) -> str:
-    """Return the range of Pod addresses of the n-th node (from 0)."""
-    network = ipaddress.ip_network(cluster.pod_cidr)
-    if network.prefixlen > cluster.node_prefix:
-        return cluster.pod_cidr
-    size = 2 ** (network.max_prefixlen - cluster.node_prefix)
-    start = int(network.network_address) + number * size
-    return f"{ipaddress.ip_address(start)}/{cluster.node_prefix}"
 
 
 def _pod(objects: Objects, policy: Policy, stored: StoredObject) -> PodAssignment:

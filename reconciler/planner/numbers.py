@@ -1,0 +1,50 @@
+"""The numbers of nodes, from which the ranges of their Pods' addresses follow. Pure.
+
+A number is given once, when a host joins or first reports, and kept until the node is removed: a node that comes or
+goes moves the range of no other.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+
+from reconciler.model.observed import ClusterInfo
+
+_POOL = "node/"
+
+
+def allocation_key(node: str) -> str:
+    """Return the key under which a node's number is kept."""
+    return f"{_POOL}{node}"
+
+
+def node_numbers(nodes: Iterable[str], allocations: Mapping[str, str]) -> dict[str, int]:
+    """Return the number of every node: as it was given, else the lowest that is free, in the order of names."""
+    taken = {int(value) for key, value in allocations.items() if key.startswith(_POOL)}
+    found: dict[str, int] = {}
+    lowest = 0
+    for node in sorted(nodes):
+        given = allocations.get(allocation_key(node))
+        if given is not None:
+            found[node] = int(given)
+            continue
+        while lowest in taken:
+            lowest += 1
+        found[node] = lowest
+        taken.add(lowest)
+    return found
+
+
+def numbers_in(cluster: ClusterInfo) -> int:
+    """Return how many nodes the cluster's Pod range has room for."""
+    network = ipaddress.ip_network(cluster.pod_cidr)
+    return int(2 ** max(cluster.node_prefix - network.prefixlen, 0))
+
+
+def node_cidr(cluster: ClusterInfo, number: int) -> str:
+    """Return the range of Pod addresses of the n-th node (from 0)."""
+    network = ipaddress.ip_network(cluster.pod_cidr)
+    if network.prefixlen > cluster.node_prefix:
+        return cluster.pod_cidr
+    size = 2 ** (network.max_prefixlen - cluster.node_prefix)
+    start = int(network.network_address) + number * size
+    return f"{ipaddress.ip_address(start)}/{cluster.node_prefix}"
