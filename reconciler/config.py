@@ -53,7 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     """Everything a daemon is told. Paths are absolute; networks in CIDR notation; durations in seconds.
 
     `api_address` is where HTTPS is served (`""` switches it off; port 0 takes any that is free), `api_names` are
-    further names and addresses that its certificate is for.
+    further names and addresses that its certificate is for. `server` is the daemon's, where this host has joined one as
+    a node: then an agent runs here and no daemon.
     """
 
     data_dir: str = DEFAULT_DATA
@@ -69,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     engine: str = "unix:///var/run/docker.sock"
     api_address: str = "0.0.0.0:6443"
     api_names: tuple[str, ...] = ()
+    server: str = ""
     socket_group: str = "reconciler"
     log_level: str = "info"
     sources: tuple[SourceSettings, ...] = (SourceSettings(),)

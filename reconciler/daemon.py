@@ -4,14 +4,10 @@ Effect. Stopping ends the loops and never the data plane: Pods, links, rules and
 """
 
 import asyncio
-import fcntl
 import hashlib
 import logging
-import os
 import signal
-import socket
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,10 +18,12 @@ from reconciler.agent.journal import Journal
 from reconciler.agent.loop import AgentLoop
 from reconciler.agent.sampling import Sampling
 from reconciler.config import RECEIVED, Settings, load_settings
+from reconciler.controller.agents import ClusterAgents
 from reconciler.controller.embedded import EmbeddedLink
 from reconciler.controller.loading import Loader
 from reconciler.controller.loop import LEASE_TTL_S, Controller
 from reconciler.controller.operations import DaemonOperations
+from reconciler.controller.remote import NodeLinks
 from reconciler.controller.source import Source, open_repository
 from reconciler.executors.local import open_world
 from reconciler.executors.memory import give_back, limit_arenas, settle
@@ -39,6 +37,7 @@ from reconciler.server.audit import FILE_NAME as AUDIT_FILE
 from reconciler.server.audit import AuditLog
 from reconciler.server.https import RENEW_EVERY_S, Https
 from reconciler.server.serve import serve
+from reconciler.service import SystemClock, feed_period_s, notify, only_one, set_up_logging, why_stalled
 from reconciler.simulation.forecast import forecast
 from reconciler.store.credentials import Accounts
 from reconciler.store.index import Index
@@ -46,8 +45,6 @@ from reconciler.store.store import Store
 
 log = logging.getLogger(__name__)
 
-# Both loops run at least once a minute. Care of the host's Pods is missed sooner than a look at the repositories.
-_STALL_S = {"agent": 120.0, "controller": 300.0}
 _PRUNE_EVERY_S = 3600
 _GIVE_BACK_EVERY_S = 60
 _DAY_S = 86400.0
@@ -55,80 +52,17 @@ _DAY_S = 86400.0
 _ACCOUNTS_EVERY_S = 2.0
 
 
-class SystemClock:
-    """The Clock port on this machine's time."""
-
-    def now(self) -> float:
-        """Return Unix seconds."""
-        return time.time()
-
-
 def run(settings: Settings) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises ConfigurationError when it cannot start."""
     limit_arenas()
     set_up_logging(settings.log_level)
     with ExitStack() as stack:
-        stack.enter_context(_only_one(settings))
+        stack.enter_context(only_one(settings, "daemon.lock"))
         daemon = Daemon(settings)
         stack.callback(daemon.stop)
         daemon.start()
         settle()
         asyncio.run(daemon.serve())
-
-
-def set_up_logging(level: str) -> None:
-    """Log to stderr, one line each with its key-values, for the journal."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_KeyValues())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("reconciler").setLevel(level.upper())
-
-
-class _KeyValues(logging.Formatter):
-    """Constant messages followed by what they are about."""
-
-    _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-
-    def format(self, record: logging.LogRecord) -> str:
-        extra = {name: value for name, value in record.__dict__.items() if name not in self._PLAIN}
-        pairs = "".join(f" {name}={value!r}" for name, value in sorted(extra.items()))
-        text = f"{record.levelname.lower():7} {record.name.removeprefix('reconciler.')}: {record.getMessage()}{pairs}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
-
-
-def _only_one(settings: Settings) -> "_Held":
-    return _Held(Path(settings.data_dir) / "daemon.lock")
-
-
-class _Held:
-    """A lock on the data directory; the kernel frees it when the process ends, however it ends."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        if not self._path.parent.is_dir():
-            raise ConfigurationError(f"{self._path.parent} does not exist", hint="run: reconciler init")
-        self._file = self._path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "another process"
-            self._file.close()
-            raise ConfigurationError(
-                f"process {holder} uses {self._path.parent} already",
-                reason="AlreadyRunning",
-                hint="stop it first, or use another --data-dir",
-            ) from error
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
 
 class Daemon:
@@ -150,10 +84,12 @@ class Daemon:
             timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
         )
         link = EmbeddedLink()
+        links = NodeLinks(link, self._clock)
         digest_key = hashlib.blake2b(key, person=b"rc-digests", digest_size=32).digest()
         policy = _policy(settings, digest_key)
         holder = f"{settings.node_name}:{settings.data_dir}"
-        self._controller = Controller(self._store, self._index, cluster, policy, link, self._clock, holder)
+        self._controller = Controller(self._store, self._index, cluster, policy, links, self._clock, holder)
+        self._agents = ClusterAgents(self._controller, links, self._https.authority, self._accounts)
         for one in settings.sources:
             self._add_source(one.name, digest_key)
         self._world = open_world(settings, self._clock)
@@ -209,7 +145,9 @@ class Daemon:
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         access = self._https.access(self._accounts)
-        app = make_app(self._operations, self._index, self._store, access=access, audit=self._audit)
+        app = make_app(
+            self._operations, self._index, self._store, access=access, audit=self._audit, agents=self._agents
+        )
         socket_path, group = self._settings.socket_path, self._settings.socket_group
         serving = asyncio.create_task(
             serve(app, socket_path, stop, group=group, started=started, secure=self._https.listener)
@@ -281,8 +219,7 @@ class Daemon:
 
     async def _feed_watchdog(self, stop: asyncio.Event) -> None:
         """Tell the service manager that we are alive, only while the agent's loop makes progress (P08)."""
-        usec = int(os.environ.get("WATCHDOG_USEC", "0"))
-        period = usec / 3_000_000 if usec else 10.0
+        period = feed_period_s()
         while not stop.is_set():
             stalled = self._stalled()
             notify(f"STATUS={stalled}" if stalled else "WATCHDOG=1")
@@ -292,12 +229,6 @@ class Daemon:
         """Say which loop has stopped; restarting the daemon then interrupts nothing that runs on the host (P08)."""
         now = self._clock.now()
         return next((why for loop in self._loops() if (why := why_stalled(loop, self._started_at, now))), "")
-
-
-def why_stalled(loop: LoopStatus, started_at: float, now: float) -> str:
-    """Return why a loop counts as stopped: it has not run for several times its longest wait; empty while it runs."""
-    idle_s = now - max(loop.ran_at or 0.0, started_at)
-    return f"the {loop.name} loop has not run for {idle_s:.0f} s" if idle_s > _STALL_S[loop.name] else ""
 
 
 def _instead_of(index: Index, source: str, tip: str) -> str:
@@ -313,6 +244,10 @@ def cluster_of(settings: Settings) -> ClusterInfo:
     """Return what the settings say of the cluster."""
     if not settings.cluster_id:
         raise ConfigurationError(f"{settings.data_dir} has no cluster", hint="run: reconciler init")
+    if settings.server:
+        raise ConfigurationError(
+            f"{settings.data_dir} is of a node that has joined {settings.server}", hint="run: reconciler agent"
+        )
     return ClusterInfo(
         id=settings.cluster_id,
         domain=settings.cluster_domain,
@@ -344,19 +279,3 @@ def _read_key(settings: Settings) -> bytes:
     except OSError as error:
         hint = "run: reconciler init; a lost key cannot be replaced, secrets in the database need it"
         raise ConfigurationError(f"{settings.key_path}: {error.strerror}", hint=hint) from error
-
-
-def notify(message: str) -> bool:
-    """Tell the service manager (sd_notify protocol); False when there is none."""
-    path = os.environ.get("NOTIFY_SOCKET")
-    if not path:
-        return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        channel.settimeout(1.0)
-        try:
-            channel.connect("\0" + path[1:] if path.startswith("@") else path)
-            channel.sendall(message.encode())
-        except OSError as error:
-            log.debug("the service manager does not listen", extra={"error": str(error)})
-            return False
-    return True

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.config import Settings
-from reconciler.daemon import cluster_of, notify, why_stalled
+from reconciler.daemon import cluster_of
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.status import LoopStatus
+from reconciler.service import notify, why_stalled
 
 
 def test_the_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from reconciler.access.certificates import key_pem
 from reconciler.model.errors import TerminalError
@@ -26,9 +26,19 @@ class Request:
 
 def make_request() -> Request:
     """Make a key and a request. It names nobody: who the certificate is for is decided by whoever signs it."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key_pem(ec.generate_private_key(ec.SECP256R1()))
+    return Request(key=key, request=request_for(key))
+
+
+def request_for(key_pem_: bytes) -> bytes:
+    """Return a request (PEM) to sign a certificate for a key that was made before. Raises TerminalError for no key."""
+    try:
+        key = load_pem_private_key(key_pem_, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise TerminalError("the private key cannot be read", reason="BadRequest") from error
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
-    return Request(key=key_pem(key), request=request.public_bytes(Encoding.PEM))
+    return request.public_bytes(Encoding.PEM)
 
 
 def requested_key(pem: bytes) -> CertificatePublicKeyTypes:

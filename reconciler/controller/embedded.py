@@ -25,6 +25,10 @@ class EmbeddedLink:
         """Connect an agent."""
         self._agents[node] = deliver
 
+    def is_attached(self, node: str) -> bool:
+        """Whether a node's agent lives in this process."""
+        return node in self._agents
+
     def send(self, node: str, documents: NodeDocuments) -> None:
         """Hand documents over; see the port."""
         deliver = self._agents.get(node)

@@ -13,9 +13,11 @@ import msgspec
 
 from reconciler.controller.failures import return_failed
 from reconciler.controller.heartbeats import heartbeat_changes
+from reconciler.controller.removal import removal_of
 from reconciler.controller.source import Reading, Source
 from reconciler.controller.tick import Projection, happenings_of, observe, tick
 from reconciler.controller.usage import UsageBoard
+from reconciler.model.agents import ToldOutcome
 from reconciler.model.desired import DesiredState
 from reconciler.model.errors import LeadershipLost, ReconcilerError, StaleError
 from reconciler.model.node import NodeFacts, Observation
@@ -24,6 +26,7 @@ from reconciler.model.plan import Action, Happening, Outcome, Plan, RevisionEndi
 from reconciler.model.policy import Policy
 from reconciler.model.ports import Clock, NodeLink
 from reconciler.model.problem import Problem
+from reconciler.model.refs import ObjectRef
 from reconciler.model.status import LoopStatus
 from reconciler.planner.memo import Memo
 from reconciler.store import values
@@ -37,6 +40,7 @@ replace = msgspec.structs.replace
 LEASE_TTL_S = 15.0
 _RETRY_S = 2.0
 _AFRESH_S = 600.0
+_FORGOTTEN_WITHIN_S = 10.0
 
 
 class Controller:
@@ -117,8 +121,20 @@ class Controller:
     # What arrives, from any thread
 
     def receive(self, observation: Observation) -> None:
-        """Take a node's report."""
-        self._do(lambda: self._take_observation(observation))
+        """Take a node's report; when it was heard is told by our clock, because its own may be wrong."""
+        at = self.clock.now()
+        self._do(lambda: self._take_observation(observation, at))
+
+    def forget_node(self, node: str) -> None:
+        """Know a node no more that was shut out: its Pods may be replaced. Returns when that is done, or soon."""
+        done = threading.Event()
+
+        def forget() -> None:
+            self._forget_node(node)
+            done.set()
+
+        self._do(forget)
+        done.wait(_FORGOTTEN_WITHIN_S)
 
     def receive_reading(self, reading: Reading) -> None:
         """Take what a poll of a source found."""
@@ -127,6 +143,10 @@ class Controller:
     def receive_outcomes(self, told: Sequence[tuple[Action, Outcome]]) -> None:
         """Take what came of a node's actions, for the history."""
         self._do(lambda: self._take_outcomes(told))
+
+    def receive_told(self, told: Sequence[ToldOutcome]) -> None:
+        """Take what came of the actions of a node on another host, for the history."""
+        self._do(lambda: self._take_told(told))
 
     def _do(self, task: Callable[[], None]) -> None:
         self._inbox.append(task)
@@ -300,20 +320,29 @@ class Controller:
 
     # What arrived
 
-    def _take_observation(self, observation: Observation) -> None:
+    def _forget_node(self, node: str) -> None:
+        self._nodes.pop(node, None)
+        self.store.forget_node(node)
+        self._projection.forget(node)
+        self._seen = ()
+        self.index.poll()
+        stored = self.index.get(ObjectRef(kind="Node", name=node))
+        if stored is not None:
+            self.store.commit(Commit(changes=(removal_of(stored),)), term=self.term)
+            self.index.poll()
+
+    def _take_observation(self, observation: Observation, at: float) -> None:
         before = self._nodes.get(observation.node)
         same = before is not None and before.observation is not None and _same(before.observation, observation)
         if same and before is not None and before.observation is not None:
             # Nothing new but the time: keep the sequence, so that no tick is needed.
-            self._nodes[observation.node] = replace(before, heartbeat_at=observation.observed_at)
-            self.store.heartbeat(observation.node, observation.observed_at)
+            self._nodes[observation.node] = replace(before, heartbeat_at=at)
+            self.store.heartbeat(observation.node, at)
             return
         if not self.store.record_observation(observation):
             return
         self._events += happenings_of(observation)
-        self._nodes[observation.node] = NodeState(
-            name=observation.node, heartbeat_at=observation.observed_at, observation=observation
-        )
+        self._nodes[observation.node] = NodeState(name=observation.node, heartbeat_at=at, observation=observation)
         if observation.generation == 0 or (before is None):
             self._projection.forget(observation.node)
             self._seen = ()
@@ -402,9 +431,15 @@ class Controller:
             self._mark_loaded(name)
 
     def _take_outcomes(self, told: Sequence[tuple[Action, Outcome]]) -> None:
-        now = self.clock.now()
+        self._take_told([ToldOutcome(action=action, outcome=outcome) for action, outcome in told])
+
+    def _take_told(self, told: Sequence[ToldOutcome]) -> None:
+        now, plan = self.clock.now(), self._plan.id
         self._records += [
-            values.ActionRecord(plan=self._plan.id, action=action, outcome=outcome, at=now) for action, outcome in told
+            values.ActionRecord(
+                plan=plan, action=one.action, outcome=one.outcome, at=now, type=one.type, image=one.image
+            )
+            for one in told
         ]
         if len(self._records) > _RECORDS_MAX:
             self._flush_records()

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from reconciler.model.agents import Agents
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.ports import Operations
 from reconciler.server import (
@@ -42,6 +43,8 @@ from reconciler.server.context import Context, make_context
 from reconciler.server.errors import ApiError, on_api_error, on_bug, on_failure, on_http_exception
 from reconciler.server.fairness import ShareFairly
 from reconciler.server.limits import BoundRequests, Limits
+from reconciler.server.nodes_api.polls import Polls
+from reconciler.server.nodes_api.routes import agent_routes
 from reconciler.server.policy import CurrentPolicy
 from reconciler.server.reads import History, Objects
 from reconciler.server.resources import METRICS_GROUP, OWN_GROUP
@@ -60,8 +63,12 @@ def make_app(
     limits: Limits | None = None,
     access: Access | None = None,
     audit: AuditLog | None = None,
+    agents: Agents | None = None,
 ) -> Starlette:
-    """Return the application; it holds no state but watches. Without `access` no credential but the socket counts."""
+    """Return the application; it holds no state but watches. Without `access` no credential but the socket counts.
+
+    Without `agents` no other host can join.
+    """
     limits, access = limits or Limits(), access or Access()
     authenticator, policy = Authenticator(access.accounts, access.now), CurrentPolicy(objects_)
     app = Starlette(
@@ -84,6 +91,8 @@ def make_app(
     app.state.limits = limits
     app.state.access = access
     app.state.policy = policy
+    app.state.agents = agents
+    app.state.polls = Polls()
     app.state.context = make_context(operations, objects_, history, limits)
     return app
 
@@ -152,6 +161,7 @@ def _own_routes() -> list[BaseRoute]:
         _route(f"{_OWN}/sources/{{name}}/{{verb}}", own.source_verb, "POST"),
         _route(f"{_OWN}/users", users.collection, "GET", "POST"),
         _route(f"{_OWN}/users/{{name}}", users.revoke, "DELETE"),
+        *agent_routes(_OWN),
     ]
 
 

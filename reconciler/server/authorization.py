@@ -8,6 +8,7 @@ from reconciler.server.attributes import attributes_of
 from reconciler.server.denials import forbidden, refuse
 from reconciler.server.errors import ApiError
 from reconciler.server.impersonation import acting_user
+from reconciler.server.nodes_api.authorizer import judge_agent
 from reconciler.server.policy import CurrentPolicy
 
 
@@ -34,6 +35,6 @@ class Authorize:
         state, policy = connection.scope.setdefault("state", {}), self._policy.policy
         wanted = state["wanted"] = attributes_of(connection)
         user = state["user"] = acting_user(connection, policy)
-        decision = state["decision"] = authorize(user, wanted, policy)
+        decision = state["decision"] = judge_agent(user, wanted) or authorize(user, wanted, policy)
         if not decision.allowed:
             raise forbidden(user, wanted)

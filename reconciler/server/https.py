@@ -36,6 +36,11 @@ class Https:
         host, port = self.listener.address
         return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
+    @property
+    def authority(self) -> Authority:
+        """The cluster's certificate authority."""
+        return self._authority
+
     def access(self, accounts: Accounts) -> Access:
         """Return what the API makes credentials with."""
         port = 0 if self.listener is None else self.listener.address[1]

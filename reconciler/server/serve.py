@@ -149,6 +149,9 @@ async def _stop_when(stop: asyncio.Event, server: uvicorn.Server, app: ASGIApp) 
     context = getattr(getattr(app, "state", None), "context", None)
     if context is not None:
         context.hub.close()
+    polls = getattr(getattr(app, "state", None), "polls", None)
+    if polls is not None:
+        polls.close()
     server.should_exit = True
 
 

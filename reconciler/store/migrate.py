@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from reconciler.model.errors import ConfigurationError
 from reconciler.store.engine import Database
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration. A test compares it with the files."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

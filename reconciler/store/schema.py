@@ -186,6 +186,21 @@ accounts = Table(
     UniqueConstraint("fingerprint"),
 )
 
+# Tokens with which hosts join: `fingerprint` is the SHA-256, in hex; `used_key` that of the key it was used for.
+join_tokens = Table(
+    "join_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("used_at", Double, nullable=True),
+    Column("used_by", Text, nullable=False),
+    Column("used_key", Text, nullable=False),
+)
+
 # The latest report of each node. `former_boots` are boot ids that ended; `digests` say what the history last noted.
 observations = Table(
     "observations",

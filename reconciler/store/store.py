@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, insert, select
 
 from reconciler.model.access import Account
+from reconciler.model.agents import JoinToken
 from reconciler.model.errors import ConfigurationError, StaleError
 from reconciler.model.kinds import Event
 from reconciler.model.node import Observation
@@ -23,7 +24,7 @@ from reconciler.model.overrides import Override
 from reconciler.model.plan import Change
 from reconciler.model.ports import Clock
 from reconciler.model.refs import ObjectRef
-from reconciler.store import accounts, happenings, history, leases, observations, overrides, reading, side
+from reconciler.store import accounts, happenings, history, joining, leases, observations, overrides, reading, side
 from reconciler.store.codec import Codec, key_of, to_bytes
 from reconciler.store.commit import Commit, Committed
 from reconciler.store.draft import Draft, bump_side_version
@@ -278,6 +279,38 @@ class Store:
         with self._database.write() as connection:
             accounts.revoke_accounts(connection, tuple(ids), self._clock.now())
 
+    # --- hosts that join ---
+
+    def join_tokens(self) -> tuple[JoinToken, ...]:
+        """Return every join token, oldest first."""
+        with self._database.read() as connection:
+            return joining.read_tokens(connection)
+
+    def add_join_token(self, token: JoinToken) -> None:
+        """Keep a new join token; StaleError when its id is there already."""
+        with self._database.write() as connection:
+            joining.write_token(connection, token)
+
+    def delete_join_token(self, id: str) -> bool:
+        """End a join token; False when there is none."""
+        with self._database.write() as connection:
+            return joining.delete_token(connection, id)
+
+    def enrol(self, token: JoinToken, node: str, key: str, account: Account, numbers: int) -> int:
+        """Take a host in with a token and its certificate; return the number of its Pod range. Raises JoinRefused."""
+        with self._database.write() as connection:
+            return joining.enrol(connection, token, node, key, account, numbers, self._clock.now())
+
+    def fence_node(self, node: str) -> None:
+        """Shut a node out: from now on no certificate and no used token of it counts."""
+        with self._database.write() as connection:
+            joining.fence(connection, node, self._clock.now())
+
+    def forget_node(self, node: str) -> None:
+        """Free a node's number and drop its last report."""
+        with self._database.write() as connection:
+            joining.forget(connection, node)
+
     # --- history ---
 
     def revisions(self, source: str = "", limit: int = 50) -> tuple[RevisionRecord, ...]:
@@ -320,6 +353,7 @@ class Store:
         with self._database.write() as connection:
             history.prune(connection, older_than, self._clock.now())
             accounts.prune_accounts(connection, older_than)
+            joining.prune_tokens(connection, older_than)
             newest = reading.read_versions(connection)[0]
         self._tell(Committed(newest, pruned=True))
 

@@ -11,7 +11,7 @@ from kubernetes import client, config, dynamic, watch
 from kubernetes.stream import stream as exec_stream
 
 from reconciler.config import load_settings
-from reconciler.daemon import SystemClock
+from reconciler.service import SystemClock
 from reconciler.store.store import Store
 from tests.e2e.kubectl import Kubectl, found
 from tests.e2e.stage import Stage, container, manifest, pod, stage

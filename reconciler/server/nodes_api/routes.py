@@ -1,0 +1,23 @@
+"""Which path of the nodes' part of the API is answered by what."""
+
+from starlette.routing import BaseRoute, Route
+
+from reconciler.server.nodes_api import documents, join, tokens
+
+
+def agent_routes(own: str) -> list[BaseRoute]:
+    """Return the routes below `own`, the path of our group."""
+    agent = f"{own}/agents/{{name}}"
+    return [
+        Route(f"{own}/authority", join.authority, methods=["GET"]),
+        Route(f"{own}/tokens", tokens.collection, methods=["GET", "POST"]),
+        Route(f"{own}/tokens/{{name}}", tokens.delete, methods=["DELETE"]),
+        Route(f"{own}/agents", join.collection, methods=["GET", "POST"]),
+        Route(agent, join.remove, methods=["DELETE"]),
+        Route(f"{agent}/certificate", join.renew, methods=["POST"]),
+        Route(f"{agent}/documents", documents.documents, methods=["GET"]),
+        Route(f"{agent}/observations", documents.observation, methods=["POST"]),
+        Route(f"{agent}/heartbeats", documents.heartbeat, methods=["POST"]),
+        Route(f"{agent}/samples", documents.sample, methods=["POST"]),
+        Route(f"{agent}/outcomes", documents.outcomes, methods=["POST"]),
+    ]

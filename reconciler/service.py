@@ -1,0 +1,113 @@
+"""What the daemon and the agent have in common as services: clock, log, lock, and the service manager's protocol.
+
+Effect: files, a socket.
+"""
+
+import fcntl
+import logging
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+from reconciler.config import Settings
+from reconciler.model.errors import ConfigurationError
+from reconciler.model.status import LoopStatus
+
+log = logging.getLogger(__name__)
+
+# Both loops run at least once a minute. Care of the host's Pods is missed sooner than a look at the repositories.
+_STALL_S = {"agent": 120.0, "controller": 300.0}
+
+
+class SystemClock:
+    """The Clock port on this machine's time."""
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        return time.time()
+
+
+def set_up_logging(level: str) -> None:
+    """Log to stderr, one line each with its key-values, for the journal."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_KeyValues())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("reconciler").setLevel(level.upper())
+
+
+class _KeyValues(logging.Formatter):
+    """Constant messages followed by what they are about."""
+
+    _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        extra = {name: value for name, value in record.__dict__.items() if name not in self._PLAIN}
+        pairs = "".join(f" {name}={value!r}" for name, value in sorted(extra.items()))
+        text = f"{record.levelname.lower():7} {record.name.removeprefix('reconciler.')}: {record.getMessage()}{pairs}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def only_one(settings: Settings, name: str) -> "Held":
+    """Return the lock by which a data directory has one process of a kind at a time."""
+    return Held(Path(settings.data_dir) / name)
+
+
+class Held:
+    """A lock on the data directory; the kernel frees it when the process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        if not self._path.parent.is_dir():
+            raise ConfigurationError(f"{self._path.parent} does not exist", hint="run: reconciler init")
+        self._file = self._path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process"
+            self._file.close()
+            raise ConfigurationError(
+                f"process {holder} uses {self._path.parent} already",
+                reason="AlreadyRunning",
+                hint="stop it first, or use another --data-dir",
+            ) from error
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def why_stalled(loop: LoopStatus, started_at: float, now: float) -> str:
+    """Return why a loop counts as stopped: it has not run for several times its longest wait; empty while it runs."""
+    idle_s = now - max(loop.ran_at or 0.0, started_at)
+    return f"the {loop.name} loop has not run for {idle_s:.0f} s" if idle_s > _STALL_S[loop.name] else ""
+
+
+def notify(message: str) -> bool:
+    """Tell the service manager (sd_notify protocol); False when there is none."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        channel.settimeout(1.0)
+        try:
+            channel.connect("\0" + path[1:] if path.startswith("@") else path)
+            channel.sendall(message.encode())
+        except OSError as error:
+            log.debug("the service manager does not listen", extra={"error": str(error)})
+            return False
+    return True
+
+
+def feed_period_s() -> float:
+    """Return how often the service manager's watchdog is to be fed: three times in the time that it allows."""
+    usec = int(os.environ.get("WATCHDOG_USEC", "0"))
+    return usec / 3_000_000 if usec else 10.0
