@@ -63,10 +63,20 @@ def new_cluster_id() -> str:
 
 def add_settings(path: Path, values: Mapping[str, Any]) -> None:
     """Add settings to a file in one step, below what is there; it may hold a password, so others cannot read it."""
+    _write_below(path, path.read_text(encoding="utf-8") if path.exists() else _HEADER, values)
+
+
+def put_settings(path: Path, values: Mapping[str, Any]) -> None:
+    """Put plain settings in the place of those of the same name, in one step; everything else stays as it is."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else _HEADER.splitlines()
+    kept = [line for line in lines if line.partition(":")[0] not in values]
+    _write_below(path, "\n".join(kept), values)
+
+
+def _write_below(path: Path, before: str, values: Mapping[str, Any]) -> None:
     import yaml
 
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    before = path.read_text(encoding="utf-8") if path.exists() else _HEADER
     if not before.endswith("\n"):
         before += "\n"
     text = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, default_flow_style=False)

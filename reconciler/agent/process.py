@@ -1,0 +1,150 @@
+"""The agent as a process of its own: this host as a node of a daemon elsewhere. Effect.
+
+Stopping ends the loop and never the data plane: Pods, links, rules and the DNS server go on.
+"""
+
+import asyncio
+import logging
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from reconciler import __version__
+from reconciler.agent.certificate import CHECK_EVERY_S, NodeCertificate
+from reconciler.agent.journal import Journal
+from reconciler.agent.link import DaemonLink
+from reconciler.agent.loop import AgentLoop
+from reconciler.agent.sampling import Sampling
+from reconciler.client.agents import AgentClient
+from reconciler.config import Settings, load_settings
+from reconciler.executors.local import open_world
+from reconciler.executors.memory import give_back, limit_arenas, settle
+from reconciler.model.errors import ConfigurationError, ReconcilerError
+from reconciler.service import SystemClock, feed_period_s, notify, only_one, set_up_logging, why_stalled
+
+log = logging.getLogger(__name__)
+
+_GIVE_BACK_EVERY_S = 60
+
+
+def run(settings: Settings) -> None:
+    """Run the agent until SIGTERM or SIGINT. Raises ConfigurationError when it cannot start."""
+    limit_arenas()
+    set_up_logging(settings.log_level)
+    with ExitStack() as stack:
+        stack.enter_context(only_one(settings, "agent.lock"))
+        agent = Agent(settings)
+        stack.callback(agent.stop)
+        agent.start()
+        settle()
+        asyncio.run(agent.serve())
+
+
+class Agent:
+    """The parts of one agent."""
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.server:
+            raise ConfigurationError(
+                f"{settings.data_dir} is not of a node that has joined a daemon",
+                hint="run: reconciler join; on the daemon's own host the daemon is the agent as well",
+            )
+        self._settings = settings
+        self._clock = SystemClock()
+        self._started_at = self._clock.now()
+        self._certificate = NodeCertificate(settings.pki_path, self._clock)
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
+        )
+        self._link = DaemonLink(settings.node_name, settings.cluster_id, self._client, self._certificate.problem)
+        self._world = open_world(settings, self._clock)
+        data, runtime = Path(settings.data_dir) / "agent", Path(settings.runtime_dir) / "agent"
+        self._loop = AgentLoop(
+            settings.node_name,
+            self._world,
+            Journal(data, runtime),
+            self._clock,
+            self._scheduler,
+            self._link.outbox.report,
+            self._link.outbox.tell,
+            settings.resync_s,
+        )
+        self._sampling = Sampling(self._world, self._link.outbox.sample)
+
+    def start(self) -> None:
+        """Start the loop, the connection and the periodic jobs."""
+        if problem := self._certificate.problem():
+            log.error(problem)
+        self._scheduler.start()
+        self._every(_GIVE_BACK_EVERY_S, give_back, "give-back")
+        self._every(CHECK_EVERY_S, self._renew, "certificate")
+        self._loop.start()
+        self._sampling.start()
+        self._link.start(self._loop.deliver)
+
+    async def serve(self) -> None:
+        """Wait until a signal says stop; feed the watchdog while the loop makes progress."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        settings = self._settings
+        log.info("ready", extra={"node": settings.node_name, "server": settings.server, "version": __version__})
+        notify(f"READY=1\nSTATUS={self._told()}")
+        watching = asyncio.create_task(self._feed_watchdog())
+        await stop.wait()
+        notify("STOPPING=1")
+        watching.cancel()
+
+    def stop(self) -> None:
+        """End the loop; what runs on the host goes on."""
+        log.info("stopping")
+        self._sampling.stop()
+        self._loop.stop()
+        self._link.stop()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    # Helpers
+
+    def _client(self) -> AgentClient:
+        return AgentClient(self._settings.server, self._certificate.context)
+
+    def _renew(self) -> None:
+        """Renew the certificate if that is due; a failure is tried again with the next look."""
+        if not self._certificate.is_due():
+            return
+        client = self._client()
+        try:
+            self._certificate.renew(client, self._settings.node_name)
+        except ReconcilerError as error:
+            log.warning("this node's certificate cannot be renewed yet", extra={"error": str(error)})
+        finally:
+            client.close()
+
+    def _reload(self) -> None:
+        """SIGHUP: read the log level anew and look at everything."""
+        settings = load_settings(self._settings.data_dir)
+        logging.getLogger("reconciler").setLevel(settings.log_level.upper())
+        self._loop.look("reload")
+
+    def _every(self, seconds: float, job: object, name: str) -> None:
+        self._scheduler.add_job(job, "interval", seconds=seconds, id=name, max_instances=1)
+
+    def _told(self) -> str:
+        state = self._link.state
+        where = f"node {self._settings.node_name} of {self._settings.server}"
+        return f"{where}: {state.error}" if state.error else where
+
+    async def _feed_watchdog(self) -> None:
+        """Tell the service manager that we are alive, only while the loop makes progress (P08).
+
+        That the daemon is away is no reason to be restarted.
+        """
+        while True:
+            stalled = why_stalled(self._loop.status(), self._started_at, self._clock.now())
+            notify(f"STATUS={stalled}" if stalled else f"WATCHDOG=1\nSTATUS={self._told()}")
+            await asyncio.sleep(feed_period_s())
