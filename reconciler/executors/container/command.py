@@ -14,7 +14,8 @@ from reconciler.executors.engine import Engine, ExecResult
 from reconciler.executors.transport import Deadline
 from reconciler.model.errors import DeadlineError
 
-_OUTPUT_MAX = 10 * 1024
+# What the kubelet keeps of it.
+_OUTPUT_MAX = 1024
 
 
 def run_in_container(engine: Engine, container: str, command: tuple[str, ...], deadline: Deadline) -> ExecResult:

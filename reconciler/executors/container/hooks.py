@@ -10,6 +10,8 @@ from reconciler.executors.transport import Deadline
 from reconciler.model.errors import TransientError
 from reconciler.model.kinds import Container, LifecycleHandler
 
+HOOK_AGENT = "kube-lifecycle/reconciler"
+
 
 class HookFailed(TransientError):
     """A lifecycle hook did not succeed."""
@@ -32,7 +34,7 @@ def run_hook(
             # What it printed may hold a secret, and this message becomes an event (P22).
             raise HookFailed(f"the command exited with {ended.exit_code}")
     elif hook.http_get is not None:
-        ok, message = http_get(hook.http_get, spec, pod_ip, deadline.left_s)
+        ok, message = http_get(hook.http_get, spec, pod_ip, deadline.left_s, HOOK_AGENT)
         _require(ok, message)
     elif hook.tcp_socket is not None:
         host = hook.tcp_socket.host or pod_ip

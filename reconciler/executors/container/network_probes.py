@@ -17,7 +17,7 @@ from reconciler.model.kinds import Container, HTTPGetAction
 
 _REDIRECTS_MAX = 10
 _BODY_MAX = 10 * 1024
-_AGENT = "kube-probe/reconciler"
+PROBE_AGENT = "kube-probe/reconciler"
 
 
 class UnknownPort(TerminalError):
@@ -27,15 +27,16 @@ class UnknownPort(TerminalError):
 
 
 def port_number(port: int | str, spec: Container | None) -> int:
-    """Return the number of a port that may be given by name."""
-    if isinstance(port, int):
-        return port
-    for declared in spec.ports if spec is not None else ():
-        if declared.name == port:
-            return declared.container_port
-    if port.isdecimal():
-        return int(port)
-    raise UnknownPort(f"the container has no port named {port!r}")
+    """Return the number of a port that may be given by name; raise UnknownPort where it is none."""
+    named = (one.container_port for one in (spec.ports if spec is not None else ()) if one.name == port)
+    number = port if isinstance(port, int) else next(named, None)
+    if number is None and isinstance(port, str) and port.isdecimal():
+        number = int(port)
+    if number is None:
+        raise UnknownPort(f"the container has no port named {port!r}")
+    if not 0 < number < 65536:
+        raise UnknownPort(f"{number} is no port")
+    return number
 
 
 def tcp_connect(host: str, port: int, timeout_s: float) -> tuple[bool, str]:
@@ -47,12 +48,19 @@ def tcp_connect(host: str, port: int, timeout_s: float) -> tuple[bool, str]:
     return True, ""
 
 
-def http_get(action: HTTPGetAction, spec: Container | None, pod_ip: str, timeout_s: float) -> tuple[bool, str]:
-    """Fetch a page, following redirects on the same host; a status from 200 to 399 is success."""
-    deadline = Deadline(timeout_s)
+def request_of(action: HTTPGetAction, spec: Container | None, pod_ip: str, agent: str) -> tuple[str, Mapping[str, str]]:
+    """Return the URL and the headers of a request; raise UnknownPort where its port is none."""
     host = action.host or pod_ip
     url = f"{action.scheme.lower()}://{_bracketed(host)}:{port_number(action.port, spec)}{_path(action.path)}"
-    headers = _headers(action)
+    return url, _headers(action, agent)
+
+
+def http_get(
+    action: HTTPGetAction, spec: Container | None, pod_ip: str, timeout_s: float, agent: str = PROBE_AGENT
+) -> tuple[bool, str]:
+    """Fetch a page, following redirects on the same host; a status from 200 to 399 is success."""
+    deadline = Deadline(timeout_s)
+    url, headers = request_of(action, spec, pod_ip, agent)
     for _ in range(_REDIRECTS_MAX + 1):
         try:
             status, location, body = _fetch(url, headers, deadline)
@@ -148,8 +156,8 @@ def _body(response: http.client.HTTPResponse) -> str:
     return pieces.decode(errors="replace")
 
 
-def _headers(action: HTTPGetAction) -> Mapping[str, str]:
-    headers = {"User-Agent": _AGENT, "Accept": "*/*", "Connection": "close"}
+def _headers(action: HTTPGetAction, agent: str) -> Mapping[str, str]:
+    headers = {"User-Agent": agent, "Accept": "*/*", "Connection": "close"}
     for header in action.http_headers:
         name = next((known for known in headers if known.lower() == header.name.lower()), header.name)
         headers["Host" if name.lower() == "host" else name] = header.value

@@ -43,10 +43,10 @@ class NetworkMap:
 
 
 def host_ports(pod: PodAssignment, ip: str) -> tuple[HostPort, ...]:
-    """Return the ports of the host that lead to a Pod at `ip`."""
+    """Return the ports of the host that lead to a Pod at `ip`, each once."""
     if pod.spec.host_network or not ip:
         return ()
-    return tuple(
+    found = (
         HostPort(
             host_ip="" if port.host_ip == "0.0.0.0" else port.host_ip,
             protocol=port.protocol,
@@ -58,6 +58,7 @@ def host_ports(pod: PodAssignment, ip: str) -> tuple[HostPort, ...]:
         for port in container.ports
         if port.host_port
     )
+    return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,9 +67,9 @@ def judge_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory
     if fault and sandbox is not None and memory.broken != sandbox.id:
         memory = changed(memory, broken=sandbox.id, broken_because=fault)
     sandbox_up = sandbox is not None and is_live(sandbox) and not fault
-    was_initialized = sandbox_up and sandbox is not None and _was_initialized(memory, found, sandbox.id)
-    inits, apps = _judge_containers(look, pod, memory, found, done=was_initialized)
-    initialized = was_initialized or (sandbox_up and all(_is_passed(one) for one in inits))
+    was_done = sandbox_up and sandbox is not None and was_initialized(memory, found, sandbox.id)
+    inits, apps = _judge_containers(look, pod, memory, found, done=was_done)
+    initialized = was_done or (sandbox_up and all(_is_passed(one) for one in inits))
     inits, apps = _in_order(inits, apps, initialized)
     memory = _note(memory, found, inits, apps, initialized)
     # Init containers that are done may be forgotten and removed: only those still to be done can fail the Pod.
@@ -135,7 +135,7 @@ def _judge_containers(
     return judged(True), judged(False)
 
 
-def _was_initialized(memory: PodMemory, found: PodFacts, sandbox: str) -> bool:
+def was_initialized(memory: PodMemory, found: PodFacts, sandbox: str) -> bool:
     """Whether init containers are done in this sandbox: remembered, or shown by a later container in it."""
     if memory.initialized == sandbox:
         return True

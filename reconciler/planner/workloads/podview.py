@@ -5,6 +5,8 @@ from reconciler.model.times import unix
 from reconciler.planner.health import condition
 from reconciler.planner.workloads.annotations import signed_in
 
+_NEVER = float("inf")
+
 
 def is_active(pod: Pod) -> bool:
     """Whether a Pod counts for its owner: neither ended nor ending."""
@@ -35,11 +37,11 @@ def is_available(pod: Pod, min_ready_s: int, now: float) -> bool:
     return at is not None and (min_ready_s == 0 or at <= now)
 
 
-def deletion_rank(pod: Pod) -> tuple[bool, int, bool, float, int, float, str]:
+def deletion_rank(pod: Pod) -> tuple[bool, int, bool, float, float, int, float, str]:
     """Sort Pods by who goes first when there are too many, as upstream's ReplicaSet does.
 
-    Unplaced before placed, pending before running, unready before ready, the one ready for less long, the one that
-    restarted more often, the younger one; names break ties.
+    Unplaced before placed, pending before running, unready before ready, the one that is ending (longer), the one
+    ready for less long, the one that restarted more often, the younger one; names break ties.
     """
     phases = {"Pending": 0, "Unknown": 1, "Running": 2}
     restarts = max((status.restart_count for status in pod.status.container_statuses), default=0)
@@ -47,6 +49,7 @@ def deletion_rank(pod: Pod) -> tuple[bool, int, bool, float, int, float, str]:
         bool(pod.spec.node_name),
         phases.get(pod.status.phase, 0),
         is_ready(pod),
+        unix(pod.metadata.deletion_timestamp) or _NEVER,
         -(ready_since(pod) or 0.0),
         -restarts,
         -(unix(pod.metadata.creation_timestamp) or 0.0),
