@@ -3,13 +3,13 @@
 from typing import Any
 
 from reconciler.model.indexes import from_ranges
-from reconciler.model.kinds import Condition, Pod
+from reconciler.model.kinds import Condition, OwnerReference, Pod
 from reconciler.planner.view import View
-from reconciler.planner.workloads.job import count_ended
+from reconciler.planner.workloads.job import count_ended, sync_jobs
 from reconciler.planner.workloads.job_pods import rested_indexes, surplus_of
-from reconciler.planner.workloads.job_tally import INDEX, TRACKED, tally_of
+from reconciler.planner.workloads.job_tally import CONTROLLER_UID, INDEX, TRACKED, is_tracked, tally_of
 from tests.parity.rows import NotTranslated, compare
-from tests.parity.test_parity_jobs import LONG_AGO, Synced, make_job, make_pod, make_view, unix
+from tests.parity.test_parity_jobs import LONG_AGO, Synced, make_job, make_pod, make_view, replace, unix
 
 # With us what decides how a Job ends is noted before its end.
 _DECIDING = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}
@@ -131,6 +131,36 @@ def creates(case: Case) -> bool:
     return len(Synced(make_job(spec), []).created) == case.get("wantCreations", 0)
 
 
+def claims(case: Case) -> bool:
+    """Judge a row with Pods, the Job's by owner or by label; our Jobs know theirs by the label of their own uid."""
+    uids = {"test_job": "job-uid"}
+    pods = []
+    for number, row in enumerate(case["pods"]):
+        references = [
+            OwnerReference(
+                api_version="batch/v1", kind="Job", name="x", uid=uids.get(one["name"], "x"), controller=True
+            )
+            for one in row["metadata"].get("ownerReferences", ())
+        ]
+        labels = {CONTROLLER_UID: "job-uid"} if row["metadata"].get("labels") == {"foo": "bar"} else {}
+        made = make_pod(number, {}, tracked=False)
+        metadata = replace(
+            made.metadata, name=row["metadata"]["name"], labels=labels, owner_references=tuple(references)
+        )
+        pods.append(replace(made, metadata=metadata))
+    job = make_job({})
+    if case.get("jobDeleted"):
+        job = replace(job, metadata=replace(job.metadata, deletion_timestamp=LONG_AGO))
+    view = make_view(job, pods)
+    before = {one.ref.name: one.object for one in view.of_kind("Pod")}
+    sync_jobs(view)
+    mine = view.owned_by("job-uid", "Pod")
+    marked = [one.ref.name for one in mine if one.ref.name in before and is_tracked(one.object)]  # type: ignore[arg-type]
+    return [one.ref.name for one in mine if one.ref.name in before] == case["wantPods"] and marked == case.get(
+        "wantPodsFinalizer", []
+    )
+
+
 def _on_purpose(row: dict[str, Any]) -> str:
     if "deletionTimestamp" in row["case"].get("job", {}).get("metadata", {}):
         return "a Job that is deleted is gone at once, with its Pods ending after it"
@@ -148,5 +178,6 @@ def test_pods_of_jobs_are_seen_as_upstream_sees_them() -> None:
         "TestEnsureJobConditions": notes_suspension,
         "TestSyncJobWhenManagedBy": is_managed,
         "TestSyncJobPodSchedulingGroup": creates,
+        "TestGetPodsForJob": claims,
     }
     compare("pkg_controller_job", tables, _on_purpose)

@@ -21,6 +21,7 @@ from reconciler.planner.workloads.job import expires_at, sync_jobs
 from reconciler.planner.workloads.job_pods import counts_after, indexed_template, pending_indexes
 from reconciler.planner.workloads.job_policy import judge_failure, why_enough
 from reconciler.planner.workloads.job_tally import (
+    CONTROLLER_UID,
     INDEX,
     TRACKED,
     Tally,
@@ -83,6 +84,7 @@ def make_pod(number: int, row: dict[str, Any], *, tracked: bool = True) -> Pod:
             uid=f"pod-{number}",
             creation_timestamp=metadata.get("creationTimestamp") or LONG_AGO,
             deletion_timestamp=metadata.get("deletionTimestamp"),
+            labels={CONTROLLER_UID: "job-uid"},
             annotations=metadata.get("annotations") or {},
             finalizers=tuple(finalizers),
             owner_references=(

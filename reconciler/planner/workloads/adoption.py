@@ -14,11 +14,12 @@ from reconciler.planner.view import SYSTEM, View, owner_of, replace
 
 def release_strangers(view: View, owner: StoredObject, kind: str, selector: LabelSelector) -> None:
     """Let go the children whose labels the selector no longer finds."""
-    for stored in _strangers(view, owner, kind, selector):
+    for stored in strangers_of(view, owner, kind, selector):
         release(view, owner, stored)
 
 
-def _strangers(view: View, owner: StoredObject, kind: str, selector: LabelSelector) -> tuple[StoredObject, ...]:
+def strangers_of(view: View, owner: StoredObject, kind: str, selector: LabelSelector) -> tuple[StoredObject, ...]:
+    """Return the children whose labels the selector does not find."""
     owned = view.owned_by(owner.object.metadata.uid, kind)
     key = ("strangers", owner.ref, kind)
     return view.memo.get(

@@ -11,6 +11,7 @@ from reconciler.model.kinds import DaemonSet, DaemonSetSpec, Node, Pod, PodTempl
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.planner.view import View, replace
+from reconciler.planner.workloads.adoption import adopt_fitting, release_strangers
 from reconciler.planner.workloads.configuration import bound_template
 from reconciler.planner.workloads.create import create_pod
 from reconciler.planner.workloads.daemonset_pods import (
@@ -78,13 +79,15 @@ class _Turn:
 
 def sync_daemon_sets(view: View) -> None:
     """Advance every DaemonSet by what may be done now, and write its status."""
+    free = view.unmanaged("Pod")
     for stored in view.of_kind("DaemonSet"):
         if stored.object.metadata.deletion_timestamp is None:
-            _sync(view, stored)
+            _sync(view, stored, free)
 
 
-def _sync(view: View, stored: StoredObject) -> None:
+def _sync(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
     daemon_set = cast(DaemonSet, stored.object)
+    claim_pods(view, stored, free)
     if stored.ref not in view.verdicts:
         view.judge(stored.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
     template = bound_template(view, stored, daemon_set.spec.template)
@@ -99,6 +102,14 @@ def _sync(view: View, stored: StoredObject) -> None:
     collisions = revisions.collisions or daemon_set.status.collision_count
     view.set_status(stored, replace(status, collision_count=collisions, pods_created=turn.made))
     _forget(turn, revisions)
+
+
+def claim_pods(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
+    """Let go the Pods whose labels no longer fit, and take in those of `free` that do."""
+    selector = cast(DaemonSet, stored.object).spec.selector
+    release_strangers(view, stored, "Pod", selector)
+    if free:
+        adopt_fitting(view, stored, "Pod", free, selector)
 
 
 def hash_of(revision: StoredObject) -> str:

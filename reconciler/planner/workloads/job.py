@@ -9,6 +9,7 @@ from reconciler.model.plan import Decision, Reason
 from reconciler.model.times import unix
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
+from reconciler.planner.workloads.job_claims import claim_pods
 from reconciler.planner.workloads.job_pods import end_uncounted, manage_pods, release
 from reconciler.planner.workloads.job_policy import judge_failure, why_enough
 from reconciler.planner.workloads.job_tally import (
@@ -29,12 +30,13 @@ _FINAL = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}
 
 def sync_jobs(view: View) -> None:
     """Advance every Job by what may be done now."""
+    free = view.unmanaged("Pod")
     for stored in view.of_kind("Job"):
         if stored.object.metadata.deletion_timestamp is None:
-            _sync(view, stored)
+            _sync(view, stored, free)
 
 
-def _sync(view: View, stored: StoredObject) -> None:
+def _sync(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
     job = cast(Job, stored.object)
     if stored.ref not in view.verdicts:
         why = Reason.SUSPENDED if job.spec.suspend and not is_finished(job) else Reason.IN_SYNC
@@ -44,6 +46,7 @@ def _sync(view: View, stored: StoredObject) -> None:
             release(view, pod)
         _collect_after_ttl(view, stored, job)
         return
+    claim_pods(view, stored, free)
     status = job.status
     if status.start_time is None and not job.spec.suspend:
         status = replace(status, start_time=view.timestamp)

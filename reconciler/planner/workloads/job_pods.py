@@ -11,6 +11,7 @@ from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.create import create_pod
 from reconciler.planner.workloads.job_policy import judge_failure
 from reconciler.planner.workloads.job_tally import (
+    CONTROLLER_UID,
     FAILURES,
     IGNORED_FAILURES,
     INDEX,
@@ -128,7 +129,7 @@ def _start_index(view: View, stored: StoredObject, job: Job, counter: int, index
 def _labels(stored: StoredObject, job: Job) -> dict[str, str]:
     return {
         "batch.kubernetes.io/job-name": stored.ref.name,
-        "batch.kubernetes.io/controller-uid": job.metadata.uid,
+        CONTROLLER_UID: job.metadata.uid,
         "job-name": stored.ref.name,
         "controller-uid": job.metadata.uid,
     }

@@ -19,6 +19,7 @@ from reconciler.planner.workloads.job_policy import judge_failure
 from reconciler.planner.workloads.podview import is_active, is_ready
 
 TRACKED = "batch.kubernetes.io/job-tracking"
+CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 INDEX = "batch.kubernetes.io/job-completion-index"
 FAILURES = "batch.kubernetes.io/job-index-failure-count"
 IGNORED_FAILURES = "batch.kubernetes.io/job-index-ignored-failure-count"
