@@ -143,7 +143,7 @@ def _fault(
         return Want.STOP, Reason.CONTAINER_UNHEALTHY, "failed liveness probe", grace
     if memory.condemned == fact.id:
         return Want.STOP, Reason.CONTAINER_UNHEALTHY, memory.condemned_because, None
-    if memory.container_id == fact.id and memory.image and memory.image != spec.image:
+    if memory.container_id == fact.id and _has_another_image(memory, spec):
         return Want.STOP, Reason.SPEC_CHANGED, f"image {memory.image} -> {spec.image}", None
     return Want.RUN, Reason.IN_SYNC, "", None
 
@@ -174,7 +174,7 @@ def _not_running(
     if seen and ended is not None and _is_final(pod, spec, role, ended, here):
         return _judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
     reason = Reason.CONTAINER_MISSING if fact is None else Reason.CONTAINER_EXITED
-    until = _backoff_end(memory, fact)
+    until = 0.0 if _has_another_image(memory, spec) else _backoff_end(memory, fact)
     if fact is not None and until > look.now:
         return _crash_loop(look, pod, spec, role, memory, fact, until)
     return _startable(look, pod, spec, role, memory, fact, memory.attempt + 1, reason)
@@ -196,6 +196,11 @@ def _has_rule(spec: Container, exit_code: int) -> bool:
         (exit_code in rule.exit_codes.values) == (rule.exit_codes.operator == "In")
         for rule in spec.restart_policy_rules
     )
+
+
+def _has_another_image(memory: ContainerMemory, spec: Container) -> bool:
+    """Whether the container last ran from another image: what that did says nothing about the new one."""
+    return bool(memory.image) and memory.image != spec.image
 
 
 def _backoff_end(memory: ContainerMemory, fact: ContainerFact | None) -> float:

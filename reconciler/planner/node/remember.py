@@ -152,11 +152,15 @@ def _next_attempt(memory: ContainerMemory, facts: list[ContainerFact], spec: Con
     last = memory.ended
     if forgotten and len(facts) > 1:
         last = termination(facts[-2]) if has_ended(facts[-2]) else None
+    image = spec.image if spec else ""
+    waits_s = restart_s_of(fact.attempt) if forgotten else next_restart_s(memory.backoff_s)
+    # A container of another image begins without the waits that the one before earned.
+    is_other = memory.image not in ("", image)
     return ContainerMemory(
         attempt=fact.attempt,
         container_id=fact.id,
-        image=spec.image if spec else "",
-        backoff_s=restart_s_of(fact.attempt) if forgotten else next_restart_s(memory.backoff_s),
+        image=image,
+        backoff_s=0.0 if is_other else waits_s,
         last=last,
         failure=Failure(),
     )

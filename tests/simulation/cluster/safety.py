@@ -11,6 +11,7 @@ from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.plan import Action, Plan
 from reconciler.model.refs import ObjectRef
 from reconciler.model.times import unix
+from reconciler.planner.node.images import full_name
 from reconciler.simulation.cluster import SimulatedCluster, SimulatedHost
 from reconciler.simulation.engine import SimulatedContainer
 from tests.simulation.cluster.sharing import Sharing
@@ -60,7 +61,8 @@ class Safety:
         detail = action.detail
         if isinstance(detail, (StopContainer, RemoveSandbox)):
             uid = action.uid
-            if not (uid in self.disturbed or self._may_end(host, uid) or _is_sick(host, uid)):
+            is_wanted = self._may_end(host, uid) or _has_another_image(host, uid, detail.name)
+            if not (uid in self.disturbed or is_wanted or _is_sick(host, uid)):
                 raise Unsafe(f"{host.name}: {action.verb} {action.object} {detail.name} ({action.reason}) for no cause")
         if isinstance(detail, TrashVolume):
             raise Unsafe(f"{host.name}: data of {detail.path} is moved away though its class retains it")
@@ -293,6 +295,17 @@ def _reports_ready(report: PodReport) -> bool:
 def _foreign(now: float) -> SimulatedContainer:
     fact = ContainerFact(id="foreign", name=FOREIGN, role="", pod_uid="", state="running", started_at=now)
     return SimulatedContainer(fact)
+
+
+def _has_another_image(host: SimulatedHost, uid: str, name: str) -> bool:
+    """Whether a container runs from another image than its Pod is to have by now."""
+    assigned = host.agent.assigned(uid)
+    wanted = {one.name: full_name(one.image) for one in assigned.spec.containers} if assigned is not None else {}
+    return any(
+        one.fact.name == name and wanted.get(one.fact.container, "") != full_name(one.fact.image)
+        for one in host.world.engine.containers.values()
+        if one.fact.role != "sandbox"
+    )
 
 
 def _is_sick(host: SimulatedHost, uid: str) -> bool:

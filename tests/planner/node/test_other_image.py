@@ -1,0 +1,33 @@
+"""A Pod that is to run from another image, as it is."""
+
+from reconciler.simulation.behaviour import Behaviour
+from tests.planner.node.host import Host, container, pod
+
+NEW = "shop/web:2"
+BROKEN = "shop/broken:1"
+CRASHING = Behaviour(exit_after_s=1, exit_code=1)
+
+
+def test_a_running_container_is_stopped_and_started_from_its_new_image() -> None:
+    """At once, without a wait, in the same sandbox."""
+    host = Host(pod("web"), images={NEW: Behaviour()})
+    host.node.run_for(60)
+    before = set(host.names(state="running"))
+    host.done()
+    host.assign(pod("web", container("web", NEW)))
+    host.node.run_for(3)
+    assert [word.partition(" ")[0] for word in host.done()] == ["stopContainer", "startContainer"]
+    assert host.ready("web")
+    assert set(host.names(state="running")) - before == {"web/1"}
+    assert before - set(host.names(state="running")) == {"web/0"}
+
+
+def test_a_crash_loop_ends_with_the_image_that_caused_it() -> None:
+    """P01: the new image does not wait for what the old one earned, and begins with no wait of its own."""
+    host = Host(pod("web", container("web", BROKEN)), images={NEW: CRASHING, BROKEN: CRASHING})
+    host.node.run_for(200)
+    assert host.waiting("web") == "CrashLoopBackOff"
+    host.done()
+    host.assign(pod("web", container("web", NEW)))
+    host.node.run_for(4)
+    assert len([word for word in host.done() if word.startswith("startContainer")]) == 2
