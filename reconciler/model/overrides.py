@@ -41,7 +41,8 @@ class Override(Value):
     `restarted_at` is an RFC 3339 time that goes into the Pod template's annotations. `unschedulable` and `taints` are
     a Node's. `delete_at` (Unix seconds) is when the deletion of a Pod was asked for, of the Pod with this `uid` only,
     with `grace_s` seconds to end. `conditions` are what other controllers say of a Pod, such as its readiness gates.
-    `by` is who did the last of it, `at` when, in Unix seconds.
+    `freed` is the uid of the claim that a released volume is to forget. `by` is who did the last of it, `at` when, in
+    Unix seconds.
     """
 
     ref: ObjectRef
@@ -53,14 +54,15 @@ class Override(Value):
     delete_at: float | None = None
     grace_s: int | None = None
     conditions: tuple[Condition, ...] | None = None
+    freed: str = ""
     by: str = ""
     at: float = 0.0
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is overridden."""
-        pod = self.delete_at or self.conditions
-        return not (self.restarted_at or self.rollback or self.unschedulable or self.taints or pod)
+        other = self.delete_at or self.conditions or self.freed
+        return not (self.restarted_at or self.rollback or self.unschedulable or self.taints or other)
 
 
 class OverrideChange(Value):
@@ -95,6 +97,7 @@ def merged(before: Override | None, change: Override) -> Override:
         delete_at=_first(before.delete_at, change.delete_at),
         grace_s=_shorter(before.grace_s, change.grace_s),
         conditions=_first(change.conditions, before.conditions) or None,
+        freed=change.freed or before.freed,
         by=change.by,
         at=change.at,
     )

@@ -1,7 +1,8 @@
 """The closed list of what may be written without Git: a wanted object becomes an override, or is not in the list. Pure.
 
 A Node's `spec.unschedulable` and `spec.taints`; the restart time in a workload's template; a Deployment's template
-when it is that of one of its earlier revisions. What else differs is named, and refused.
+when it is that of one of its earlier revisions; that a released volume forgets its claim. What else differs is named,
+and refused.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from reconciler.model.canonical import canonical, digest
-from reconciler.model.kinds import AnyObject, Node, Pod, PodTemplateSpec, ReplicaSet, Taint
+from reconciler.model.kinds import AnyObject, Node, PersistentVolume, Pod, PodTemplateSpec, ReplicaSet, Taint
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, Rollback
 from reconciler.model.times import unix
@@ -55,6 +56,8 @@ def accepted(
         return Accepted(_of_node(stored, cast(Node, wanted), paths), wanted)
     if stored.ref.kind in RESTARTABLE:
         return _of_workload(stored, wanted, paths, replica_sets)
+    if stored.ref.kind == "PersistentVolume":
+        return Accepted(_of_volume(stored, cast(PersistentVolume, wanted), paths), wanted)
     raise NotInList(shown(paths[0]))
 
 
@@ -64,6 +67,9 @@ def is_as_wanted(found: StoredObject, wanted: AnyObject, change: Override) -> bo
         spec = cast(Node, found.object).spec
         is_cordoned = change.unschedulable is None or spec.unschedulable == change.unschedulable
         return is_cordoned and (change.taints is None or _said(spec.taints) == _said(change.taints))
+    if change.freed:
+        ref = cast(PersistentVolume, found.object).spec.claim_ref
+        return ref is None or ref.uid != change.freed
     if change.conditions is not None:
         have = {(one.type, one.status) for one in cast(Pod, found.object).status.conditions}
         return have >= {(one.type, one.status) for one in change.conditions}
@@ -119,6 +125,20 @@ def _taints(stored: StoredObject, wanted: Node) -> tuple[Taint, ...]:
 def _said(taints: Iterable[Taint]) -> tuple[tuple[str, str, str], ...]:
     """Return what persons say with their taints: not since when."""
     return tuple((one.key, one.value, one.effect) for one in taints if not is_automatic(one))
+
+
+def _of_volume(stored: StoredObject, wanted: PersistentVolume, paths: list[Path]) -> Override:
+    """A volume that is released, or could not be deleted, is given free by a person who takes its `claimRef` away."""
+    volume = cast(PersistentVolume, stored.object)
+    ref = volume.spec.claim_ref
+    for path in paths:
+        if path[:2] != ("spec", "claimRef") or ref is None or volume.status.phase not in ("Released", "Failed"):
+            raise NotInList(shown(path))
+    assert ref is not None
+    kept = wanted.spec.claim_ref
+    if kept is not None and (kept.uid or (kept.namespace, kept.name) != (ref.namespace, ref.name)):
+        raise NotInList("spec.claimRef")
+    return Override(ref=stored.ref, freed=ref.uid)
 
 
 def _of_workload(

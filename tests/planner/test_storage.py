@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from reconciler.model.overrides import Override
 from reconciler.model.plan import Decision, Reason
 from tests.planner.volumes import bindings, claim, phases, places, pod, storage_class, volume
 from tests.planner.world import Cluster
@@ -123,6 +124,24 @@ def test_a_released_volume_waits_for_a_person() -> None:
     cluster.push(FILLER + named + claim(storageClassName=""), commit="c4")
     cluster.settle()
     assert bindings(cluster) == {"data": "v1"} and phases(cluster) == {"v1": "Bound"}
+    assert not cluster.plan().changes
+
+
+def test_a_person_gives_a_released_volume_free() -> None:
+    """P29: once its `claimRef` is taken away, the next claim that it fits gets it; the word is used up by then."""
+    cluster = Cluster()
+    cluster.push(FILLER + volume("v1") + claim(storageClassName=""))
+    cluster.settle()
+    cluster.push(FILLER + volume("v1"), commit="c2")
+    cluster.acknowledge(cluster.tick())
+    cluster.settle()
+    (released,) = [one for ref, one in cluster.observed.objects.items() if ref.kind == "PersistentVolume"]
+    gone = released.object.spec.claim_ref.uid  # type: ignore[union-attr]
+    word = Override(ref=released.ref, uid=released.object.metadata.uid, freed=gone, by="ann", at=cluster.now)
+    cluster.push(FILLER + volume("v1") + claim("next", storageClassName=""), commit="c3")
+    cluster.observed = replace(cluster.observed, overrides={released.ref: word})
+    cluster.settle()
+    assert bindings(cluster) == {"next": "v1"} and not cluster.observed.overrides
     assert not cluster.plan().changes
 
 

@@ -256,10 +256,10 @@ from reconciler.model.kinds.storage import (
     StorageClass,
     StorageMap,
     StorageRequirements,
-    TypedLocalObjectReference,
-    TypedObjectReference,
     TopologySelectorLabelRequirement,
     TopologySelectorTerm,
+    TypedLocalObjectReference,
+    TypedObjectReference,
     VolumeMode,
     VolumeNodeAffinity,
 )

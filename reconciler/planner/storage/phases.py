@@ -8,6 +8,7 @@ from typing import cast
 
 from reconciler.model.kinds import ObjectReference, PersistentVolume, PersistentVolumeClaim, PersistentVolumeStatus
 from reconciler.model.observed import StoredObject
+from reconciler.model.overrides import without
 from reconciler.model.plan import Decision, Reason
 from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, is_provisioned_here, is_trash, node_of, path_of
 from reconciler.planner.view import SYSTEM, View, replace
@@ -17,7 +18,7 @@ _NOT_DELETED = "nothing here deletes a volume that was not made here: its data s
 
 def sync_volume(view: View, stored: StoredObject) -> None:
     """Bring a volume's phase to what has become of its claim."""
-    stored = _freed(view, stored)
+    stored = _freed(view, _freed_by_person(view, stored))
     volume = cast(PersistentVolume, stored.object)
     wanted = _status(view, volume)
     if volume.status.phase != wanted.phase:
@@ -33,6 +34,26 @@ def sync_volume(view: View, stored: StoredObject) -> None:
         reason = Reason.RELEASED if is_released else Reason.IN_SYNC
         view.judge(stored.ref, Decision.UNCHANGED, reason, wanted.message, stored=stored)
     _forget_trashed(view, stored)
+
+
+def _freed_by_person(view: View, stored: StoredObject) -> StoredObject:
+    """Forget a claim that is gone where a person says so: the volume, with what is on it, is anybody's then."""
+    override = view.overrides.get(stored.ref)
+    if override is None or not override.freed or override.uid != stored.object.metadata.uid:
+        return stored
+    volume = cast(PersistentVolume, stored.object)
+    ref = volume.spec.claim_ref
+    if ref is not None and ref.uid == override.freed and volume.status.phase in ("Released", "Failed"):
+        view.happened(stored, "VolumeFreed", f"{override.by} gave it free; it was {ref.namespace}/{ref.name}'s")
+        freed = replace(volume, spec=replace(volume.spec, claim_ref=None))
+        message = f"given free by {override.by}"
+        stored = view.update(stored, freed, reason=Reason.RELEASED, message=message)
+    left = without(override, freed="")
+    if left is None:
+        del view.overrides[stored.ref]
+    else:
+        view.overrides[stored.ref] = left
+    return stored
 
 
 def _freed(view: View, stored: StoredObject) -> StoredObject:
