@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from reconciler.model.errors import ConfigurationError
+from reconciler.model.pressure import EVICTION_HARD, Threshold, parse_thresholds
 
 DEFAULT_DATA = "/var/lib/reconciler"
 DEFAULT_RUNTIME = "/run/reconciler"
@@ -54,7 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
 
     `api_address` is where HTTPS is served (`""` switches it off; port 0 takes any that is free), `api_names` are
     further names and addresses that its certificate is for. `server` is the daemon's, where this host has joined one as
-    a node: then an agent runs here and no daemon.
+    a node: then an agent runs here and no daemon. `eviction_hard` says below what this host counts as pressed, as the
+    kubelet's `evictionHard` does (`memory.available<100Mi,nodefs.available<10%`; empty: it never does).
     """
 
     data_dir: str = DEFAULT_DATA
@@ -76,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     sources: tuple[SourceSettings, ...] = (SourceSettings(),)
     resync_s: float = 30.0
     history_days: float = 14.0
+    eviction_hard: str = EVICTION_HARD
 
     @property
     def node_name(self) -> str:
@@ -96,6 +99,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     def api_endpoint(self) -> tuple[str, int] | None:
         """The address and port of HTTPS, or None where it is switched off."""
         return _endpoint(self.api_address) if self.api_address else None
+
+    @property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """Below what this host counts as pressed."""
+        try:
+            return parse_thresholds(self.eviction_hard)
+        except ValueError as error:
+            raise ConfigurationError(f"evictionHard: {error}", hint=f"such as {EVICTION_HARD}") from error
 
     @property
     def pki_path(self) -> Path:
@@ -140,6 +151,7 @@ def load_settings(data_dir: str | None = None, overrides: Mapping[str, Any] | No
     try:
         settings = msgspec.convert(values, Settings, strict=False)
         check_api(settings)
+        _ = settings.thresholds
         return settings
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path}: {error}", hint="see `reconciler init --help` for the settings") from error

@@ -103,6 +103,7 @@ class Daemon:
             link.report,
             self._controller.receive_outcomes,
             settings.resync_s,
+            settings.thresholds,
         )
         self._sampling = Sampling(self._world, link.sample)
         link.attach(settings.node_name, self._agent.deliver)

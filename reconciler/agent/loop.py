@@ -19,6 +19,7 @@ from reconciler.model.errors import ReconcilerError
 from reconciler.model.node import Assignment, Materials, NetworkView, NodeEvent, NodeFacts, Observation, PodReport
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import Clock, NodeDocuments, World
+from reconciler.model.pressure import DEFAULT_THRESHOLDS, Threshold
 from reconciler.model.status import LoopStatus
 from reconciler.planner.node.step import NodeStep, step
 
@@ -45,6 +46,7 @@ class AgentLoop:
         report: Report,
         tell: Tell,
         resync_s: float = 30.0,
+        thresholds: tuple[Threshold, ...] = DEFAULT_THRESHOLDS,
     ) -> None:
         self._node = node
         self._world = world
@@ -54,6 +56,7 @@ class AgentLoop:
         self._report = report
         self._tell = tell
         self._resync_s = resync_s
+        self._thresholds = thresholds
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._inbox: queue.SimpleQueue[NodeDocuments | Outcome] = queue.SimpleQueue()
@@ -162,7 +165,7 @@ class AgentLoop:
         facts = self._observe()
         if self._assignment is None or self._view is None:
             outcomes, self._outcomes = self._outcomes, ()
-            self._send(facts, (), outcomes)
+            self._send(facts, (), (), outcomes)
             return None
         answer = self._step(facts, self._outcomes, in_flight)
         outcomes, self._outcomes = self._outcomes, ()
@@ -172,7 +175,7 @@ class AgentLoop:
         self._runner.submit(answer.plan.actions, self._materials or Materials(), in_flight)
         self._probing.set_targets(answer.probes)
         self._events = [*self._events, *answer.events][-_EVENTS_KEPT:]
-        self._send(facts, answer.reports, outcomes)
+        self._send(facts, answer.reports, answer.pressures, outcomes)
         return answer.plan.look_again_at
 
     def _observe(self) -> NodeFacts:
@@ -197,6 +200,7 @@ class AgentLoop:
             in_flight=in_flight,
             now=self._clock.now(),
             in_contact=self._heard,
+            thresholds=self._thresholds,
         )
 
     def _drain(self) -> tuple[Outcome, ...]:
@@ -240,7 +244,13 @@ class AgentLoop:
         for action in actions:
             self._actions.setdefault(action.key, action)
 
-    def _send(self, facts: NodeFacts, reports: tuple[PodReport, ...], outcomes: tuple[Outcome, ...]) -> None:
+    def _send(
+        self,
+        facts: NodeFacts,
+        reports: tuple[PodReport, ...],
+        pressures: tuple[str, ...],
+        outcomes: tuple[Outcome, ...],
+    ) -> None:
         now = self._clock.now()
         told = tuple((self._actions.pop(one.key), one) for one in outcomes if one.key in self._actions)
         if told:
@@ -252,8 +262,9 @@ class AgentLoop:
             observed_at=now,
             generation=self._generation(),
             view_generation=self._view.generation if self._view else 0,
-            facts=facts,
+            facts=replace(facts, signals=()),
             pods=reports,
+            pressures=pressures,
             memory=msgspec.Raw(msgspec.json.encode(self._memory)),
             events=tuple(self._events),
         )

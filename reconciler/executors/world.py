@@ -11,6 +11,7 @@ from pathlib import Path
 from reconciler import __version__
 from reconciler.executors.container.executor import ContainerExecutor
 from reconciler.executors.network.executor import NetworkExecutor
+from reconciler.executors.signals import SignalReader
 from reconciler.executors.usage import UsageReader, host_cpu_seconds, host_memory_bytes
 from reconciler.executors.volume.executor import VolumeExecutor
 from reconciler.model.errors import ReconcilerError
@@ -40,6 +41,8 @@ class RealWorld:
         self._clock = clock
         self._data_dir = data_dir
         self._host = HostFact()
+        self._root_dir = ""
+        self._signals = SignalReader()
         self._usage = UsageReader()
         self._sampling = threading.Lock()
 
@@ -66,6 +69,7 @@ class RealWorld:
             volumes=self._volume.facts(),
             directories=self._volume.directories(),
             network=self._network.facts(),
+            signals=self._signals.read(now, self._data_dir, self._root_dir),
         )
 
     def execute(self, action: Action, materials: Materials) -> Outcome:
@@ -127,6 +131,7 @@ class RealWorld:
     def _observe_host(self) -> HostFact:
         disk = shutil.disk_usage(self._data_dir)
         engine = self._container.engine_version()
+        self._root_dir = engine.root_dir
         return HostFact(
             boot_id=_first_line("/proc/sys/kernel/random/boot_id"),
             hostname=socket.gethostname(),

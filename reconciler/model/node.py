@@ -17,6 +17,7 @@ from reconciler.model.kinds import (
     Probe,
     Protocol,
 )
+from reconciler.model.pressure import SignalFact
 
 DOCUMENT_VERSION = "reconciler.dev/v1"
 
@@ -279,7 +280,8 @@ class NodeFacts(Value):
     """Everything observed of one host at one time.
 
     `complete` is false when a part could not be read (the Engine does not answer): then nothing may be concluded from
-    what is missing. `images` lists references and ids that are present.
+    what is missing. `images` lists references and ids that are present. `signals` stay on the host: they change all
+    the time, and what follows from them is reported.
     """
 
     node: str
@@ -292,6 +294,7 @@ class NodeFacts(Value):
     volumes: tuple[VolumeFact, ...] = ()
     directories: tuple[str, ...] = ()
     network: NetworkFact = NetworkFact()
+    signals: tuple[SignalFact, ...] = ()
 
 
 class ProbeTarget(Value):
@@ -373,4 +376,3 @@ class Observation(Value):
     pressures: tuple[str, ...] = ()
     memory: msgspec.Raw = msgspec.Raw(b"null")
     events: tuple[NodeEvent, ...] = ()
-    pressures: tuple[str, ...] = ()

@@ -86,8 +86,9 @@ class SimulatedNode:
             observed_at=self.clock.now(),
             generation=self._generation(),
             view_generation=self._view.generation if self._view else 0,
-            facts=facts,
+            facts=msgspec.structs.replace(facts, signals=()),
             pods=self.reports,
+            pressures=self.last.pressures if self.last is not None else (),
             memory=msgspec.Raw(msgspec.json.encode(self.memory)),
             events=events,
         )

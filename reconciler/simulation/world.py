@@ -39,6 +39,7 @@ from reconciler.model.node import (
 )
 from reconciler.model.plan import Action, Executor, Outcome, OutcomeStatus
 from reconciler.model.ports import ExecRequest, ExecSession, Look
+from reconciler.model.pressure import SignalFact
 from reconciler.planner.node.actions import tag_of
 from reconciler.simulation.behaviour import Behaviour
 from reconciler.simulation.clock import VirtualClock
@@ -100,6 +101,7 @@ class SimulatedWorld:
         self.load = SimulatedLoad(clock)
         self.engine_silent = False
         self.disk_full = False
+        self.signals: tuple[SignalFact, ...] = ()
         self.faults: dict[str, Fault] = {}
         self.durations = dict(_DURATIONS)
         self._boots = 1
@@ -116,6 +118,7 @@ class SimulatedWorld:
             volumes=tuple(self.volumes[uid] for uid in sorted(self.volumes)),
             directories=tuple(sorted(self.directories)),
             network=replace(self.network, links=tuple(self.links[uid] for uid in sorted(self.links))),
+            signals=self.signals,
         )
         if self.engine_silent:
             return replace(facts, complete=False, engine_error="the Engine does not answer")

@@ -95,7 +95,7 @@ class ImageMemory(Value):
 
 
 class NodeMemory(Value):
-    """Everything remembered of one node. Mappings are by Pod uid, image, address, and kind of action."""
+    """Everything remembered of one node. Mappings are by Pod uid, image, address, kind of action, and condition."""
 
     api_version: str = DOCUMENT_VERSION
     term: int = 0
@@ -110,6 +110,7 @@ class NodeMemory(Value):
     provisioned: tuple[str, ...] = ()
     emitted: tuple[Emitted, ...] = ()
     failures: Mapping[str, Failure] = field(default_factory=dict)
+    pressures: Mapping[str, float] = field(default_factory=dict)
 
 
 def memory_of(observation: Observation | None) -> NodeMemory:

@@ -20,6 +20,7 @@ from reconciler.model.node import (
     ProbeTarget,
 )
 from reconciler.model.plan import Action, Blocked, Executor, Outcome, Plan, Reason, Verb
+from reconciler.model.pressure import DEFAULT_THRESHOLDS, Threshold
 from reconciler.planner.node.actions import node_ref
 from reconciler.planner.node.addresses import REST_S, next_address, next_free_at, still_resting
 from reconciler.planner.node.chain import Shared
@@ -27,6 +28,7 @@ from reconciler.planner.node.look import NOTHING, Look, PodFacts, by_pod
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
 from reconciler.planner.node.network import network_map, network_tasks
 from reconciler.planner.node.outcomes import note_outcomes
+from reconciler.planner.node.pressure import next_relief_at, note_pressures, pressures_of
 from reconciler.planner.node.remember import first_memory, remember
 from reconciler.planner.node.survey import Survey, keep_settled, last_known, settled_survey, survey_pod
 from reconciler.planner.node.targets import last_known_targets
@@ -46,6 +48,7 @@ class NodeStep(Value):
     reports: tuple[PodReport, ...] = ()
     probes: tuple[ProbeTarget, ...] = ()
     events: tuple[NodeEvent, ...] = ()
+    pressures: tuple[str, ...] = ()
 
 
 def step(
@@ -59,6 +62,7 @@ def step(
     in_flight: frozenset[str],
     now: float,
     in_contact: bool = True,
+    thresholds: tuple[Threshold, ...] = DEFAULT_THRESHOLDS,
 ) -> NodeStep:
     """Decide what the node does now.
 
@@ -68,6 +72,7 @@ def step(
         return _refuse(memory, now)
     noted = note_outcomes(memory, outcomes, now)
     memory = _note_documents(noted.memory, assignment, view, facts, in_contact)
+    memory = note_pressures(memory, facts, thresholds, now)
     look = Look(
         node=facts.node,
         now=now,
@@ -95,6 +100,7 @@ def step(
         reports=tuple(turn.survey.report for turn in turns),
         probes=tuple(target for turn in turns for target in turn.survey.targets),
         events=(*noted.events, *(event for turn in turns for event in turn.events)),
+        pressures=pressures_of(memory),
     )
 
 
@@ -112,6 +118,7 @@ def _refuse(memory: NodeMemory, now: float) -> NodeStep:
         memory=memory,
         plan=Plan(observed_at=now, complete=False, applyable=False, warnings=(warning,)),
         reports=reports,
+        pressures=pressures_of(memory),
     )
 
 
@@ -158,6 +165,7 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
         reports=tuple(sorted(reports, key=lambda one: (one.namespace, one.name, one.uid))),
         probes=tuple(target for group in targets for target in group),
         events=events,
+        pressures=pressures_of(tasks.memory),
     )
 
 
@@ -307,6 +315,8 @@ def _plan(
     blocked: tuple[Blocked, ...],
 ) -> Plan:
     times = [one.until for one in blocked if one.until is not None and one.until > look.now]
+    relief_at = next_relief_at(memory)
+    times.extend(() if relief_at is None or relief_at <= look.now else (relief_at,))
     for survey in surveys:
         pod = survey.pod
         if pod is not None and pod.spec.active_deadline_seconds is not None and not survey.memory.finished:
