@@ -25,6 +25,7 @@ from reconciler.controller.loop import LEASE_TTL_S, Controller
 from reconciler.controller.operations import DaemonOperations
 from reconciler.controller.remote import NodeLinks
 from reconciler.controller.source import Source, open_repository
+from reconciler.controller.streams import RemoteHost, RemoteStreams
 from reconciler.executors.local import open_world
 from reconciler.executors.memory import give_back, limit_arenas, settle
 from reconciler.git.received import install_hooks
@@ -89,7 +90,8 @@ class Daemon:
         policy = _policy(settings, digest_key)
         holder = f"{settings.node_name}:{settings.data_dir}"
         self._controller = Controller(self._store, self._index, cluster, policy, links, self._clock, holder)
-        self._agents = ClusterAgents(self._controller, links, self._https.authority, self._accounts)
+        streams = RemoteStreams(links)
+        self._agents = ClusterAgents(self._controller, links, streams, self._https.authority, self._accounts)
         for one in settings.sources:
             self._add_source(one.name, digest_key)
         self._world = open_world(settings, self._clock)
@@ -108,7 +110,14 @@ class Daemon:
         self._sampling = Sampling(self._world, link.sample)
         link.attach(settings.node_name, self._agent.deliver)
         self._operations = DaemonOperations(
-            settings, self._controller, self._loops, self._world, self._agent.running, forecast, self._https.warnings
+            settings,
+            self._controller,
+            self._loops,
+            self._world,
+            self._agent.running,
+            forecast,
+            self._https.warnings,
+            lambda node: None if links.is_local(node) else RemoteHost(node, streams),
         )
 
     def start(self) -> None:

@@ -17,6 +17,7 @@ from reconciler.agent.journal import Journal
 from reconciler.agent.link import DaemonLink
 from reconciler.agent.loop import AgentLoop
 from reconciler.agent.sampling import Sampling
+from reconciler.agent.streams import AgentStreams
 from reconciler.client.agents import AgentClient
 from reconciler.config import Settings, load_settings
 from reconciler.executors.local import open_world
@@ -58,11 +59,13 @@ class Agent:
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
         )
-        self._link = DaemonLink(settings.node_name, settings.cluster_id, self._client, self._certificate.problem)
         self._world = open_world(settings, self._clock)
+        node = settings.node_name
+        streams = AgentStreams(node, settings.server, self._certificate.context, self._world)
+        self._link = DaemonLink(node, settings.cluster_id, self._client, self._certificate.problem, streams)
         data, runtime = Path(settings.data_dir) / "agent", Path(settings.runtime_dir) / "agent"
         self._loop = AgentLoop(
-            settings.node_name,
+            node,
             self._world,
             Journal(data, runtime),
             self._clock,

@@ -13,6 +13,7 @@ from reconciler.access.certificates import NAME_MAX, fingerprint_of, key_hash
 from reconciler.access.requests import requested_key
 from reconciler.controller.loop import Controller
 from reconciler.controller.remote import NodeLinks
+from reconciler.controller.streams import RemoteStreams
 from reconciler.model.access import Account, CredentialKind
 from reconciler.model.agents import (
     NODE_PREFIX,
@@ -26,6 +27,7 @@ from reconciler.model.agents import (
     JoinToken,
     RenewalBody,
     Renewed,
+    StreamEnd,
     ToldOutcome,
 )
 from reconciler.model.errors import TerminalError
@@ -46,9 +48,17 @@ _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 class ClusterAgents:
     """Implements Agents; every call is bounded and may come from any thread."""
 
-    def __init__(self, controller: Controller, links: NodeLinks, authority: Authority, accounts: Accounts) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        links: NodeLinks,
+        streams: RemoteStreams,
+        authority: Authority,
+        accounts: Accounts,
+    ) -> None:
         self._controller = controller
         self._links = links
+        self._streams = streams
         self._authority = authority
         self._accounts = accounts
 
@@ -168,6 +178,10 @@ class ClusterAgents:
     def outcomes(self, told: tuple[ToldOutcome, ...]) -> None:
         """Take what came of actions; see the port."""
         self._controller.receive_told(told)
+
+    def stream(self, node: str, id: str) -> StreamEnd | None:
+        """Return the end of an ordered stream; see the port."""
+        return self._streams.attach(node, id)
 
     # Helpers
 

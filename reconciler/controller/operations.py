@@ -76,12 +76,14 @@ class DaemonOperations:
         running: Running,
         forecast: Run,
         warnings: Warnings = tuple,
+        remote: Callable[[str], Host | None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._controller = controller
         self._evictions = Evictions(controller)
         self._loops = loops
         self._host = host
+        self._remote = remote
         self._running = running
         self._warnings = warnings
         self._outlook = Outlook(controller, forecast)
@@ -179,16 +181,17 @@ class DaemonOperations:
         pod = self._pod(request.namespace, request.pod)
         container_id = logged_container_id(pod, request.container, previous=request.previous)
         try:
-            return self._host.logs(container_id, request)
+            return self._host_of(pod).logs(container_id, request)
         except LookupError as error:
             message = f"unable to retrieve container logs for docker://{container_id}: it was removed from the host"
             raise ContainerUnavailable(message) from error
 
     def exec(self, request: ExecRequest) -> ExecSession:
         """Start a command in a container; see the port."""
-        container_id = running_container_id(self._pod(request.namespace, request.pod), request.container)
+        pod = self._pod(request.namespace, request.pod)
+        container_id = running_container_id(pod, request.container)
         try:
-            return self._host.exec(container_id, request)
+            return self._host_of(pod).exec(container_id, request)
         except LookupError as error:
             raise ContainerNotRunning(f'container not found ("{container_id[:12]}")') from error
 
@@ -263,6 +266,10 @@ class DaemonOperations:
             if one.settings.url == RECEIVED and str(one.repository.directory.resolve()) == repository:
                 return one
         raise LookupError(f"{repository} is not a source of this daemon")
+
+    def _host_of(self, pod: Pod) -> Host:
+        """Return the host that a Pod is on: this one, or one whose agent is elsewhere."""
+        return self._remote(pod.spec.node_name) or self._host
 
     def _pod(self, namespace: str, name: str) -> Pod:
         stored = self._controller.index.get(ObjectRef.of("Pod", namespace, name))

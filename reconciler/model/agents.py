@@ -107,6 +107,42 @@ class StreamOrder(Value):
     command: ExecRequest | None = None
 
 
+class StreamStatus(Value):
+    """What an agent says of a stream on the channel `ERROR`: first that it has begun or why not, last how it ended.
+
+    `missing` is why there is no such container, `failed` what else went wrong, `exit_code` that of a command.
+    """
+
+    missing: str = ""
+    failed: str = ""
+    exit_code: int = 0
+
+
+# Channels of a stream, as those of Kubernetes' WebSockets.
+INPUT, OUTPUT, ERROR_OUTPUT, ERROR, RESIZE, INPUT_ENDS = 0, 1, 2, 3, 4, 255
+
+
+class StreamEnd(Protocol):
+    """The daemon's end of a stream that an agent has dialled in. Every method is bounded, and for threads."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended, at either end."""
+        ...
+
+    def feed(self, channel: int, data: bytes) -> bool:
+        """Take what the agent says, waiting while the reader is slow; False when nobody listens any more."""
+        ...
+
+    def take(self) -> tuple[int, bytes] | None:
+        """Return what the agent is to be told; None when nothing was to be told for a second."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
 class AgentDocuments(Value):
     """An answer to an agent's question for documents. What is None has not changed since `cursor` of the question.
 
@@ -208,6 +244,10 @@ class Agents(Protocol):
 
     def outcomes(self, told: tuple[ToldOutcome, ...]) -> None:
         """Take what came of a node's actions."""
+        ...
+
+    def stream(self, node: str, id: str) -> StreamEnd | None:
+        """Return the end of a stream that a node was ordered to open; None when nobody waits for it."""
         ...
 
 

@@ -22,6 +22,7 @@ from reconciler.controller.agents import ClusterAgents
 from reconciler.controller.embedded import EmbeddedLink
 from reconciler.controller.loop import Controller
 from reconciler.controller.remote import NodeLinks
+from reconciler.controller.streams import RemoteStreams
 from reconciler.model.observed import ClusterInfo
 from reconciler.model.policy import Policy
 from reconciler.server.app import make_app
@@ -75,7 +76,8 @@ class Daemon:
         self.links = NodeLinks(embedded, self.clock)
         policy = Policy(digest_key="00" * 16)
         self.controller = Controller(self.store, self.index, CLUSTER, policy, self.links, self.clock, "test")
-        self.agents = ClusterAgents(self.controller, self.links, self.authority, self.accounts)
+        self.streams = RemoteStreams(self.links)
+        self.agents = ClusterAgents(self.controller, self.links, self.streams, self.authority, self.accounts)
         self.audit = AuditLog(self.folder / "audit.log")
         access = Access(self.accounts, self.authority, self.port, self.clock.now)
         app = make_app(MemoryOperations(), self.index, self.store, access=access, audit=self.audit, agents=self.agents)

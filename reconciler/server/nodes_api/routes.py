@@ -1,8 +1,8 @@
 """Which path of the nodes' part of the API is answered by what."""
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from reconciler.server.nodes_api import documents, join, tokens
+from reconciler.server.nodes_api import documents, join, streams, tokens
 
 
 def agent_routes(own: str) -> list[BaseRoute]:
@@ -20,4 +20,5 @@ def agent_routes(own: str) -> list[BaseRoute]:
         Route(f"{agent}/heartbeats", documents.heartbeat, methods=["POST"]),
         Route(f"{agent}/samples", documents.sample, methods=["POST"]),
         Route(f"{agent}/outcomes", documents.outcomes, methods=["POST"]),
+        WebSocketRoute(f"{agent}/streams/{{id}}", streams.stream),
     ]
