@@ -121,3 +121,39 @@ def test_pods_that_share_an_address_are_each_listed() -> None:
     assert shared == [first, second]
     subsets = next(one.object for one in view.of_kind("Endpoints") if one.ref.name == "web").subsets  # type: ignore[union-attr]
     assert [one.ip for one in subsets[0].addresses].count("192.0.2.1") == 2
+
+
+def test_a_port_may_have_another_number_in_each_pod() -> None:
+    """Named ports: each number gets a slice of its own, which goes when no Pod has that number any more."""
+    pods = "\n---\n".join(
+        f"""
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, labels: {{app: web}}}}
+spec: {{containers: [{{name: a, image: a, ports: [{{name: http, containerPort: {port}}}]}}]}}
+"""
+        for name, port in (("a", 80), ("b", 8080))
+    )
+    service = """
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}]}
+"""
+    cluster = Cluster()
+    cluster.push(f"{service}---{pods}")
+    cluster.settle()
+    assert _numbers(cluster) == {80: ["a"], 8080: ["b"]}
+    assert cluster.plan().is_empty
+    cluster.push(f"{service}---{pods.split('---')[0]}", commit="c2")
+    cluster.settle()
+    assert _numbers(cluster) == {80: ["a"]}
+    assert cluster.plan().is_empty
+
+
+def _numbers(cluster: Cluster) -> dict[int, list[str]]:
+    """Return the Pods behind each number of a port."""
+    slices = [one for one in cluster.of("EndpointSlice").values() if isinstance(one, k.EndpointSlice)]
+    return {
+        one.ports[0].port or 0: [each.target_ref.name for each in one.endpoints if each.target_ref] for one in slices
+    }

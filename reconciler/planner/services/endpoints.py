@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from reconciler.model import kinds as k
 from reconciler.model.kinds import Pod, Service, ServicePort
@@ -15,7 +15,8 @@ from reconciler.planner.view import View, owner_of, replace
 from reconciler.planner.workloads.podview import is_ready
 
 SERVICE_NAME = "kubernetes.io/service-name"
-E = TypeVar("E", k.Endpoints, k.EndpointSlice)
+M = TypeVar("M", k.Endpoints, tuple[k.EndpointSlice, ...])
+Ports: TypeAlias = tuple[tuple[str, k.Protocol, int], ...]
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 
 
@@ -26,10 +27,13 @@ def sync_endpoints(view: View) -> None:
         if service.spec.selector and service.spec.type != "ExternalName":
             entry = service_entry(view, stored)
             _write(view, stored, _kept(view, stored, entry, _as_endpoints))
-            _write(view, stored, _kept(view, stored, entry, _as_slice))
+            slices = _kept(view, stored, entry, _as_slices)
+            for one in slices:
+                _write(view, stored, one)
+            _remove_others(view, stored, frozenset(one.metadata.name for one in slices))
 
 
-def _kept(view: View, owner: StoredObject, entry: ServiceEntry, make: Callable[[StoredObject, ServiceEntry], E]) -> E:
+def _kept(view: View, owner: StoredObject, entry: ServiceEntry, make: Callable[[StoredObject, ServiceEntry], M]) -> M:
     return view.memo.get((make.__name__, owner.ref), (owner, entry), partial(make, owner, entry))
 
 
@@ -181,16 +185,14 @@ def _meta(owner: StoredObject, name: str, labels: dict[str, str]) -> k.ObjectMet
 
 
 def _as_endpoints(owner: StoredObject, entry: ServiceEntry) -> k.Endpoints:
-    subsets: dict[tuple[tuple[str, k.Protocol, int], ...], tuple[list[Endpoint], list[Endpoint]]] = {}
-    ports_of: dict[tuple[str, str], list[tuple[str, k.Protocol, int]]] = {}
-    for port in entry.ports:
-        for target in port.targets:
-            for one in target.endpoints:
-                ports_of.setdefault(_key(one), []).append((port.name, port.protocol, target.port))
-    for one in _distinct(entry):
-        ready, rest = subsets.setdefault(tuple(ports_of[_key(one)]), ([], []))
-        counts = one.ready or (entry.publish_not_ready and not one.terminating)
-        (ready if counts else rest).append(one)
+    subsets: list[tuple[Ports, list[Endpoint], list[Endpoint]]] = []
+    for ports, found in _by_ports(entry):
+        ready: list[Endpoint] = []
+        rest: list[Endpoint] = []
+        for one in found:
+            counts = one.ready or (entry.publish_not_ready and not one.terminating)
+            (ready if counts else rest).append(one)
+        subsets.append((ports, ready, rest))
     return k.Endpoints(
         metadata=_meta(owner, owner.ref.name, dict(owner.object.metadata.labels)),
         subsets=tuple(
@@ -199,7 +201,7 @@ def _as_endpoints(owner: StoredObject, entry: ServiceEntry) -> k.Endpoints:
                 not_ready_addresses=tuple(map(_address, rest)),
                 ports=tuple(k.EndpointPort(name=n, protocol=p, port=number) for n, p, number in ports if number),
             )
-            for ports, (ready, rest) in sorted(subsets.items())
+            for ports, ready, rest in subsets
         ),
     )
 
@@ -215,17 +217,22 @@ def _target(one: Endpoint) -> k.ObjectReference | None:
     return k.ObjectReference(kind="Pod", namespace=namespace, name=name, uid=one.pod_uid) if one.pod else None
 
 
-def _as_slice(owner: StoredObject, entry: ServiceEntry) -> k.EndpointSlice:
-    ports = tuple(
-        k.EndpointSlicePort(name=port.name, protocol=port.protocol, port=port.targets[0].port)
-        for port in entry.ports
-        if port.targets and port.targets[0].port
+def _as_slices(owner: StoredObject, entry: ServiceEntry) -> tuple[k.EndpointSlice, ...]:
+    """Return one slice for the Pods with the same numbers of ports, and one without any where there are no Pods."""
+    return tuple(
+        _slice(owner, entry, number, ports, found)
+        for number, (ports, found) in enumerate(_by_ports(entry) or [((), [])])
     )
+
+
+def _slice(
+    owner: StoredObject, entry: ServiceEntry, number: int, ports: Ports, found: list[Endpoint]
+) -> k.EndpointSlice:
     labels = {**owner.object.metadata.labels, SERVICE_NAME: owner.ref.name, MANAGED_BY: "reconciler.dev"}
     return k.EndpointSlice(
-        metadata=_meta(owner, f"{owner.ref.name}-{suffix(owner.object.metadata.uid, 0)}", labels),
+        metadata=_meta(owner, f"{owner.ref.name}-{suffix(owner.object.metadata.uid, number)}", labels),
         address_type="IPv4",
-        ports=ports,
+        ports=tuple(k.EndpointSlicePort(name=n, protocol=p, port=port) for n, p, port in ports if port),
         endpoints=tuple(
             k.Endpoint(
                 addresses=(one.ip,),
@@ -238,16 +245,32 @@ def _as_slice(owner: StoredObject, entry: ServiceEntry) -> k.EndpointSlice:
                 node_name=one.node or None,
                 target_ref=_target(one),
             )
-            for one in _distinct(entry)
+            for one in found
         ),
     )
 
 
-def _distinct(entry: ServiceEntry) -> list[Endpoint]:
-    """Return each Pod once, in the order of addresses: Pods in the network of one node share theirs."""
-    found = {_key(one): one for port in entry.ports for target in port.targets for one in target.endpoints}
-    return [found[key] for key in sorted(found)]
+def _by_ports(entry: ServiceEntry) -> list[tuple[Ports, list[Endpoint]]]:
+    """Return the Pods by the ports that they have, each once, in the order of addresses.
+
+    A port may have another number in each Pod, and Pods in the network of one node share its address.
+    """
+    ports: dict[tuple[str, str], list[tuple[str, k.Protocol, int]]] = {}
+    found: dict[tuple[str, str], Endpoint] = {}
+    for port in entry.ports:
+        for target in port.targets:
+            for one in target.endpoints:
+                key = (one.ip, one.pod)
+                ports.setdefault(key, []).append((port.name, port.protocol, target.port))
+                found[key] = one
+    groups: dict[Ports, list[Endpoint]] = {}
+    for key in sorted(found):
+        groups.setdefault(tuple(ports[key]), []).append(found[key])
+    return sorted(groups.items())
 
 
-def _key(one: Endpoint) -> tuple[str, str]:
-    return (one.ip, one.pod)
+def _remove_others(view: View, owner: StoredObject, names: frozenset[str]) -> None:
+    """Remove the slices of ports that no Pod has any more."""
+    for stored in view.owned_by(owner.object.metadata.uid, "EndpointSlice"):
+        if stored.ref.name not in names:
+            view.remove(stored, Reason.STATUS, "no Pod has these ports any more")
