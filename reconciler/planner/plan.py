@@ -32,6 +32,7 @@ from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
 from reconciler.planner.storage.claims import bind_placed_claims, ensure_default_class, sync_claims
+from reconciler.planner.storage.ephemeral import sync_ephemeral_claims
 from reconciler.planner.taint_eviction import evict_tainted_pods
 from reconciler.planner.view import View
 from reconciler.planner.waking import wake_for_inputs
@@ -97,6 +98,7 @@ def plan(
     tell_refusals(view)
     finish_deployments(view)
     resolve_priorities(view)
+    sync_ephemeral_claims(view)
     sync_claims(view)
     bindings = place_pods(view)
     bind_placed_claims(view)

@@ -29,6 +29,12 @@ from reconciler.planner.numbers import node_cidr, node_numbers
 from reconciler.planner.references import claims_of, references_of
 from reconciler.planner.services.endpoints import service_entries
 from reconciler.planner.storage.claims import LOCAL_PROVISIONER, PROVISIONED_BY, is_trash, node_of, path_of
+from reconciler.planner.storage.ephemeral import (
+    claims_brought_along,
+    is_claim_of,
+    not_made_for,
+    with_mounted_claims,
+)
 from reconciler.planner.storage.volumes import BASE
 from reconciler.planner.view import View
 
@@ -168,7 +174,7 @@ def _pod(objects: Objects, policy: Policy, stored: StoredObject) -> PodAssignmen
     pod = cast(Pod, stored.object)
     metadata = pod.metadata
     owner = next((one for one in metadata.owner_references if one.controller), None)
-    spec = _with_account(objects, stored, pod.spec)
+    spec = with_mounted_claims(_with_account(objects, stored, pod.spec))
     return PodAssignment(
         uid=metadata.uid,
         namespace=metadata.namespace,
@@ -251,7 +257,16 @@ def _claims(objects: Objects, pod: Pod) -> tuple[ClaimBinding, ...]:
         source = volume.persistent_volume_claim
         if source is not None:
             found.append(_claim(objects, pod.metadata.namespace, source.claim_name, source.read_only))
+    found += (_brought_along(objects, pod, name) for name in claims_brought_along(pod.spec))
     return tuple(found)
+
+
+def _brought_along(objects: Objects, pod: Pod, name: str) -> ClaimBinding:
+    """Return the Pod's own claim; another one of its name is not used, whatever is on it."""
+    stored = objects.get(ObjectRef(kind="PersistentVolumeClaim", namespace=pod.metadata.namespace, name=name))
+    if stored is not None and not is_claim_of(pod, cast(PersistentVolumeClaim, stored.object)):
+        return ClaimBinding(claim=name, message=not_made_for(name, pod.metadata.name))
+    return _claim(objects, pod.metadata.namespace, name, read_only=False)
 
 
 def _claim(objects: Objects, namespace: str, name: str, read_only: bool) -> ClaimBinding:

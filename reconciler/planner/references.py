@@ -26,8 +26,13 @@ def references_of(spec: PodSpec) -> tuple[Reference, ...]:
 
 def claims_of(spec: PodSpec) -> tuple[str, ...]:
     """Return the names of the claims whose volumes a Pod mounts."""
-    sources = (volume.persistent_volume_claim for volume in spec.volumes)
-    return tuple(sorted({source.claim_name for source in sources if source is not None}))
+    return tuple(sorted({name for volume in spec.volumes if (name := _claim_of(volume))}))
+
+
+def _claim_of(volume: Volume) -> str:
+    if volume.persistent_volume_claim is not None:
+        return volume.persistent_volume_claim.claim_name
+    return volume.ephemeral.volume_claim_template.metadata.name if volume.ephemeral is not None else ""
 
 
 def _both(a: Reference, b: Reference) -> Reference:

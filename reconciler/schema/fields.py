@@ -110,7 +110,6 @@ REFUSED: Mapping[str, str] = {
     "PersistentVolumeSpec.mountOptions": "volumes are directories; they are not mounted with options",
     "PersistentVolumeSpec.volumeAttributesClassName": "",
     "StorageClass.mountOptions": "volumes are directories; they are not mounted with options",
-    "Volume.ephemeral": "write a PersistentVolumeClaim and name it here",
     "Volume.gitRepo": "fetch it in an init container",
     "Volume.image": "",
     "VolumeProjection.serviceAccountToken": "no service account token is ever made",

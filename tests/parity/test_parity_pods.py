@@ -128,7 +128,7 @@ class Pods:
 
     def claim(self, case: Case) -> bool:
         """Judge a row with the claim of a Pod."""
-        template = {"Spec": case["claim"]["Spec"]}
+        template = {name: case["claim"][name] for name in ("ObjectMeta", "Spec") if name in case["claim"]}
         volume = {"Name": "v", "VolumeSource": {"Ephemeral": {"VolumeClaimTemplate": template}}}
         return self.spec({"Volumes": [volume]}, not case.get("isExpectedFailure"))
 

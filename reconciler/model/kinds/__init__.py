@@ -79,6 +79,7 @@ from reconciler.model.kinds.event import (
     EventSeries,
     EventSource,
 )
+from reconciler.model.kinds.hostpath import HostPathType, HostPathVolumeSource
 from reconciler.model.kinds.job import (
     FailureAction,
     Job,
@@ -270,8 +271,8 @@ from reconciler.model.kinds.volumes import (
     DownwardAPIVolumeFile,
     DownwardAPIVolumeSource,
     EmptyDirVolumeSource,
-    HostPathType,
-    HostPathVolumeSource,
+    EphemeralClaimTemplate,
+    EphemeralVolumeSource,
     PersistentVolumeClaimVolumeSource,
     ProjectedVolumeSource,
     SecretProjection,
@@ -353,6 +354,8 @@ __all__ = [
     "EnvFromSource",
     "EnvVar",
     "EnvVarSource",
+    "EphemeralClaimTemplate",
+    "EphemeralVolumeSource",
     "Event",
     "EventSeries",
     "EventSource",

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from msgspec import Meta, field
 
 from reconciler.model.base import Value
+from reconciler.model.kinds.hostpath import HostPathVolumeSource
 from reconciler.model.kinds.meta import Condition, LabelSelector, Object, ObjectReference
 from reconciler.model.kinds.scalars import NonEmpty, OptionalLabel, OptionalSubdomain, Quantity
 from reconciler.model.kinds.scheduling import NodeSelector
-from reconciler.model.kinds.volumes import HostPathVolumeSource
 
 AccessMode: TypeAlias = Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]
 VolumeMode: TypeAlias = Literal["Filesystem"]

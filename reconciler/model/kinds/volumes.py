@@ -1,17 +1,15 @@
 """Volumes of a Pod and their sources."""
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, field
 
 from reconciler.model.base import Value
 from reconciler.model.kinds.container import ObjectFieldSelector, ResourceFieldSelector
-from reconciler.model.kinds.meta import KeyToPath
+from reconciler.model.kinds.hostpath import HostPathVolumeSource
+from reconciler.model.kinds.meta import KeyToPath, ObjectMeta
 from reconciler.model.kinds.scalars import FileMode, Label, NonEmpty, Quantity
-
-HostPathType: TypeAlias = Literal[
-    "", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice"
-]
+from reconciler.model.kinds.storage import PersistentVolumeClaimSpec
 
 
 class EmptyDirVolumeSource(Value):
@@ -19,13 +17,6 @@ class EmptyDirVolumeSource(Value):
 
     medium: Literal["", "Memory"] = ""
     size_limit: Quantity | None = None
-
-
-class HostPathVolumeSource(Value):
-    """A path of the node."""
-
-    path: NonEmpty
-    type: HostPathType = ""
 
 
 class ConfigMapVolumeSource(Value):
@@ -110,6 +101,19 @@ class PersistentVolumeClaimVolumeSource(Value):
     read_only: bool = False
 
 
+class EphemeralClaimTemplate(Value):
+    """The claim that a Pod brings along; of its metadata only labels and annotations are given."""
+
+    spec: PersistentVolumeClaimSpec
+    metadata: ObjectMeta = ObjectMeta()
+
+
+class EphemeralVolumeSource(Value):
+    """A volume with a claim of its own, which lives as long as the Pod."""
+
+    volume_claim_template: EphemeralClaimTemplate
+
+
 class Volume(Value):
     """One volume of a Pod: a name and exactly one source. Without a source it is an emptyDir."""
 
@@ -121,6 +125,7 @@ class Volume(Value):
         "projected",
         "downward_api",
         "persistent_volume_claim",
+        "ephemeral",
     )
 
     name: Label
@@ -131,3 +136,4 @@ class Volume(Value):
     projected: ProjectedVolumeSource | None = None
     downward_api: DownwardAPIVolumeSource | None = field(default=None, name="downwardAPI")
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
+    ephemeral: EphemeralVolumeSource | None = None

@@ -5,7 +5,7 @@ In the order of upstream: tolerations, priority, LimitRanges, sizes of claims, R
 
 from typing import TypeVar, cast
 
-from reconciler.model.kinds import AnyObject, LimitRange, Object, PersistentVolumeClaim, Pod
+from reconciler.model.kinds import AnyObject, LimitRange, Object, PersistentVolumeClaim, Pod, Volume
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.planner.admission.limits import violations, with_defaults
@@ -24,8 +24,25 @@ def given_defaults(view: View, object: T) -> T:
         return object
     pod = cast(Pod, object)
     pod = replace(pod, spec=with_default_tolerations(pod.spec, view.policy.toleration_s))
+    pod = with_named_claims(pod)
     ranges = _limit_ranges(view, pod.metadata.namespace)
     return cast(T, with_defaults(ranges, pod) if ranges else pod)
+
+
+def with_named_claims(pod: Pod) -> Pod:
+    """Return a Pod whose ephemeral volumes say how their claims are named: after the Pod and the volume."""
+    if all(volume.ephemeral is None for volume in pod.spec.volumes):
+        return pod
+    volumes = tuple(_with_name(volume, f"{pod.metadata.name}-{volume.name}") for volume in pod.spec.volumes)
+    return replace(pod, spec=replace(pod.spec, volumes=volumes))
+
+
+def _with_name(volume: Volume, name: str) -> Volume:
+    if volume.ephemeral is None:
+        return volume
+    template = volume.ephemeral.volume_claim_template
+    template = replace(template, metadata=replace(template.metadata, name=name))
+    return replace(volume, ephemeral=replace(volume.ephemeral, volume_claim_template=template))
 
 
 def why_not_admitted(view: View, object: AnyObject, before: StoredObject | None = None) -> Refusal | None:

@@ -27,6 +27,7 @@ from reconciler.planner.storage.classes import (
     is_provisioned,
     waits_for_consumer,
 )
+from reconciler.planner.storage.ephemeral import claims_brought_along, is_claim_of, not_made_for
 from reconciler.planner.storage.volumes import SELECTED_NODE, is_reachable, size_of, wanted_size
 from reconciler.planner.view import View, ref_for, replace
 
@@ -62,6 +63,8 @@ def claims_for(objects: Objects, pod: Pod) -> PodClaims | Misfit:
         claim = objects.typed(PersistentVolumeClaim, pod.metadata.namespace, name)
         if claim is None:
             return Misfit((f'persistentvolumeclaim "{name}" not found',), is_final=True)
+        if name in claims_brought_along(pod.spec) and not is_claim_of(pod, claim):
+            return Misfit((not_made_for(name, pod.metadata.name),), is_final=True)
         volume_name = claim.spec.volume_name
         if claim.status.phase == "Lost":
             why = f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume "{volume_name}"'

@@ -38,7 +38,7 @@ from reconciler.schema.rules.configuration import config_map_findings, secret_fi
 from reconciler.schema.rules.finding import Finding
 from reconciler.schema.rules.jobs import cron_job_findings, job_findings
 from reconciler.schema.rules.metadata import metadata_findings
-from reconciler.schema.rules.pods import gate_findings, pod_findings
+from reconciler.schema.rules.pods import own_pod_findings, pod_findings
 from reconciler.schema.rules.policy import budget_findings, priority_findings
 from reconciler.schema.rules.quota import limit_findings, quota_findings
 from reconciler.schema.rules.rbac import binding_findings, role_findings
@@ -70,7 +70,7 @@ def findings(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
 def _of_kind(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
     match object:
         case Pod():
-            return gate_findings(object)
+            return own_pod_findings(object)
         case Deployment():
             return deployment_findings(object, document)
         case ReplicaSet():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconciler.model.kinds import Pod, PodSpec
 from reconciler.model.kinds.scalars import SUBDOMAIN_PATTERN
 from reconciler.schema.rules.containers import container_findings, profile_findings
+from reconciler.schema.rules.ephemeral import brought_claim_findings, ephemeral_findings
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
 from reconciler.schema.rules.placing import placing_findings
 from reconciler.schema.rules.volumes import volumes_findings
@@ -20,13 +21,15 @@ def pod_findings(at: str, spec: PodSpec, more_volumes: frozenset[str] = frozense
     """Yield what is wrong with the Pod spec at pointer `at`; its owner adds `more_volumes` to those it lists."""
     yield from _container_findings(at, spec, more_volumes)
     yield from volumes_findings(at, spec)
+    yield from ephemeral_findings(at, spec)
     yield from _network_findings(at, spec)
     yield from _process_findings(at, spec)
     yield from placing_findings(at, spec)
 
 
-def gate_findings(pod: Pod) -> Iterator[Finding]:
-    """Yield what is wrong with the gates of a Pod that is not made from a template (ValidatePodCreate)."""
+def own_pod_findings(pod: Pod) -> Iterator[Finding]:
+    """Yield what is wrong with a Pod that is not made from a template: its gates, the claims it brings along."""
+    yield from brought_claim_findings(pod)
     if pod.spec.scheduling_gates and pod.spec.node_name:
         yield error("/spec/nodeName", "nodeName and schedulingGates exclude each other", "remove one of the two")
 

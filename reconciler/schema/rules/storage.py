@@ -14,19 +14,19 @@ PROVISIONERS = ("reconciler.dev/local",)
 STATIC = "kubernetes.io/no-provisioner"
 
 
-def claim_findings(spec: PersistentVolumeClaimSpec) -> Iterator[Finding]:
-    """Yield what is wrong with the spec of a PersistentVolumeClaim."""
-    yield from _size_findings("/spec/resources/requests", spec.resources.requests)
-    yield from selector_findings("/spec/selector", spec.selector)
+def claim_findings(spec: PersistentVolumeClaimSpec, at: str = "/spec") -> Iterator[Finding]:
+    """Yield what is wrong with the spec of a PersistentVolumeClaim at pointer `at`."""
+    yield from _size_findings(f"{at}/resources/requests", spec.resources.requests)
+    yield from selector_findings(f"{at}/selector", spec.selector)
     requested = spec.resources.requests.get("storage")
     limit = spec.resources.limits.get("storage")
     if requested is not None and limit is not None and parse_quantity(requested) > parse_quantity(limit):
-        yield error("/spec/resources/requests/storage", "storage: the request exceeds the limit")
-    yield from _mode_findings(spec.access_modes)
-    yield from _source_findings(spec)
+        yield error(f"{at}/resources/requests/storage", "storage: the request exceeds the limit")
+    yield from _mode_findings(f"{at}/accessModes", spec.access_modes)
+    yield from _source_findings(at, spec)
 
 
-def _source_findings(spec: PersistentVolumeClaimSpec) -> Iterator[Finding]:
+def _source_findings(at: str, spec: PersistentVolumeClaimSpec) -> Iterator[Finding]:
     """Judge what a volume is to be filled from (Kubernetes' validateDataSource and validateDataSourceRef)."""
     source, ref = spec.data_source, spec.data_source_ref
     for field, one in (("dataSource", source), ("dataSourceRef", ref)):
@@ -34,22 +34,22 @@ def _source_findings(spec: PersistentVolumeClaimSpec) -> Iterator[Finding]:
             continue
         if not one.api_group and one.kind != "PersistentVolumeClaim":
             hint = "only PersistentVolumeClaim has none"
-            yield error(f"/spec/{field}/kind", f"kind {one.kind} needs an apiGroup", hint)
+            yield error(f"{at}/{field}/kind", f"kind {one.kind} needs an apiGroup", hint)
         hint = "give it a volume by volumeName, or leave this out"
-        yield warning(f"/spec/{field}", "nothing here fills volumes: the claim will wait", hint, "unknown-provisioner")
+        yield warning(f"{at}/{field}", "nothing here fills volumes: the claim will wait", hint, "unknown-provisioner")
     if source is None or ref is None:
         return
     if ref.namespace:
-        yield error("/spec/dataSource", "dataSource and a dataSourceRef with namespace exclude each other")
+        yield error(f"{at}/dataSource", "dataSource and a dataSourceRef with namespace exclude each other")
     elif (source.api_group, source.kind, source.name) != (ref.api_group, ref.kind, ref.name):
-        yield error("/spec/dataSourceRef", "dataSource and dataSourceRef name different objects", "leave one out")
+        yield error(f"{at}/dataSourceRef", "dataSource and dataSourceRef name different objects", "leave one out")
 
 
 def volume_findings(volume: PersistentVolume) -> Iterator[Finding]:
     """Yield what is wrong with a PersistentVolume."""
     spec = volume.spec
     yield from _size_findings("/spec/capacity", spec.capacity)
-    yield from _mode_findings(spec.access_modes)
+    yield from _mode_findings("/spec/accessModes", spec.access_modes)
     if spec.host_path is not None:
         yield from host_path_findings("/spec/hostPath", spec.host_path.path)
         if spec.host_path.path == "/" and spec.persistent_volume_reclaim_policy == "Delete":
@@ -105,9 +105,9 @@ def _topology_findings(storage_class: StorageClass) -> Iterator[Finding]:
         seen.append(labels)
 
 
-def _mode_findings(modes: Sequence[AccessMode]) -> Iterator[Finding]:
+def _mode_findings(at: str, modes: Sequence[AccessMode]) -> Iterator[Finding]:
     if "ReadWriteOncePod" in modes and len(modes) > 1:
-        yield error("/spec/accessModes", "ReadWriteOncePod excludes other access modes")
+        yield error(at, "ReadWriteOncePod excludes other access modes")
 
 
 def _size_findings(at: str, sizes: Mapping[str, QuantityText]) -> Iterator[Finding]:
