@@ -3,65 +3,16 @@
 Pure. Every container gets exactly one want, with the reason and, while it waits, Kubernetes' word for it.
 """
 
-from dataclasses import dataclass
-from enum import Enum
-
 from reconciler.model.kinds import Container, ContainerStateTerminated
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.plan import Reason
-from reconciler.planner.node.images import full_name, full_names, pull_policy
+from reconciler.planner.node.holding import earlier_failure, held_back, must_pull
+from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, PodFacts, has_ended, is_live, shares
-from reconciler.planner.node.memory import ContainerMemory, Failure, ImageMemory
+from reconciler.planner.node.memory import ContainerMemory
 from reconciler.planner.node.probes import FAILURE, result_of
-from reconciler.planner.node.references import missing_for_container
 
 UNKNOWN_END = 137
-
-
-class Want(Enum):
-    """What a container needs: to be left running, started, stopped, waited for, or nothing ever again."""
-
-    RUN = "run"
-    START = "start"
-    STOP = "stop"
-    WAIT = "wait"
-    DONE = "done"
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What one container needs and how it stands.
-
-    `fact` is its newest attempt on the host, `ended` how that (or, if it was removed by hand, the last known one)
-    ended. `attempt` is the number of the next start; `waiting` and `message` are what the status says while it is
-    not running; `until` is when waiting ends by itself.
-    """
-
-    spec: Container
-    role: str
-    memory: ContainerMemory
-    fact: ContainerFact | None
-    want: Want
-    reason: Reason
-    ended: ContainerStateTerminated | None = None
-    attempt: int = 0
-    pull: bool = False
-    waiting: str = ""
-    message: str = ""
-    until: float | None = None
-    started: bool = False
-    ready: bool = False
-    grace_s: float | None = None
-
-    @property
-    def is_up(self) -> bool:
-        """Whether it runs and has passed its startup probe."""
-        return self.fact is not None and is_live(self.fact) and self.started
-
-    @property
-    def has_succeeded(self) -> bool:
-        """Whether it ran to a good end for ever."""
-        return self.want is Want.DONE and self.ended is not None and self.ended.exit_code == 0
 
 
 def role_of(container: Container, *, is_init: bool) -> str:
@@ -246,7 +197,7 @@ def _startable(
     reason: Reason,
 ) -> Judgement:
     """Judge a container that should start: it does unless its image, its references or an earlier failure forbid."""
-    held = _held(look, pod, spec, memory)
+    held = held_back(look, pod, spec, memory)
     ended = memory.ended
     if held is not None:
         why, waiting, message, until = held
@@ -265,7 +216,7 @@ def _startable(
         )
     # While the same is tried again, the status keeps saying why it is not running yet.
     pull = must_pull(look, spec)
-    earlier = _earlier_failure(look, pod, spec, memory) if pull or memory.failure.count else None
+    earlier = earlier_failure(look, pod, spec, memory) if pull or memory.failure.count else None
     return _judgement(
         spec,
         role,
@@ -279,60 +230,6 @@ def _startable(
         waiting=earlier.reason if earlier else "",
         message=earlier.message if earlier else "",
     )
-
-
-def _earlier_failure(look: Look, pod: PodAssignment, spec: Container, memory: ContainerMemory) -> Failure | None:
-    pulling = look.images.get(image_key(pod, spec), ImageMemory()).failure
-    if pulling.count:
-        _, waiting, message, _ = _pull_held(spec, pulling.reason, pulling.message, 0.0, pulling.count)
-        return Failure(reason=waiting, message=message)
-    return memory.failure if memory.failure.count else None
-
-
-def _held(
-    look: Look, pod: PodAssignment, spec: Container, memory: ContainerMemory
-) -> tuple[Reason, str, str, float | None] | None:
-    missing = missing_for_container(pod, spec)
-    if missing:
-        return Reason.MISSING_REFERENCE, "CreateContainerConfigError", f"{', '.join(missing)} not found", None
-    image = full_name(spec.image)
-    if not image:
-        message = f'failed to parse image name "{spec.image}"'
-        return Reason.IMAGE_MISSING, "InvalidImageName", message, None
-    if pull_policy(spec) == "Never" and image not in full_names(look.facts.images):
-        message = f'image "{spec.image}" is not present with pull policy of Never'
-        return Reason.IMAGE_MISSING, "ErrImageNeverPull", message, None
-    pulling = look.images.get(image_key(pod, spec), ImageMemory()).failure
-    if pulling.until > look.now and must_pull(look, spec):
-        return _pull_held(spec, pulling.reason, pulling.message, pulling.until, pulling.count)
-    if memory.failure.until > look.now:
-        failure = memory.failure
-        return Reason.BACK_OFF, failure.reason, failure.message, failure.until
-    return None
-
-
-def _pull_held(
-    spec: Container, reason: str, message: str, until: float, count: int
-) -> tuple[Reason, str, str, float | None]:
-    """The first failure shows its own reason, later ones that they are being backed off from."""
-    if count <= 1:
-        return Reason.BACK_OFF, reason or "ErrImagePull", message, until
-    text = f'Back-off pulling image "{spec.image}": {reason or "ErrImagePull"}: {message}'
-    return Reason.BACK_OFF, "ImagePullBackOff", text, until
-
-
-def must_pull(look: Look, spec: Container) -> bool:
-    """Whether a pull has to precede the container's start."""
-    policy = pull_policy(spec)
-    if policy == "IfNotPresent":
-        return full_name(spec.image) not in full_names(look.facts.images)
-    return policy == "Always"
-
-
-def image_key(pod: PodAssignment, spec: Container) -> str:
-    """Name an image with the credentials it is pulled with; Pods that agree on both share a pull."""
-    secrets = ",".join(sorted(one.name for one in pod.spec.image_pull_secrets))
-    return f"{full_name(spec.image)} {pod.namespace}/{secrets}" if secrets else full_name(spec.image)
 
 
 def _judgement(

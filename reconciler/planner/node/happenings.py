@@ -6,7 +6,7 @@ Pure. Only changes are told: the report before is compared with the one now.
 from collections.abc import Iterator
 
 from reconciler.model.node import NodeEvent, PodReport
-from reconciler.planner.node.containers import Want
+from reconciler.planner.node.judgement import Want
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.pods import PodJudgement, Stage
 

@@ -1,7 +1,7 @@
 """What one Pod needs now: its stage, and its containers in their order.
 
 Pure. The order is Kubernetes': sandbox, volumes, init containers one after the other (sidecars stay), then the
-others. What comes of it is either a chain of actions (`chain.py`, `termination.py`) or a status (`report.py`).
+others. What comes of it is either a chain of actions (`running.py`, `termination.py`) or a status (`report.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,8 @@ from msgspec.structs import replace as changed
 
 from reconciler.model.node import PodAssignment
 from reconciler.model.plan import Reason
-from reconciler.planner.node.containers import Judgement, Want, judge, role_of
+from reconciler.planner.node.containers import judge, role_of
+from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import INIT, SIDECAR, Look, PodFacts, is_live, shares
 from reconciler.planner.node.memory import ContainerMemory, PodMemory
 from reconciler.planner.node.remember import sandbox_fault

@@ -15,7 +15,7 @@ from reconciler.model.kinds import (
 )
 from reconciler.model.node import PodReport
 from reconciler.model.times import rfc3339
-from reconciler.planner.node.containers import Judgement, Want
+from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, is_live, is_whole
 from reconciler.planner.node.pods import PodJudgement, Stage
 

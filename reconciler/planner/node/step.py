@@ -14,7 +14,6 @@ from reconciler.model.node import (
     NetworkView,
     NodeEvent,
     NodeFacts,
-    PodAssignment,
     PodReport,
     ProbeState,
     ProbeTarget,
@@ -22,15 +21,15 @@ from reconciler.model.node import (
 from reconciler.model.plan import Action, Blocked, Executor, Outcome, Plan, Reason, Verb
 from reconciler.model.pressure import DEFAULT_THRESHOLDS, Threshold
 from reconciler.planner.node.actions import node_ref
-from reconciler.planner.node.addresses import REST_S, next_address, next_free_at, still_resting
+from reconciler.planner.node.addresses import REST_S, next_free_at, still_resting
 from reconciler.planner.node.chain import Shared
-from reconciler.planner.node.look import NOTHING, Look, PodFacts, by_pod
+from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
 from reconciler.planner.node.network import network_map, network_tasks
 from reconciler.planner.node.outcomes import note_outcomes
 from reconciler.planner.node.pressure import next_relief_at, note_pressures, pressures_of
-from reconciler.planner.node.remember import first_memory, remember
-from reconciler.planner.node.survey import Survey, keep_settled, last_known, settled_survey, survey_pod
+from reconciler.planner.node.survey import Survey, keep_settled, last_known
+from reconciler.planner.node.surveys import sorted_pods, survey_all
 from reconciler.planner.node.targets import last_known_targets
 from reconciler.planner.node.tasks import TasksStep, hand_out
 from reconciler.planner.node.turn import Turn, take_turn
@@ -85,7 +84,7 @@ def step(
     )
     if not facts.complete:
         return _wait_for_engine(look, memory, view, noted.events)
-    surveys = _survey(look, memory)
+    surveys = survey_all(look, memory)
     truths = tuple(one.truth for one in surveys if one.truth is not None)
     volumes = step_volumes(look, memory)
     wanted = network_map(look.node, assignment.domain, view, truths)
@@ -142,7 +141,7 @@ def _note_documents(
 
 def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: tuple[NodeEvent, ...]) -> NodeStep:
     """Nothing may be concluded from what is missing (P20): keep the network going, repeat the last reports."""
-    pods = [(pod, memory.pods[pod.uid]) for pod in _sorted(look.assignment.pods) if pod.uid in memory.pods]
+    pods = [(pod, memory.pods[pod.uid]) for pod in sorted_pods(look.assignment.pods) if pod.uid in memory.pods]
     truths = tuple(truth for pod, known in pods if (truth := last_known(pod, known)) is not None)
     tasks = TasksStep(memory)
     if look.facts.network.prepared:
@@ -167,75 +166,6 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
         events=events,
         pressures=pressures_of(tasks.memory),
     )
-
-
-def _survey(look: Look, memory: NodeMemory) -> tuple[Survey, ...]:
-    """Look at every Pod that is assigned, remembered or found; give addresses to those that need one."""
-    found = by_pod(look.facts)
-    surveys: dict[str, Survey] = {}
-    everyone = _everyone(look, memory, found)
-    met: list[tuple[str, PodAssignment | None, PodMemory, PodFacts]] = []
-    for uid, pod in everyone:
-        facts = found.get(uid, NOTHING)
-        known = memory.pods.get(uid)
-        settled = settled_survey(look, uid, pod, known, facts) if known is not None else None
-        if settled is not None:
-            surveys[uid] = settled
-        else:
-            met.append((uid, pod, _met(look, pod, known, facts), facts))
-    addressed = _give_addresses(look, memory, surveys, met) if met else ()
-    for uid, pod, known, facts in addressed:
-        surveys[uid] = survey_pod(look, uid, pod, known, facts)
-    return tuple(surveys[uid] for uid, _ in everyone)
-
-
-def _everyone(
-    look: Look, memory: NodeMemory, found: Mapping[str, PodFacts]
-) -> tuple[tuple[str, PodAssignment | None], ...]:
-    assigned = {pod.uid: pod for pod in _sorted(look.assignment.pods)}
-    strays = (memory.pods.keys() | found.keys()) - assigned.keys()
-    return (*assigned.items(), *((uid, None) for uid in sorted(strays) if uid))
-
-
-def _sorted(pods: Iterable[PodAssignment]) -> list[PodAssignment]:
-    return sorted(pods, key=lambda pod: (pod.namespace, pod.name, pod.uid))
-
-
-def _met(look: Look, pod: PodAssignment | None, known: PodMemory | None, facts: PodFacts) -> PodMemory:
-    memory = remember(pod, known or first_memory(look, pod, facts), facts)
-    if pod is not None and pod.spec.host_network != memory.host_network:
-        memory = replace(memory, host_network=pod.spec.host_network)
-    if pod is None and memory.absent_at is None:
-        return replace(memory, absent_at=look.now)
-    if pod is not None and memory.absent_at is not None:
-        return replace(memory, absent_at=None)
-    return memory
-
-
-def _give_addresses(
-    look: Look,
-    memory: NodeMemory,
-    surveys: Mapping[str, Survey],
-    met: list[tuple[str, PodAssignment | None, PodMemory, PodFacts]],
-) -> list[tuple[str, PodAssignment | None, PodMemory, PodFacts]]:
-    if not any(_needs_address(pod, known, facts) for _, pod, known, facts in met):
-        return met
-    used = {one.memory.ip for one in surveys.values()}
-    used |= {known.ip for _, _, known, _ in met} | {link.ip for link in look.facts.network.links}
-    last, answer = memory.last_ip, []
-    for uid, pod, known, facts in met:
-        if _needs_address(pod, known, facts):
-            ip = next_address(look.assignment.pod_cidr, last, used, memory.released, look.now)
-            known, last = replace(known, ip=ip), ip or last
-            used.add(ip)
-        answer.append((uid, pod, known, facts))
-    return answer
-
-
-def _needs_address(pod: PodAssignment | None, memory: PodMemory, facts: PodFacts) -> bool:
-    if pod is None or pod.spec.host_network or memory.ip or memory.finished:
-        return False
-    return pod.deletion_requested_at is None and facts.sandbox is None
 
 
 def _shared(look: Look, volumes: VolumesStep, tasks: TasksStep) -> Shared:

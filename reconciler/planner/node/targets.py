@@ -6,7 +6,7 @@ Pure. The startup probe comes first and alone; a Pod that ends is only asked whe
 from reconciler.model.kinds import Container, PodSpec, Probe
 from reconciler.model.node import PodAssignment, PodReport, ProbeTarget
 from reconciler.model.times import unix
-from reconciler.planner.node.containers import Judgement
+from reconciler.planner.node.judgement import Judgement
 from reconciler.planner.node.look import INIT, Look, is_live
 from reconciler.planner.node.pods import PodJudgement, Stage
 

@@ -12,11 +12,12 @@ from reconciler.model.node import NodeEvent
 from reconciler.model.plan import Action, Blocked, Executor, Reason, Verb
 from reconciler.planner.node.actions import pod_ref
 from reconciler.planner.node.backoff import effect_failed
-from reconciler.planner.node.chain import Chain, Shared, run_chain
+from reconciler.planner.node.chain import Chain, Shared
 from reconciler.planner.node.happenings import unhealthy_events
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import Failure, PodMemory
 from reconciler.planner.node.pods import PodJudgement, Stage
+from reconciler.planner.node.running import run_chain
 from reconciler.planner.node.survey import Survey
 from reconciler.planner.node.termination import recreate_chain, terminate_chain, wind_down_chain
 

@@ -13,7 +13,8 @@ import pytest
 
 from reconciler.executors.container.grpc import grpc_health
 from reconciler.executors.container.network_probes import UnknownPort, http_get, port_number, tcp_connect
-from reconciler.model.kinds import Container, HTTPGetAction
+from reconciler.executors.container.probes import expanded
+from reconciler.model.kinds import Container, EnvVar, EnvVarSource, HTTPGetAction, ObjectFieldSelector
 from tests.executors.container import build
 
 HOST = "127.0.0.1"
@@ -164,3 +165,18 @@ def test_grpc_health_has_a_deadline() -> None:
         began = time.monotonic()
         ok, message = grpc_health(HOST, port, "", 0.3)
         assert (ok, time.monotonic() - began < 1) == (False, True) and message.startswith("timeout")
+
+
+def test_a_port_that_is_none_is_told() -> None:
+    """Numbers outside 1..65535 fail like names that are unknown."""
+    for port in (-1, 0, 65536, "0", "65536", ""):
+        with pytest.raises(UnknownPort):
+            port_number(port, None)
+
+
+def test_commands_of_probes_take_the_plain_values_of_the_container() -> None:
+    """Those that come from elsewhere stay as written, as the kubelet leaves them."""
+    elsewhere = EnvVarSource(field_ref=ObjectFieldSelector(field_path="metadata.name"))
+    env = (EnvVar(name="A", value="one"), EnvVar(name="B", value_from=elsewhere))
+    spec = Container(name="c", image="i", env=env)
+    assert expanded(("echo", "$(A) $(B) $(C)"), spec) == ("echo", "one $(B) $(C)")
