@@ -275,11 +275,13 @@ class Repository:
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
     def _claim(self, number: str) -> Document:
+        # Every other claim allows one Pod alone.
+        mode = "ReadWriteOncePod" if int(number[-1]) % 2 else "ReadWriteOnce"
         return {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
             "metadata": {"name": f"claim-{number}"},
-            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+            "spec": {"accessModes": [mode], "resources": {"requests": {"storage": "1Gi"}}},
         }
 
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any, cast
 
-from reconciler.model.kinds import Deployment, Pod
+from reconciler.model.kinds import Deployment, PersistentVolumeClaim, Pod
 from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
 from reconciler.model.policy import Policy
@@ -312,8 +312,19 @@ class Story:
         return {claim for pod in pods for claim in claims_of(pod.spec)}
 
     def _has_its_claims(self, pod: Pod) -> bool:
+        """Whether the claims of a Pod are there and stay, and no other Pod has one that allows one Pod."""
         claims = (ObjectRef(kind="PersistentVolumeClaim", namespace="default", name=n) for n in claims_of(pod.spec))
-        return all(claim in self.cluster.observed.objects for claim in claims)
+        return all(self._is_for(claim, pod) for claim in claims)
+
+    def _is_for(self, ref: ObjectRef, pod: Pod) -> bool:
+        found = self.cluster.observed.objects.get(ref)
+        if found is None or pod.spec.node_name:
+            return found is not None
+        claim = cast(PersistentVolumeClaim, found.object)
+        if claim.metadata.deletion_timestamp or "ReadWriteOncePod" not in claim.spec.access_modes:
+            return not claim.metadata.deletion_timestamp
+        pods = [cast(Pod, one.object) for ref, one in self.cluster.observed.objects.items() if ref.kind == "Pod"]
+        return not any(one.spec.node_name and ref.name in claims_of(one.spec) for one in pods)
 
     def _is_well(self, pod: Pod) -> bool:
         if pod.status.phase in ("Succeeded", "Failed") or not self._has_its_claims(pod):
