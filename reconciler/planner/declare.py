@@ -21,7 +21,7 @@ from reconciler.planner.overrides import end_restart, overlaid, overlay_of, why_
 from reconciler.planner.priority import with_kept_priority
 from reconciler.planner.propagation import delete_declared
 from reconciler.planner.safety import held_deletions
-from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, SELECTED_NODE, kept_claim
+from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, SELECTED_NODE, kept_claim, what_stays_behind
 from reconciler.planner.tolerations import with_default_tolerations
 from reconciler.planner.updates.pod import ends_with_its_image
 from reconciler.planner.updates.rules import update_faults
@@ -271,7 +271,7 @@ def _why_not_in_place(old: AnyObject, wanted: AnyObject) -> str:
 
 def _replace(view: View, source: str, one: DesiredObject, stored: StoredObject, fixed: str) -> None:
     """Replace an object: a Pod first has to end, anything else changes over at once with its children."""
-    message = f"replaced: {fixed}"
+    message = f"replaced: {fixed}{what_stays_behind(stored.object)}"
     if one.ref.kind == "Pod" and not _has_ended(stored):
         view.terminate(stored, Reason.SPEC_CHANGED, message)
         view.judge(one.ref, Decision.REPLACE, Reason.SPEC_CHANGED, message, stored=stored, provenance=one.provenance)

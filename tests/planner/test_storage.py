@@ -1,5 +1,7 @@
 """Claims and volumes: who gets which, what becomes of it, and what grows."""
 
+import json
+
 import msgspec
 import pytest
 
@@ -213,6 +215,18 @@ def test_a_claim_grows_where_its_class_lets_it(allowed: bool) -> None:
         assert said["PersistentVolumeClaim"].decision is Decision.BLOCKED
         assert "must support resize" in said["PersistentVolumeClaim"].message
     assert not cluster.plan().changes
+
+
+def test_a_plan_says_what_a_replaced_claim_leaves_behind() -> None:
+    """P13: before data becomes unreachable the plan names the volume that it stays in."""
+    cluster = Cluster()
+    cluster.push(volume("v1") + volume("v2", modes="ReadWriteMany") + claim(storageClassName=""))
+    cluster.settle()
+    other = json.loads(claim(modes="ReadWriteMany", storageClassName="").removesuffix("\n---\n"))
+    other["metadata"]["annotations"] = {"reconciler.dev/on-immutable-change": "replace"}
+    cluster.push(volume("v1") + volume("v2", modes="ReadWriteMany") + json.dumps(other), commit="c2")
+    decision, _, message = verdict(cluster, "PersistentVolumeClaim", "data")
+    assert decision is Decision.REPLACE and "its data stays behind in volume v1" in message
 
 
 def test_a_class_keeps_its_volumes_on_a_disk_of_its_own() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Sequence
 from fractions import Fraction
 
-from reconciler.model.kinds import Node, ObjectReference, PersistentVolume, PersistentVolumeClaim
+from reconciler.model.kinds import AnyObject, Node, ObjectReference, PersistentVolume, PersistentVolumeClaim
 from reconciler.model.labels import matches
 from reconciler.model.quantity import parse_quantity
 from reconciler.planner.scheduling.fit import selects
@@ -78,6 +78,12 @@ def kept_claim(stored: PersistentVolume, declared: PersistentVolume) -> ObjectRe
     # A claim that is named without its uid is any of that name: what was bound is not let go, what was released is.
     is_released = stored.status.phase in ("Released", "Failed")
     return new if new is not None and is_released else old
+
+
+def what_stays_behind(object: AnyObject) -> str:
+    """Say of a claim that is made anew where its data is left; empty: it has none."""
+    volume = object.spec.volume_name if isinstance(object, PersistentVolumeClaim) else ""
+    return f"; its data stays behind in volume {volume}, and Pods no longer see it" if volume else ""
 
 
 def size_of(volume: PersistentVolume) -> Fraction:

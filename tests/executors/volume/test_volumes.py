@@ -340,6 +340,17 @@ def test_claims_are_used_where_they_are_and_outlive_the_pod(executor: VolumeExec
     assert do(executor, publish(unbound)).message == "claim 'c' is not bound"
 
 
+def test_a_class_on_a_disk_that_is_not_there_makes_nothing(executor: VolumeExecutor, tmp_path: Path) -> None:
+    """P29: volumes of a disk that is not mounted do not end up on another one; they are made once it is there."""
+    disk = tmp_path / "disk2"
+    provision = ProvisionVolume(name="pv-1", path=str(disk / "pv-1"), base=str(disk))
+    refused = do(executor, provision)
+    assert (refused.status, refused.reason) == (FAILED, "FailedMount") and str(disk) in refused.message
+    assert not disk.exists() and executor.directories() == ()
+    disk.mkdir()
+    assert do(executor, provision).status is DONE and executor.directories() == (str(disk / "pv-1"),)
+
+
 def test_a_released_volume_goes_to_the_trash_with_its_data(executor: VolumeExecutor, tmp_path: Path) -> None:
     """P29: trash is a dated move; what we did not make is never moved."""
     path = tmp_path / "volumes" / "pv-1"
