@@ -30,3 +30,30 @@ def test_sources_of_claims_are_judged(sources: dict[str, Any], pointers: list[st
     found = validate([SourceFile("a.json", json.dumps(claim).encode())]).problems
     assert [one.pointer for one in found if one.is_error] == pointers
     assert pointers or [one.code for one in found] == ["unknown-provisioner"] * len(sources)
+
+
+def ephemeral(template: dict[str, Any], *others: dict[str, Any]) -> list[str]:
+    """Return the places of the errors in a Pod that brings a claim along."""
+    volumes = [{"name": "scratch", "ephemeral": {"volumeClaimTemplate": template}}, *others]
+    spec = {"containers": [{"name": "a", "image": "b"}], "volumes": volumes}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": spec}
+    found = validate([SourceFile("a.json", json.dumps(pod).encode())]).problems
+    return [one.pointer for one in found if one.is_error]
+
+
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+AT = "/spec/volumes/0/ephemeral/volumeClaimTemplate"
+
+
+def test_a_claim_that_a_pod_brings_along_is_judged_as_any_other() -> None:
+    """With the place in the Pod; of its metadata only marks are given."""
+    assert ephemeral({"metadata": {"labels": {"a": "b"}}, "spec": CLAIM}) == []
+    assert ephemeral({"metadata": {"name": "mine"}, "spec": CLAIM}) == [f"{AT}/metadata/name"]
+    assert ephemeral({"spec": {**CLAIM, "resources": {}}}) == [f"{AT}/spec/resources/requests"]
+    assert ephemeral({"spec": {**CLAIM, "accessModes": []}}) == [f"{AT}/spec/accessModes"]
+
+
+def test_a_pod_does_not_name_the_claim_that_it_brings_along() -> None:
+    """That would be two volumes of one claim."""
+    other = {"name": "data", "persistentVolumeClaim": {"claimName": "web-scratch"}}
+    assert ephemeral({"spec": CLAIM}, other) == ["/spec/volumes/1/persistentVolumeClaim/claimName"]
