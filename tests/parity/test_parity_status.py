@@ -71,7 +71,7 @@ def test_addresses_of_pods_are_judged_as_upstream_judges_them() -> None:
         kind = row["test"].partition("/")[0]
         by_name[kind, row["case"]["pod"]["ObjectMeta"]["name"]] = row["case"]
     judges = {row["test"]: _addresses(row["test"], by_name) for row in rows}
-    compare(CORE, judges, lambda row: "addresses with leading zeros are ambiguous" if _is_legacy(row) else "")
+    compare(CORE, judges, lambda row: "there is no switch for ambiguous addresses" if _is_legacy(row) else "")
 
 
 def _is_legacy(row: Mapping[str, Any]) -> bool:

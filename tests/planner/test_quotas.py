@@ -191,7 +191,8 @@ def test_claims_count_by_class_and_size() -> None:
     cluster = Cluster()
     names = "requests.storage: 5Gi, local.storageclass.storage.k8s.io/requests.storage: 3Gi, persistentvolumeclaims: 9"
     size = "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}}"
-    user = object("Pod", "user", f"spec: {{{POD_SPEC}, volumes: [{{name: v, persistentVolumeClaim: {{claimName: a}}}}]}}")
+    mounted = "volumes: [{name: v, persistentVolumeClaim: {claimName: a}}]"
+    user = object("Pod", "user", f"spec: {{{POD_SPEC}, {mounted}}}")
     claims = object("PersistentVolumeClaim", "a", size) + object("PersistentVolumeClaim", "b", size)
     cluster.push(quota(names) + claims + user)
     cluster.settle()
