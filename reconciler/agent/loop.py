@@ -262,7 +262,7 @@ class AgentLoop:
             observed_at=now,
             generation=self._generation(),
             view_generation=self._view.generation if self._view else 0,
-            facts=replace(facts, signals=()),
+            facts=replace(facts, signals=(), pod_memory={}),
             pods=reports,
             pressures=pressures,
             memory=msgspec.Raw(msgspec.json.encode(self._memory)),

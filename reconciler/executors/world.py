@@ -5,7 +5,7 @@ import platform
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from reconciler import __version__
@@ -15,7 +15,7 @@ from reconciler.executors.signals import SignalReader
 from reconciler.executors.usage import UsageReader, host_cpu_seconds, host_memory_bytes
 from reconciler.executors.volume.executor import VolumeExecutor
 from reconciler.model.errors import ReconcilerError
-from reconciler.model.metrics import NodeSample
+from reconciler.model.metrics import NodeSample, memory_by_pod
 from reconciler.model.node import HostFact, Materials, NodeFacts, ProbeTarget
 from reconciler.model.plan import Action, Executor, Outcome
 from reconciler.model.ports import Clock, ExecRequest, ExecSession, LogRequest, Look
@@ -43,6 +43,7 @@ class RealWorld:
         self._host = HostFact()
         self._root_dir = ""
         self._signals = SignalReader()
+        self._pod_memory: Mapping[str, int] = {}
         self._usage = UsageReader()
         self._sampling = threading.Lock()
 
@@ -70,6 +71,7 @@ class RealWorld:
             directories=self._volume.directories(),
             network=self._network.facts(),
             signals=self._signals.read(now, self._data_dir, self._root_dir),
+            pod_memory=self._pod_memory,
         )
 
     def execute(self, action: Action, materials: Materials) -> Outcome:
@@ -91,13 +93,16 @@ class RealWorld:
     def sample(self) -> NodeSample:
         """Read what the host and its containers have used so far; see the port."""
         with self._sampling:
+            containers = self._usage.read(self._container.facts())
+            # A whole new value: the loop of the node reads it.
+            self._pod_memory = memory_by_pod(containers)
             return NodeSample(
                 node=self._node,
                 at=self._clock.now(),
                 boot_id=_first_line("/proc/sys/kernel/random/boot_id"),
                 cpu_seconds=host_cpu_seconds(),
                 memory_bytes=host_memory_bytes(),
-                containers=self._usage.read(self._container.facts()),
+                containers=containers,
             )
 
     def watch(self, look: Look) -> None:

@@ -30,6 +30,14 @@ class ContainerSample(Value):
     memory_bytes: int
 
 
+def memory_by_pod(containers: Iterable[ContainerSample]) -> dict[str, int]:
+    """Return the memory that is in use, by uid of the Pod."""
+    found: dict[str, int] = {}
+    for one in containers:
+        found[one.pod_uid] = found.get(one.pod_uid, 0) + one.memory_bytes
+    return found
+
+
 class NodeSample(Value):
     """All counters of one host at one moment (Unix seconds)."""
 

@@ -280,8 +280,8 @@ class NodeFacts(Value):
     """Everything observed of one host at one time.
 
     `complete` is false when a part could not be read (the Engine does not answer): then nothing may be concluded from
-    what is missing. `images` lists references and ids that are present. `signals` stay on the host: they change all
-    the time, and what follows from them is reported.
+    what is missing. `images` lists references and ids that are present. `signals`, and `pod_memory` by uid in bytes,
+    stay on the host: they change all the time, and what follows from them is reported.
     """
 
     node: str
@@ -295,6 +295,7 @@ class NodeFacts(Value):
     directories: tuple[str, ...] = ()
     network: NetworkFact = NetworkFact()
     signals: tuple[SignalFact, ...] = ()
+    pod_memory: Mapping[str, int] = {}
 
 
 class ProbeTarget(Value):

@@ -78,6 +78,7 @@ class Reason(StrEnum):
     SCHEDULING_GATED = "scheduling-gated"
     NODE_SILENT = "node-silent"
     NODE_TAINTED = "node-tainted"
+    NODE_PRESSED = "node-pressed"
     ROLLOUT = "rollout"
     SCALE_UP = "scale-up"
     SCALE_DOWN = "scale-down"

@@ -86,7 +86,7 @@ class SimulatedNode:
             observed_at=self.clock.now(),
             generation=self._generation(),
             view_generation=self._view.generation if self._view else 0,
-            facts=msgspec.structs.replace(facts, signals=()),
+            facts=msgspec.structs.replace(facts, signals=(), pod_memory={}),
             pods=self.reports,
             pressures=self.last.pressures if self.last is not None else (),
             memory=msgspec.Raw(msgspec.json.encode(self.memory)),

@@ -102,6 +102,7 @@ class SimulatedWorld:
         self.engine_silent = False
         self.disk_full = False
         self.signals: tuple[SignalFact, ...] = ()
+        self.pod_memory: dict[str, int] = {}
         self.faults: dict[str, Fault] = {}
         self.durations = dict(_DURATIONS)
         self._boots = 1
@@ -119,6 +120,7 @@ class SimulatedWorld:
             directories=tuple(sorted(self.directories)),
             network=replace(self.network, links=tuple(self.links[uid] for uid in sorted(self.links))),
             signals=self.signals,
+            pod_memory=dict(self.pod_memory),
         )
         if self.engine_silent:
             return replace(facts, complete=False, engine_error="the Engine does not answer")

@@ -6,6 +6,7 @@ Pure. Only changes are told: the report before is compared with the one now.
 from collections.abc import Iterator
 
 from reconciler.model.node import NodeEvent, PodReport
+from reconciler.planner.node.eviction import EVICTED
 from reconciler.planner.node.judgement import Want
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.pods import PodJudgement, Stage
@@ -33,7 +34,8 @@ def _changes(look: Look, judged: PodJudgement, earlier: PodReport | None, report
         if reason in _WAITING and before.get(name, ("", ""))[0] != reason:
             yield _event(look, judged, "Warning", _WAITING[reason], message, name)
     if report.reason and (earlier is None or earlier.reason != report.reason):
-        yield _event(look, judged, "Normal", report.reason, report.message)
+        kind = "Warning" if report.reason == EVICTED else "Normal"
+        yield _event(look, judged, kind, report.reason, report.message)
     if judged.stage is Stage.RECREATE and (earlier is None or earlier.realised_digest):
         message = f"Pod sandbox changed, it will be killed and re-created: {judged.why}"
         yield _event(look, judged, "Normal", "SandboxChanged", message)

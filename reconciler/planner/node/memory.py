@@ -111,6 +111,7 @@ class NodeMemory(Value):
     emitted: tuple[Emitted, ...] = ()
     failures: Mapping[str, Failure] = field(default_factory=dict)
     pressures: Mapping[str, float] = field(default_factory=dict)
+    evicted_at: float = 0.0
 
 
 def memory_of(observation: Observation | None) -> NodeMemory:

@@ -15,6 +15,7 @@ from reconciler.model.kinds import (
 )
 from reconciler.model.node import PodReport
 from reconciler.model.times import rfc3339
+from reconciler.planner.node.eviction import EVICTED
 from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, is_live, is_whole
 from reconciler.planner.node.pods import PodJudgement, Stage
@@ -169,9 +170,17 @@ def _conditions(look: Look, judged: PodJudgement) -> tuple[PodCondition, ...]:
         PodCondition(type="PodReadyToStartContainers", status="True" if wired else "False"),
         _initialized(judged, completed),
         _containers_ready(judged, completed),
+        *_taken_away(judged),
     )
     earlier = judged.memory.report.conditions if judged.memory.report is not None else ()
     return tuple(_dated(one, earlier, look.now) for one in conditions)
+
+
+def _taken_away(judged: PodJudgement) -> tuple[PodCondition, ...]:
+    if judged.memory.reason != EVICTED:
+        return ()
+    message = judged.memory.message
+    return (PodCondition(type="DisruptionTarget", status="True", reason="TerminationByKubelet", message=message),)
 
 
 def _initialized(judged: PodJudgement, completed: bool) -> PodCondition:

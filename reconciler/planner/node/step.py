@@ -23,6 +23,7 @@ from reconciler.model.pressure import DEFAULT_THRESHOLDS, Threshold
 from reconciler.planner.node.actions import node_ref
 from reconciler.planner.node.addresses import REST_S, next_free_at, still_resting
 from reconciler.planner.node.chain import Shared
+from reconciler.planner.node.eviction import evict_for_memory
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
 from reconciler.planner.node.network import network_map, network_tasks
@@ -72,6 +73,7 @@ def step(
     noted = note_outcomes(memory, outcomes, now)
     memory = _note_documents(noted.memory, assignment, view, facts, in_contact)
     memory = note_pressures(memory, facts, thresholds, now)
+    memory = evict_for_memory(memory, assignment, facts, thresholds, now)
     look = Look(
         node=facts.node,
         now=now,

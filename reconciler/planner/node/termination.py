@@ -9,12 +9,14 @@ from reconciler.model.kinds import Container
 from reconciler.model.node import ContainerFact
 from reconciler.model.plan import Executor, Reason, Verb
 from reconciler.planner.node.chain import Chain, Shared, add_removal, add_stop
+from reconciler.planner.node.eviction import EVICTED, GRACE_S
 from reconciler.planner.node.look import SIDECAR, Look, is_live
 from reconciler.planner.node.pods import PodJudgement, Stage
 
 DEFAULT_GRACE_S = 30.0
 LEAST_GRACE_S = 2.0
 NETWORK_WAIT_S = 2.0
+_WHY = {"DeadlineExceeded": Reason.DEADLINE_EXCEEDED, EVICTED: Reason.NODE_PRESSED}
 
 
 def requested_at(judged: PodJudgement, now: float) -> float:
@@ -47,11 +49,17 @@ def wind_down_chain(look: Look, judged: PodJudgement) -> Chain:
     """Return what a Pod that finished no longer needs; its containers stay until it is unassigned."""
     chain = Chain(look, judged)
     if not _is_held(chain, judged):
-        reason = Reason.DEADLINE_EXCEEDED if judged.memory.reason else Reason.POD_FINISHED
-        stops = _stop(chain, judged.pod.grace_s if judged.pod else DEFAULT_GRACE_S, reason, ())
+        reason = _WHY.get(judged.memory.reason, Reason.POD_FINISHED)
+        stops = _stop(chain, _grace_s(judged), reason, ())
         if stops is not None:
             _tear_down(chain, reason, stops, keep_volumes=False)
     return chain
+
+
+def _grace_s(judged: PodJudgement) -> float:
+    if judged.memory.reason == EVICTED:
+        return GRACE_S
+    return judged.pod.grace_s if judged.pod else DEFAULT_GRACE_S
 
 
 def recreate_chain(look: Look, judged: PodJudgement) -> Chain:

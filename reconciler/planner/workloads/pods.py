@@ -134,7 +134,7 @@ def _observed_status(
         phase=report.phase,
         reason=report.reason,
         message=report.message,
-        conditions=(*reported, ready, scheduled, *_taken_away(old)),
+        conditions=(*reported, ready, scheduled, *_taken_away(old, report)),
         host_ip=report.host_ip,
         pod_ip=report.pod_ip,
         pod_ips=(PodIP(ip=report.pod_ip),) if report.pod_ip else (),
@@ -146,9 +146,10 @@ def _observed_status(
     )
 
 
-def _taken_away(old: PodStatus) -> tuple[Condition, ...]:
-    """What tells that and why a Pod is being taken away is no node's to say."""
-    return tuple(one for one in old.conditions if one.type == "DisruptionTarget")
+def _taken_away(old: PodStatus, report: PodReport) -> tuple[Condition, ...]:
+    """What tells that and why a Pod is being taken away stays, unless its node says that itself."""
+    told = condition(report.conditions, "DisruptionTarget")
+    return tuple(one for one in old.conditions if one.type == "DisruptionTarget" and told is None)
 
 
 def _ready(pod: Pod, report: PodReport, given: tuple[Condition, ...]) -> Condition:
