@@ -14,7 +14,7 @@ from reconciler.config import Settings
 UNITS = Path(__file__).parents[2] / "systemd"
 NAMES = sorted(path.name for path in UNITS.glob("*.service"))
 # Tenths of systemd's 0 (nothing exposed) to 10; what the daemon needs of the host rules out much less than this.
-EXPOSURE_MAX = {"reconciler.service": 55, "reconciler-dns.service": 22}
+EXPOSURE_MAX = {"reconciler.service": 55, "reconciler-agent.service": 55, "reconciler-dns.service": 22}
 
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd's own tool")
 
@@ -67,11 +67,22 @@ def test_a_unit_is_no_more_exposed_than_stated(units: Path, name: str) -> None:
     assert done.returncode == 0, done.stdout.splitlines()[-1:] + done.stderr.splitlines()
 
 
-def test_the_daemon_is_watched_and_always_restarted() -> None:
-    """P08: the service manager restarts a daemon whose loop stopped, and never gives up."""
-    lines = set((UNITS / "reconciler.service").read_text().splitlines())
+@pytest.mark.parametrize("name", ["reconciler.service", "reconciler-agent.service"])
+def test_daemon_and_agent_are_watched_and_always_restarted(name: str) -> None:
+    """P08: the service manager restarts a process whose loop stopped, and never gives up."""
+    lines = set((UNITS / name).read_text().splitlines())
     assert {"Type=notify", "Restart=always", "StartLimitIntervalSec=0"} <= lines
     assert any(line.startswith("WatchdogSec=") for line in lines)
+
+
+def test_the_agent_is_hardened_as_the_daemon() -> None:
+    """Both do the same to a host; a setting that one of them lost would be noticed by nobody."""
+
+    def hardening(name: str) -> list[str]:
+        lines = (UNITS / name).read_text().partition("# --- Hardening")[2].splitlines()
+        return [line for line in lines if line and not line.startswith("#")]
+
+    assert hardening("reconciler-agent.service") == hardening("reconciler.service")
 
 
 def test_every_variable_of_the_example_is_a_setting() -> None:
