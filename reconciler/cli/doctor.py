@@ -18,7 +18,8 @@ def run(data_dir: str | None, output: str) -> int:
     Ends with 1 when something keeps Pods from running well; warnings alone end with 0.
     """
     settings = settings_of(data_dir)
-    found = [finding for check in checks() for finding in check(settings)]
+    chosen = checks_of_node() if settings.server else checks()
+    found = [finding for check in chosen for finding in check(settings)]
     write_result(document_of(found), text_of(found), output)
     return Exit.ERROR if any(finding.grade is Grade.FAIL for finding in found) else Exit.DONE
 
@@ -44,6 +45,14 @@ def checks() -> Sequence[Check]:
         access.check_certificates,
         check_daemon,
     )
+
+
+def checks_of_node() -> Sequence[Check]:
+    """Return every check of a host that has joined a daemon elsewhere."""
+    from reconciler.cli.checks import access, files, node
+
+    elsewhere = (files.check_group, access.check_api_port, access.check_certificates, check_daemon)
+    return (*(check for check in checks() if check not in elsewhere), node.check_membership)
 
 
 def check_daemon(settings: "Settings") -> Sequence[Finding]:

@@ -55,6 +55,12 @@ def run(
     file = file_of(data_dir)
     existing = places.read_values(file)
     made: list[str] = []
+    if existing.get("server"):
+        raise ConfigurationError(
+            f"{file}: this host is a node that has joined {existing['server']}",
+            reason="AlreadyInitialised",
+            hint="it needs no init; a daemon of its own needs another --data-dir on another host",
+        )
     if existing.get("clusterId"):
         _refuse_other(load_settings(data_dir), source if receive or repo else None, file)
     else:

@@ -68,6 +68,8 @@ def add_settings(path: Path, values: Mapping[str, Any]) -> None:
 
 def put_settings(path: Path, values: Mapping[str, Any]) -> None:
     """Put plain settings in the place of those of the same name, in one step; everything else stays as it is."""
+    if not values:
+        return
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else _HEADER.splitlines()
     kept = [line for line in lines if line.partition(":")[0] not in values]
     _write_below(path, "\n".join(kept), values)

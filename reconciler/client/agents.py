@@ -65,6 +65,10 @@ class AgentClient:
         answer = self._ask("GET", f"{_agent(node)}/documents?{query}", timeout_s=wait_s + _SLACK_S)
         return None if answer.code == 204 else self._decoded(answer, AgentDocuments)
 
+    def look(self, node: str) -> None:
+        """Ask whether the daemon answers, and takes this node for what it is; what there is to fetch stays there."""
+        self._ask("GET", f"{_agent(node)}/documents?look=true")
+
     def report(self, node: str, encoded: bytes) -> None:
         """Tell a whole report (an encoded Observation)."""
         self._ask("POST", f"{_agent(node)}/observations", encoded)

@@ -16,7 +16,7 @@ from reconciler.server.bodies import body_of
 from reconciler.server.errors import ApiError, bad_request
 from reconciler.server.nodes_api.join import agents_of
 from reconciler.server.nodes_api.polls import Polls
-from reconciler.server.query import number, word
+from reconciler.server.query import flag, number, word
 from reconciler.server.users import Access
 
 SENT_AT = "x-reconciler-sent-at"
@@ -33,6 +33,8 @@ class OutcomesBody(Value):
 async def documents(request: Request) -> Response:
     """Return what a node lacks, as soon as there is something; 204 when nothing came within `wait` seconds."""
     agents, node = agents_of(request), request.path_params["name"]
+    if flag(request, "look"):
+        return Response(status_code=204, headers=_now(request))
     cursor, wait_s = word(request, "cursor"), min(number(request, "wait") or 0, _WAIT_MAX_S)
     loop, woken = asyncio.get_running_loop(), asyncio.Event()
 
