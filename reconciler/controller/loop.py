@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from reconciler.controller.failures import return_failed
-from reconciler.controller.heartbeats import heartbeat_changes
+from reconciler.controller.heartbeats import heartbeat_changes, listening
 from reconciler.controller.removal import removal_of
 from reconciler.controller.source import Reading, Source
 from reconciler.controller.tick import Projection, happenings_of, observe, tick
@@ -305,6 +305,8 @@ class Controller:
             self._lease = self.store.acquire(values.LEADER, self._holder, LEASE_TTL_S)
             if self._lease is not None:
                 log.info("leading", extra={"term": self._lease.term})
+                self.index.poll()
+                self._nodes = listening(self._nodes, self.index.by_kind("Node"), self.clock.now())
                 self._register_sources()
         return self._lease is not None
 

@@ -33,15 +33,25 @@ class StoredObject(Value, weakref=True):
 
 
 class NodeState(Value):
-    """A node's latest report. `heartbeat_at` is in Unix seconds; None means that it was never heard of."""
+    """A node's latest report. Times are Unix seconds; `heartbeat_at` None means that it was never heard of.
+
+    `listened_since` is when this leader began to listen to a node that was well before: it cannot have been heard while
+    no daemon ran, and is not silent for that.
+    """
 
     name: str
     heartbeat_at: float | None = None
     observation: Observation | None = None
+    listened_since: float = 0.0
+
+    @property
+    def heard_at(self) -> float | None:
+        """When its lease began: when it was heard last, or when that could be."""
+        return None if self.heartbeat_at is None else max(self.heartbeat_at, self.listened_since)
 
     def is_silent(self, now: float, lease_s: float) -> bool:
         """Whether it has not been heard of for longer than its lease: unknown, which is not absent (P20)."""
-        return self.heartbeat_at is None or now - self.heartbeat_at > lease_s
+        return self.heard_at is None or now - self.heard_at > lease_s
 
 
 class Acknowledgement(Value):

@@ -35,8 +35,8 @@ def observe_nodes(view: View) -> None:
             _update(view, stored, state, numbers[name], evicts=name in evicting)
         if view.get(stored.ref) is stored:
             view.memo.keep(key, inputs, standing)
-        if state.heartbeat_at is not None:
-            view.look_again(state.heartbeat_at + view.policy.node_lease_s + 0.001)
+        if state.heard_at is not None:
+            view.look_again(state.heard_at + view.policy.node_lease_s + 0.001)
 
 
 def _stored(view: View, name: str) -> StoredObject:

@@ -231,3 +231,22 @@ def test_everything_is_looked_at_anew_now_and_then(tmp_path: Path) -> None:
         clock.at += 1
         one.receive(observation(clock, 3))
         wait(one, lambda: one.planned_afresh_at == clock.at and one.last_plan.changes == ())
+
+
+def test_a_node_is_not_silent_because_no_daemon_listened(tmp_path: Path) -> None:
+    """P10: after a long absence of the daemon nodes have their whole lease to be heard; one that was silent has not."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        wait(one, lambda: readiness(one) == "True")
+    clock.at += 3600
+    with controller(tmp_path / "db", clock) as (one, _):
+        wait(one, lambda: one.ticks > 0)
+        assert readiness(one) == "True"
+        clock.at += one.policy.node_lease_s + 1
+        one.look("test")
+        wait(one, lambda: readiness(one) == "Unknown")
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.look("test")
+        wait(one, lambda: one.ticks > 0)
+        assert readiness(one) == "Unknown"
