@@ -1,26 +1,23 @@
 """What the nodes are for Pods that are alike to every plugin. Mutable, and private to one choice.
 
-After a Pod was placed only its node is looked at again, and those that a plugin names. Nodes for which every spot
-plugin answers alike are one bucket: the best of each bucket is known, and buckets are compared.
+What each node is by itself is shared with other Pods. Nodes for which every spot plugin answers alike are one cell: the
+best of each cell is known, and cells are compared. Most nodes are where they usually are; those on which plugins about
+other Pods have counted something are kept apart.
 """
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
 
 from reconciler.model.kinds import Pod
-from reconciler.planner.scheduling.framework import AnyPlugin, Cluster, Misfit, Plugin, SpotPlugin
-
-Active = tuple[AnyPlugin, Any]
-# A Pod that was counted to a node, or taken from it again.
-Step = tuple[bool, Pod, str]
-# The spots of a node, one per spot plugin.
-Spots = tuple[Hashable, ...]
+from reconciler.planner.scheduling.framework import Cluster, Misfit, SpotPlugin, TopologyPlugin
+from reconciler.planner.scheduling.nodewise import Nodewise, Spots, Step
 
 
 class Bucket:
-    """The nodes of the same spots, best first."""
+    """Nodes that are kept apart and have the same spots, best first."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -28,221 +25,199 @@ class Bucket:
         self.queue: list[tuple[int, str]] = []
 
 
+class Cell(NamedTuple):
+    """Nodes of the same spots: how many, and the best of them, with its score backwards."""
+
+    spots: Spots
+    size: int
+    minus: int
+    name: str
+
+
+class Apart(NamedTuple):
+    """A node that is kept apart: its score backwards, its spots, and the group that it is taken out of."""
+
+    minus: int
+    spots: Spots
+    group: Spots
+
+
 class Alike:
     """The states of the plugins, what each node has against the Pods, and how good those are that fit."""
 
     def __init__(
-        self, pod: Pod, plugins: Sequence[AnyPlugin], cluster: Cluster, barred: Mapping[str, Misfit], seen: int
+        self, pod: Pod, nodewise: Nodewise, plugins: Iterable[TopologyPlugin[Any]], cluster: Cluster, seen: int
     ) -> None:
         self._pod = pod
         self._cluster = cluster
-        # What nodes have against every Pod.
-        self._barred = barred
+        self._nodewise = nodewise
         self._seen = seen
-        self.everywhere: Misfit | None = None
-        # The nodes that can do at all, and what the others lack.
-        self.only: frozenset[str] | None = None
-        self.elsewhere = Misfit((), is_final=True)
         # For whom there was no room to be made: priority -> number of steps by then, and what was said.
         self.in_vain: dict[int, tuple[int, str]] = {}
-        self._misfits: dict[str, Misfit] = {}
-        self._reasons: Counter[str] = Counter()
-        # The nodes that plain plugins have nothing against: how good they are, backwards, and their spots.
-        self._places: dict[str, tuple[int, Spots]] = {}
-        self._buckets: dict[Spots, Bucket] = {}
         # What spots have against the Pods, as long as nothing is placed.
         self._refused: dict[tuple[int, Hashable], Misfit | None] = {}
-        self._take_up(self._prepared(plugins))
-        if self.everywhere is None:
-            for name in sorted(cluster.nodes if self.only is None else self.only & cluster.nodes.keys()):
-                self._look(name)
+        prepared = ((one, one.prepare(pod)) for one in plugins if nodewise.everywhere is None)
+        self._topology: list[tuple[TopologyPlugin[Any], Any]] = [(one, state) for one, state in prepared if state]
+        self._spotters: list[tuple[SpotPlugin[Any], Any]] = [*nodewise.spotters, *self._topology]
+        self._sort()
 
-    def _prepared(self, plugins: Sequence[AnyPlugin]) -> list[Active]:
-        active, choosy = [], []
-        for plugin in plugins:
-            state = plugin.prepare(self._pod)
-            if isinstance(state, Misfit):
-                self.everywhere = state
-                break
-            if state is None:
-                continue
-            active.append((plugin, state))
-            only = plugin.only(state)
-            if only is not None:
-                choosy.append(plugin.name)
-                self.only = frozenset(only) if self.only is None else self.only.intersection(only)
-        self.elsewhere = Misfit((f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(choosy))}]",), is_final=True)
-        return active
-
-    def _take_up(self, active: list[Active]) -> None:
-        self._spotters: list[tuple[SpotPlugin[Any], Any]] = [
-            (one, state) for one, state in active if isinstance(one, SpotPlugin)
-        ]
-        refusing = [(one, state) for one, state in active if _has(one, "why_not")]
-        self._filters = [(one, state) for one, state in refusing if not _refuses_spots(one)]
-        self._spot_filters = [(one, state) for one, state in refusing if _refuses_spots(one)]
-        self._followers = [(one, state) for one, state in active if _has(one, "placed")]
-        self._scorers = [
-            (one, state)
-            for one, state in active
-            if one.weight and _has(one, "scores") and not isinstance(one, SpotPlugin)
-        ]
+    @property
+    def everywhere(self) -> Misfit | None:
+        """What every node has against the Pod, whatever it is."""
+        return self._nodewise.everywhere
 
     # Looking
 
-    def _look(self, name: str) -> None:
-        node = self._cluster.nodes[name]
-        misfit = self._barred.get(name)
-        for plugin, state in self._filters:
-            if misfit is not None:
-                break
-            misfit = plugin.why_not(state, self._pod, node)
-        if misfit is not None:
-            self._misfits[name] = misfit
-            self._reasons.update(misfit.reasons)
-            return
-        total = 0
-        for plugin, state in self._scorers:
-            total += plugin.weight * plugin.scores(state, self._pod, {name: node}).get(name, 0)
-        spots = tuple([plugin.spot(state, node) for plugin, state in self._spotters])
-        self._places[name] = (-total, spots)
-        bucket = self._buckets.get(spots)
-        if bucket is None:
-            bucket = self._buckets[spots] = Bucket()
-        bucket.names.add(name)
-        heapq.heappush(bucket.queue, (-total, name))
+    def _sort(self) -> None:
+        """Find the nodes that are not where they usually are."""
+        self._usual = [plugin.usual(state) for plugin, state in self._topology]
+        self._shelf = self._nodewise.shelf(self._usual)
+        self._followed = len(self._nodewise.changed)
+        self._known: set[str] = set()
+        self._apart: dict[str, Apart] = {}
+        self._buckets: dict[Spots, Bucket] = {}
+        self._absent: Counter[Spots] = Counter()
+        for name in dict.fromkeys(chain(*(plugin.unusual(state) for plugin, state in self._topology))):
+            self._look(name)
 
-    def _forget(self, name: str) -> None:
-        misfit = self._misfits.pop(name, None)
-        if misfit is not None:
-            for reason in misfit.reasons:
-                self._reasons[reason] -= 1
-            return
-        place = self._places.pop(name, None)
-        if place is not None:
-            bucket = self._buckets[place[1]]
+    def _look(self, name: str) -> None:
+        self._known.add(name)
+        before = self._apart.pop(name, None)
+        if before is not None:
+            self._absent[before.group] -= 1
+            bucket = self._buckets[before.spots]
             bucket.names.discard(name)
             if not bucket.names:
-                del self._buckets[place[1]]
+                del self._buckets[before.spots]
+        place = self._nodewise.places.get(name)
+        if place is None:
+            return
+        minus, spots = place
+        group = self._shelf.group(name, spots)
+        node = self._cluster.nodes[name]
+        spots = (*spots, *[plugin.spot(state, node) for plugin, state in self._topology])
+        if spots == group:
+            return
+        self._apart[name] = Apart(minus, spots, group)
+        self._absent[group] += 1
+        bucket = self._buckets.setdefault(spots, Bucket())
+        bucket.names.add(name)
+        heapq.heappush(bucket.queue, (minus, name))
 
     def follow(self, steps: Sequence[Step]) -> None:
         """Take into account what was placed, or taken away again, since it was last asked."""
+        self._nodewise.follow(steps)
         if self._seen == len(steps) or self.everywhere is not None:
             return
-        touched: dict[str, None] = {}
+        changed = self._nodewise.changed
+        touched = dict.fromkeys(name for name in changed[self._followed :] if name in self._known)
         for step in steps[self._seen :]:
-            touched[step[2]] = None
-            touched.update(dict.fromkeys(self.tell(step)))
-        self._seen = len(steps)
+            touched.update(dict.fromkeys(self._tell(step)))
+        self._seen, self._followed = len(steps), len(changed)
+        if any(
+            plugin.usual(state) is not old for (plugin, state), old in zip(self._topology, self._usual, strict=True)
+        ):
+            self._sort()
+            return
         for name in touched:
-            if self.only is None or name in self.only:
-                self._forget(name)
-                self._look(name)
+            self._look(name)
 
-    def tell(self, step: Step) -> Iterator[str]:
-        """Have the plugins count one step; return the other nodes about which they may answer otherwise."""
+    def _tell(self, step: Step) -> Iterator[str]:
         is_added, pod, node = step
         self._refused.clear()
-        for plugin, state in self._followers:
+        for plugin, state in self._topology:
             yield from (plugin.placed if is_added else plugin.removed)(state, self._pod, pod, node)
+
+    def tell(self, step: Step) -> Iterable[str]:
+        """Have the plugins count one step for a trial, which its opposite has to follow; return what they name."""
+        return tuple(chain(self._nodewise.tell(step), self._tell(step)))
 
     # Answering
 
     def why_not(self, name: str) -> Misfit | None:
         """Return what a node has against the Pod as it stands, also in the middle of a trial."""
-        if name in self._barred:
-            return self._barred[name]
-        node = self._cluster.nodes[name]
-        for plugin, state in (*self._filters, *self._spot_filters):
-            misfit = plugin.why_not(state, self._pod, node)
-            if misfit is not None:
-                return misfit
-        return None
+        misfit = self._nodewise.why_not(name)
+        for plugin, state in self._topology:
+            misfit = misfit or plugin.why_not(state, self._pod, self._cluster.nodes[name])
+        return misfit
 
     def misfit(self, name: str) -> Misfit | None:
         """Return what was found against a node; None: it fits."""
-        if self.everywhere is not None:
-            return self.everywhere
-        if self.only is not None and name not in self.only:
-            return self.elsewhere
-        place = self._places.get(name)
-        return self._misfits[name] if place is None else self._against(place[1])
+        nodewise = self._nodewise
+        if nodewise.everywhere is not None:
+            return nodewise.everywhere
+        if nodewise.only is not None and name not in nodewise.only:
+            return nodewise.elsewhere
+        place = nodewise.places.get(name)
+        if place is None:
+            return nodewise.misfits[name]
+        apart = self._apart.get(name)
+        return self._against(apart.spots if apart is not None else self._shelf.group(name, place[1]), name)
 
     def reasons(self) -> Counter[str]:
         """Return how many nodes have what against the Pod."""
-        found = +self._reasons
-        away = 0 if self.only is None else len(self._cluster.nodes) - len(self.only & self._cluster.nodes.keys())
+        found, only, nodes = +self._nodewise.reasons, self._nodewise.only, self._cluster.nodes
+        away = 0 if only is None else len(nodes) - len(only & nodes.keys())
         if away:
-            found.update(dict.fromkeys(self.elsewhere.reasons, away))
-        for spots, bucket in self._buckets.items():
-            misfit = self._against(spots)
+            found.update(dict.fromkeys(self._nodewise.elsewhere.reasons, away))
+        for cell in self._cells():
+            misfit = self._against(cell.spots, cell.name)
             if misfit is not None:
-                found.update(dict.fromkeys(misfit.reasons, len(bucket.names)))
+                found.update(dict.fromkeys(misfit.reasons, cell.size))
         return found
 
     def best(self) -> str:
         """Return the best node that fits, or an empty name; of equals the first by name."""
-        found: tuple[int, str] | None = None
-        fitting = [spots for spots in self._buckets if self._against(spots) is None]
-        for spots, bonus in self._bonuses(fitting):
-            minus, name = self._first(spots)
-            if found is None or (minus - bonus, name) < found:
-                found = (minus - bonus, name)
-        return found[1] if found is not None else ""
+        cells = self._fitting()
+        bonuses = self._bonuses(cells)
+        return min(((cell.minus - bonuses[cell.spots], cell.name) for cell in cells), default=(0, ""))[1]
 
     def totals(self) -> dict[str, int]:
         """Return the nodes that fit with their weighted scores."""
-        fitting = [spots for spots in self._buckets if self._against(spots) is None]
-        found = {
-            name: bonus - self._places[name][0]
-            for spots, bonus in self._bonuses(fitting)
-            for name in self._buckets[spots].names
-        }
-        return dict(sorted(found.items()))
+        bonuses = self._bonuses(self._fitting())
+        found = {}
+        for name, (minus, spots) in sorted(self._nodewise.places.items()):
+            apart = self._apart.get(name)
+            spots = apart.spots if apart is not None else self._shelf.group(name, spots)
+            if spots in bonuses:
+                found[name] = bonuses[spots] - minus
+        return found
 
-    def _against(self, spots: Spots) -> Misfit | None:
-        """Return what nodes of these spots have against the Pod."""
-        if not self._spot_filters:
-            return None
-        for number, (plugin, state) in enumerate(self._spotters):
-            if not _refuses_spots(plugin):
-                continue
-            key = (number, spots[number])
+    def _fitting(self) -> list[Cell]:
+        return [cell for cell in self._cells() if self._against(cell.spots, cell.name) is None]
+
+    def _cells(self) -> Iterator[Cell]:
+        for spots, group in self._shelf.groups.items():
+            size = len(group) - self._absent[spots]
+            if size:
+                minus, name = next(one for one in group if one[1] not in self._apart)
+                yield Cell(spots, size, minus, name)
+        for spots, bucket in self._buckets.items():
+            queue = bucket.queue
+            while (place := self._apart.get(queue[0][1])) is None or (place.minus, place.spots) != (queue[0][0], spots):
+                heapq.heappop(queue)
+            yield Cell(spots, len(bucket.names), *queue[0])
+
+    def _against(self, spots: Spots, name: str) -> Misfit | None:
+        """Return what nodes of these spots, of which one is named, have against the Pod."""
+        first = len(spots) - len(self._topology)
+        for number, (plugin, state) in enumerate(self._topology):
+            key = (number, spots[first + number])
             if key not in self._refused:
-                node = self._cluster.nodes[self._first(spots)[1]]
-                self._refused[key] = plugin.why_not(state, self._pod, node)
+                self._refused[key] = plugin.why_not(state, self._pod, self._cluster.nodes[name])
             if (misfit := self._refused[key]) is not None:
                 return misfit
         return None
 
-    def _bonuses(self, buckets: list[Spots]) -> Iterable[tuple[Spots, int]]:
-        """Return what spot plugins add to the scores of the nodes of each bucket."""
-        bonuses = dict.fromkeys(buckets, 0)
+    def _bonuses(self, cells: Sequence[Cell]) -> dict[Spots, int]:
+        """Return what spot plugins add to the scores of the nodes of each cell."""
+        bonuses = dict.fromkeys((cell.spots for cell in cells), 0)
         for number, (plugin, state) in enumerate(self._spotters):
             counts: Counter[Hashable] = Counter()
-            for spots in buckets:
-                counts[spots[number]] += len(self._buckets[spots].names)
+            for cell in cells:
+                counts[cell.spots[number]] += cell.size
             scores = plugin.spot_scores(state, self._pod, counts)
             if scores:
-                for spots in buckets:
+                for spots in bonuses:
                     bonuses[spots] += plugin.weight * scores.get(spots[number], 0)
-        return bonuses.items()
-
-    def _first(self, spots: Spots) -> tuple[int, str]:
-        """Return the best node of a bucket, with its score backwards."""
-        queue = self._buckets[spots].queue
-        while True:
-            minus, name = queue[0]
-            if self._places.get(name) == (minus, spots):
-                return minus, name
-            heapq.heappop(queue)
-
-
-def _has(plugin: AnyPlugin, method: str) -> bool:
-    """Whether a plugin does something of its own at a point."""
-    own: Callable[..., Any] = getattr(type(plugin), method)
-    return own is not getattr(Plugin, method)
-
-
-def _refuses_spots(plugin: AnyPlugin) -> bool:
-    return isinstance(plugin, SpotPlugin) and plugin.refuses_spots
+        return bonuses

@@ -9,18 +9,16 @@ A plugin is made anew for each pass and each `Cluster`. For a Pod it is asked in
 3. `only(state)`: the only nodes that can do at all, where the plugin knows them without a look at each.
 4. `why_not(state, pod, node)`: what a node has against the Pod; None when it fits. Nodes that an earlier plugin
    refuses are not asked about.
-5. `scores(state, pod, feasible)`: how good the nodes are that fit, from 0 to 100 each and already normalised over
-   `feasible`; a node that is left out counts 0. The sum over all plugins, each times its `weight`, decides; the name
-   decides between equals.
+5. `score(state, pod, node)`: how good a node is that fits, from 0 to 100. The sum over all plugins, each times its
+   `weight`, decides; the name decides between equals.
 6. `placed(state, pod, other, node)` and `removed(...)`: another Pod was counted to a node or taken from it, which
    `Cluster.nodes` shows already. The state is brought up to date in place, and the nodes are named (beside that one,
    which is always asked about anew) about which `why_not` may have changed its answer. Both are also used to try what
    would be without some Pods, and taken back by their opposite: after the two the state says what it said before.
 
-The scores of a plain plugin depend on the node and the Pods on it alone: one node can be asked about at a time.
-
-A `SpotPlugin` answers alike for many nodes: those of one *spot*, such as a zone. One node of each spot is asked about,
-and scores are given per spot, so that a placement costs what the spots are many, not the nodes.
+The score of a plain plugin depends on the node and the Pods on it alone. A `SpotPlugin` answers alike for many nodes:
+those of one *spot*, such as a zone. One node of each spot is asked about, and scores are given per spot and normalised
+over all that fit, so that a placement costs what the spots are many, not the nodes.
 """
 
 from collections import Counter
@@ -100,9 +98,13 @@ class Plugin(Generic[S]):
         """Return what a node has against the Pod."""
         return None
 
+    def score(self, state: S, pod: Pod, node: Candidate) -> int:
+        """Return how good a node is, from 0 to 100; not asked of a plugin without weight."""
+        return self.scores(state, pod, {node.name: node}).get(node.name, 0)
+
     def scores(self, state: S, pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
-        """Return how good nodes are, from 0 to 100; not asked of a plugin without weight."""
-        return {}
+        """Return the scores of several nodes that fit. Who scores gives this or `score`."""
+        return {name: self.score(state, pod, node) for name, node in feasible.items()}
 
     def placed(self, state: S, pod: Pod, other: Pod, node: str) -> Collection[str]:
         """Count another Pod to a node; return the other nodes about which `why_not` may answer otherwise now."""
@@ -136,6 +138,21 @@ class SpotPlugin(Plugin[S]):
         spots = {name: self.spot(state, node) for name, node in feasible.items()}
         scores = self.spot_scores(state, pod, Counter(spots.values()))
         return {name: scores.get(spot, 0) for name, spot in spots.items()}
+
+
+class TopologyPlugin(SpotPlugin[S]):
+    """A rule about other Pods, wherever they are. Most nodes are at their usual spot: those on which nothing counts.
+
+    `placed` and `removed` name every node whose spot may be another, that one too.
+    """
+
+    def usual(self, state: S) -> Mapping[str, Hashable]:
+        """Return the spot of every node while nothing counts: the same mapping for as many states as possible."""
+        raise NotImplementedError
+
+    def unusual(self, state: S) -> Collection[str]:
+        """Return the nodes whose spot may be another than the usual one."""
+        raise NotImplementedError
 
 
 AnyPlugin = Plugin[Any]

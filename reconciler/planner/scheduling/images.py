@@ -13,7 +13,7 @@ _SMALLEST = 23 * _MB
 _LARGEST = 1000 * _MB
 
 
-class ImageLocality(Plugin[tuple[str, ...]]):
+class ImageLocality(Plugin[Mapping[str, int]]):
     """The more of the Pod's images a node has, the better; rare ones count less, so that Pods do not heap up."""
 
     name = "ImageLocality"
@@ -34,18 +34,19 @@ class ImageLocality(Plugin[tuple[str, ...]]):
         images = tuple(name for name in _images(pod) if name in self._sizes) if self._sizes else ()
         return (images, _count(pod)) if images else None
 
-    def prepare(self, pod: Pod) -> tuple[str, ...] | None:
-        """Leave Pods alone whose images are on no node."""
-        return tuple(name for name in _images(pod) if name in self._sizes) or None
+    def prepare(self, pod: Pod) -> Mapping[str, int] | None:
+        """Return the scores of the nodes that have images of the Pod; None where no node has."""
+        found: dict[str, int] = {}
+        for image in _images(pod):
+            held = self._sizes.get(image, {})
+            share = len(held) / max(len(self.cluster.nodes), 1)
+            for name, size in held.items():
+                found[name] = found.get(name, 0) + int(size * share)
+        return {name: _score(size, _LARGEST * _count(pod)) for name, size in found.items()} or None
 
-    def scores(self, state: tuple[str, ...], pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
-        """Sum up the images' sizes, each times the share of the nodes that have it."""
-        total = len(self.cluster.nodes)
-        shares = [(held, len(held) / total) for held in map(self._sizes.__getitem__, state)]
-        largest = _LARGEST * _count(pod)
-        return {
-            name: _score(sum(int(held.get(name, 0) * share) for held, share in shares), largest) for name in feasible
-        }
+    def score(self, state: Mapping[str, int], pod: Pod, node: Candidate) -> int:
+        """Return the sum of the images' sizes, each times the share of the nodes that have it, between the bounds."""
+        return state.get(node.name, 0)
 
 
 def _score(held: int, largest: int) -> int:

@@ -1,6 +1,6 @@
 """Plugins that look at what nodes have and Pods ask for. Pure."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import ClassVar
 
@@ -20,10 +20,11 @@ _FULL = ("Too many pods",)
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a Pod asks for, and what scores suppose it does."""
+    """What a Pod asks for, and what scores suppose it does; `known` are scores by what nodes have and what is used."""
 
     room: Room
     supposed: Room
+    known: dict[Hashable, int]
 
 
 class NodeResourcesFit(Plugin[Asked]):
@@ -40,16 +41,33 @@ class NodeResourcesFit(Plugin[Asked]):
 
     def prepare(self, pod: Pod) -> Asked:
         """Every Pod takes room, be it one of the number of Pods."""
-        return Asked(requested(pod.spec), supposed(pod.spec))
+        return Asked(requested(pod.spec), supposed(pod.spec), {})
 
     def why_not(self, state: Asked, pod: Pod, node: Candidate) -> Misfit | None:
         """Refuse nodes without room."""
         return lack_of_room(state.room, node.has, node.used)
 
-    def scores(self, state: Asked, pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
+    def score(self, state: Asked, pod: Pod, node: Candidate) -> int:
         """Score by the strategy."""
-        strategy, resources, asked = type(self).strategy, self.resources, state.supposed
-        return {name: strategy(weighed(resources, asked, node.supposed, node.has)) for name, node in feasible.items()}
+        key = _key(node.supposed, node.has)
+        found = state.known.get(key)
+        if found is None:
+            found = type(self).strategy(weighed(self.resources, state.supposed, node.supposed, node.has))
+            state.known[key] = found
+        return found
+
+
+def _key(used: Room, has: Room) -> Hashable:
+    return (
+        used.cpu_millis,
+        used.memory_bytes,
+        has.cpu_millis,
+        has.memory_bytes,
+        used.ephemeral_bytes,
+        has.ephemeral_bytes,
+        used.others,
+        has.others,
+    )
 
 
 def lack_of_room(asked: Room, has: Room, used: Room) -> Misfit | None:
@@ -101,7 +119,7 @@ def weighed(resources: Weights, asked: Room, used: Room, has: Room) -> list[Weig
 _OWN = frozenset({"cpu", "memory", "ephemeral-storage"})
 
 
-class NodeResourcesBalancedAllocation(Plugin[Room]):
+class NodeResourcesBalancedAllocation(Plugin[Asked]):
     """Rather nodes whose resources are then taken to the same share."""
 
     name = "NodeResourcesBalancedAllocation"
@@ -112,14 +130,18 @@ class NodeResourcesBalancedAllocation(Plugin[Room]):
         """Return what the Pod asks for."""
         return requested(pod.spec)
 
-    def prepare(self, pod: Pod) -> Room | None:
+    def prepare(self, pod: Pod) -> Asked | None:
         """Leave Pods alone that ask for nothing: they change no balance."""
         asked = requested(pod.spec)
-        return asked if any(asked.of(name) for name, _ in self.resources) else None
+        return Asked(asked, asked, {}) if any(asked.of(name) for name, _ in self.resources) else None
 
-    def scores(self, state: Room, pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
+    def score(self, state: Asked, pod: Pod, node: Candidate) -> int:
         """Compare the balance with the Pod to that without."""
-        return {name: balance_with(self.resources, state, node) for name, node in feasible.items()}
+        key = _key(node.used, node.has)
+        found = state.known.get(key)
+        if found is None:
+            found = state.known[key] = balance_with(self.resources, state.room, node)
+        return found
 
 
 def balance_with(resources: Weights, asked: Room, node: Candidate) -> int:

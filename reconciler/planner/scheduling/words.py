@@ -29,7 +29,8 @@ def none_available(nodes: int, against: str) -> str:
 
 def no_room_made(misfits: Iterable[Misfit], nodes: int) -> str:
     """Return what the nodes have against making room on them."""
-    return "preemption: " + none_available(nodes, counted(Counter(reason for misfit in misfits for reason in misfit.reasons)))
+    reasons = Counter(reason for misfit in misfits for reason in misfit.reasons)
+    return f"preemption: {none_available(nodes, counted(reasons))}"
 
 
 def counted(reasons: Counter[str]) -> str:
