@@ -7,9 +7,10 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any
 
 from reconciler.model.kinds import Pod
-from reconciler.planner.scheduling.alike import Alike, Step
+from reconciler.planner.scheduling.alike import Alike
 from reconciler.planner.scheduling.fit import Candidate, with_pod, without
-from reconciler.planner.scheduling.framework import AnyPlugin, Cluster, Misfit, World
+from reconciler.planner.scheduling.framework import AnyPlugin, Cluster, Misfit, TopologyPlugin, World
+from reconciler.planner.scheduling.nodewise import Nodewise, Step
 from reconciler.planner.scheduling.plugins import PLUGINS
 
 SILENT = Misfit(("node(s) had untolerated taint {node.kubernetes.io/unreachable: }",), is_final=True)
@@ -27,10 +28,13 @@ class Choice:
         kept: dict[str, Any] | None = None,
     ) -> None:
         self.cluster = Cluster(dict(candidates), world, kept={} if kept is None else kept)
-        self._plugins = tuple(one(self.cluster) for one in plugins)
+        made = [one(self.cluster) for one in plugins]
+        self._topology = tuple(one for one in made if isinstance(one, TopologyPlugin))
+        self._plain = tuple(one for one in made if not isinstance(one, TopologyPlugin))
         self._barred = dict.fromkeys(silent, SILENT)
         self.steps: list[Step] = []
         self._alike: dict[Hashable, Alike] = {}
+        self._nodewise: dict[Hashable, Nodewise] = {}
 
     @property
     def candidates(self) -> Mapping[str, Candidate]:
@@ -39,11 +43,21 @@ class Choice:
 
     def alike(self, pod: Pod) -> Alike:
         """Return what the nodes are for Pods like this one, as things stand."""
-        likeness = tuple([plugin.likeness(pod) for plugin in self._plugins])
+        by_itself = tuple([plugin.likeness(pod) for plugin in self._plain])
+        likeness = (by_itself, *[plugin.likeness(pod) for plugin in self._topology])
         found = self._alike.get(likeness)
         if found is None:
-            found = Alike(pod, self._plugins, self.cluster, self._barred, len(self.steps))
-            self._alike[likeness] = found
+            nodewise = self._nodewise_of(pod, by_itself)
+            found = self._alike[likeness] = Alike(pod, nodewise, self._topology, self.cluster, len(self.steps))
+        found.follow(self.steps)
+        return found
+
+    def _nodewise_of(self, pod: Pod, likeness: Hashable) -> Nodewise:
+        """Return what nodes are by themselves for Pods like this one, as things stand."""
+        found = self._nodewise.get(likeness)
+        if found is None:
+            found = Nodewise(pod, self._plain, self.cluster, self._barred, len(self.steps))
+            self._nodewise[likeness] = found
         found.follow(self.steps)
         return found
 

@@ -102,6 +102,18 @@ class Neighbours:
             numbers.append(None if value is None else self._counted((key, value)))
         return self._values[name], tuple(numbers)
 
+    def usual(self) -> Mapping[str, Hashable]:
+        """Return the spots of all nodes while nothing is counted."""
+        if self._spotted != len(self.keys):
+            self._settle()
+        return self._usual
+
+    def unusual(self) -> set[str]:
+        """Return the nodes that are not where they are while nothing is counted."""
+        topology = self._topology
+        domains = ((key, value) for key, value in self._touched if not topology.is_wide(key))
+        return {name for key, value in domains for name in topology.domains(key).get(value, ())}
+
     def wish_at(self, spot: Spot) -> int:
         """Return the sum of the weights that count on the nodes of a spot."""
         values, numbers = spot
@@ -116,6 +128,7 @@ class Neighbours:
         self._wide = tuple(key for key in self.keys if topology.is_wide(key))
         self._values = topology.values(self._wide)
         self._narrow = [(key, topology.value(key)) for key in self.keys if not topology.is_wide(key)]
+        self._usual = topology.usual(self._wide, tuple(key for key, _ in self._narrow), _NOTHING)
         self._spotted = len(self.keys)
 
     def _counted(self, domain: Domain) -> Numbers:

@@ -1,6 +1,6 @@
 """The plugin InterPodAffinity: which Pods are to be near to each other, and which apart. Pure."""
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, cast
 
@@ -8,10 +8,10 @@ from reconciler.model.kinds import Pod
 from reconciler.model.labels import Labels
 from reconciler.planner.scheduling import interpod
 from reconciler.planner.scheduling.fit import Candidate
-from reconciler.planner.scheduling.framework import Cluster, Misfit, SpotPlugin
+from reconciler.planner.scheduling.framework import Cluster, Misfit, TopologyPlugin
 from reconciler.planner.scheduling.interpod import Namespaces, Neighbours, Spot, normalised
 from reconciler.planner.scheduling.interpod_terms import label_keys, terms_of, wording
-from reconciler.planner.scheduling.population import Population, population_of
+from reconciler.planner.scheduling.population import Group, Population, population_of
 from reconciler.planner.scheduling.topology import Topology
 
 _MISFITS = {
@@ -21,7 +21,7 @@ _MISFITS = {
 }
 
 
-class InterPodAffinity(SpotPlugin[Neighbours]):
+class InterPodAffinity(TopologyPlugin[Neighbours]):
     """Required terms refuse nodes, preferred ones rank them; both count from either side."""
 
     name = "InterPodAffinity"
@@ -40,7 +40,7 @@ class InterPodAffinity(SpotPlugin[Neighbours]):
         """Return the Pod's terms, its namespace, and the labels that some term looks at; None when there is no term."""
         self._population.notice(self.cluster.placements)
         words = wording(pod)
-        if not words and not self._population.has_terms:
+        if not words and not self._population.with_terms:
             return None
         keys = self._population.keys
         if words:
@@ -56,11 +56,19 @@ class InterPodAffinity(SpotPlugin[Neighbours]):
         self._population.sync(self.cluster.nodes)
         state = Neighbours(pod, self._namespaces, self._topology)
         nodes = self.cluster.nodes
-        for group in self._population.groups.values():
+        for group in self._related(state):
             if state.keys_of(group):
                 for name, number in group.nodes.items():
                     state.count(group, nodes[name].node.metadata.labels, number)
         return state
+
+    def _related(self, state: Neighbours) -> Iterable[Group]:
+        """Return the groups that have to do with a Pod: they have terms, or its own terms may be about them."""
+        found = dict(self._population.with_terms)
+        for term in state.terms.all():
+            namespaces = term.namespaces if term.namespace_selector is None else None
+            found.update(dict.fromkeys(self._population.chosen_by(term.selector, namespaces)))
+        return found
 
     def why_not(self, state: Neighbours, pod: Pod, node: Candidate) -> Misfit | None:
         """Return which rule a node breaks."""
@@ -69,6 +77,14 @@ class InterPodAffinity(SpotPlugin[Neighbours]):
     def spot(self, state: Neighbours, node: Candidate) -> Hashable:
         """Return the domains that a node is in, as far as terms ask for them."""
         return state.spot(node.node.metadata.name)
+
+    def usual(self, state: Neighbours) -> Mapping[str, Hashable]:
+        """Return the domains that the nodes are in."""
+        return state.usual()
+
+    def unusual(self, state: Neighbours) -> Collection[str]:
+        """Return the nodes of the domains where something counts."""
+        return state.unusual()
 
     def spot_scores(self, state: Neighbours, pod: Pod, spots: Mapping[Hashable, int]) -> Mapping[Hashable, int]:
         """Return how much the spots are wished for."""
@@ -90,7 +106,7 @@ class InterPodAffinity(SpotPlugin[Neighbours]):
             return ()
         if len(state.keys) > known:
             return self.cluster.nodes
-        return self._topology.companions(labels, state.keys_of(group))
+        return name, *self._topology.companions(labels, state.keys_of(group))
 
 
 def _labels_of(namespace: Any) -> Labels:

@@ -4,10 +4,10 @@ Rules about other Pods look at a Pod's namespace, labels, terms, and at whether 
 are one group, so that a rule is compared with each group once instead of with each Pod.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import is_
 
-from reconciler.model.kinds import Pod
+from reconciler.model.kinds import LabelSelector, Pod
 from reconciler.model.labels import Labels
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster
@@ -41,20 +41,25 @@ class Population:
 
     def __init__(self) -> None:
         self.groups: dict[_Key, Group] = {}
-        # The keys of labels that terms of placed Pods have ever looked at: they only become more.
+        # The groups that have terms, and the keys of labels that these look at.
+        self.with_terms: dict[Group, None] = {}
         self.keys: set[str] = set()
-        self.has_terms = False
-        self._known: dict[str, tuple[Candidate, Counter[_Key]]] = {}
+        self._by_label: dict[tuple[str, str, str], dict[Group, None]] = {}
+        self._nodes: dict[str, Candidate] = {}
+        # The groups of the Pods of each node, in their order.
+        self._there: dict[str, list[Group]] = {}
         self._noticed = 0
 
     def sync(self, nodes: Mapping[str, Candidate]) -> None:
         """Count what is placed on these nodes; a node that is the very same value as before is not looked at."""
-        for name in [name for name in self._known if name not in nodes]:
-            self._forget(name)
-        for name, candidate in nodes.items():
-            known = self._known.get(name)
-            if known is None or known[0] is not candidate:
-                self._recount(name, candidate)
+        known = self._nodes
+        for name in [name for name in known if name not in nodes]:
+            self._recount(name, (), ())
+            del known[name]
+        for name in [name for name, candidate in nodes.items() if known.get(name) is not candidate]:
+            candidate = nodes[name]
+            self._recount(name, known[name].pods if name in known else (), candidate.pods)
+            known[name] = candidate
 
     def notice(self, placements: Sequence[tuple[Pod, str]]) -> None:
         """Take over the terms of Pods that were placed in this pass."""
@@ -67,36 +72,52 @@ class Population:
         key = _key(pod)
         return self.groups.get(key) or self._add(key, pod)
 
-    def _add(self, key: _Key, pod: Pod) -> Group:
-        group = self.groups[key] = Group(pod)
-        self.keys |= group.keys
-        self.has_terms = self.has_terms or bool(group.terms.all())
-        return group
-
-    def _recount(self, name: str, candidate: Candidate) -> None:
-        found: Counter[_Key] = Counter()
-        for pod in candidate.pods:
-            key = _key(pod)
-            found[key] += 1
-            if key not in self.groups:
-                self._add(key, pod)
-        before = self._known[name][1] if name in self._known else Counter[_Key]()
-        for key in found | before:
-            if change := found[key] - before[key]:
-                self.groups[key].count(name, change)
-        self._known[name] = (candidate, found)
-
-    def _forget(self, name: str) -> None:
-        for key, number in self._known.pop(name)[1].items():
-            self.groups[key].count(name, -number)
+    def chosen_by(self, selector: LabelSelector | None, namespaces: Iterable[str] | None) -> Iterable[Group]:
+        """Return groups among which are all that a selector chooses in some namespaces; None stands for all of them."""
+        if selector is None:
+            return ()
+        if namespaces is None or not selector.match_labels:
+            return self.groups.values()
+        found: list[Group] = []
+        for namespace in namespaces:
+            by: list[dict[Group, None]] = [
+                self._by_label.get((namespace, *item), {}) for item in selector.match_labels.items()
+            ]
+            fewest = min(by, key=len)
+            found += fewest
+        return found
 
     def tidy(self) -> None:
         """Forget the groups that have no Pods any more."""
-        for key in [key for key, group in self.groups.items() if not group.nodes]:
-            del self.groups[key]
-        self.keys = {key for group in self.groups.values() for key in group.keys}
-        self.has_terms = any(group.terms.all() for group in self.groups.values())
         self._noticed = 0
+        gone = [key for key, group in self.groups.items() if not group.nodes]
+        for key in gone:
+            group = self.groups.pop(key)
+            self.with_terms.pop(group, None)
+            for item in group.labels.items():
+                del self._by_label[group.namespace, *item][group]
+        if gone:
+            self.keys = {key for group in self.with_terms for key in group.keys}
+
+    def _add(self, key: _Key, pod: Pod) -> Group:
+        group = self.groups[key] = Group(pod)
+        for item in group.labels.items():
+            self._by_label.setdefault((group.namespace, *item), {})[group] = None
+        if group.terms.all():
+            self.with_terms[group] = None
+            self.keys |= group.keys
+        return group
+
+    def _recount(self, name: str, before: Sequence[Pod], pods: Sequence[Pod]) -> None:
+        there = self._there.setdefault(name, [])
+        if len(pods) < len(before) or not all(map(is_, before, pods)):
+            for group in there:
+                group.count(name, -1)
+            there.clear()
+        for pod in pods[len(there) :]:
+            group = self.group_of(pod)
+            group.count(name, 1)
+            there.append(group)
 
 
 def population_of(cluster: Cluster) -> Population:

@@ -88,7 +88,10 @@ class Spread:
         wide = [key for _, key in hard if topology.is_wide(key)] + [key for key in self._soft_keys if key != HOSTNAME]
         keys = tuple(dict.fromkeys(wide))
         self._values = topology.values(keys)
-        found = [(tally.domains, topology.value(key)) for tally, key in hard if not topology.is_wide(key)]
+        self._narrow = [(tally, key) for tally, key in hard if not topology.is_wide(key)]
+        found = [(tally.domains, topology.value(key)) for tally, key in self._narrow]
+        by = (*(key for _, key in self._narrow), *(HOSTNAME for _ in over_hosts))
+        self.usual = topology.usual(keys, by, 0)
         # Where each soft constraint finds its part of a spot.
         hosts = count(len(found))
         self._parts = [(1, next(hosts)) if key == HOSTNAME else (0, keys.index(key)) for key in self._soft_keys]
@@ -147,6 +150,14 @@ class Spread:
         """Return everything of a node that answers depend on."""
         numbers = [None if (by := keys[name]) is None else pods.get(by, 0) for pods, keys in self._pods_by]
         return self._values[name], tuple(numbers)
+
+    def unusual(self, topology: Topology) -> set[str]:
+        """Return the nodes that are not where they are while nothing is counted."""
+        found = {name for hosts in self.hosts for name in hosts}
+        for tally, key in self._narrow:
+            domains = topology.domains(key)
+            found.update(name for value, number in tally.domains.items() if number for name in domains[value])
+        return found
 
     def scores(self, spots: Mapping[Spot, int]) -> dict[Spot, int]:
         """Return scores from 0 to 100, given how many nodes that fit are of each spot."""

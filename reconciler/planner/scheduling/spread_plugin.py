@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any, cast
 
 import msgspec
@@ -15,7 +16,7 @@ from reconciler.model.kinds import (
 )
 from reconciler.planner.scheduling import spread
 from reconciler.planner.scheduling.fit import Candidate
-from reconciler.planner.scheduling.framework import Cluster, Misfit, SpotPlugin
+from reconciler.planner.scheduling.framework import Cluster, Misfit, TopologyPlugin
 from reconciler.planner.scheduling.population import Population, population_of
 from reconciler.planner.scheduling.spread import Spot, Spread
 from reconciler.planner.scheduling.spread_constraints import Spreading, default_selector, spreading_of
@@ -25,7 +26,7 @@ _OWNERS = {one.kind: one for one in (ReplicaSet, ReplicationController, Stateful
 _SKEWED, _NO_LABEL = Misfit((spread.SKEWED,)), Misfit((spread.NO_LABEL,), is_final=True)
 
 
-class PodTopologySpread(SpotPlugin[Spread]):
+class PodTopologySpread(TopologyPlugin[Spread]):
     """Constraints that forbid refuse nodes, those that prefer rank them."""
 
     name = "PodTopologySpread"
@@ -54,7 +55,9 @@ class PodTopologySpread(SpotPlugin[Spread]):
             return None
         self._population.sync(self.cluster.nodes)
         state = Spread(pod, spreading, self.cluster.nodes, self._topology)
-        for group in self._population.groups.values():
+        namespace = (pod.metadata.namespace,)
+        chosen = [self._population.chosen_by(one.selector, namespace) for one in spreading.constraints]
+        for group in dict.fromkeys(chain(*chosen)):
             if state.tallies_of(group):
                 for name, number in group.nodes.items():
                     state.count(group, name, number)
@@ -68,6 +71,14 @@ class PodTopologySpread(SpotPlugin[Spread]):
     def spot(self, state: Spread, node: Candidate) -> Hashable:
         """Return the domains that a node is in, and the Pods on it."""
         return state.spot(node.node.metadata.name)
+
+    def usual(self, state: Spread) -> Mapping[str, Hashable]:
+        """Return the domains that the nodes are in."""
+        return state.usual
+
+    def unusual(self, state: Spread) -> Collection[str]:
+        """Return the nodes on which Pods are counted, and those of their domains where they are small."""
+        return state.unusual(self._topology)
 
     def spot_scores(self, state: Spread, pod: Pod, spots: Mapping[Hashable, int]) -> Mapping[Hashable, int]:
         """Return how even it would be."""
@@ -85,7 +96,7 @@ class PodTopologySpread(SpotPlugin[Spread]):
         if not state.count(self._population.group_of(other), name, number):
             return ()
         labels = self.cluster.nodes[name].node.metadata.labels
-        return self._topology.companions(labels, (one.constraint.topology_key for one in state.hard))
+        return name, *self._topology.companions(labels, (one.constraint.topology_key for one in state.hard))
 
     def spreading(self, pod: Pod) -> Spreading:
         """Return the constraints of a Pod."""

@@ -1,6 +1,6 @@
 """Topology domains: the nodes that agree in the value of a label. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 
 from reconciler.model.labels import Labels
 from reconciler.planner.scheduling.fit import Candidate
@@ -9,6 +9,7 @@ from reconciler.planner.scheduling.fit import Candidate
 _WIDE_MAX = 32
 
 Values = tuple[str | None, ...]
+Spot = tuple[Values, tuple[Hashable, ...]]
 
 
 class Topology:
@@ -20,6 +21,7 @@ class Topology:
         self._values: dict[tuple[str, ...], dict[str, Values]] = {}
         self._value: dict[str, dict[str, str | None]] = {}
         self._names: dict[str, dict[str, str | None]] = {}
+        self._usual: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, Spot]] = {}
         self._complete: dict[tuple[tuple[str, ...], str], list[str]] = {}
 
     def domains(self, key: str) -> Mapping[str, list[str]]:
@@ -68,6 +70,18 @@ class Topology:
             at = keys.index(key)
             values = (one[at] for one in self.values(keys).values() if None not in one)
             found = self._complete[keys, key] = [value for value in dict.fromkeys(values) if value is not None]
+        return found
+
+    def usual(self, wide: tuple[str, ...], narrow: tuple[str, ...], nothing: Hashable) -> Mapping[str, Spot]:
+        """Return where every node is while nothing is counted: values of labels, and `nothing` for each one it has."""
+        found = self._usual.get((wide, narrow))
+        if found is None:
+            values, there = self.values(wide), self.values(narrow)
+            known: dict[Spot, Spot] = {}
+            found = self._usual[wide, narrow] = {}
+            for name, here in values.items():
+                spot = (here, tuple([None if value is None else nothing for value in there[name]]))
+                found[name] = known.setdefault(spot, spot)
         return found
 
     def companions(self, labels: Labels, keys: Iterable[str]) -> Collection[str]:

@@ -5,7 +5,7 @@ node: a free volume that the node reaches, or one that can be made there. Once t
 what was found.
 """
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
 import msgspec
@@ -175,9 +175,9 @@ class VolumeBinding(Plugin[PodClaims]):
             reasons.append(NO_VOLUME)
         return Misfit(tuple(reasons), is_final=True) if reasons else None
 
-    def scores(self, state: PodClaims, pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
+    def score(self, state: PodClaims, pod: Pod, node: Candidate) -> int:
         """Prefer nodes whose free volumes are hardly larger than what is asked for."""
-        return {name: self._score(state, node) for name, node in feasible.items()} if state.delayed else {}
+        return self._score(state, node) if state.delayed else 0
 
     def placed(self, state: PodClaims, pod: Pod, other: Pod, node: str) -> Collection[str]:
         """Another Pod may have taken volumes."""
