@@ -35,6 +35,8 @@ def grow(view: View, stored: StoredObject) -> StoredObject:
     """Have the volume of a bound claim that asks for more grow with it; return the claim as it is then."""
     claim = cast(PersistentVolumeClaim, stored.object)
     size = claim.spec.resources.requests.get("storage", "0")
+    if size == claim.status.capacity.get("storage"):
+        return stored
     class_ = class_of(view, claim) if wanted_size(claim) > _size_noted(claim) else None
     if class_ is None or not (class_.allow_volume_expansion and is_provisioned(class_)):
         return stored
