@@ -9,7 +9,9 @@ CHECK_DEADLINE ?= 20m
 CHECK_SEEDS ?= 200
 CHECK_MINUTES ?= 2
 TEST_DEADLINE ?= 60m
-DATABASE := scripts/with-postgresql
+# So many processes share the tests that need no root, and so many lab hosts the others.
+CHECK_WORKERS ?= auto
+LAB_HOSTS ?= 2
 
 .PHONY: help install demo check test sim parity fuzz golden bench clean install-systemd lock
 
@@ -30,13 +32,17 @@ check: install ## format, lint, types, import contracts and every test that need
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	timeout --kill-after=10s $(CHECK_DEADLINE) scripts/run-tests $(BIN)/python "not real"
+	timeout --kill-after=10s $(CHECK_DEADLINE) scripts/run-tests $(BIN)/python "not real" \
+	    --numprocesses $(CHECK_WORKERS) --dist loadfile
 	timeout --kill-after=10s $(CHECK_DEADLINE) $(BIN)/python scripts/sim --seeds $(CHECK_SEEDS) --minutes $(CHECK_MINUTES)
 
-test: check ## check, then every test on a real Docker Engine, kernel and PostgreSQL, on a lab host (root)
+# More stories than a check on a busy afternoon.
+test: CHECK_SEEDS = 2000
+test: CHECK_MINUTES = 4
+test: check ## check, then every test on a real Docker Engine, kernel and PostgreSQL, on lab hosts (root)
 	@scripts/host-packages $$(cat scripts/test-packages)
 	timeout --foreground --kill-after=30s $(TEST_DEADLINE) \
-	    scripts/lab-run --name node-1 $(DATABASE) scripts/run-tests $(BIN)/python real
+	    scripts/run-tests $(BIN)/python real --dist loadfile --tx $(LAB_HOSTS)*popen//python=scripts/lab-python
 
 # One story in words with SEED=K; or many with SEEDS=N [FIRST=K], with MINUTES=M, or within both.
 sim: install ## run random stories of a simulated cluster: SEED=K tells one; SEEDS=N [FIRST=K], MINUTES=M run many

@@ -15,6 +15,7 @@ from coverage import Coverage
 _COVERAGE = Coverage(
     data_file=os.environ["MUTATION_COVERAGE"], source_pkgs=["reconciler.planner"], messages=False, config_file=False
 )
+_COVERAGE.set_option("run:relative_files", True)
 _SECONDS: dict[str, float] = {}
 _COVERAGE.start()
 

@@ -8,10 +8,9 @@ from coverage import CoverageData
 
 
 class Selection:
-    """What a recorded run of a tree knows (see `recorder`)."""
+    """What a recorded run knows (see `recorder`)."""
 
-    def __init__(self, tree: Path, coverage: Path, seconds: Path) -> None:
-        self._tree = tree.resolve()
+    def __init__(self, coverage: Path, seconds: Path) -> None:
         self._data = CoverageData(str(coverage))
         self._data.read()
         self._seconds: Mapping[str, float] = json.loads(seconds.read_text())
@@ -23,7 +22,7 @@ class Selection:
 
         A line that runs when its module is imported belongs to all tests of the module.
         """
-        lines = self._lines.get(str(self._tree / file), {})
+        lines = self._lines.get(str(file), {})
         hit = {test for line in range(first, last + 1) for test in lines.get(line, ())}
         if "" in hit:
             hit = {test for tests in lines.values() for test in tests}
