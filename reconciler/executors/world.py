@@ -54,10 +54,11 @@ class RealWorld:
         try:
             self._container.refresh(full=full)
             containers, images = self._container.facts(), self._container.images()
+            largest = self._container.largest_images()
             if full or not self._host.boot_id:
                 self._host = self._observe_host()
         except ReconcilerError as failure:
-            containers, images, error = (), (), str(failure)
+            containers, images, largest, error = (), (), (), str(failure)
         self._network.refresh(full=full)
         return NodeFacts(
             node=self._node,
@@ -67,6 +68,7 @@ class RealWorld:
             host=self._host,
             containers=containers,
             images=images,
+            largest_images=largest,
             volumes=self._volume.facts(),
             directories=self._volume.directories(),
             network=self._network.facts(),

@@ -10,6 +10,7 @@ import msgspec
 from reconciler.model.base import Value
 from reconciler.model.kinds import (
     Container,
+    ContainerImage,
     ContainerStatus,
     HostPathType,
     PodCondition,
@@ -280,8 +281,9 @@ class NodeFacts(Value):
     """Everything observed of one host at one time.
 
     `complete` is false when a part could not be read (the Engine does not answer): then nothing may be concluded from
-    what is missing. `images` lists references and ids that are present. `signals`, and `pod_memory` by uid in bytes,
-    stay on the host: they change all the time, and what follows from them is reported.
+    what is missing. `images` lists references and ids that are present, `largest_images` what the Node's status
+    shows of them. `signals`, and `pod_memory` by uid in bytes, stay on the host: they change all the time, and what
+    follows from them is reported.
     """
 
     node: str
@@ -291,6 +293,7 @@ class NodeFacts(Value):
     host: HostFact = HostFact()
     containers: tuple[ContainerFact, ...] = ()
     images: tuple[str, ...] = ()
+    largest_images: tuple[ContainerImage, ...] = ()
     volumes: tuple[VolumeFact, ...] = ()
     directories: tuple[str, ...] = ()
     network: NetworkFact = NetworkFact()

@@ -14,7 +14,7 @@ from reconciler.planner.health import condition
 from reconciler.planner.node_conditions import node_conditions, readiness
 from reconciler.planner.node_taints import condition_taints, evicting_nodes, evicting_taints
 from reconciler.planner.numbers import allocation_key, node_cidr, node_numbers
-from reconciler.planner.overrides import node_spec
+from reconciler.planner.overrides import node_labels, node_spec
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 from reconciler.planner.workloads.pods import is_silent
@@ -77,16 +77,19 @@ def _update(view: View, stored: StoredObject, state: NodeState, number: int, *, 
     stored = _as_wanted(view, stored, node_cidr(view.observed.cluster, number), own)
     node = cast(Node, stored.object)
     if state.observation is not None:
-        host = state.observation.facts.host
+        facts = state.observation.facts
+        host = facts.host
         labels = with_former_labels({**node.metadata.labels, "kubernetes.io/arch": _arch(host.architecture)})
         node = replace(node, metadata=replace(node.metadata, labels=labels))
         stored = view.update(stored, node, reason=Reason.STATUS, judged=False)
         node = replace(node, status=_status(node, host))
+        if facts.complete:
+            node = replace(node, status=replace(node.status, images=facts.largest_images))
     view.set_status(stored, replace(node.status, conditions=conditions))
 
 
 def _as_wanted(view: View, stored: StoredObject, pod_cidr: str, own: tuple[Taint, ...]) -> StoredObject:
-    """Write into the node's spec the range of its Pods, what persons say of it, and the taints it has by itself."""
+    """Write into the node the range of its Pods, what persons say of it, and the taints it has by itself."""
     node = cast(Node, stored.object)
     spec = node_spec(view, stored)
     if spec.unschedulable != node.spec.unschedulable:
@@ -94,7 +97,8 @@ def _as_wanted(view: View, stored: StoredObject, pod_cidr: str, own: tuple[Taint
         view.happened(stored, word, f"node {stored.ref.name} status is now: {word}")
     taints = tuple(_dated(view, node, one) for one in (*spec.taints, *own))
     spec = replace(spec, taints=taints, pod_cidr=pod_cidr, pod_cidrs=(pod_cidr,))
-    return view.update(stored, replace(node, spec=spec), reason=Reason.STATUS, judged=False)
+    metadata = replace(node.metadata, labels=node_labels(view, stored))
+    return view.update(stored, replace(node, spec=spec, metadata=metadata), reason=Reason.STATUS, judged=False)
 
 
 def _dated(view: View, node: Node, taint: Taint) -> Taint:

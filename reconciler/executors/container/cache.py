@@ -8,22 +8,28 @@ taken for what is (P20).
 import itertools
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from reconciler.executors.container import labels
 from reconciler.executors.container.facts import container_fact
 from reconciler.executors.container.files import ContainerFiles
-from reconciler.executors.container.images import image_names
+from reconciler.executors.container.images import image_names, largest_images
 from reconciler.executors.container.logs import open_log
 from reconciler.executors.engine import Engine
 from reconciler.executors.transport import EngineRefused
+from reconciler.model.kinds import ContainerImage
 from reconciler.model.node import ContainerFact
 
 _KILLED = 137
 _LAST_LINES = 80
 _LAST_BYTES = 2048
+
+
+class _Images(NamedTuple):
+    names: tuple[str, ...]
+    largest: tuple[ContainerImage, ...]
 
 
 class Cache:
@@ -37,7 +43,7 @@ class Cache:
         self._containers: dict[str, ContainerFact] = {}
         self._looks = itertools.count(1)
         self._newest_look: dict[str, int] = {}
-        self._images: tuple[str, ...] | None = None
+        self._images: _Images | None = None
         self._version = 0
         self._is_current = False
         self._out_of_memory: set[str] = set()
@@ -49,11 +55,19 @@ class Cache:
 
     def images(self) -> tuple[str, ...]:
         """Return ids and names of the host's images."""
+        return self._listed_images().names
+
+    def largest_images(self) -> tuple[ContainerImage, ...]:
+        """Return the largest of the host's images."""
+        return self._listed_images().largest
+
+    def _listed_images(self) -> _Images:
         with self._lock:
             known, version = self._images, self._version
         if known is not None:
             return known
-        listed = image_names(self._engine.list_images())
+        found = self._engine.list_images()
+        listed = _Images(image_names(found), largest_images(found))
         with self._lock:
             if self._version == version and self._is_current:
                 self._images = listed

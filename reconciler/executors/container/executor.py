@@ -31,6 +31,7 @@ from reconciler.model.details import (
     StopContainer,
 )
 from reconciler.model.errors import ReconcilerError, TerminalError
+from reconciler.model.kinds import ContainerImage
 from reconciler.model.node import ContainerFact, Materials, ProbeTarget
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import ExecRequest, Look
@@ -68,6 +69,10 @@ class ContainerExecutor:
     def images(self) -> tuple[str, ...]:
         """Return ids, tags and digests of the images on the host; raises `EngineSilent`."""
         return self._cache.images()
+
+    def largest_images(self) -> tuple[ContainerImage, ...]:
+        """Return the largest images on the host with their sizes; raises `EngineSilent`."""
+        return self._cache.largest_images()
 
     def engine_version(self) -> EngineInfo:
         """Return what the Engine says about itself; raises `EngineSilent`."""

@@ -14,10 +14,12 @@ from reconciler.executors.engine import Engine
 from reconciler.executors.transport import Deadline, EngineRefused, EngineSilent
 from reconciler.model.details import PullImage
 from reconciler.model.errors import ReconcilerError, TerminalError, TransientError
+from reconciler.model.kinds import ContainerImage
 from reconciler.model.node import Materials
 
 log = logging.getLogger(__name__)
 
+_IMAGES_MAX, _NAMES_MAX = 50, 5
 # Several Pods may start at once, and each import would make an image of its own.
 _making_sandbox_image = threading.Lock()
 
@@ -71,6 +73,18 @@ def image_names(listed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         names.update(image.get("RepoTags") or ())
         names.update(image.get("RepoDigests") or ())
     return tuple(sorted(name for name in names if not name.startswith("<none>")))
+
+
+def largest_images(listed: Sequence[Mapping[str, Any]]) -> tuple[ContainerImage, ...]:
+    """Return the largest images with their names, as many as a kubelet reports; dangling ones have no name."""
+    found = []
+    for image in listed:
+        given = (*(image.get("RepoDigests") or ()), *(image.get("RepoTags") or ()))
+        names = sorted(name for name in given if not name.startswith("<none>"))
+        if names:
+            found.append(ContainerImage(names=tuple(names[:_NAMES_MAX]), size_bytes=int(image.get("Size") or 0)))
+    found.sort(key=lambda one: (-one.size_bytes, one.names))
+    return tuple(found[:_IMAGES_MAX])
 
 
 def _inspect(engine: Engine, image: str) -> Mapping[str, Any] | None:

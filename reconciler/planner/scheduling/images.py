@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping
 from functools import cached_property
 
 from reconciler.model.kinds import Pod
+from reconciler.planner.node.images import full_name
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Plugin
 
@@ -26,7 +27,7 @@ class ImageLocality(Plugin[Mapping[str, int]]):
         for name, node in self.cluster.nodes.items():
             for image in node.node.status.images:
                 for one in image.names:
-                    found.setdefault(one, {})[name] = image.size_bytes
+                    found.setdefault(full_name(one), {})[name] = image.size_bytes
         return found
 
     def likeness(self, pod: Pod) -> Hashable:
@@ -58,9 +59,4 @@ def _count(pod: Pod) -> int:
 
 
 def _images(pod: Pod) -> list[str]:
-    return [with_tag(one.image) for one in (*pod.spec.init_containers, *pod.spec.containers)]
-
-
-def with_tag(image: str) -> str:
-    """Return an image's name with `latest` where it has neither tag nor digest."""
-    return image if image.rfind(":") > image.rfind("/") else f"{image}:latest"
+    return [full_name(one.image) for one in (*pod.spec.init_containers, *pod.spec.containers)]
