@@ -56,6 +56,8 @@ def _override(override: Override) -> dict[str, Any]:
         told["cordoned"] = True
     if override.taints:
         told["taints"] = [taint_words(taint) for taint in override.taints]
+    if labels := {key: text for key, text in (override.labels or {}).items() if text is not None}:
+        told["labels"] = labels
     if override.delete_at is not None:
         told["deletion"] = f"asked for, with {override.grace_s} s to end"
     return told | {"by": override.by, "since": override.at}

@@ -53,6 +53,7 @@ def _require_possible(stored: StoredObject, change: Override) -> None:
         "a rollback": (change.rollback is not None, kind == "Deployment"),
         "a cordon": (change.unschedulable is not None, kind == "Node"),
         "taints": (change.taints is not None, kind == "Node"),
+        "labels": (change.labels is not None, kind == "Node"),
         "a deletion": (change.delete_at is not None, kind == "Pod"),
         "a condition": (change.conditions is not None, kind == "Pod"),
     }
@@ -113,6 +114,11 @@ def _said(stored: StoredObject, change: Override) -> tuple[Reason, str, str]:
     if change.unschedulable is not None:
         word = "cordoned" if change.unschedulable else "uncordoned"
         return Reason.SPEC_CHANGED, word.capitalize(), f"{word} by {change.by}"
+    if change.labels:
+        words = ", ".join(
+            f"{key}={text}" if text is not None else f"{key}-" for key, text in sorted(change.labels.items())
+        )
+        return Reason.SPEC_CHANGED, "LabelsChanged", f"labels changed by {change.by}: {words}"
     taints = ", ".join(taint_words(taint) for taint in change.taints or ()) or "none"
     return Reason.SPEC_CHANGED, "TaintsChanged", f"taints set to {taints} by {change.by}"
 

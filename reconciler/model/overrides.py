@@ -3,6 +3,7 @@
 Pure.
 """
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -38,11 +39,11 @@ class Rollback(Value):
 class Override(Value):
     """All that is overridden on one object; a part that is None (or empty) is as declared.
 
-    `restarted_at` is an RFC 3339 time that goes into the Pod template's annotations. `unschedulable` and `taints` are
-    a Node's. `delete_at` (Unix seconds) is when the deletion of a Pod was asked for, of the Pod with this `uid` only,
-    with `grace_s` seconds to end. `conditions` are what other controllers say of a Pod, such as its readiness gates.
-    `freed` is the uid of the claim that a released volume is to forget. `by` is who did the last of it, `at` when, in
-    Unix seconds.
+    `restarted_at` is an RFC 3339 time that goes into the Pod template's annotations. `unschedulable`, `taints` and
+    `labels` are a Node's; a label that is None is taken away. `delete_at` (Unix seconds) is when the deletion of a Pod
+    was asked for, of the Pod with this `uid` only, with `grace_s` seconds to end. `conditions` are what other
+    controllers say of a Pod, such as its readiness gates. `freed` is the uid of the claim that a released volume is to
+    forget. `by` is who did the last of it, `at` when, in Unix seconds.
     """
 
     ref: ObjectRef
@@ -51,6 +52,7 @@ class Override(Value):
     rollback: Rollback | None = None
     unschedulable: bool | None = None
     taints: tuple[Taint, ...] | None = None
+    labels: Mapping[str, str | None] | None = None
     delete_at: float | None = None
     grace_s: int | None = None
     conditions: tuple[Condition, ...] | None = None
@@ -61,7 +63,7 @@ class Override(Value):
     @property
     def is_empty(self) -> bool:
         """Whether nothing is overridden."""
-        other = self.delete_at or self.conditions or self.freed
+        other = self.labels or self.delete_at or self.conditions or self.freed
         return not (self.restarted_at or self.rollback or self.unschedulable or self.taints or other)
 
 
@@ -94,6 +96,7 @@ def merged(before: Override | None, change: Override) -> Override:
         rollback=rollback,
         unschedulable=_first(change.unschedulable, before.unschedulable) or None,
         taints=_first(change.taints, before.taints) or None,
+        labels={**(before.labels or {}), **(change.labels or {})} or None,
         delete_at=_first(before.delete_at, change.delete_at),
         grace_s=_shorter(before.grace_s, change.grace_s),
         conditions=_first(change.conditions, before.conditions) or None,

@@ -6,6 +6,7 @@ nodes, deletions of Pods. What is laid over a declared object is marked in its d
 of the object.
 """
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from reconciler.model.base import Value
@@ -163,6 +164,16 @@ def node_spec(view: View, stored: StoredObject) -> NodeSpec:
     return replace(spec, unschedulable=bool(override.unschedulable), taints=taints)
 
 
+def node_labels(view: View, stored: StoredObject) -> Mapping[str, str]:
+    """Return a Node's labels with those that persons set, and without those that they took away."""
+    labels = stored.object.metadata.labels
+    override = _of(view, stored)
+    if override is None or not override.labels:
+        return labels
+    found = {key: value for key, value in {**labels, **override.labels}.items() if value is not None}
+    return labels if found == labels else found
+
+
 # Pods
 
 
@@ -216,6 +227,12 @@ def settle_overrides(view: View) -> None:
             message = f"rollback to revision {override.rollback.revision} ends: the declaration has changed"
             view.happened(stored, "RollbackEnded", message)
             _set(view, override, without(override, rollback=None))
+        elif override.labels:
+            # What was taken away and is gone need not be said any longer.
+            there = stored.object.metadata.labels
+            labels = {key: value for key, value in override.labels.items() if value is not None or key in there}
+            if labels != override.labels:
+                _set(view, override, without(override, labels=labels or None))
 
 
 def override_changes(view: View) -> tuple[OverrideChange, ...]:
@@ -239,12 +256,19 @@ def override_notes(view: View) -> tuple[str, ...]:
         if override.taints:
             listed = ", ".join(taint_words(taint) for taint in override.taints)
             notes.append(f"{ref} is tainted with {listed} ({said})")
+        if listed := label_words(override.labels):
+            notes.append(f"{ref} is labelled {listed} ({said})")
     return tuple(notes)
 
 
 def taint_words(taint: Taint) -> str:
     """Return a taint as kubectl writes it: `key=value:effect`."""
     return f"{taint.key}={taint.value}:{taint.effect}" if taint.value else f"{taint.key}:{taint.effect}"
+
+
+def label_words(labels: Mapping[str, str | None] | None) -> str:
+    """Return labels as kubectl writes them, without those that are taken away."""
+    return ", ".join(f"{key}={value}" for key, value in sorted((labels or {}).items()) if value is not None)
 
 
 def judge_overridden(view: View) -> None:

@@ -1,8 +1,8 @@
 """The closed list of what may be written without Git: a wanted object becomes an override, or is not in the list. Pure.
 
-A Node's `spec.unschedulable` and `spec.taints`; the restart time in a workload's template; a Deployment's template
-when it is that of one of its earlier revisions; that a released volume forgets its claim. What else differs is named,
-and refused.
+A Node's labels, `spec.unschedulable` and `spec.taints`; the restart time in a workload's template; a Deployment's
+template when it is that of one of its earlier revisions; that a released volume forgets its claim. What else differs is
+named, and refused.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,6 +24,14 @@ replace = msgspec.structs.replace
 
 Path = tuple[str, ...]
 _ANNOTATIONS: Path = ("metadata", "annotations")
+_LABELS: Path = ("metadata", "labels")
+# What a node says of itself; persons have no word in it.
+_OWN_LABELS = frozenset(
+    (
+        "kubernetes.io/hostname",
+        *(f"{prefix}kubernetes.io/{what}" for prefix in ("", "beta.") for what in ("os", "arch")),
+    )
+)
 _TEMPLATE: Path = ("spec", "template")
 _RESTART: Path = (*_TEMPLATE, "metadata", "annotations", RESTARTED_AT)
 # What clients send along and servers keep to themselves.
@@ -66,7 +74,9 @@ def is_as_wanted(found: StoredObject, wanted: AnyObject, change: Override) -> bo
     if change.ref.kind == "Node":
         spec = cast(Node, found.object).spec
         is_cordoned = change.unschedulable is None or spec.unschedulable == change.unschedulable
-        return is_cordoned and (change.taints is None or _said(spec.taints) == _said(change.taints))
+        labels = found.object.metadata.labels
+        is_labelled = all(labels.get(key) == value for key, value in (change.labels or {}).items())
+        return is_cordoned and is_labelled and (change.taints is None or _said(spec.taints) == _said(change.taints))
     if change.freed:
         ref = cast(PersistentVolume, found.object).spec.claim_ref
         return ref is None or ref.uid != change.freed
@@ -102,12 +112,14 @@ def _is_map(value: Any, other: Any) -> bool:
 def _of_node(stored: StoredObject, wanted: Node, paths: list[Path]) -> Override:
     changed = {path[:2] for path in paths}
     for path in paths:
-        if path[:2] not in (("spec", "unschedulable"), ("spec", "taints")):
+        is_label = path[:2] == _LABELS and path[2:] and path[2] not in _OWN_LABELS
+        if not is_label and path[:2] not in (("spec", "unschedulable"), ("spec", "taints")):
             raise NotInList(shown(path))
     return Override(
         ref=stored.ref,
         unschedulable=wanted.spec.unschedulable if ("spec", "unschedulable") in changed else None,
         taints=_taints(stored, wanted) if ("spec", "taints") in changed else None,
+        labels={path[2]: wanted.metadata.labels.get(path[2]) for path in paths if path[:2] == _LABELS} or None,
     )
 
 

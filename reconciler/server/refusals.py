@@ -11,7 +11,7 @@ from reconciler.server.errors import ApiError
 from reconciler.server.reads import Objects
 
 _POSSIBLE = {
-    "Node": "of a node, cordon, uncordon and taints can be changed here",
+    "Node": "of a node, cordon, uncordon, labels and taints can be changed here",
     "Deployment": "of a deployment, `rollout restart` and `rollout undo` can be done here",
     "Pod": "a pod can be deleted here",
 }

@@ -277,6 +277,22 @@ def test_a_taint_keeps_pods_away_that_do_not_tolerate_it() -> None:
     )
 
 
+def test_labels_of_a_node_choose_it_until_they_are_taken_away() -> None:
+    """What persons say is in the Node, beside what the node says of itself; what was taken away is forgotten."""
+    cluster = Cluster()
+    cluster.settle()
+    override(cluster, NODE, labels={"zone": "east"})
+    cluster.push(BARE.replace("spec:", "spec:\n  nodeSelector: {zone: east}"))
+    cluster.settle()
+    assert cast(Pod, cluster.of("Pod")["lonely"]).spec.node_name == "node-1"
+    assert cluster.plan().notes == (f"node/node-1 is labelled zone=east (by admin, since {_rfc(cluster)})",)
+    override(cluster, NODE, labels={"zone": None})
+    cluster.settle()
+    labels = cluster.of("Node")["node-1"].metadata.labels
+    assert "zone" not in labels and "kubernetes.io/hostname" in labels
+    assert NODE not in cluster.observed.overrides and not cluster.plan().notes
+
+
 def _rfc(cluster: Cluster) -> str:
     from reconciler.model.times import rfc3339
 

@@ -35,6 +35,7 @@ from reconciler.server import writes
 
 PLACE = Provenance(source="main", commit=COMMIT, file="apps/web.yaml", line=7)
 WEB = "/apis/apps/v1/namespaces/shop/deployments/web"
+ZONE = "topology.kubernetes.io/zone"
 NODE = "/api/v1/nodes/node-1"
 PODS = "/api/v1/namespaces/shop/pods"
 JSON, MERGE, STRATEGIC = (f"application/{one}+json" for one in ("json-patch", "merge-patch", "strategic-merge-patch"))
@@ -89,7 +90,10 @@ def obey(api: Api) -> None:
         if change.ref.kind == "Node":
             taints = object.spec.taints if change.taints is None else change.taints
             cordoned = object.spec.unschedulable if change.unschedulable is None else change.unschedulable
-            object = replace(object, spec=NodeSpec(unschedulable=cordoned, taints=taints))
+            labels = {**object.metadata.labels, **(change.labels or {})}
+            labels = {key: value for key, value in labels.items() if value is not None}
+            metadata = replace(object.metadata, labels=labels)
+            object = replace(object, metadata=metadata, spec=NodeSpec(unschedulable=cordoned, taints=taints))
         elif change.delete_at is not None:
             gone = replace(object.metadata, deletion_timestamp=rfc3339(change.delete_at))
             object = replace(object, metadata=replace(gone, deletion_grace_period_seconds=change.grace_s))
@@ -152,6 +156,17 @@ def test_taints_are_set_as_a_whole_and_the_one_of_a_cordon_is_not_kept(api: Api)
     change = change_of(api)
     assert change.taints == (Taint(key="gpu", value="yes", effect="NoSchedule"),)
     assert change.unschedulable is None
+
+
+def test_labels_of_a_node_are_set_and_taken_away(api: Api) -> None:
+    """`kubectl label node`: only what it names changes."""
+    obey(api)
+    put_node(api)
+    assert patch(api, NODE, MERGE, {"metadata": {"labels": {ZONE: "east"}}}).code == 200
+    assert change_of(api).labels == {ZONE: "east"}
+    api.operations.calls.clear()
+    assert patch(api, NODE, MERGE, {"metadata": {"labels": {ZONE: None}}}).code == 200
+    assert change_of(api).labels == {ZONE: None}
 
 
 @pytest.mark.parametrize(
@@ -428,9 +443,10 @@ def test_what_belongs_to_something_is_refused_with_its_owner(api: Api) -> None:
 def test_what_the_cluster_keeps_by_itself_is_not_written(api: Api) -> None:
     """Labels of a node follow from what it reports; a node is not deleted."""
     put_node(api)
-    for answer in (patch(api, NODE, MERGE, {"metadata": {"labels": {"a": "b"}}}), ask(api.path, "DELETE", NODE)):
+    own = {"metadata": {"labels": {"kubernetes.io/hostname": "other"}}}
+    for answer in (patch(api, NODE, MERGE, own), ask(api.path, "DELETE", NODE)):
         assert answer.code == 405
-        assert "of a node, cordon, uncordon and taints can be changed here" in answer.document["message"]
+        assert "of a node, cordon, uncordon, labels and taints can be changed here" in answer.document["message"]
 
 
 def test_nothing_is_created_here(api: Api) -> None:
