@@ -41,11 +41,14 @@ class NodeCertificate:
     def context(self) -> ssl.SSLContext:
         """Return what a connection is made with: a new one as soon as the files have changed, as after joining anew."""
         with self._lock:
-            stamp = (self._path.stat().st_mtime_ns, self._authority.stat().st_mtime_ns)
-            if self._made is None or self._made[0] != stamp:
-                context = trusting_context(self._authority.read_text(encoding="ascii"))
-                context.load_cert_chain(self._path)
-                self._made = (stamp, context)
+            try:
+                stamp = (self._path.stat().st_mtime_ns, self._authority.stat().st_mtime_ns)
+                if self._made is None or self._made[0] != stamp:
+                    context = trusting_context(self._authority.read_text(encoding="ascii"))
+                    context.load_cert_chain(self._path)
+                    self._made = (stamp, context)
+            except (OSError, ValueError) as error:
+                raise ConfigurationError(f"{self._path}: cannot be used: {error}", hint=AGAIN) from error
             return self._made[1]
 
     @property

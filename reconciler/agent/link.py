@@ -61,6 +61,7 @@ class DaemonLink:
         streams: Streams | None = None,
     ) -> None:
         self.outbox = Outbox()
+        self.refused_cluster = ""
         self._node = node
         self._cluster_id = cluster_id
         self._new_client = new_client
@@ -72,6 +73,7 @@ class DaemonLink:
             threading.Thread(target=self._fetch, name="link-documents", daemon=True),
             threading.Thread(target=self._tell, name="link-reports", daemon=True),
         ]
+        self._clients: list[AgentClient] = []
         self._state = LinkState("not connected yet", time.time())
         self._cursor = ""
         self._view: NetworkView | None = None
@@ -90,9 +92,11 @@ class DaemonLink:
             thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """End; a question that waits for its answer is left alone."""
+        """End; a question that waits for its answer is given up."""
         self._stopping.set()
         self.outbox.close()
+        for client in tuple(self._clients):
+            client.abort()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout_s)
@@ -100,7 +104,7 @@ class DaemonLink:
     # Documents
 
     def _fetch(self) -> None:
-        client, back_off = self._new_client(), _BackOff()
+        client, back_off = self._open_client(), _BackOff()
         while not self._stopping.is_set():
             try:
                 documents = client.documents(self._node, self._cursor, _WAIT_S)
@@ -111,6 +115,11 @@ class DaemonLink:
             except ReconcilerError as error:
                 self._failed(error)
                 self._stopping.wait(back_off.next(error))
+            except Exception as bug:
+                # A bug here must not keep this host from its daemon for good.
+                log.exception("fetching documents crashed")
+                self._cursor = ""
+                self._stopping.wait(back_off.next(bug))
         client.close()
 
     def _take(self, documents: AgentDocuments) -> None:
@@ -118,6 +127,7 @@ class DaemonLink:
         strange = next((one for one in parts if one is not None and one.cluster_id != self._cluster_id), None)
         if strange is not None:
             log.error("documents of another cluster are refused", extra={"cluster": strange.cluster_id})
+            self.refused_cluster = strange.cluster_id
             self._stopping.wait(_REFUSED_S)
             return
         view = documents.view
@@ -138,7 +148,7 @@ class DaemonLink:
     # Reports
 
     def _tell(self) -> None:
-        client, back_off = self._new_client(), _BackOff()
+        client, back_off = self._open_client(), _BackOff()
         while not self._stopping.is_set():
             letter = self.outbox.take(_LOOK_S)
             if letter.is_empty:
@@ -151,6 +161,10 @@ class DaemonLink:
                 self._failed(error)
                 self.outbox.put_back(letter)
                 self._stopping.wait(back_off.next(error))
+            except Exception as bug:
+                # What made it crash is not tried again; the next report says everything anew.
+                log.exception("telling reports crashed")
+                self._stopping.wait(back_off.next(bug))
         client.close()
 
     def _send(self, client: AgentClient, letter: Letter) -> None:
@@ -177,6 +191,11 @@ class DaemonLink:
         client.report(self._node, msgspec.json.encode(new))
         self._accepted = new
 
+    def _open_client(self) -> AgentClient:
+        client = self._new_client()
+        self._clients.append(client)
+        return client
+
     # State
 
     def _connected(self, client: AgentClient) -> None:
@@ -189,13 +208,22 @@ class DaemonLink:
             log.warning(warning or "the clocks of this host and of the daemon agree again")
 
     def _failed(self, error: ReconcilerError) -> None:
-        text = self._problem() or _text_of(error)
+        if self._stopping.is_set():
+            return
+        text = self._reason() or _text_of(error)
         if not self._state.error:
             log.warning("the daemon cannot be talked to; the host is looked after all the same", extra={"why": text})
             self._state = LinkState(text, time.time())
         elif text != self._state.error:
             log.warning("the daemon still cannot be talked to", extra={"why": text})
             self._state = LinkState(text, self._state.since)
+
+    def _reason(self) -> str:
+        """Say what is wrong with this host's own certificate."""
+        try:
+            return self._problem()
+        except ReconcilerError as error:
+            return str(error)
 
 
 class _BackOff:
@@ -207,7 +235,7 @@ class _BackOff:
     def reset(self) -> None:
         self._wait_s = _BACK_OFF_S
 
-    def next(self, error: ReconcilerError) -> float:
+    def next(self, error: Exception) -> float:
         if isinstance(error, ApiRefused) and error.code < 500:
             return _REFUSED_S
         wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, _BACK_OFF_MAX_S)

@@ -85,6 +85,7 @@ class AgentLoop:
             lambda: self.look("heartbeat"), "interval", seconds=_HEARTBEAT_S, id="agent-heartbeat", max_instances=1
         )
         self._thread.start()
+        self.look("start")
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """End the loop; the host's Pods go on."""

@@ -46,6 +46,10 @@ class AgentClient:
         """Let go of the connection."""
         self._connection.close()
 
+    def abort(self) -> None:
+        """Have a question that waits for its answer fail; may come from any thread."""
+        self._connection.abort()
+
     def authority(self) -> str:
         """Return the certificate (PEM) of the authority that the daemon says is the cluster's."""
         return self._decoded(self._ask("GET", f"{OWN}/authority"), Authority).certificate

@@ -4,6 +4,7 @@ Trust is the cluster's own authority and nothing else; before a host has joined,
 """
 
 import http.client
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -96,6 +97,13 @@ class SecureConnection:
         except (http.client.HTTPException, OSError) as error:
             self.close()
             raise self._failure(error) from error
+
+    def abort(self) -> None:
+        """Have a request that waits for its answer fail; may come from any thread."""
+        used = self._used
+        if used is not None and used[1].sock is not None:
+            with suppress(OSError):
+                used[1].sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the connection."""

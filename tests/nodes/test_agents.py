@@ -239,3 +239,14 @@ def test_an_expired_certificate_says_what_to_do(daemon: Daemon, agent: Agent) ->
     assert "expired" in agent.certificate.problem()
     assert "token create --node" in agent.certificate.problem()
     assert not agent.certificate.is_due()
+
+
+def test_documents_of_another_cluster_are_refused(daemon: Daemon, agent: Agent, tmp_path: Path) -> None:
+    """P18: a daemon that was set up anew under the same address does not take hosts over."""
+    with running(agent):
+        eventually("the assignment is on disk", (tmp_path / "agent" / "assignment.json").exists)
+        strange = msgspec.structs.replace(ASSIGNMENT, cluster_id="c-2", term=9, generation=9)
+        before = (tmp_path / "agent" / "assignment.json").read_bytes()
+        daemon.links.send("node-2", NodeDocuments(assignment=strange))
+        eventually("it was fetched", lambda: agent.link.refused_cluster == "c-2")
+        assert (tmp_path / "agent" / "assignment.json").read_bytes() == before
