@@ -81,7 +81,8 @@ class Outbox:
                 newer = self._observation
                 self._observation = letter.observation if newer is None else _with_events_of(letter.observation, newer)
             self._sample = self._sample or letter.sample
-            self._outcomes.extendleft(reversed(letter.outcomes[len(self._outcomes) - _OUTCOMES_MAX :]))
+            room = _OUTCOMES_MAX - len(self._outcomes)
+            self._outcomes.extendleft(reversed(letter.outcomes[-room:] if room else ()))
 
     def close(self) -> None:
         """Have whoever waits return."""

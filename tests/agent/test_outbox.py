@@ -25,6 +25,24 @@ def told(outbox: Outbox) -> tuple[int, list[str]]:
     return letter.observation.sequence, [one.reason for one in letter.observation.events]
 
 
+def action(key: str) -> Action:
+    """The pull of an image."""
+    return Action(
+        key=key,
+        executor=Executor.CONTAINER,
+        verb=Verb.CREATE,
+        object=ObjectRef.of("Pod", "shop", "web"),
+        node="n",
+        reason=Reason.IMAGE_MISSING,
+        detail=PullImage(image="web:1"),
+    )
+
+
+def outcome(key: str) -> Outcome:
+    """It is done."""
+    return Outcome(key=key, status=OutcomeStatus.DONE)
+
+
 def test_the_newest_report_is_told_with_every_event_since() -> None:
     """A report in between says nothing that the newest does not, but its events happened."""
     outbox = Outbox()
@@ -59,18 +77,21 @@ def test_an_absence_of_any_length_costs_bounded_memory() -> None:
 def test_no_value_leaves_the_host_with_an_outcome() -> None:
     """P22: of an action's detail only type and image are told."""
     outbox = Outbox()
-    action = Action(
-        key="k",
-        executor=Executor.CONTAINER,
-        verb=Verb.CREATE,
-        object=ObjectRef.of("Pod", "shop", "web"),
-        node="n",
-        reason=Reason.IMAGE_MISSING,
-        detail=PullImage(image="web:1"),
-    )
-    outbox.tell([(action, Outcome(key="k", status=OutcomeStatus.DONE))])
+    outbox.tell([(action("k"), outcome("k"))])
     [one] = outbox.take(1.0).outcomes
     assert (one.action.detail, one.type, one.image) == (None, "pullImage", "web:1")
+
+
+def test_the_newest_outcomes_are_kept() -> None:
+    """What could not be told goes back in front, as far as there is room."""
+    outbox = Outbox()
+    outbox.tell([(action("old"), outcome("old"))])
+    letter = outbox.take(1.0)
+    outbox.tell([(action(f"k{n}"), outcome(f"k{n}")) for n in range(999)])
+    outbox.put_back(letter)
+    outbox.put_back(letter)
+    keys = [one.outcome.key for one in outbox.take(1.0).outcomes]
+    assert (len(keys), keys[0], keys[-1]) == (1000, "old", "k998")
 
 
 def test_nothing_to_tell_is_an_empty_letter() -> None:
