@@ -29,12 +29,6 @@ def next_address(pod_cidr: str, last: str, used: Collection[str], released: Mapp
     return ""
 
 
-def capacity(pod_cidr: str) -> int:
-    """Return how many Pods the range can address."""
-    first, final = _range(pod_cidr)
-    return max(0, final - first + 1)
-
-
 def next_free_at(released: Mapping[str, float], now: float) -> float | None:
     """Return when the next resting address may be given again."""
     return min((until for until in released.values() if until > now), default=None)

@@ -4,7 +4,6 @@ Pure.
 """
 
 import re
-from collections.abc import Collection
 from functools import lru_cache
 
 from reconciler.model.kinds import Container
@@ -52,8 +51,3 @@ def pull_policy(container: Container) -> str:
         return container.image_pull_policy
     name = full_name(container.image)
     return "Always" if name.endswith(":latest") and "@" not in name else "IfNotPresent"
-
-
-def is_present(image: str, present: Collection[str]) -> bool:
-    """Whether the host has the image. `present` holds full names."""
-    return full_name(image) in present

@@ -32,7 +32,7 @@ EMPTY = network_map("nowhere", "cluster.local", view(), ())
 
 def fact(name: str = "web", attempt: int = 0, **fields: Any) -> ContainerFact:
     """One container of the Pod `web`: it runs since 99 s in the sandbox `POD/0`."""
-    defaults = {
+    defaults: dict[str, Any] = {
         "id": f"id-{name}-{attempt}",
         "name": f"rc_{name}_web_shop_webuid00_{attempt}",
         "role": "app",
@@ -54,8 +54,8 @@ def ended(name: str = "web", attempt: int = 0, code: int = 0, **fields: Any) -> 
 
 def sandbox(attempt: int = 0, **fields: Any) -> ContainerFact:
     """The Pod's sandbox, a second older than its containers."""
-    times = {"created_at": NOW - 101, "started_at": NOW - 100}
-    return fact("POD", attempt, **({"role": "sandbox", "sandbox": "", **times} | fields))
+    defaults = {"role": "sandbox", "sandbox": "", "created_at": NOW - 101, "started_at": NOW - 100}
+    return fact("POD", attempt, **(defaults | fields))
 
 
 def shows(*containers: ContainerFact, **fields: Any) -> NodeFacts:
@@ -69,7 +69,7 @@ def shows(*containers: ContainerFact, **fields: Any) -> NodeFacts:
         names_digest=EMPTY.names_digest,
         links=fields.pop("links", links),
     )
-    defaults = {
+    defaults: dict[str, Any] = {
         "node": NODE,
         "observed_at": NOW,
         "host": HostFact(boot_id="b", address="192.168.0.1"),
@@ -91,12 +91,13 @@ def look(
 ) -> NodeStep:
     """Take one pass; `probes` gives results by `container id/kind`."""
     states = {key: ProbeState(key=key, result=result) for key, result in (probes or {}).items()}
+    given: dict[str, Any] = {"probes": states, "outcomes": (), "in_flight": frozenset(), "now": now}
     return step(
         memory or NodeMemory(),
         assigned or assignment(*pods),
         network or view(),
         facts,
-        **({"probes": states, "outcomes": (), "in_flight": frozenset(), "now": now} | fields),
+        **(given | fields),
     )
 
 
@@ -122,7 +123,8 @@ def waits(answer: NodeStep) -> list[str]:
 
 def remembered(**fields: Any) -> NodeMemory:
     """The memory of the Pod `web`, as given."""
-    return NodeMemory(pods={UID: PodMemory(**({"namespace": "shop", "name": "web", "started_at": 1.0} | fields))})
+    known: dict[str, Any] = {"namespace": "shop", "name": "web", "started_at": 1.0}
+    return NodeMemory(pods={UID: PodMemory(**(known | fields))})
 
 
 def _short(action: Action) -> str:

@@ -26,6 +26,13 @@ def test_the_next_free_address_after_the_last_one_is_given(last: str, used: tupl
     assert next_address(SMALL, last, used, {}, 100.0) == expected
 
 
+def test_every_range_is_given_in_turn() -> None:
+    """Wherever it begins."""
+    for number in range(0, 64, 8):
+        last = f"10.42.1.{number + 3}"
+        assert next_address(f"10.42.1.{number}/29", last, (), {}, 0.0) == f"10.42.1.{number + 4}"
+
+
 @pytest.mark.parametrize(
     ("cidr", "given"), [("10.42.1.0/30", ["10.42.1.2"]), ("10.42.1.0/31", []), ("10.42.1.4/32", [])]
 )

@@ -130,6 +130,8 @@ def test_sidecars_end_one_after_the_other_the_last_declared_first() -> None:
     answer = look(shows(sandbox(), *facts), ending(0, 30, container("web"), init_containers=inits))
     assert deeds(answer) == ["stopContainer c"]
     assert deeds(look(shows(sandbox(), *facts))) == ["stopContainer a"]
+    answer = look(shows(sandbox(), *facts[:2]), ending(0, 30, container("web"), init_containers=inits))
+    assert deeds(answer) == ["stopContainer b"]
     answer = look(shows(sandbox(), facts[0]), ending(0, 30, container("web"), init_containers=inits))
     assert deeds(answer)[:2] == ["stopContainer a", "removeContainer a <- stopContainer a"]
     stranger = fact("x", role="sidecar", started_at=NOW - 99)
