@@ -45,10 +45,7 @@ def listening(states: Mapping[str, NodeState], stored: Iterable[StoredObject], n
     One that was silent before stays so until it is heard.
     """
     silent = {one.ref.name for one in stored if _is_unknown(cast(Node, one.object))}
-    return {
-        name: state if name in silent else replace(state, listened_since=now)
-        for name, state in states.items()
-    }
+    return {name: state if name in silent else replace(state, listened_since=now) for name, state in states.items()}
 
 
 def _is_unknown(node: Node) -> bool:
