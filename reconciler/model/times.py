@@ -8,6 +8,11 @@ def rfc3339(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def seconds(text: str | None) -> float:
+    """Return an RFC 3339 time as Unix seconds, for comparing; what has no time is from before all others."""
+    return unix(text) or 0.0
+
+
 def unix(text: str | None) -> float | None:
     """Return an RFC 3339 time as Unix seconds; None stays None."""
     return None if not text else datetime.fromisoformat(text).timestamp()

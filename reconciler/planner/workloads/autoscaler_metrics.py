@@ -12,7 +12,7 @@ from math import ceil
 from reconciler.model.kinds import Container, Pod
 from reconciler.model.metrics import PodUsage
 from reconciler.model.quantity import QuantityText, parse_quantity
-from reconciler.model.times import unix
+from reconciler.model.times import seconds, unix
 from reconciler.planner.health import condition
 from reconciler.planner.workloads.autoscaler_rules import Rules
 
@@ -116,7 +116,7 @@ def _is_starting(pod: Pod, reading: Reading, now: float) -> bool:
     ready, started_at = condition(pod.status.conditions, "Ready"), unix(pod.status.start_time)
     if ready is None or started_at is None:
         return True
-    changed_at = unix(ready.last_transition_time) or 0.0
+    changed_at = seconds(ready.last_transition_time)
     if started_at + CPU_INITIALIZATION_PERIOD_S > now:
         return ready.status == "False" or reading.at < changed_at + reading.window_s
     # A Pod that was never ready is still starting; one that was, and is not any more, counts.

@@ -10,7 +10,7 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.model.schedule import Schedule, ScheduleError, parse_schedule, zone_named
-from reconciler.model.times import rfc3339, unix
+from reconciler.model.times import rfc3339, seconds
 from reconciler.planner.admission.admit import refuse, why_not_admitted
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, owner_of, replace
@@ -75,7 +75,7 @@ def _observed(view: View, stored: StoredObject, cron_job: CronJob) -> CronJobSta
         elif ending := ending_of(job):
             view.happened(stored, "SawCompletedJob", f"job {reference.name} has ended: {ending}")
     times = [job.status.completion_time for job in jobs.values() if job.status.completion_time]
-    last = max((*times, cron_job.status.last_successful_time or ""), key=lambda text: unix(text) or 0.0)
+    last = max((*times, cron_job.status.last_successful_time or ""), key=seconds)
     return replace(cron_job.status, last_successful_time=last or None)
 
 
@@ -142,7 +142,7 @@ def _run(view: View, stored: StoredObject, cron_job: CronJob) -> CronJobStatus:
 def _since(cron_job: CronJob) -> float:
     """Return the time after which runs count: the last one, or the CronJob's creation."""
     begun = cron_job.status.last_schedule_time or cron_job.metadata.creation_timestamp
-    return unix(begun) or 0.0
+    return seconds(begun)
 
 
 def _in_time(view: View, cron_job: CronJob, clockwork: Clockwork, since: float, recent: Missed) -> Missed:
@@ -237,4 +237,4 @@ def forget_history(view: View, stored: StoredObject, cron_job: CronJob) -> None:
 
 def begun_at(stored: StoredObject) -> tuple[float, str]:
     """Sort Jobs by when they began, those of one time by name."""
-    return unix(cast(Job, stored.object).status.start_time) or 0.0, stored.ref.name
+    return seconds(cast(Job, stored.object).status.start_time), stored.ref.name

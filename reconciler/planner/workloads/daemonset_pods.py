@@ -16,7 +16,7 @@ from reconciler.model.kinds import (
     Toleration,
 )
 from reconciler.model.observed import StoredObject
-from reconciler.model.times import unix
+from reconciler.model.times import seconds
 from reconciler.planner.scheduling.fit import selects, tolerates
 from reconciler.planner.tolerations import NOT_READY, UNREACHABLE
 from reconciler.planner.view import replace
@@ -114,7 +114,7 @@ def by_age(pods: list[StoredObject]) -> list[StoredObject]:
 
 def _age(stored: StoredObject) -> tuple[bool, float, str]:
     pod = cast(Pod, stored.object)
-    return (not pod.spec.node_name, unix(pod.metadata.creation_timestamp) or 0.0, pod.metadata.name)
+    return (not pod.spec.node_name, seconds(pod.metadata.creation_timestamp), pod.metadata.name)
 
 
 def revision_of(stored: StoredObject) -> str:
@@ -135,7 +135,7 @@ def is_on_its_way_out(pod: Pod) -> bool:
 def failures_before(pod: Pod) -> int:
     """Return how many Pods of its node have ended in a row before this one; one that ran for long begins anew."""
     text = pod.metadata.annotations.get(FAILURES, "")
-    began = unix(pod.status.start_time) or unix(pod.metadata.creation_timestamp) or 0.0
+    began = seconds(pod.status.start_time or pod.metadata.creation_timestamp)
     has_run_long = ended_at(pod) - began > 2 * BACK_OFF_MAX_S
     return int(text) if text.isascii() and text.isdigit() and not has_run_long else 0
 

@@ -14,7 +14,7 @@ from reconciler.model.kinds import (
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
-from reconciler.model.times import unix
+from reconciler.model.times import seconds
 from reconciler.planner.identity import short_hash
 from reconciler.planner.view import View, owner_of, replace, with_metadata
 from reconciler.planner.workloads.annotations import count_in
@@ -42,7 +42,7 @@ def _identity(view: View, stored: StoredObject, template: PodTemplateSpec) -> st
 
 def age_of(stored: StoredObject) -> tuple[float, str]:
     """Sort ReplicaSets by when they were made, the oldest first."""
-    return (unix(stored.object.metadata.creation_timestamp) or 0.0, stored.ref.name)
+    return (seconds(stored.object.metadata.creation_timestamp), stored.ref.name)
 
 
 def without_hash(template: PodTemplateSpec) -> PodTemplateSpec:

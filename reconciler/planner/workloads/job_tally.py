@@ -11,7 +11,7 @@ from reconciler.model.base import Value
 from reconciler.model.indexes import from_ranges
 from reconciler.model.kinds import Job, JobSpec, Pod
 from reconciler.model.observed import StoredObject
-from reconciler.model.times import unix
+from reconciler.model.times import seconds, unix
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.annotations import count_in
@@ -207,4 +207,4 @@ def ended_at(pod: Pod) -> float:
     ready = condition(pod.status.conditions, "Ready")
     if ready is not None and ready.status == "False" and (since := unix(ready.last_transition_time)):
         return since
-    return unix(pod.metadata.deletion_timestamp) or unix(pod.metadata.creation_timestamp) or 0.0
+    return seconds(pod.metadata.deletion_timestamp or pod.metadata.creation_timestamp)

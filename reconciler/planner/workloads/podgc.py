@@ -9,7 +9,7 @@ from reconciler.model.kinds import Condition, Node, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
-from reconciler.model.times import unix
+from reconciler.model.times import seconds, unix
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.deployment_status import with_times
@@ -87,4 +87,4 @@ def _is_finished(stored: StoredObject) -> bool:
 
 def _who_goes_first(stored: StoredObject) -> tuple[bool, float, str]:
     pod = cast(Pod, stored.object)
-    return (pod.status.reason != "Evicted", unix(pod.metadata.creation_timestamp) or 0.0, stored.ref.name)
+    return (pod.status.reason != "Evicted", seconds(pod.metadata.creation_timestamp), stored.ref.name)

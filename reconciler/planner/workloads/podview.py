@@ -1,7 +1,7 @@
 """Questions about Pods that every controller asks. Pure."""
 
-from reconciler.model.kinds import Pod
-from reconciler.model.times import unix
+from reconciler.model.kinds import Condition, Pod
+from reconciler.model.times import seconds, unix
 from reconciler.planner.health import condition
 from reconciler.planner.workloads.annotations import signed_in
 
@@ -15,14 +15,18 @@ def is_active(pod: Pod) -> bool:
 
 def is_ready(pod: Pod) -> bool:
     """Whether the Pod's Ready condition holds."""
+    return _readiness(pod) is not None
+
+
+def _readiness(pod: Pod) -> Condition | None:
     ready = condition(pod.status.conditions, "Ready")
-    return ready is not None and ready.status == "True"
+    return ready if ready is not None and ready.status == "True" else None
 
 
 def ready_since(pod: Pod) -> float | None:
     """Return since when the Pod is ready, in Unix seconds; None while it is not."""
-    ready = condition(pod.status.conditions, "Ready")
-    return unix(ready.last_transition_time) if ready is not None and ready.status == "True" else None
+    ready = _readiness(pod)
+    return unix(ready.last_transition_time) if ready is not None else None
 
 
 def available_at(pod: Pod, min_ready_s: int) -> float | None:
@@ -37,22 +41,23 @@ def is_available(pod: Pod, min_ready_s: int, now: float) -> bool:
     return at is not None and (min_ready_s == 0 or at <= now)
 
 
-def deletion_rank(pod: Pod) -> tuple[bool, int, bool, float, float, int, float, str]:
+def deletion_rank(pod: Pod) -> tuple[bool, bool, bool, bool, float, float, int, float, str]:
     """Sort Pods by who goes first when there are too many, as upstream's ReplicaSet does.
 
     Unplaced before placed, pending before running, unready before ready, the one that is ending (longer), the one
     ready for less long, the one that restarted more often, the younger one; names break ties.
     """
-    phases = {"Pending": 0, "Unknown": 1, "Running": 2}
+    ready = _readiness(pod)
     restarts = max((status.restart_count for status in pod.status.container_statuses), default=0)
     return (
         bool(pod.spec.node_name),
-        phases.get(pod.status.phase, 0),
-        is_ready(pod),
+        pod.status.phase == "Running",
+        pod.status.phase == "Unknown",
+        ready is not None,
         unix(pod.metadata.deletion_timestamp) or _NEVER,
-        -(ready_since(pod) or 0.0),
+        -seconds(ready.last_transition_time if ready is not None else None),
         -restarts,
-        -(unix(pod.metadata.creation_timestamp) or 0.0),
+        -seconds(pod.metadata.creation_timestamp),
         pod.metadata.name,
     )
 

@@ -105,8 +105,8 @@ def first_out(active: list[Pod], crowds: Counter[str]) -> list[Pod]:
     """Sort Pods by who goes first: those that serve least, then the cheapest, then those that crowd on a node."""
 
     def rank(pod: Pod) -> tuple[object, ...]:
-        serving, younger = deletion_rank(pod)[:3], deletion_rank(pod)[3:]
-        return (*serving, pod_cost(pod), -crowds[pod.spec.node_name], *younger)
+        is_placed, runs, is_unknown, serves, *younger = deletion_rank(pod)
+        return (is_placed, runs, is_unknown, serves, pod_cost(pod), -crowds[pod.spec.node_name], *younger)
 
     return sorted(active, key=rank)
 
