@@ -4,9 +4,18 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.kinds import ConfigMap, LabelSelector, Namespace, ObjectMeta, OwnerReference, Pod, PodSpec
+from reconciler.model.kinds import (
+    ConfigMap,
+    LabelSelector,
+    Namespace,
+    ObjectMeta,
+    OwnerReference,
+    Pod,
+    PodSpec,
+    ReplicaSet,
+    ReplicaSetSpec,
+)
 from reconciler.model.kinds import PodTemplateSpec as Template
-from reconciler.model.kinds import ReplicaSet, ReplicaSetSpec
 from reconciler.model.plan import Decision, Hold, Plan, Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.view import View
