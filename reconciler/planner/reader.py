@@ -31,6 +31,10 @@ class Reader:
         self._attention.read(ref)
         return self.objects.get(ref)
 
+    def latest(self, stored: StoredObject) -> StoredObject:
+        """Return an object as it is by now; as it was given when it is gone."""
+        return self.get(stored.ref) or stored
+
     def uid_of(self, ref: ObjectRef) -> str | None:
         """Return the uid of an object; None when there is none of that name. Asks for less than the object."""
         self._attention.read(keys.presence(ref))

@@ -104,7 +104,7 @@ class _Turn:
             self._note(current, desired, decision)
         status = replace(self.status, conditions=self.conditions.all)
         self._tell(status)
-        self.view.set_status(self.view.get(self.stored.ref) or self.stored, status)
+        self.view.set_status(self.view.latest(self.stored), status)
 
     # Looking
 

@@ -74,7 +74,7 @@ class _Turn:
 
     def end(self, stored: StoredObject, reason: Reason, message: str = "") -> None:
         """End a Pod."""
-        delete_pod(self.view, self.view.get(stored.ref) or stored, reason, message)
+        delete_pod(self.view, self.view.latest(stored), reason, message)
 
 
 def sync_daemon_sets(view: View) -> None:

@@ -179,7 +179,7 @@ def _direction(size: int, stored: StoredObject) -> Reason:
 
 def scale(view: View, deployment: Deployment, stored: StoredObject, replicas: int, reason: Reason) -> StoredObject:
     """Bring a ReplicaSet to a number of Pods, and note the Deployment's size on it for later proportions."""
-    stored = view.get(stored.ref) or stored
+    stored = view.latest(stored)
     replica_set = cast(ReplicaSet, stored.object)
     before = replica_set.spec.replicas
     if before == replicas == 0:

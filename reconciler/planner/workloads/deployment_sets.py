@@ -131,7 +131,7 @@ def with_revision(view: View, owner: StoredObject, new: StoredObject, old: list[
 
 def show_revision(view: View, stored: StoredObject, new: StoredObject) -> None:
     """Write the number of the current revision on the Deployment too, where kubectl looks for it."""
-    stored = view.get(stored.ref) or stored
+    stored = view.latest(stored)
     metadata, number = stored.object.metadata, str(revision_of(new))
     if metadata.annotations.get(REVISION) != number:
         annotations = {**metadata.annotations, REVISION: number}

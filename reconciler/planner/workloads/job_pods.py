@@ -176,7 +176,7 @@ def end_uncounted(view: View, stored: StoredObject, reason: Reason) -> None:
 
 def release(view: View, stored: StoredObject) -> StoredObject:
     """Take the mark off a Pod that is counted; one that was only waited for goes."""
-    stored = view.get(stored.ref) or stored
+    stored = view.latest(stored)
     metadata = stored.object.metadata
     if TRACKED in metadata.finalizers:
         kept = tuple(one for one in metadata.finalizers if one != TRACKED)

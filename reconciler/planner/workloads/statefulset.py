@@ -68,7 +68,7 @@ class _Turn:
     def pod(self, ordinal: int) -> Pod:
         """Return the Pod with a number as it is by now."""
         stored = self.pods[ordinal]
-        return cast(Pod, (self.view.get(stored.ref) or stored).object)
+        return cast(Pod, self.view.latest(stored).object)
 
     def is_available(self, ordinal: int) -> bool:
         """Whether the Pod with a number runs, is ready for long enough, and is not ending."""
@@ -91,7 +91,7 @@ class _Turn:
     def delete(self, ordinal: int, reason: Reason, message: str = "") -> None:
         """End the Pod with a number."""
         stored = self.pods[ordinal]
-        delete_pod(self.view, self.view.get(stored.ref) or stored, reason, message)
+        delete_pod(self.view, self.view.latest(stored), reason, message)
 
 
 def _sync(view: View, stored: StoredObject) -> None:
@@ -105,7 +105,7 @@ def _sync(view: View, stored: StoredObject) -> None:
         _roll(turn)
     keep_claims(view, stored, wanted_ordinals(turn.spec), turn.surplus)
     status = stateful_set_status(view, stored, revisions, list(turn.pods.values()))
-    view.set_status(view.get(stored.ref) or stored, status)
+    view.set_status(view.latest(stored), status)
     used = {turn.pod(ordinal).metadata.labels.get(REVISION_LABEL, "") for ordinal in turn.pods}
     live = frozenset(used | {revisions.update.ref.name, status.current_revision})
     forget_revisions(view, stored, live, turn.spec.revision_history_limit)
