@@ -277,7 +277,11 @@ def test_a_restart_says_how_the_container_had_ended() -> None:
 
 
 def test_a_sandbox_that_is_made_again_has_the_next_number() -> None:
-    """So has its name."""
+    """So has its name; one that was made and never started keeps its own."""
+    first = look(shows(), pod("web"), memory=remembered(ip=IP, sandbox_attempt=0))
+    assert action(first, "createSandbox web/1").reason is Reason.SANDBOX_MISSING
+    made = look(shows(sandbox(state="created", started_at=0.0)), pod("web"), memory=remembered(ip=IP))
+    assert (deeds(made)[0], action(made, "startContainer web").expects) == ("createSandbox web", "")
     answer = look(shows(), pod("web"), memory=remembered(ip=IP, sandbox_attempt=4))
     made = action(answer, "createSandbox web/5")
     assert made.reason is Reason.SANDBOX_MISSING

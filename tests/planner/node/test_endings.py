@@ -64,7 +64,7 @@ def test_what_is_left_of_the_grace_is_counted_from_the_request(ago_s: float, gra
 def test_a_pod_that_nobody_asks_for_any_more_has_thirty_seconds_since_that_was_seen() -> None:
     """What its own grace was is not known any more."""
     first = look(shows(*RUNNING))
-    assert stop(first).grace_s == 30
+    assert (stop(first).grace_s, stop(first).pod_ip) == (30, IP)
     assert first.memory.pods[UID].absent_at == NOW
     assert stop(look(shows(*RUNNING), memory=first.memory, now=NOW + 12)).grace_s == 18
 

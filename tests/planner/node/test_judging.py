@@ -182,6 +182,7 @@ def test_a_restart_waits_from_the_end_of_the_last_one(waited: float, backoff_s: 
         said = "back-off 51s restarting failed container=web pod=web_shop"
         assert waits(answer) == [f"back-off: container web: {said} until 1"]
         assert (status(answer).state.waiting.reason, status(answer).state.waiting.message) == ("CrashLoopBackOff", said)
+        assert status(answer).last_state.terminated.exit_code == 1
 
 
 def test_an_end_without_a_time_counts_from_when_the_container_was_made() -> None:

@@ -243,14 +243,39 @@ def test_a_finished_pods_last_word_stands() -> None:
     assert statuses(late)["web"].state.terminated.reason == "OOMKilled"
 
 
+def test_each_container_that_ran_out_of_memory_is_told_late() -> None:
+    """Beside one that ended well."""
+    both = pod("web", container(), container("b"), restart_policy="Never")
+    done = look(shows(sandbox(), ended(code=0), ended("b", code=137)), both)
+    late = look(shows(ended(code=0), ended("b", code=137, oom_killed=True)), both, memory=done.memory)
+    told = {name: one.state.terminated.reason for name, one in statuses(late).items()}
+    assert told == {"web": "Completed", "b": "OOMKilled"}
+
+
+def test_a_pod_is_pending_until_each_of_its_containers_was_started() -> None:
+    """However many others run."""
+    both = pod("web", container(), container("b"))
+    assert look(shows(sandbox(), fact()), both).reports[0].phase == "Pending"
+    assert look(shows(sandbox(), fact(), fact("b")), both).reports[0].phase == "Running"
+    assert look(shows(sandbox(), fact(), ended("b", code=1)), both).reports[0].phase == "Running"
+
+
+def test_an_init_container_that_is_about_to_start_is_being_created() -> None:
+    """What comes after it waits for it."""
+    told = statuses(look(shows(sandbox()), pod("web", container(), init_containers=INITS)))
+    words = {name: one.state.waiting.reason for name, one in told.items()}
+    assert words == {"setup": "ContainerCreating", "proxy": "PodInitializing", "web": "PodInitializing"}
+
+
 def test_a_pod_that_failed_goes_on_being_told_until_nothing_of_it_runs() -> None:
     """Its containers end one after the other."""
     memory = remembered(ip=IP, finished="Failed", reason="DeadlineExceeded")
-    first = look(shows(sandbox(), fact()), pod("web"), memory=memory)
+    both = pod("web", container(), container("b"))
+    first = look(shows(sandbox(), fact(), ended("b")), both, memory=memory)
     assert statuses(first)["web"].state.running is not None
-    last = look(shows(sandbox(), ended(code=143)), pod("web"), memory=first.memory)
+    last = look(shows(sandbox(), ended(code=143), ended("b")), both, memory=first.memory)
     assert statuses(last)["web"].state.terminated.exit_code == 143
-    assert look(shows(), pod("web"), memory=last.memory).reports[0] is last.reports[0]
+    assert look(shows(), both, memory=last.memory).reports[0] is last.reports[0]
 
 
 def test_a_pod_that_nobody_asks_for_is_reported_until_it_is_gone() -> None:
