@@ -16,16 +16,17 @@ PROBE = "readinessProbe: {exec: {command: [a]}}"
 
 def test_the_median_is_told_of_each_image_and_of_all() -> None:
     """An image that was never seen takes as long as the others; a clock that went back counts as no time."""
-    durations = (("web:1", 1.0), ("web:1", 3.0), ("db:1", 10.00049), ("db:1", -5.0), ("db:1", 12.0))
+    durations = (("web:1", 1.0), ("web:1", 3.0), ("db:1", 10.00049), ("db:1", -5.0), ("db:1", 12.0), ("odd", -5.0))
     known = learn(Recorded(of="pullImage", image=image, seconds=seconds) for image, seconds in durations)
     assert {
         image: (known.get("pullImage", image).seconds, known.get("pullImage", image).samples)
-        for image in ("web:1", "db:1", "new", "")
+        for image in ("web:1", "db:1", "odd", "new", "")
     } == {
         "web:1": (2.0, 2),
         "db:1": (10.0, 3),
-        "new": (3.0, 5),
-        "": (3.0, 5),
+        "odd": (0.0, 1),
+        "new": (2.0, 6),
+        "": (2.0, 6),
     }
 
 

@@ -13,6 +13,7 @@ TWO = f"replicas: 2, {SELECTED}"
 SEEN = "generation: 2"
 WELL = "observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2"
 SPREAD = "observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2"
+CRON = "schedule: '* * * * *', jobTemplate: {spec: {template: {spec: {containers: [{name: c, image: i}]}}}}"
 PARTED = f"{TWO}, serviceName: s, updateStrategy: {{type: RollingUpdate, rollingUpdate: {{partition: PART}}}}"
 MISSED = "conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: too slow}]"
 POD = "containers: [{name: c, image: i}, {name: d, image: i}]"
@@ -203,6 +204,17 @@ CASES = {
         *("Pod", POD, "containerStatuses: [{name: c, image: i, imageID: i, ready: true, restartCount: 0, state: {}}]"),
         *(Health.PROGRESSING, "Starting", "", "1/2"),
     ),
+    "a CronJob": (
+        "CronJob",
+        CRON,
+        "active: [{kind: Job, name: a}, {kind: Job, name: b}]",
+        Health.HEALTHY,
+        "",
+        "",
+        "2 running",
+    ),
+    "a CronJob that waits": ("CronJob", CRON, "", Health.HEALTHY, "", "", ""),
+    "a CronJob that is held": ("CronJob", f"suspend: true, {CRON}", "", Health.SUSPENDED, "Suspended", "", ""),
     "a ConfigMap": ("ConfigMap", "", "", Health.HEALTHY, "", "", ""),
 }
 
