@@ -5,7 +5,7 @@ Every effect is idempotent by name: doing it again finds its own work and answer
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import Container, Lifecycle
-from reconciler.model.node import PodAssignment, ServiceEntry
+from reconciler.model.node import Peer, PodAssignment, ServiceEntry
 
 
 class _Detail(Value, tag_field="type"):
@@ -153,6 +153,19 @@ class DnsRecord(Value):
     ttl: int = 5
 
 
+class ProgramPeers(_Detail, tag="programPeers"):
+    """Make the ways to the Pods of other nodes, and remove those to any other. `digest` names the whole.
+
+    `address` is this host's own, `pod_cidr` the range of its Pods, `cluster_pod_cidr` that of everybody's.
+    """
+
+    digest: str
+    address: str
+    pod_cidr: str
+    cluster_pod_cidr: str
+    peers: tuple[Peer, ...]
+
+
 class PublishNames(_Detail, tag="publishNames"):
     """Give the DNS server these records, replacing all earlier ones. `digest` names the whole."""
 
@@ -183,6 +196,7 @@ Detail = (
     | TrashVolume
     | PrepareHost
     | ProgramServices
+    | ProgramPeers
     | PublishNames
     | Bind
 )

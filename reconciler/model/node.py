@@ -4,6 +4,7 @@ All are versioned by `apiVersion` and tolerant when decoded. Times are Unix seco
 """
 
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -21,6 +22,7 @@ from reconciler.model.kinds import (
 from reconciler.model.pressure import SignalFact
 
 DOCUMENT_VERSION = "reconciler.dev/v1"
+NetworkBackend: TypeAlias = Literal["vxlan", "host-gw"]
 
 
 class ConfigReference(Value):
@@ -136,7 +138,10 @@ class ServicePortEntry(Value):
 
 
 class ServiceEntry(Value):
-    """One Service as the nodes need it. `cluster_ip` is empty for headless and ExternalName Services."""
+    """One Service as the nodes need it. `cluster_ip` is empty for headless and ExternalName Services.
+
+    `internal_local`: from inside the cluster, only endpoints on the client's own node serve.
+    """
 
     namespace: str
     name: str
@@ -144,15 +149,20 @@ class ServiceEntry(Value):
     external_name: str = ""
     publish_not_ready: bool = False
     affinity_timeout_s: int = 0
+    internal_local: bool = False
     ports: tuple[ServicePortEntry, ...] = ()
 
 
 class Peer(Value):
-    """A node as the others reach it: the address of its host, the range of its Pods' addresses (CIDR notation)."""
+    """A node as the others reach it: the address of its host, the range of its Pods' addresses (CIDR notation).
+
+    `backend` is how: by a tunnel, or by plain routes, which need a link in common.
+    """
 
     node: str
     address: str
     pod_cidr: str
+    backend: NetworkBackend = "vxlan"
 
 
 class NetworkView(Value):
@@ -246,13 +256,18 @@ class VolumeFact(Value):
 class NetworkFact(Value):
     """State of the host's networking: what was programmed and still stands. Digests are empty when it does not.
 
-    `prepared` covers addresses, forwarding, the accept rules for Docker and the base table.
+    `prepared` covers addresses, forwarding, the accept rules for Docker and the base table. `peers_digest` is that of
+    the ways to other nodes, `peers_damaged` whether somebody changed them. `tunnel_error` says why this kernel makes no
+    tunnel; empty while none has failed.
     """
 
     prepared: bool = False
     services_digest: str = ""
     names_digest: str = ""
     dns_running: bool = False
+    peers_digest: str = ""
+    peers_damaged: bool = False
+    tunnel_error: str = ""
     links: tuple[LinkFact, ...] = ()
 
 

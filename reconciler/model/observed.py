@@ -6,7 +6,7 @@ from reconciler.model.base import Value
 from reconciler.model.desired import Provenance, RevisionInfo
 from reconciler.model.kinds import AnyObject
 from reconciler.model.metrics import NodeUsage
-from reconciler.model.node import Observation
+from reconciler.model.node import NetworkBackend, Observation
 from reconciler.model.overrides import Override
 from reconciler.model.refs import ObjectRef
 
@@ -94,6 +94,7 @@ class ClusterInfo(Value):
     node_prefix: int = 24
     service_cidr: str = "10.43.0.0/16"
     dns_address: str = "169.254.20.10"
+    network_backend: NetworkBackend = "vxlan"
 
 
 class ObservedState(Value):

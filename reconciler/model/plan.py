@@ -120,6 +120,8 @@ class Reason(StrEnum):
     VOLUME_MISSING = "volume-missing"
     SERVICES_CHANGED = "services-changed"
     NAMES_CHANGED = "names-changed"
+    PEERS_CHANGED = "peers-changed"
+    ROUTES_DAMAGED = "routes-damaged"
     HOST_NOT_PREPARED = "host-not-prepared"
     TABLE_DAMAGED = "table-damaged"
     DEADLINE_EXCEEDED = "deadline-exceeded"

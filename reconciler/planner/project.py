@@ -40,6 +40,7 @@ from reconciler.planner.view import View
 
 Objects = Mapping[ObjectRef, StoredObject]
 _VOLUME = "PersistentVolume"
+_UNREACHABLE = ("", "127.0.0.1")
 # What the assignment of a Pod is made from besides the Pod itself, see `_read_by`.
 _READ_KINDS = ("ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Secret", "ServiceAccount")
 
@@ -64,9 +65,13 @@ def _peers(observed: ObservedState) -> Iterator[Peer]:
     numbers = node_numbers(observed.nodes, observed.allocations)
     for name in sorted(observed.nodes):
         observation = observed.nodes[name].observation
-        if observation is not None and observation.facts.host.address:
-            address = observation.facts.host.address
-            yield Peer(node=name, address=address, pod_cidr=node_cidr(observed.cluster, numbers[name]))
+        if observation is not None and observation.facts.host.address not in _UNREACHABLE:
+            yield Peer(
+                node=name,
+                address=observation.facts.host.address,
+                pod_cidr=node_cidr(observed.cluster, numbers[name]),
+                backend="host-gw" if observation.facts.network.tunnel_error else observed.cluster.network_backend,
+            )
 
 
 def project_assignment(observed: ObservedState, policy: Policy, node: str) -> Assignment:

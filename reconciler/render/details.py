@@ -51,6 +51,7 @@ _DESCRIBE: Mapping[type, Callable[[Any], str]] = {
     details.TrashVolume: lambda detail: f"{detail.path}, to the trash",
     details.PrepareHost: lambda detail: f"pods {detail.pod_cidr}, services {detail.service_cidr}",
     details.ProgramServices: _services,
+    details.ProgramPeers: lambda detail: f"ways to {count(len(detail.peers), 'node')}",
     details.PublishNames: lambda detail: count(len(detail.records), "name"),
     details.Bind: lambda detail: f"→ {detail.node}",
 }

@@ -14,6 +14,7 @@ from reconciler.model.details import (
     CreateSandbox,
     DetachPod,
     PrepareHost,
+    ProgramPeers,
     ProgramServices,
     ProvisionVolume,
     PublishNames,
@@ -97,6 +98,9 @@ class SimulatedWorld:
         self.network = NetworkFact()
         self.programmed: ProgramServices | None = None
         self.names: PublishNames | None = None
+        self.peers: ProgramPeers | None = None
+        # Why this kernel makes no tunnels; empty: it does.
+        self.tunnel_error = ""
         self.executed: list[Action] = []
         self.load = SimulatedLoad(clock)
         self.engine_silent = False
@@ -276,6 +280,11 @@ class SimulatedWorld:
         self.network = replace(self.network, services_digest="")
         self.tell("table")
 
+    def cut_routes(self) -> None:
+        """Lose the ways to other nodes."""
+        self.network = replace(self.network, peers_digest="", peers_damaged=True)
+        self.tell("peers")
+
     def execute_half(self, action: Action) -> None:
         """Do what a process that is killed in the middle of an action leaves behind."""
         match action.detail:
@@ -304,7 +313,7 @@ class SimulatedWorld:
                 return self.engine.remove(detail)
             case PublishVolumes() | UnpublishVolumes() | ProvisionVolume() | TrashVolume():
                 return self._on_disk(detail)
-            case AttachPod() | DetachPod() | PrepareHost() | ProgramServices() | PublishNames():
+            case AttachPod() | DetachPod() | PrepareHost() | ProgramServices() | ProgramPeers() | PublishNames():
                 return self._on_network(detail)
             case _:
                 raise TerminalError("this action is not for a host", reason="UnknownAction")
@@ -353,7 +362,7 @@ class SimulatedWorld:
                 return changed, ""
 
     def _on_network(
-        self, detail: AttachPod | DetachPod | PrepareHost | ProgramServices | PublishNames
+        self, detail: AttachPod | DetachPod | PrepareHost | ProgramServices | ProgramPeers | PublishNames
     ) -> tuple[bool, str]:
         match detail:
             case AttachPod():
@@ -369,11 +378,22 @@ class SimulatedWorld:
                 self.network = replace(self.network, services_digest=detail.digest)
                 self.programmed = detail
                 return changed, detail.digest
+            case ProgramPeers():
+                return self._on_peers(detail)
             case PublishNames():
                 changed = self.network.names_digest != detail.digest
                 self.network = replace(self.network, names_digest=detail.digest)
                 self.names = detail
                 return changed, detail.digest
+
+    def _on_peers(self, detail: ProgramPeers) -> tuple[bool, str]:
+        if self.tunnel_error and any(one.backend == "vxlan" for one in detail.peers):
+            self.network = replace(self.network, tunnel_error=self.tunnel_error)
+            raise TerminalError(self.tunnel_error, reason="NoTunnel")
+        changed = self.network.peers_digest != detail.digest
+        self.network = replace(self.network, peers_digest=detail.digest, peers_damaged=False)
+        self.peers = detail
+        return changed, detail.digest
 
     def _attach(self, detail: AttachPod) -> tuple[bool, str]:
         sandbox = self.engine.find(detail.sandbox)

@@ -12,6 +12,8 @@ from reconciler.executors.network.links import Owner
 from reconciler.executors.network.mirror import Mirror
 from reconciler.executors.network.netlink import Netlink
 from reconciler.executors.network.nftables import Nftables
+from reconciler.executors.network.peers import LINK as TUNNEL
+from reconciler.executors.network.peers import remove_routes, remove_tunnel
 from reconciler.executors.network.services import remove_table
 
 
@@ -30,6 +32,7 @@ def remove_all(cluster_id: str, runtime_dir: Path) -> tuple[str, ...]:
     mirror = Mirror()
     try:
         removed += _remove_links(mirror, cluster_id)
+        removed += _remove_ways(mirror, cluster_id)
         if Host(cluster_id, mirror).remove():
             removed.append("link reconciler-dns")
     finally:
@@ -47,4 +50,14 @@ def _remove_links(mirror: Mirror, cluster_id: str) -> list[str]:
             owner = Owner.read(link.alias)
             if owner is not None and owner.cluster_id == cluster_id and door.delete_link(link.index):
                 removed.append(f"link {link.name}")
+    return removed
+
+
+def _remove_ways(mirror: Mirror, cluster_id: str) -> list[str]:
+    removed = []
+    with Netlink() as door:
+        if count := remove_routes(door):
+            removed.append(f"{count} routes to other nodes")
+        if remove_tunnel(door, mirror, cluster_id):
+            removed.append(f"link {TUNNEL}")
     return removed

@@ -21,11 +21,12 @@ from reconciler.executors.network.lock import NetworkLock
 from reconciler.executors.network.mirror import Mirror
 from reconciler.executors.network.names import Names
 from reconciler.executors.network.nftables import Nftables
+from reconciler.executors.network.peers import PeerRoutes
 from reconciler.executors.network.services import ServiceTable
 from reconciler.executors.network.state import Kernel, SandboxBook, StateFile
 from reconciler.executors.network.table_events import TableEvents
 from reconciler.executors.outcome import outcome_of
-from reconciler.model.details import AttachPod, DetachPod, PrepareHost, ProgramServices, PublishNames
+from reconciler.model.details import AttachPod, DetachPod, PrepareHost, ProgramPeers, ProgramServices, PublishNames
 from reconciler.model.errors import ConfigurationError, ReconcilerError, TerminalError
 from reconciler.model.node import Materials, NetworkFact
 from reconciler.model.plan import Action, Outcome
@@ -34,7 +35,7 @@ from reconciler.model.ports import Look
 logger = logging.getLogger(__name__)
 
 _SETTLE_S = 1.0
-NetworkDetail = PrepareHost | AttachPod | DetachPod | ProgramServices | PublishNames
+NetworkDetail = PrepareHost | AttachPod | DetachPod | ProgramServices | ProgramPeers | PublishNames
 
 
 class NetworkExecutor:
@@ -73,6 +74,7 @@ class NetworkExecutor:
             )
             self._host = Host(cluster_id, self._mirror)
             self._accept = AcceptRules(cluster_id)
+            self._peers = PeerRoutes(cluster_id, node, self._mirror, StateFile(runtime / "peers.json", kernel))
             self._table = ServiceTable(
                 cluster_id,
                 self._nftables,
@@ -124,6 +126,8 @@ class NetworkExecutor:
                 return self._links.detach(detail)
             case ProgramServices():
                 return self._table.program(detail) and self._open_to_loopback()
+            case ProgramPeers():
+                return self._peers.program(detail)
             case PublishNames():
                 return self._names.publish(detail)
             case _:
@@ -171,6 +175,7 @@ class NetworkExecutor:
                 self._mirror.reload()
                 self._table.compare()
                 self._links.compare_inside()
+                self._peers.compare()
                 if self._wanted is not None:
                     self._accepts = self._accept.are_whole(self._wanted.cluster_pod_cidr)
             return self._facts()
@@ -179,6 +184,7 @@ class NetworkExecutor:
         self._mirror.sync()
         self._take_table_events()
         wanted = self._wanted
+        peers_digest, peers_damaged = self._peers.standing()
         return NetworkFact(
             prepared=(
                 wanted is not None
@@ -189,6 +195,9 @@ class NetworkExecutor:
             services_digest=self._table.digest,
             names_digest=self._names.digest,
             dns_running=wanted is not None and self._names.is_running(wanted),
+            peers_digest=peers_digest,
+            peers_damaged=peers_damaged,
+            tunnel_error=self._peers.tunnel_error,
             links=self._links.facts(),
         )
 
@@ -265,6 +274,7 @@ class NetworkExecutor:
             "link": before.links != now.links,
             "nftables": before.services_digest != now.services_digest,
             "host": before.prepared != now.prepared,
+            "peers": (before.peers_digest, before.tunnel_error) != (now.peers_digest, now.tunnel_error),
             "dns": (before.dns_running, before.names_digest) != (now.dns_running, now.names_digest),
         }
         return [reason for reason, is_new in changed.items() if is_new]

@@ -41,6 +41,7 @@ class Mirror:
         self.links: dict[int, Link] = {}
         self.addresses: set[tuple[int, str]] = set()
         self.routes: dict[tuple[str, int], set[int]] = {}
+        self._gateways: dict[tuple[str, int, int], str] = {}
         self.reload()
 
     def close(self) -> None:
@@ -59,11 +60,15 @@ class Mirror:
         """Return whether a range is routed through a link."""
         return index in self.routes.get((destination, prefix), ())
 
+    def leads_by(self, destination: str, prefix: int, index: int, gateway: str) -> bool:
+        """Return whether a range is routed through a link by a gateway."""
+        return self.leads(destination, prefix, index) and self._gateways[destination, prefix, index] == gateway
+
     def reload(self) -> None:
         """Read everything anew."""
         while self._drain(apply=False):
             pass
-        self.links, self.addresses, self.routes = {}, set(), {}
+        self.links, self.addresses, self.routes, self._gateways = {}, set(), {}, {}
         with Netlink() as door:
             for message in door.links():
                 self._apply(message)
@@ -123,7 +128,9 @@ class Mirror:
         key = (message.get_attr("RTA_DST") or "0.0.0.0", message["dst_len"])
         if kind == netlink.RTM_DELROUTE:
             self.routes.get(key, set()).discard(index)
-        elif message["header"]["flags"] & netlink.REPLACE:
+            return
+        self._gateways[*key, index] = message.get_attr("RTA_GATEWAY") or ""
+        if message["header"]["flags"] & netlink.REPLACE:
             self.routes[key] = {index}
         else:
             self.routes.setdefault(key, set()).add(index)

@@ -16,6 +16,7 @@ from reconciler.planner.node.actions import make_action, node_ref
 from reconciler.planner.node.fingerprint import fingerprint
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.names import records
+from reconciler.planner.node.peers import peers_action
 from reconciler.planner.node.tasks import Task
 
 
@@ -92,7 +93,7 @@ def network_map(node: str, domain: str, view: NetworkView, truths: tuple[LocalTr
     return answer
 
 
-def network_tasks(look: Look, wanted: NetworkMap) -> tuple[Task, ...]:
+def network_tasks(look: Look, wanted: NetworkMap, view: NetworkView) -> tuple[Task, ...]:
     """Return what the host's network lacks; everything needs the host to be prepared."""
     network = look.facts.network
     tasks: list[Task] = []
@@ -106,6 +107,8 @@ def network_tasks(look: Look, wanted: NetworkMap) -> tuple[Task, ...]:
         reason = Reason.TABLE_DAMAGED if damaged else Reason.SERVICES_CHANGED
         program = ProgramServices(digest=wanted.digest, services=wanted.services, host_ports=wanted.host_ports)
         tasks.append(Task(_network_action(look, program, reason, wanted.digest, prepare)))
+    if (ways := peers_action(look, view, prepare)) is not None:
+        tasks.append(Task(ways))
     if network.names_digest != wanted.names_digest:
         publish = PublishNames(digest=wanted.names_digest, domain=look.assignment.domain, records=wanted.names)
         tasks.append(Task(_network_action(look, publish, Reason.NAMES_CHANGED, wanted.names_digest, prepare)))
@@ -163,12 +166,32 @@ def _corrected(node: str, base: _Base, truths: Mapping[str, LocalTruth]) -> Netw
     )
     names = records(local, base.domain)
     return NetworkMap(
-        services=tuple(sorted((*base.remote, *local), key=_order)),
+        services=tuple(_as_served(node, one) for one in sorted((*base.remote, *local), key=_order)),
         host_ports=tuple(ports),
         digest=fingerprint(base.digest, local, ports),
         names=_merged(base.names, names),
         names_digest=fingerprint(base.names_digest, names),
     )
+
+
+def _as_served(node: str, service: ServiceEntry) -> ServiceEntry:
+    """Leave out of a Service that serves each node by itself (internalTrafficPolicy) what is on others.
+
+    Names are not: DNS answers with every endpoint, as upstream's does.
+    """
+    if not service.internal_local:
+        return service
+    ports = tuple(
+        replace(
+            port,
+            targets=tuple(
+                EndpointPort(port=one.port, endpoints=tuple(end for end in one.endpoints if end.node == node))
+                for one in port.targets
+            ),
+        )
+        for port in service.ports
+    )
+    return replace(service, ports=ports)
 
 
 def _merged(remote: tuple[DnsRecord, ...], local: tuple[DnsRecord, ...]) -> tuple[DnsRecord, ...]:

@@ -7,6 +7,7 @@ from reconciler.model.plan import Reason
 _REPAIRS: Mapping[tuple[str, Reason], str] = {
     ("attachPod", Reason.LINK_BROKEN): "link, address or route of the Pod was missing or changed: wired again",
     ("programServices", Reason.TABLE_DAMAGED): "the nftables table of Services was changed or removed: written again",
+    ("programPeers", Reason.ROUTES_DAMAGED): "links or routes to other nodes were changed or removed: made again",
     ("createSandbox", Reason.SANDBOX_CHANGED): "the Pod's sandbox had ended or was replaced: made anew",
 }
 _MISSING = "it was removed from outside"

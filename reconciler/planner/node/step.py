@@ -90,7 +90,7 @@ def step(
     truths = tuple(one.truth for one in surveys if one.truth is not None)
     volumes = step_volumes(look, memory)
     wanted = network_map(look.node, assignment.domain, view, truths)
-    tasks = hand_out(look, volumes.memory, (*network_tasks(look, wanted), *volumes.tasks))
+    tasks = hand_out(look, volumes.memory, (*network_tasks(look, wanted, view), *volumes.tasks))
     turns = _take_turns(look, tasks.memory, surveys, _shared(look, volumes, tasks))
     memory = _remember(look, tasks.memory, turns)
     actions = _unique((*tasks.actions, *(action for turn in turns for action in turn.actions)))
@@ -148,7 +148,7 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
     tasks = TasksStep(memory)
     if look.facts.network.prepared:
         wanted = network_map(look.node, look.assignment.domain, view, truths)
-        tasks = hand_out(look, memory, network_tasks(look, wanted))
+        tasks = hand_out(look, memory, network_tasks(look, wanted, view))
     message = look.facts.engine_error or "the host could not be read"
     silent = Blocked(
         executor=Executor.CONTAINER,

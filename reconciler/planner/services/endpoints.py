@@ -70,6 +70,7 @@ def _entry(view: View, stored: StoredObject, chosen: list[Pod]) -> ServiceEntry:
         external_name=(spec.external_name or "") if spec.type == "ExternalName" else "",
         publish_not_ready=spec.publish_not_ready_addresses,
         affinity_timeout_s=affinity,
+        internal_local=spec.internal_traffic_policy == "Local",
         ports=tuple(ports),
     )
 
