@@ -197,3 +197,15 @@ def test_an_old_pod_that_is_ready_but_not_yet_available_goes_first(ready_for_s: 
     cluster.tick()
     old = [pod for pod in cluster.of("Pod").values() if pod.spec.containers[0].image == "web:1"]
     assert [pod.metadata.deletion_timestamp is None for pod in old] == [stays]
+
+
+def test_a_deployment_that_is_paused_from_the_start_waits() -> None:
+    """It makes no Pod and hinders nothing; once it is no longer paused, it rolls out."""
+    cluster = Cluster()
+    cluster.push(web().replace("replicas:", "paused: true\n  replicas:", 1))
+    cluster.settle()
+    assert not cluster.of("ReplicaSet")
+    assert cluster.of("Service")["web"].spec.cluster_ip
+    cluster.push(web(), commit="c2")
+    cluster.settle()
+    assert cluster.of("Deployment")["web"].status.available_replicas == 3

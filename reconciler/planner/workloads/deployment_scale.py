@@ -135,6 +135,9 @@ def _is_saturated(deployment: Deployment, new: StoredObject) -> bool:
 
 def _share_out(view: View, deployment: Deployment, sets: list[StoredObject]) -> None:
     active = [one for one in sets if replicas_of(one) > 0]
+    if not active:
+        # It was paused before its first rollout.
+        return
     wanted = deployment.spec.replicas
     allowed = wanted + limits_of(deployment)[0] if wanted else 0
     to_add = allowed - sum(replicas_of(one) for one in active)
