@@ -138,11 +138,11 @@ def by_utilization(
         return Fraction(_utilization(amounts, requests), target)
 
     # A Pod that is not measured counts as using all it asks for when that keeps the others.
-    full = {name: requests.get(name, 0) * max(100, target) // 100 for name in groups.missing}
+    full = {name: requests[name] * max(100, target) // 100 for name in groups.missing}
     taken = _taken(pods, readings, groups)
     replicas = _replicas(taken, ratio, full, current, groups, rules)
     known = [amount for name, amount in taken.items() if name in requests]
-    return Answer(replicas, sum(known) // max(len(known), 1), _utilization(taken, requests))
+    return Answer(replicas, sum(known) // len(known), _utilization(taken, requests))
 
 
 def by_average(
@@ -191,20 +191,22 @@ def _replicas(
 ) -> int:
     """Return the number; what is not known is assumed to be whatever changes the least."""
     ratio = ratio_of(taken)
-    would_grow_unready = bool(groups.unready) and ratio > 1
+    grows = ratio > 1
+    would_grow_unready = bool(groups.unready) and grows
     if not would_grow_unready and not groups.missing:
         return current if _is_tolerable(ratio, rules) else ceil(ratio * len(groups.ready))
     assumed = dict(taken)
-    if ratio != 1:
-        assumed |= {name: full[name] if ratio < 1 else 0 for name in groups.missing}
+    if grows:
+        assumed |= dict.fromkeys(full, 0)
+    elif ratio < 1:
+        assumed |= full
     if would_grow_unready:
         assumed |= dict.fromkeys(groups.unready, 0)
     again = ratio_of(assumed)
     if _is_tolerable(again, rules) or (ratio < 1 < again) or (again < 1 < ratio):
         return current
     replicas = ceil(again * len(assumed))
-    turns = (again < 1 and replicas > current) or (again > 1 and replicas < current)
-    return current if turns else replicas
+    return max(replicas, current) if grows else min(replicas, current)
 
 
 def _is_tolerable(ratio: Fraction, rules: Rules) -> bool:
