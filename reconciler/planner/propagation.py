@@ -33,5 +33,5 @@ def terminate_in_foreground(view: View, stored: StoredObject, reason: Reason, me
     if FOREGROUND not in metadata.finalizers:
         waiting = replace(metadata, finalizers=(*metadata.finalizers, FOREGROUND))
         held = replace(cast(Any, stored.object), metadata=waiting)
-        stored = view.update(stored, held, reason=reason, judged=False)
+        stored = view.update(stored, held, reason=reason)
     view.terminate(stored, reason, message)

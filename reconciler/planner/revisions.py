@@ -6,7 +6,7 @@ from typing import cast
 from reconciler.model.desired import DesiredState
 from reconciler.model.kinds import Deployment
 from reconciler.model.observed import SourceState, StoredObject
-from reconciler.model.plan import Decision, RevisionEnding
+from reconciler.model.plan import Decision, Reason, RevisionEnding, Verdict
 from reconciler.model.status import Health
 from reconciler.planner.health import condition, health_of
 from reconciler.planner.view import View
@@ -63,12 +63,19 @@ def _failure(name: str, known: SourceState, state: DesiredState, failed: StoredO
 
 
 def _is_settled(view: View, name: str, mine: list[StoredObject]) -> bool:
-    """Whether everything that the revision declares is there, unchanged, and well."""
+    """Whether everything that the revision declares is there, unchanged, and well.
+
+    A claim that waits for its volume is no illness: where a Pod waits for it, the Pod's workload says so.
+    """
     if any(hold.source == name for hold in view.holds):
         return False
     calm = all(
-        verdict.decision is Decision.UNCHANGED
+        _is_calm(verdict)
         for verdict in view.verdicts.values()
         if verdict.manager == f"source/{name}" or (verdict.provenance and verdict.provenance.source == name)
     )
     return calm and all(health_of(one).health in _WELL for one in mine if one.ref.kind != "PersistentVolumeClaim")
+
+
+def _is_calm(verdict: Verdict) -> bool:
+    return verdict.decision is Decision.UNCHANGED or verdict.reason is Reason.CLAIM_NOT_BOUND
