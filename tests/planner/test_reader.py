@@ -1,0 +1,204 @@
+"""Who read of something is looked at again when it changes, whichever way it was asked for; and nobody else is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reconciler.model.kinds import OwnerReference
+from reconciler.model.observed import StoredObject
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.attention import MAY_SLEEP
+from reconciler.planner.memo import Memo
+from reconciler.planner.view import View
+from tests.planner.reading import read, stored
+from tests.planner.world import Cluster, replace
+
+ASKING = ObjectRef.of("Service", "default", "asking")
+Ask = Callable[[View], object]
+
+
+def pod(name: str, labels: str = "{}", owner: str = "", **parts: str) -> StoredObject:
+    """Return a Pod on a node."""
+    object = read(
+        "Pod",
+        name=name,
+        metadata=f"uid: u-{name}, labels: {labels}",
+        spec="nodeName: n, containers: [{name: c, image: i}]",
+        **parts,
+    )
+    if owner:
+        reference = OwnerReference(api_version="apps/v1", kind="ReplicaSet", name="set", uid=owner, controller=True)
+        object = replace(object, metadata=replace(object.metadata, owner_references=(reference,)))
+    return stored(object, manager=owner or "api")
+
+
+class World:
+    """Passes of one planner that asks something for one Service."""
+
+    def __init__(self, ask: Ask, *objects: StoredObject) -> None:
+        self.ask, self.memo = ask, Memo()
+        service = stored(read("Service", name=ASKING.name, spec="ports: [{port: 80}]"), manager="api")
+        self.objects = {one.ref: one for one in (service, *objects)}
+
+    def looked_at(self) -> bool:
+        """Whether a pass looks at the Service."""
+        cluster = Cluster()
+        view = View(replace(cluster.observed, objects=dict(self.objects)), cluster.policy, cluster.now, self.memo)
+        found = False
+        for one in view.due("Service"):
+            found |= one.ref == ASKING
+            self.ask(view)
+        view.settle()
+        return found
+
+    def change(self, one: StoredObject) -> None:
+        """Have an object be another one."""
+        self.objects[one.ref] = one
+
+
+def on_uid(view: View, name: str) -> object:
+    """Ask for the uid of a Pod."""
+    return view.uid_of(ObjectRef.of("Pod", "default", name))
+
+
+BEFORE = pod("one", "{a: b, c: d}", "u")
+BARE = pod("one", "{a: b, c: d}")
+ANEW = replace(BEFORE, object=replace(BEFORE.object, metadata=replace(BEFORE.object.metadata, uid="other")))
+FREE = stored(
+    read(
+        "ReplicaSet",
+        name="set",
+        spec="template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}, selector: {}",
+    ),
+    manager="api",
+)
+FREE_AFTER = stored(
+    read(
+        "ReplicaSet",
+        name="set",
+        metadata="labels: {new: one}",
+        spec="template: {metadata: {}, spec: {containers: [{name: c, image: i}]}}, selector: {}",
+    ),
+    manager="api",
+)
+ASKS: dict[str, tuple[Ask, StoredObject, StoredObject]] = {
+    "the object": (lambda view: view.get(BEFORE.ref), BEFORE, pod("one", "{a: c}", "u")),
+    "the object as it was": (lambda view: view.was_observed(BEFORE.ref), BEFORE, pod("one", "{a: c}", "u")),
+    "its type": (lambda view: view.typed(type(BEFORE.object), "default", "one"), BEFORE, pod("one", "{a: c}", "u")),  # type: ignore[arg-type]
+    "its uid": (lambda view: on_uid(view, "one"), BEFORE, ANEW),
+    "all of a kind": (lambda view: view.of_kind("Pod"), BEFORE, pod("one", "{a: c}", "u")),
+    "what an owner has": (lambda view: view.owned_by("u", "Pod"), BEFORE, pod("one", "{a: c}", "u")),
+    "children": (lambda view: view.children("u"), BEFORE, pod("one", "{a: c}", "u")),
+    "Pods without an owner": (lambda view: view.bare_pods("default"), BARE, pod("one", "{a: c}")),
+    "Pods by label": (lambda view: view.labelled("default", {"a": "b"}), BARE, pod("one", "{a: b, e: f}")),
+    "what may be taken in": (lambda view: view.watch_unmanaged("ReplicaSet", "default"), FREE, FREE_AFTER),
+}
+OTHERS = {
+    "the object": pod("two"),
+    "the object as it was": pod("two"),
+    "its type": pod("two"),
+    "its uid": pod("one", "{a: c}", "u"),
+    "what an owner has": pod("two", owner="v"),
+    "children": pod("two", owner="v"),
+    "Pods without an owner": pod("two", owner="v"),
+    "Pods by label": pod("two", "{a: c}"),
+    "what may be taken in": pod("two"),
+}
+
+
+@pytest.mark.parametrize("way", ASKS)
+def test_who_read_of_an_object_is_looked_at_again_when_it_changes(way: str) -> None:
+    """Also when it comes or goes; while nothing changes, nothing is looked at."""
+    ask, before, after = ASKS[way]
+    world = World(ask, before)
+    assert world.looked_at()
+    assert not world.looked_at()
+    world.change(after)
+    assert world.looked_at()
+    assert not world.looked_at()
+    del world.objects[after.ref]
+    assert world.looked_at()
+    assert not world.looked_at()
+    world.change(before)
+    assert world.looked_at()
+
+
+@pytest.mark.parametrize("way", OTHERS)
+def test_nobody_is_looked_at_for_what_he_did_not_ask_for(way: str) -> None:
+    """P18: a pass costs what has changed."""
+    ask, before, _ = ASKS[way]
+    world = World(ask, before)
+    assert world.looked_at()
+    world.change(OTHERS[way])
+    assert not world.looked_at()
+
+
+def test_what_depends_on_more_than_objects_is_always_looked_at() -> None:
+    """Kinds of which it is not known that they may sleep."""
+    assert "Service" in MAY_SLEEP
+    assert not {"StatefulSet", "DaemonSet", "Job", "CronJob", "HorizontalPodAutoscaler", "Node"} & MAY_SLEEP
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        lambda view: view.keep_awake(),
+        lambda view: view.keep_awake(ASKING),
+        lambda view: view.warn("mind"),
+        lambda view: view.look_again(view.now + 1),
+        lambda view: view.happened(view.objects[ASKING], "Reason", "message"),
+    ],
+)
+def test_who_has_a_reason_to_be_looked_at_again_stays_awake(why: Ask) -> None:
+    """A warning is told in every pass, and a time comes by itself."""
+    world = World(why)
+    assert world.looked_at()
+    assert world.looked_at()
+    world.ask = lambda view: None
+    assert world.looked_at()
+    assert not world.looked_at()
+
+
+def test_a_time_that_has_come_keeps_nobody_awake() -> None:
+    """What is due is done in this very pass; the earliest of those to come is the time to look again."""
+    world = World(lambda view: view.look_again(view.now))
+    assert world.looked_at()
+    assert not world.looked_at()
+    view = View(Cluster().observed, Cluster().policy, 10.0)
+    for at, expected in ((10.0, None), (9.0, None), (12.0, 12.0), (13.0, 12.0), (11.0, 11.0)):
+        view.look_again(at)
+        assert view.look_again_at == expected
+
+
+def names(found: list[StoredObject]) -> list[str]:
+    """Return the names of objects."""
+    return [one.ref.name for one in found]
+
+
+def test_each_way_to_ask_finds_the_right_ones_in_order() -> None:
+    """By kind, owner, label, node, end: in the order of names."""
+    ended = [pod(f"end-{phase}", owner="v", status=f"phase: {phase}") for phase in ("Succeeded", "Failed")]
+    some = [pod("b", "{a: b, c: d}"), pod("a", "{a: b}"), pod("d", "{a: b}", "u"), pod("c", "{c: d}", "u"), *ended]
+    elsewhere: Any = pod("z", "{a: b}").object
+    far = stored(replace(elsewhere, metadata=replace(elsewhere.metadata, namespace="far")), manager="api")
+    view = View(
+        replace(Cluster().observed, objects={one.ref: one for one in (*some, far, FREE)}), Cluster().policy, 0.0
+    )
+    assert names(view.of_kind("Pod")) == ["a", "b", "c", "d", "end-Failed", "end-Succeeded", "z"]
+    assert names(view.owned_by("u", "Pod")) == ["c", "d"] == names(view.children("u"))
+    assert view.owned_by("u", "Job") == view.children("w") == []
+    assert names(view.bare_pods("default")) == ["a", "b"]
+    assert names(view.finished_pods()) == ["end-Failed", "end-Succeeded"]
+    assert names(view.on_node("n")) == names(view.of_kind("Pod"))
+    assert view.on_node("m") == []
+    assert names(view.labelled("default", {"a": "b"})) == ["a", "b", "d"]
+    assert (
+        names(view.labelled("default", {"a": "b", "c": "d"}))
+        == ["b"]
+        == names(view.labelled("default", {"c": "d", "a": "b"}))
+    )
+    assert view.labelled("default", {}) == view.labelled("default", {"a": "e"}) == []
+    assert names(view.unmanaged("ReplicaSet")) == ["set"]
+    assert view.uid_of(FREE.ref) == ""
+    assert on_uid(view, "none") is None
