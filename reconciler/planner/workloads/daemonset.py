@@ -9,7 +9,7 @@ from typing import cast
 
 from reconciler.model.kinds import DaemonSet, DaemonSetSpec, Node, Pod, PodTemplateSpec
 from reconciler.model.observed import StoredObject
-from reconciler.model.plan import Decision, Reason
+from reconciler.model.plan import Reason
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.adoption import adopt_fitting, release_strangers
 from reconciler.planner.workloads.configuration import bound_template
@@ -29,7 +29,7 @@ from reconciler.planner.workloads.daemonset_pods import (
     target_node,
 )
 from reconciler.planner.workloads.daemonset_status import daemon_set_status
-from reconciler.planner.workloads.daemonset_update import Update, old_pods_to_end, share_of, surge
+from reconciler.planner.workloads.daemonset_update import Update, is_some, old_pods_to_end, share_of, surge
 from reconciler.planner.workloads.pods import is_silent
 from reconciler.planner.workloads.podview import is_available, is_ready
 from reconciler.planner.workloads.replicaset import delete_pod
@@ -88,8 +88,6 @@ def sync_daemon_sets(view: View) -> None:
 def _sync(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
     daemon_set = cast(DaemonSet, stored.object)
     claim_pods(view, stored, free)
-    if stored.ref not in view.verdicts:
-        view.judge(stored.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
     template = bound_template(view, stored, daemon_set.spec.template)
     revisions = sync_revisions(view, stored, template, "")
     revision, made = hash_of(revisions.update), daemon_set.status.pods_created
@@ -175,7 +173,7 @@ def _replace_ended(turn: _Turn, name: str, one: StoredObject, *, again: bool) ->
 
 
 def _too_many(turn: _Turn, running: list[StoredObject]) -> list[StoredObject]:
-    if share_of(turn.spec.update_strategy.rolling_update.max_surge, 100) == 0 or len(running) < 2:
+    if not is_some(turn.spec.update_strategy.rolling_update.max_surge):
         return running[1:]
     new = [one for one in running if revision_of(one) == turn.revision]
     old = [one for one in running if revision_of(one) != turn.revision]

@@ -5,7 +5,7 @@ from typing import cast
 from reconciler.model.kinds import DaemonSet, DaemonSetStatus, Pod
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.daemonset_pods import DaemonPods, by_age, revision_of
-from reconciler.planner.workloads.podview import available_at, is_available, is_ready
+from reconciler.planner.workloads.podview import is_available, is_ready, look_again_when_available
 
 
 def daemon_set_status(view: View, daemon_set: DaemonSet, found: DaemonPods, wanted: frozenset[str]) -> DaemonSetStatus:
@@ -15,8 +15,7 @@ def daemon_set_status(view: View, daemon_set: DaemonSet, found: DaemonPods, want
     min_ready_s = daemon_set.spec.min_ready_seconds
     ready = [pod for pod in pods.values() if is_ready(pod)]
     available = sum(1 for pod in ready if is_available(pod, min_ready_s, view.now))
-    for pod in ready if min_ready_s else ():
-        view.look_again(available_at(pod, min_ready_s) or 0.0)
+    look_again_when_available(view, ready, min_ready_s)
     return replace(
         daemon_set.status,
         desired_number_scheduled=len(wanted),

@@ -14,13 +14,12 @@ class Update(Value):
     """What the update of a DaemonSet decides from: its Pods, how long one must be ready, and the time."""
 
     found: DaemonPods
-    min_ready_s: int = 0
-    now: float = 0.0
+    min_ready_s: int
+    now: float
 
     def is_available(self, stored: StoredObject) -> bool:
-        """Whether a Pod has been ready for long enough; on a silent node none is known to be."""
-        pod = cast(Pod, stored.object)
-        return pod.spec.node_name not in self.found.silent and is_available(pod, self.min_ready_s, self.now)
+        """Whether a Pod has been ready for long enough."""
+        return is_available(cast(Pod, stored.object), self.min_ready_s, self.now)
 
     def pair(self, node: str) -> tuple[StoredObject | None, StoredObject | None] | None:
         """Return the new and the old Pod of a node; None where there are several of one sort."""
@@ -37,6 +36,11 @@ def share_of(limit: int | str, nodes: int) -> int:
     return count_of(limit, nodes, up=True)
 
 
+def is_some(limit: int | str) -> bool:
+    """Whether a number or percentage is more than none."""
+    return bool(int(str(limit).rstrip("%")))
+
+
 def old_pods_to_end(update: Update, nodes: list[str], unavailable_max: int) -> list[StoredObject]:
     """Return the old Pods to end now: those that are not available anyhow, then as many as the limit leaves."""
     unavailable = 0
@@ -50,11 +54,11 @@ def old_pods_to_end(update: Update, nodes: list[str], unavailable_max: int) -> l
             unavailable += 1
         elif new is not None:
             unavailable += not update.is_available(new)
-        elif old is not None and not update.is_available(old):
+        elif old is not None and update.is_available(old):
+            well.append(old)
+        elif old is not None:
             sick.append(old)
             unavailable += 1
-        elif old is not None:
-            well.append(old)
     return sick + well[: max(unavailable_max - unavailable, 0)]
 
 

@@ -90,8 +90,7 @@ def rested_indexes(view: View, indexes: list[int], last_failed: Mapping[int, Pod
     """Return the indexes that have waited long enough since the failure of their last Pods."""
     until = {index: back_off_of_index_until(last_failed.get(index)) for index in indexes}
     for at in until.values():
-        if at > view.now:
-            view.look_again(at)
+        view.look_again(at)
     return [index for index in indexes if until[index] <= view.now]
 
 

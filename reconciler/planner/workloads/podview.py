@@ -1,8 +1,11 @@
 """Questions about Pods that every controller asks. Pure."""
 
+from collections.abc import Iterable
+
 from reconciler.model.kinds import Condition, Pod
 from reconciler.model.times import seconds, unix
 from reconciler.planner.health import condition
+from reconciler.planner.view import View
 from reconciler.planner.workloads.annotations import signed_in
 
 _NEVER = float("inf")
@@ -39,6 +42,14 @@ def is_available(pod: Pod, min_ready_s: int, now: float) -> bool:
     """Whether the Pod has been ready for `min_ready_s` seconds."""
     at = available_at(pod, min_ready_s)
     return at is not None and (min_ready_s == 0 or at <= now)
+
+
+def look_again_when_available(view: View, pods: Iterable[Pod], min_ready_s: int) -> None:
+    """Have it looked again when each of these Pods becomes available; without a time to wait for they are at once."""
+    for pod in pods if min_ready_s else ():
+        at = available_at(pod, min_ready_s)
+        if at is not None:
+            view.look_again(at)
 
 
 def deletion_rank(pod: Pod) -> tuple[bool, bool, bool, bool, float, float, int, float, str]:

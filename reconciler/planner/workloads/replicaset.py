@@ -14,17 +14,17 @@ from reconciler.model.kinds import (
     ReplicationControllerStatus,
 )
 from reconciler.model.observed import StoredObject
-from reconciler.model.plan import Decision, Reason
+from reconciler.model.plan import Reason
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.adoption import adopt_fitting, release_strangers
 from reconciler.planner.workloads.create import create_pod
 from reconciler.planner.workloads.podview import (
-    available_at,
     deletion_rank,
     is_active,
     is_available,
     is_ready,
+    look_again_when_available,
     pod_cost,
 )
 
@@ -68,8 +68,6 @@ def sync_replica_set(view: View, stored: StoredObject, free: list[StoredObject])
     elif missing < 0:
         _delete_surplus(view, stored, active, -missing)
     view.set_status(stored, _status(view, stored, counter))
-    if stored.ref not in view.verdicts:
-        view.judge(stored.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
 
 
 def selector_of(owner: Replicated) -> LabelSelector:
@@ -151,10 +149,7 @@ def _counted(view: View, owner: Replicated, owned: list[StoredObject], counter: 
     pods = [cast(Pod, one.object) for one in owned]
     active = [pod for pod in pods if is_active(pod)]
     min_ready_s = owner.spec.min_ready_seconds
-    for pod in active:
-        at = available_at(pod, min_ready_s)
-        if at is not None and min_ready_s:
-            view.look_again(at)
+    look_again_when_available(view, active, min_ready_s)
     wanted_labels = owner.spec.template.metadata.labels.items()
     status: ReplicatedStatus = replace(
         owner.status,

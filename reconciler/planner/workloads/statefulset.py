@@ -96,8 +96,6 @@ class _Turn:
 
 def _sync(view: View, stored: StoredObject) -> None:
     stateful_set = cast(StatefulSet, stored.object)
-    if stored.ref not in view.verdicts:
-        view.judge(stored.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
     template = bound_template(view, stored, stateful_set.spec.template)
     revisions = sync_revisions(view, stored, template, stateful_set.status.current_revision)
     turn = _Turn(view, stored, stateful_set.spec, revisions, members(view, stored))

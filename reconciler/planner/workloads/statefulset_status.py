@@ -6,7 +6,7 @@ from typing import cast
 from reconciler.model.kinds import Pod, StatefulSet, StatefulSetStatus
 from reconciler.model.observed import StoredObject
 from reconciler.planner.view import View, replace
-from reconciler.planner.workloads.podview import available_at, is_available, is_ready
+from reconciler.planner.workloads.podview import is_available, is_ready, look_again_when_available
 from reconciler.planner.workloads.revisions import REVISION_LABEL, Revisions
 
 
@@ -19,7 +19,7 @@ def stateful_set_status(
     typed = [cast(Pod, one.object) for one in there]
     ready = [pod for pod in typed if pod.status.phase == "Running" and is_ready(pod)]
     staying = [pod for pod in typed if pod.metadata.deletion_timestamp is None]
-    _look_again(view, ready, stateful_set.spec.min_ready_seconds)
+    look_again_when_available(view, ready, stateful_set.spec.min_ready_seconds)
     counted = replace(
         stateful_set.status,
         observed_generation=stateful_set.metadata.generation,
@@ -33,13 +33,6 @@ def stateful_set_status(
         collision_count=revisions.collisions,
     )
     return _completed(stateful_set, counted)
-
-
-def _look_again(view: View, ready: list[Pod], min_ready_s: int) -> None:
-    for pod in ready if min_ready_s else ():
-        at = available_at(pod, min_ready_s)
-        if at is not None:
-            view.look_again(at)
 
 
 def _of(pods: list[Pod], revision: StoredObject) -> int:
