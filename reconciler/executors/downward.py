@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from reconciler.model.base import Value
 from reconciler.model.errors import TerminalError
+from reconciler.model.granted import effective_requests
 from reconciler.model.kinds import Container, ObjectFieldSelector, ResourceFieldSelector, ResourceRequirements
 from reconciler.model.node import PodAssignment
 from reconciler.model.quantity import bytes_of, cpu_millis, parse_quantity
@@ -69,11 +70,6 @@ def resource_value(
         raise TerminalError(f"no container has {selector.resource!r} to refer to", reason="CreateContainerConfigError")
     divisor = parse_quantity(selector.divisor) or Fraction(1)
     return str(-(-_amount(container.resources, kind, resource, place) // divisor))
-
-
-def effective_requests(resources: ResourceRequirements) -> Mapping[str, str | int | float]:
-    """Return the requests: a limit without a request is its own request, as Kubernetes defaults it."""
-    return {**resources.limits, **resources.requests}
 
 
 def format_map(values: Mapping[str, str]) -> str:

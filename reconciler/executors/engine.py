@@ -159,6 +159,18 @@ class Engine:
         created = self._post("/containers/create", {"name": name}, dict(body), timeout_s)
         return str(created["Id"])
 
+    def update_container(self, container: str, settings: Mapping[str, Any], timeout_s: float) -> None:
+        """Change what a container may use, running or not."""
+        self._post(f"/containers/{container}/update", {}, dict(settings), timeout_s)
+
+    def memory_used(self, container: str, timeout_s: float) -> int:
+        """Return the bytes of memory that a running container uses and that cannot be taken back from it."""
+        query = {"stream": "false", "one-shot": "true"}
+        said = self._call("GET", f"/containers/{container}/stats", query, None, timeout_s).get("memory_stats") or {}
+        stats = said.get("stats") or {}
+        idle = stats.get("inactive_file", stats.get("total_inactive_file", 0))
+        return max(0, int(said.get("usage") or 0) - int(idle))
+
     def start_container(self, container: str, timeout_s: float) -> None:
         """Start a container; one that runs already is left as it is."""
         self._post(f"/containers/{container}/start", {}, None, timeout_s)

@@ -78,6 +78,14 @@ class StopContainer(_Detail, tag="stopContainer"):
     spec: Container | None = None
 
 
+class ResizeContainer(_Detail, tag="resizeContainer"):
+    """Let a running container use what its spec says now, without starting it anew."""
+
+    container_id: str
+    name: str
+    spec: Container
+
+
 class RemoveContainer(_Detail, tag="removeContainer"):
     """Remove an ended container."""
 
@@ -189,6 +197,7 @@ Detail = (
     | DetachPod
     | StartContainer
     | StopContainer
+    | ResizeContainer
     | RemoveContainer
     | PublishVolumes
     | UnpublishVolumes

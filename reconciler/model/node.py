@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from reconciler.model.base import Value
+from reconciler.model.granted import Granted
 from reconciler.model.kinds import (
     Container,
     ContainerImage,
@@ -211,6 +212,7 @@ class ContainerFact(Value):
 
     `state` is created, running, paused, exited or dead. `attempt` counts starts of this container of the Pod from 0.
     `sandbox` is the id of the container whose network it shares (`NetworkMode=container:ID`), empty when not told.
+    `granted` is what it may use now; None where that is not told.
     """
 
     id: str
@@ -233,6 +235,7 @@ class ContainerFact(Value):
     message: str = ""
     pid: int = 0
     sandbox: str = ""
+    granted: Granted | None = None
     spec_digest: str = ""
     labels: Mapping[str, str] = {}
 

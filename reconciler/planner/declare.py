@@ -3,7 +3,7 @@
 Every object has one manager; only its own source changes or deletes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,9 @@ from reconciler.planner.propagation import delete_declared
 from reconciler.planner.safety import held_deletions
 from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, SELECTED_NODE, kept_claim, what_stays_behind
 from reconciler.planner.tolerations import with_default_tolerations
+from reconciler.planner.updates.fault import Fault
 from reconciler.planner.updates.pod import ends_with_its_image
+from reconciler.planner.updates.resize import changed_resources, needs_restart, resize_faults, with_resources
 from reconciler.planner.updates.rules import update_faults
 from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_metadata
 
@@ -31,7 +33,7 @@ REPLACE_ON_CHANGE = "reconciler.dev/on-immutable-change"
 ADOPT = "reconciler.dev/adopt"
 # What controllers write on declared objects.
 KEPT_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision", BOUND_BY_CONTROLLER, SELECTED_NODE})
-# What grows with a change is weighed again; a Pod is what it was made as.
+# What grows with a change is weighed again; a Pod only with what it is to use.
 _ADMITTED_ANEW = frozenset({"PersistentVolumeClaim", "Service"})
 BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
@@ -225,7 +227,9 @@ def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -
     wanted, digest = overlaid(view, stored, _merged(view, stored, one.object), one.digest)
     fixed = _why_not_in_place(stored.object, wanted)
     changes = field_changes(stored.object, wanted)
-    refusal = why_not_admitted(view, wanted, stored) if one.ref.kind in _ADMITTED_ANEW and not fixed else None
+    how = _how(stored.object, wanted)
+    is_weighed = not fixed and (one.ref.kind in _ADMITTED_ANEW or bool(how))
+    refusal = why_not_admitted(view, wanted, stored) if is_weighed else None
     if refusal is not None:
         view.judge(
             one.ref,
@@ -241,6 +245,7 @@ def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -
             stored,
             wanted,
             reason=Reason.SPEC_CHANGED,
+            message=how,
             changes=changes,
             provenance=one.provenance,
             digest=digest,
@@ -263,10 +268,24 @@ def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -
 
 def _why_not_in_place(old: AnyObject, wanted: AnyObject) -> str:
     """Return what Kubernetes refuses of a change of an object that exists, as a sentence; empty when it takes it."""
-    faults = update_faults(old, wanted)
-    if not faults and isinstance(old, Pod) and isinstance(wanted, Pod) and ends_with_its_image(old, wanted):
+    if not (isinstance(old, Pod) and isinstance(wanted, Pod)):
+        return _sentence(update_faults(old, wanted))
+    resized = with_resources(old, wanted)
+    faults = (*(resize_faults(old, resized) if resized is not old else ()), *update_faults(resized, wanted))
+    if not faults and (ends_with_its_image(old, wanted) or needs_restart(old, wanted)):
         return "spec.containers of a Pod whose containers are not started again cannot be changed"
+    return _sentence(faults)
+
+
+def _sentence(faults: Iterable[Fault]) -> str:
     return "; ".join(f"{fault.field} {fault.message}" for fault in faults)
+
+
+def _how(old: AnyObject, wanted: AnyObject) -> str:
+    """Say how a placed Pod comes to use more or less than before."""
+    if not (isinstance(old, Pod) and isinstance(wanted, Pod) and old.spec.node_name):
+        return ""
+    return "resize in place" if changed_resources(old, wanted) else ""
 
 
 def _replace(view: View, source: str, one: DesiredObject, stored: StoredObject, fixed: str) -> None:

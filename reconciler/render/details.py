@@ -44,6 +44,7 @@ _DESCRIBE: Mapping[type, Callable[[Any], str]] = {
     details.DetachPod: lambda detail: detail.pod_ip,
     details.StartContainer: _container,
     details.StopContainer: _stop,
+    details.ResizeContainer: lambda detail: f"{detail.spec.name}, resized in place",
     details.RemoveContainer: lambda detail: detail.name,
     details.PublishVolumes: lambda detail: count(len(detail.pod.spec.volumes), "volume"),
     details.UnpublishVolumes: lambda _: "its published volumes",

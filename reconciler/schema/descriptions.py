@@ -195,7 +195,7 @@ _CONTAINER: Mapping[str, str] = {
     "Lifecycle.postStart": "Right after the container started.",
     "Lifecycle.preStop": "Before the container is asked to end.",
     "Lifecycle.stopSignal": "Signal that asks the container to end, in place of the image's; needs the Pod's os.",
-    "Container.resizePolicy": "What a change of resources restarts; nothing is changed in place here.",
+    "Container.resizePolicy": "What a change of resources restarts; without it nothing.",
     "ContainerResizePolicy.resourceName": "Resource whose change is meant: cpu or memory.",
     "ContainerResizePolicy.restartPolicy": "Whether its change restarts the container.",
 }

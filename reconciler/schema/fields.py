@@ -47,7 +47,6 @@ HARMLESS: Mapping[str, str] = {
     "EndpointSlicePort.appProtocol": "the protocol is not looked into",
     "ConfigMap.immutable": "Git decides: a change in Git is applied",
     "Secret.immutable": "Git decides: a change in Git is applied",
-    "Container.resizePolicy": "resources of a running container are never changed: other ones make a new container",
     "PodSecurityContext.seLinuxChangePolicy": "the labels of volumes are left as they are",
     "NamespaceSpec.finalizers": _BY_SERVER,
 }

@@ -14,10 +14,12 @@ from reconciler.model.details import (
     PullImage,
     RemoveContainer,
     RemoveSandbox,
+    ResizeContainer,
     StartContainer,
     StopContainer,
 )
 from reconciler.model.errors import StaleError, TerminalError, TransientError
+from reconciler.model.granted import granted
 from reconciler.model.node import ContainerFact
 from reconciler.planner.node.images import full_name
 from reconciler.simulation.behaviour import KILLED, SERVER, Behaviour, behaviour_of
@@ -167,8 +169,17 @@ class SimulatedEngine:
                 image=detail.spec.image,
                 image_id=f"sha256:{detail.spec.image}",
                 spec_digest=pod.digest,
+                granted=granted(detail.spec.resources),
             )
         return self._start(existing, start=start)
+
+    def resize_container(self, detail: ResizeContainer) -> tuple[bool, str]:
+        """Let a container use something else."""
+        container = self.find(detail.container_id)
+        if container is None or not container.is_running:
+            raise StaleError(f"container {detail.name} does not run", reason="ContainerGone")
+        container.fact = replace(container.fact, granted=granted(detail.spec.resources))
+        return True, container.fact.id
 
     def begin_stop(self, detail: StopContainer) -> None:
         """Ask a container to end; it is killed when its grace is over."""

@@ -22,6 +22,7 @@ from reconciler.model.details import (
     PullImage,
     RemoveContainer,
     RemoveSandbox,
+    ResizeContainer,
     StartContainer,
     StopContainer,
     TrashVolume,
@@ -307,7 +308,7 @@ class SimulatedWorld:
             raise TransientError("no space left on device", reason="DiskFull")
         self._raise_fault(action)
         match detail:
-            case PullImage() | CreateSandbox() | StartContainer() | StopContainer():
+            case PullImage() | CreateSandbox() | StartContainer() | ResizeContainer() | StopContainer():
                 return self._on_engine(detail)
             case RemoveContainer() | RemoveSandbox():
                 return self.engine.remove(detail)
@@ -330,7 +331,9 @@ class SimulatedWorld:
             raise StaleError(fault.message, reason=fault.reason)
         raise TransientError(fault.message, reason=fault.reason)
 
-    def _on_engine(self, detail: PullImage | CreateSandbox | StartContainer | StopContainer) -> tuple[bool, str]:
+    def _on_engine(
+        self, detail: PullImage | CreateSandbox | StartContainer | ResizeContainer | StopContainer
+    ) -> tuple[bool, str]:
         match detail:
             case PullImage():
                 return self.engine.pull(detail)
@@ -338,6 +341,8 @@ class SimulatedWorld:
                 return self.engine.create_sandbox(detail)
             case StartContainer():
                 return self.engine.start_container(detail)
+            case ResizeContainer():
+                return self.engine.resize_container(detail)
             case StopContainer():
                 self.engine.begin_stop(detail)
                 return self.engine.finish_stop(detail)

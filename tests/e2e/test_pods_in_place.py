@@ -73,3 +73,21 @@ def says(pods: Stage, name: str) -> str:
     """Return the status of a condition of the gated Pod."""
     conditions = pods.status("gated").get("conditions", [])
     return next((str(one["status"]) for one in conditions if one["type"] == name), "")
+
+
+def test_a_running_container_is_given_more(pods: Stage) -> None:
+    """The Engine shows the new limits on the very same container, and the status says what is in force."""
+    asked = {"cpu": "100m", "memory": "32Mi"}
+    more = {"cpu": "200m", "memory": "48Mi"}
+    pods.put(sized=pod("sized", {**container("app"), "resources": {"requests": asked, "limits": asked}}))
+    pods.ready("sized")
+    container_id = pods.container("sized")["containerID"]
+    pods.put(sized=pod("sized", {**container("app"), "resources": {"requests": more, "limits": more}}))
+    pods.until("the status says so", lambda: pods.container("sized").get("allocatedResources") == more)
+    pods.until("it is in force", lambda: (pods.container("sized").get("resources") or {}).get("limits") == more)
+    after = pods.container("sized")
+    assert (after["containerID"], after["restartCount"]) == (container_id, 0)
+    form = "{{.HostConfig.CpuQuota}} {{.HostConfig.Memory}} {{.HostConfig.CpuShares}} {{.State.Status}}"
+    shown = docker("inspect", "--format", form, container_id.removeprefix("docker://"))
+    assert shown.split() == ["20000", str(48 << 20), "204", "running"]
+    pods.nothing_to_do()

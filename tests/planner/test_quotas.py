@@ -327,7 +327,7 @@ def test_pods_get_what_they_do_not_say_and_templates_stay_as_they_are() -> None:
 
 
 def test_a_declared_pod_keeps_what_it_was_given() -> None:
-    """Neither another LimitRange nor another label makes it anew; another request does."""
+    """Neither another LimitRange, another label nor another request makes it anew; another command does."""
     cluster = Cluster()
     item = "{type: Container, default: {memory: 1Gi}}"
     pod = object("Pod", "a", f"spec: {{{POD_SPEC}}}")
@@ -341,6 +341,13 @@ def test_a_declared_pod_keeps_what_it_was_given() -> None:
     assert (kept.metadata.uid, kept.metadata.labels) == (before, {"tier": "back"})
     assert kept.spec.containers[0].resources.limits == {"memory": "1Gi"}
     cluster.push(labelled.replace("200m", "300m") + limits(item.replace("1Gi", "2Gi")), commit="c3")
+    cluster.settle()
+    resized: Any = cluster.of("Pod")["a"]
+    resources = resized.spec.containers[0].resources
+    assert resized.metadata.uid == before
+    assert (resources.requests["cpu"], resources.limits) == ("300m", {"memory": "1Gi"})
+    changed_text = labelled.replace("200m", "300m").replace("name: main", "name: main, workingDir: /srv")
+    cluster.push(changed_text + limits(item.replace("1Gi", "2Gi")), commit="c4")
     cluster.settle()
     changed: Any = cluster.of("Pod")["a"]
     assert changed.metadata.uid != before

@@ -14,6 +14,7 @@ from reconciler.executors.container.labels import Owner
 from reconciler.executors.container.logs import LogStream, open_log
 from reconciler.executors.container.owned import Owned, is_running
 from reconciler.executors.container.probes import run_probe
+from reconciler.executors.container.resize import resize_container
 from reconciler.executors.container.sandbox import create_sandbox, remove_sandbox
 from reconciler.executors.container.start import Starter
 from reconciler.executors.container.stop import remove_container, stop_container
@@ -27,6 +28,7 @@ from reconciler.model.details import (
     PullImage,
     RemoveContainer,
     RemoveSandbox,
+    ResizeContainer,
     StartContainer,
     StopContainer,
 )
@@ -148,6 +150,8 @@ class ContainerExecutor:
                     return self._starter.start(detail, materials, expects, deadline)
                 case StopContainer():
                     return stop_container(self._engine, self._owned, detail, expects)
+                case ResizeContainer():
+                    return resize_container(self._engine, self._owned, detail, expects, deadline)
                 case RemoveContainer():
                     return self._remove(detail, expects, deadline)
                 case _:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.executors.container import labels
+from reconciler.model.granted import PERIOD_US, Granted
 from reconciler.model.node import ContainerFact
 
 _HIDDEN_MIN = 3
@@ -45,6 +46,7 @@ def container_fact(inspected: Mapping[str, Any], message: str = "") -> Container
         message=message,
         pid=int(state.get("Pid", 0)),
         sandbox=_sandbox(inspected),
+        granted=_granted(inspected.get("HostConfig") or {}),
         spec_digest=named.get(labels.SPEC_DIGEST, ""),
         labels=named,
     )
@@ -88,6 +90,15 @@ def _finished_at(state: Mapping[str, Any]) -> float:
 def _sandbox(inspected: Mapping[str, Any]) -> str:
     mode = str((inspected.get("HostConfig") or {}).get("NetworkMode", ""))
     return mode.removeprefix("container:") if mode.startswith("container:") else ""
+
+
+def _granted(settings: Mapping[str, Any]) -> Granted:
+    quota, period = int(settings.get("CpuQuota") or 0), int(settings.get("CpuPeriod") or 0)
+    return Granted(
+        cpu_shares=int(settings.get("CpuShares") or 0),
+        cpu_quota_us=quota * PERIOD_US // (period or PERIOD_US) if quota > 0 else 0,
+        memory_bytes=int(settings.get("Memory") or 0),
+    )
 
 
 def _number(text: str) -> int:

@@ -10,6 +10,7 @@ from reconciler.model.kinds.container import (
     AppArmorProfile,
     Container,
     ResourceMap,
+    ResourceRequirements,
     SeccompProfile,
     SELinuxOptions,
 )
@@ -191,7 +192,8 @@ class ContainerStatus(Value):
     restart_count: int = 0
     state: ContainerState = ContainerState()
     last_state: ContainerState = ContainerState()
-    resources: ResourceMap = field(default_factory=dict)
+    allocated_resources: ResourceMap = field(default_factory=dict)
+    resources: ResourceRequirements | None = None
 
 
 class PodIP(Value):

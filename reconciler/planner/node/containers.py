@@ -11,6 +11,7 @@ from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, PodFacts, has_ended, is_live, shares
 from reconciler.planner.node.memory import ContainerMemory
 from reconciler.planner.node.probes import FAILURE, result_of
+from reconciler.planner.node.resizes import is_other_size, is_to_be_resized, restarts
 
 UNKNOWN_END = 137
 
@@ -58,6 +59,13 @@ def _running(
     started = passed and not hooked
     ready = started and _is_ready(look, spec, role, memory, fact)
     want, reason, message, grace_s = _fault(look, spec, memory, fact, startup)
+    resize = want is Want.RUN and is_to_be_resized(memory, spec, fact)
+    if resize and fact.granted is not None and restarts(spec, fact.granted):
+        want, reason, message = (
+            Want.STOP,
+            Reason.SPEC_CHANGED,
+            "other resources: its resizePolicy asks for a restart",
+        )
     return Judgement(
         spec=spec,
         role=role,
@@ -70,6 +78,7 @@ def _running(
         started=started,
         ready=ready,
         grace_s=grace_s,
+        resize=resize and want is Want.RUN,
     )
 
 
@@ -125,7 +134,7 @@ def _not_running(
     if seen and ended is not None and _is_final(pod, spec, role, ended, here):
         return _judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
     reason = Reason.CONTAINER_MISSING if fact is None else Reason.CONTAINER_EXITED
-    until = 0.0 if _has_another_image(memory, spec) else _backoff_end(memory, fact)
+    until = 0.0 if _has_another_image(memory, spec) or is_other_size(memory, spec) else _backoff_end(memory, fact)
     if fact is not None and until > look.now:
         return _crash_loop(look, pod, spec, role, memory, fact, until)
     return _startable(look, pod, spec, role, memory, fact, memory.attempt + 1, reason)

@@ -26,7 +26,7 @@ class Judgement:
 
     `fact` is its newest attempt on the host, `ended` how that (or, if it was removed by hand, the last known one)
     ended. `attempt` is the number of the next start; `waiting` and `message` are what the status says while it is
-    not running; `until` is when waiting ends by itself.
+    not running; `until` is when waiting ends by itself. `resize`: it runs, and may use something else than it should.
     """
 
     spec: Container
@@ -44,6 +44,7 @@ class Judgement:
     started: bool = False
     ready: bool = False
     grace_s: float | None = None
+    resize: bool = False
 
     @property
     def is_up(self) -> bool:

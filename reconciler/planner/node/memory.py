@@ -10,7 +10,7 @@ import msgspec
 from msgspec import field
 
 from reconciler.model.base import Value
-from reconciler.model.kinds import ContainerStateTerminated
+from reconciler.model.kinds import ContainerStateTerminated, ResourceRequirements
 from reconciler.model.node import DOCUMENT_VERSION, Observation, PodReport
 
 
@@ -41,7 +41,8 @@ class ContainerMemory(Value):
     `attempt` is the highest ever seen on the host (-1: none), `container_id` its id and `image` what was asked for
     then. `backoff_s` is how long the next restart waits after this attempt's end. `ended` tells the end of this
     attempt, `last` that of the one before. `ready` and `started` hold for `container_id`; `condemned` is the id of
-    a container that must be stopped though it runs. `failure` counts starts that made no container.
+    a container that must be stopped though it runs. `failure` counts starts that made no container. `resources` are
+    those that `container_id` was last given; `resize_failure` counts resizes of it that failed.
     """
 
     attempt: int = -1
@@ -55,6 +56,8 @@ class ContainerMemory(Value):
     condemned: str = ""
     condemned_because: str = ""
     failure: Failure = Failure()
+    resources: ResourceRequirements = ResourceRequirements()
+    resize_failure: Failure = Failure()
 
 
 class PodMemory(Value):
@@ -63,7 +66,8 @@ class PodMemory(Value):
     `started_at` is when this node first met it. `sandbox_id` and `sandbox_started_at` tell a restarted sandbox;
     `initialized` is the id of the sandbox whose init containers are done. `failure` is that of the Pod's sandbox,
     link or volumes. `broken` is the id of a sandbox that has to go, `broken_because` why. `finished` is Succeeded or
-    Failed, for ever. `absent_at`: no longer assigned since.
+    Failed, for ever. `absent_at`: no longer assigned since. `allocated` are the resources of each container that the
+    node has agreed to; where the Pod asks for others, `pending` is Deferred or Infeasible.
     """
 
     namespace: str
@@ -84,6 +88,9 @@ class PodMemory(Value):
     reason: str = ""
     message: str = ""
     absent_at: float | None = None
+    allocated: Mapping[str, ResourceRequirements] = field(default_factory=dict)
+    pending: str = ""
+    pending_because: str = ""
     report: PodReport | None = None
 
 

@@ -26,12 +26,14 @@ _FAILED = (OutcomeStatus.FAILED, OutcomeStatus.STALE)
 _DONE_EVENTS: Mapping[str, tuple[str, str]] = {
     "startContainer": ("Started", "Started container {}"),
     "stopContainer": ("Killing", "Stopped container {}"),
+    "resizeContainer": ("ResizeCompleted", "Resized container {} in place"),
 }
 _FAILED_EVENTS: Mapping[str, str] = {
     "createSandbox": "FailedCreatePodSandBox",
     "attachPod": "FailedCreatePodSandBox",
     "publishVolumes": "FailedMount",
     "stopContainer": "FailedKillPod",
+    "resizeContainer": "ResizeError",
     "removeSandbox": "FailedKillPod",
 }
 
@@ -91,6 +93,8 @@ def _note_pull(image: ImageMemory, outcome: Outcome, now: float) -> ImageMemory:
 def _note_pod(pod: PodMemory, emitted: Emitted, outcome: Outcome, now: float) -> PodMemory:
     if emitted.type == "startContainer":
         return _note_start(pod, emitted.target, outcome, now)
+    if emitted.type == "resizeContainer":
+        return _note_resize(pod, emitted.target, outcome, now)
     if outcome.status in _FAILED:
         return replace(pod, failure=_failed(pod.failure, outcome, now))
     return pod
@@ -118,6 +122,19 @@ def _note_start(pod: PodMemory, name: str, outcome: Outcome, now: float) -> PodM
     return replace(pod, containers={key: merged[key] for key in sorted(merged)})
 
 
+def _note_resize(pod: PodMemory, name: str, outcome: Outcome, now: float) -> PodMemory:
+    container = pod.containers.get(name, ContainerMemory())
+    if outcome.status in _SUCCEEDED:
+        given = pod.allocated.get(name, container.resources)
+        changed = replace(container, resources=given, resize_failure=Failure())
+    elif outcome.status in _FAILED:
+        changed = replace(container, resize_failure=_failed(container.resize_failure, outcome, now))
+    else:
+        return pod
+    merged = {**pod.containers, name: changed}
+    return replace(pod, containers={key: merged[key] for key in sorted(merged)})
+
+
 def _failed(earlier: Failure, outcome: Outcome, now: float) -> Failure:
     stale = outcome.status is OutcomeStatus.STALE
     return effect_failed(earlier, now, outcome.reason or "Failed", outcome.message, stale=stale)
@@ -125,7 +142,7 @@ def _failed(earlier: Failure, outcome: Outcome, now: float) -> Failure:
 
 def _pod_events(uid: str, pod: PodMemory, emitted: Emitted, outcome: Outcome) -> tuple[NodeEvent, ...]:
     type_, reason, message, container = "Normal", "", "", ""
-    if emitted.type in ("startContainer", "stopContainer"):
+    if emitted.type in ("startContainer", "stopContainer", "resizeContainer"):
         container = emitted.target
     if outcome.status is OutcomeStatus.DONE:
         if emitted.type == "pullImage":

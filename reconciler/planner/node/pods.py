@@ -16,6 +16,7 @@ from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import INIT, SIDECAR, Look, PodFacts, is_live, shares
 from reconciler.planner.node.memory import ContainerMemory, PodMemory
 from reconciler.planner.node.remember import sandbox_fault
+from reconciler.planner.node.resizes import as_allocated
 
 NO_MEMORY = ContainerMemory()
 
@@ -63,6 +64,7 @@ def judge_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory
     busy = _is_busy(look, pod, memory, found)
     if pod is None:
         return PodJudgement(uid=uid, pod=pod, memory=memory, found=found, stage=Stage.TERMINATE, busy=busy)
+    pod = as_allocated(pod, memory)
     fault = sandbox_fault(memory, found)
     sandbox = found.sandbox
     if fault and sandbox is not None and memory.broken != sandbox.id:

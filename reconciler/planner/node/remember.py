@@ -6,12 +6,14 @@ is found where it stopped (P17), and a memory that was lost grows back.
 
 from msgspec.structs import replace
 
-from reconciler.model.kinds import Container, ContainerStateTerminated
+from reconciler.model.granted import granted
+from reconciler.model.kinds import Container, ContainerStateTerminated, ResourceRequirements
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.times import rfc3339
 from reconciler.planner.node.backoff import is_trusted, next_restart_s, restart_s_of
 from reconciler.planner.node.look import Look, PodFacts, has_ended, is_live, shares
 from reconciler.planner.node.memory import ContainerMemory, Failure, PodMemory
+from reconciler.planner.node.resizes import is_other_size
 
 START_ERROR = 128
 _POD_IP = "reconciler.dev/pod-ip"
@@ -127,6 +129,8 @@ def _remember_container(memory: ContainerMemory, facts: list[ContainerFact], spe
         memory = _next_attempt(memory, facts, spec)
     if memory.container_id == fact.id and _is_explained_late(memory, fact):
         return replace(memory, ended=termination(fact))
+    if spec is not None and fact.id == memory.container_id and _has_been_given(memory, fact, spec):
+        memory = replace(memory, resources=spec.resources, resize_failure=Failure())
     if memory.container_id != fact.id or memory.ended is not None or not has_ended(fact):
         return memory
     trusted = is_trusted(fact.started_at, fact.finished_at)
@@ -139,6 +143,11 @@ def _remember_container(memory: ContainerMemory, facts: list[ContainerFact], spe
         condemned="",
         condemned_because="",
     )
+
+
+def _has_been_given(memory: ContainerMemory, fact: ContainerFact, spec: Container) -> bool:
+    """Whether the host shows that the container may use what it is to, which was not known yet."""
+    return memory.resources != spec.resources and is_live(fact) and fact.granted == granted(spec.resources)
 
 
 def _is_explained_late(memory: ContainerMemory, fact: ContainerFact) -> bool:
@@ -154,8 +163,8 @@ def _next_attempt(memory: ContainerMemory, facts: list[ContainerFact], spec: Con
         last = termination(facts[-2]) if has_ended(facts[-2]) else None
     image = spec.image if spec else ""
     waits_s = restart_s_of(fact.attempt) if forgotten else next_restart_s(memory.backoff_s)
-    # A container of another image begins without the waits that the one before earned.
-    is_other = memory.image not in ("", image)
+    # A container of another image or size begins without the waits that the one before earned.
+    is_other = memory.image not in ("", image) or (spec is not None and is_other_size(memory, spec))
     return ContainerMemory(
         attempt=fact.attempt,
         container_id=fact.id,
@@ -163,4 +172,5 @@ def _next_attempt(memory: ContainerMemory, facts: list[ContainerFact], spec: Con
         backoff_s=0.0 if is_other else waits_s,
         last=last,
         failure=Failure(),
+        resources=spec.resources if spec is not None and not forgotten else ResourceRequirements(),
     )

@@ -3,8 +3,11 @@
 Pure. A report that says nothing new is the same value as before.
 """
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
+from reconciler.model.granted import effective_requests
 from reconciler.model.kinds import (
     ContainerState,
     ContainerStateRunning,
@@ -12,6 +15,7 @@ from reconciler.model.kinds import (
     ContainerStateWaiting,
     ContainerStatus,
     PodCondition,
+    ResourceRequirements,
 )
 from reconciler.model.node import PodReport
 from reconciler.model.times import rfc3339
@@ -125,6 +129,7 @@ def _was_started(one: Judgement) -> bool:
 def _status(judged: PodJudgement, one: Judgement) -> ContainerStatus:
     fact, memory = one.fact, one.memory
     live = fact is not None and is_live(fact)
+    measured = fact is not None and live and fact.granted is not None
     state, last = _states(judged, one)
     started: bool | None = one.started if live else False
     if one.role == INIT and not live:
@@ -139,7 +144,14 @@ def _status(judged: PodJudgement, one: Judgement) -> ContainerStatus:
         restart_count=max(0, memory.attempt),
         state=state,
         last_state=ContainerState(terminated=last) if last is not None else ContainerState(),
+        allocated_resources=effective_requests(one.spec.resources) if measured else {},
+        resources=_in_force(one) if measured else None,
     )
+
+
+def _in_force(one: Judgement) -> ResourceRequirements:
+    """Return what a running container may use: what it is to have, or what it had before."""
+    return one.memory.resources if one.resize else one.spec.resources
 
 
 def _states(judged: PodJudgement, one: Judgement) -> tuple[ContainerState, ContainerStateTerminated | None]:
@@ -171,6 +183,7 @@ def _conditions(look: Look, judged: PodJudgement) -> tuple[PodCondition, ...]:
         _initialized(judged, completed),
         _containers_ready(judged, completed),
         *_taken_away(judged),
+        *_resizes(judged),
     )
     earlier = judged.memory.report.conditions if judged.memory.report is not None else ()
     return tuple(_dated(one, earlier, look.now) for one in conditions)
@@ -181,6 +194,23 @@ def _taken_away(judged: PodJudgement) -> tuple[PodCondition, ...]:
         return ()
     message = judged.memory.message
     return (PodCondition(type="DisruptionTarget", status="True", reason="TerminationByKubelet", message=message),)
+
+
+def _resizes(judged: PodJudgement) -> Iterator[PodCondition]:
+    memory = judged.memory
+    if memory.pending and not memory.finished:
+        yield PodCondition(
+            type="PodResizePending", status="True", reason=memory.pending, message=memory.pending_because
+        )
+    changing = [one for one in judged.containers if one.resize]
+    if changing:
+        failed = next((one.memory.resize_failure for one in changing if one.memory.resize_failure.count), None)
+        yield PodCondition(
+            type="PodResizeInProgress",
+            status="True",
+            reason="Error" if failed is not None else "",
+            message=failed.message if failed is not None else "",
+        )
 
 
 def _initialized(judged: PodJudgement, completed: bool) -> PodCondition:

@@ -10,12 +10,14 @@ from reconciler.model.details import (
     PublishVolumes,
     PullImage,
     RemoveSandbox,
+    ResizeContainer,
     StartContainer,
 )
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.plan import Executor, Reason, Verb
 from reconciler.planner.node.actions import container_name
 from reconciler.planner.node.chain import Chain, Shared, add_removal, add_stop
+from reconciler.planner.node.fingerprint import fingerprint
 from reconciler.planner.node.holding import image_key
 from reconciler.planner.node.images import full_name, full_names
 from reconciler.planner.node.judgement import Judgement, Want
@@ -37,6 +39,7 @@ def run_chain(look: Look, judged: PodJudgement, pod: PodAssignment, shared: Shar
     sandbox = _sandbox(chain, judged, pod)
     attached, linked = _attach(chain, judged, pod, sandbox, shared)
     _stop_faulty(chain, judged, pod)
+    _resize(chain, judged)
     if volumes_ready and linked:
         _start(chain, judged, pod, (published, sandbox, attached))
     _explain_waiting(chain, judged)
@@ -134,6 +137,30 @@ def _stop_faulty(chain: Chain, judged: PodJudgement, pod: PodAssignment) -> None
         if one.want is Want.STOP and one.fact is not None:
             grace = pod.grace_s if one.grace_s is None else float(one.grace_s)
             add_stop(chain, one.fact, one.spec, grace, one.reason, message=one.message)
+
+
+def _resize(chain: Chain, judged: PodJudgement) -> None:
+    """Give running containers what they are to have, and say what there is no room for."""
+    for one in judged.containers:
+        if not one.resize or one.fact is None:
+            continue
+        failure = one.memory.resize_failure
+        if failure.until > chain.look.now:
+            chain.block(Executor.CONTAINER, Verb.UPDATE, Reason.BACK_OFF, failure.message, failure.until)
+            continue
+        detail = ResizeContainer(container_id=one.fact.id, name=one.fact.name, spec=one.spec)
+        chain.add(
+            detail,
+            Reason.SPEC_CHANGED,
+            target=f"{one.fact.name}/{fingerprint(one.spec.resources)}",
+            container=one.spec.name,
+            attempt=failure.count,
+            expects=one.fact.id,
+            message="resize in place",
+        )
+    if judged.memory.pending:
+        message = f"resize {judged.memory.pending.lower()}: {judged.memory.pending_because}"
+        chain.block(Executor.CONTAINER, Verb.UPDATE, Reason.UNSCHEDULABLE, message)
 
 
 def _start(chain: Chain, judged: PodJudgement, pod: PodAssignment, needs: tuple[str, ...]) -> None:

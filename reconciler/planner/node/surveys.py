@@ -12,6 +12,7 @@ from reconciler.planner.node.addresses import next_address
 from reconciler.planner.node.look import NOTHING, Look, PodFacts, by_pod
 from reconciler.planner.node.memory import NodeMemory, PodMemory
 from reconciler.planner.node.remember import first_memory, remember
+from reconciler.planner.node.resizes import allocate, as_allocated
 from reconciler.planner.node.survey import Survey, settled_survey, survey_pod
 
 
@@ -29,7 +30,7 @@ def survey_all(look: Look, memory: NodeMemory) -> tuple[Survey, ...]:
             surveys[uid] = settled
         else:
             met.append((uid, pod, _met(look, pod, known, facts), facts))
-    addressed = _give_addresses(look, memory, surveys, met) if met else ()
+    addressed = _give_addresses(look, memory, surveys, allocate(look, memory, met)) if met else ()
     for uid, pod, known, facts in addressed:
         surveys[uid] = survey_pod(look, uid, pod, known, facts)
     return tuple(surveys[uid] for uid, _ in everyone)
@@ -49,7 +50,8 @@ def sorted_pods(pods: Iterable[PodAssignment]) -> list[PodAssignment]:
 
 
 def _met(look: Look, pod: PodAssignment | None, known: PodMemory | None, facts: PodFacts) -> PodMemory:
-    memory = remember(pod, known or first_memory(look, pod, facts), facts)
+    earlier = known or first_memory(look, pod, facts)
+    memory = remember(as_allocated(pod, earlier) if pod is not None else None, earlier, facts)
     if pod is not None and pod.spec.host_network != memory.host_network:
         memory = replace(memory, host_network=pod.spec.host_network)
     if pod is None and memory.absent_at is None:

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import cast
 
+from reconciler.model.granted import qos_class as class_of
 from reconciler.model.kinds import Condition, Job, Pod, PodIP, PodStatus
 from reconciler.model.node import Observation, PodReport
 from reconciler.model.observed import NodeState, StoredObject
@@ -177,17 +178,7 @@ def _of_silent_node(view: View, pod: Pod) -> PodStatus:
 
 def qos_class(pod: Pod) -> str:
     """Return Guaranteed, Burstable or BestEffort as Kubernetes derives it from requests and limits."""
-    containers = (*pod.spec.containers, *pod.spec.init_containers)
-    requested = [one.resources for one in containers if one.resources.requests or one.resources.limits]
-    if not requested:
-        return "BestEffort"
-    for one in containers:
-        limits, requests = one.resources.limits, one.resources.requests
-        if not {"cpu", "memory"} <= limits.keys():
-            return "Burstable"
-        if any(str(requests.get(name, limits[name])) != str(limits[name]) for name in ("cpu", "memory")):
-            return "Burstable"
-    return "Guaranteed"
+    return class_of(pod.spec)
 
 
 def judge_pods(view: View) -> None:

@@ -13,10 +13,10 @@ from reconciler.executors.container.credentials import credentials_for, registry
 from reconciler.executors.container.environment import expand
 from reconciler.executors.container.facts import unix_seconds
 from reconciler.executors.container.frames import Demultiplexer
-from reconciler.executors.container.resources import qos_class
 from reconciler.executors.downward import PodPlace, field_value, format_map, resource_value
 from reconciler.executors.engine import choose_version, split_reference
 from reconciler.model.errors import ConfigurationError, ReconcilerError
+from reconciler.model.granted import qos_class
 from reconciler.model.kinds import ObjectFieldSelector, ResourceFieldSelector
 from tests.executors.container import build
 

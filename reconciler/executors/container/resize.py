@@ -1,0 +1,29 @@
+"""Changing what a running container may use.
+
+Effect, idempotent: what is as it should be already is set once more.
+"""
+
+from reconciler.executors.container.owned import Owned, is_running
+from reconciler.executors.container.resources import resource_settings
+from reconciler.executors.engine import Engine
+from reconciler.executors.transport import Deadline
+from reconciler.model.details import ResizeContainer
+from reconciler.model.errors import StaleError, TransientError
+
+
+def resize_container(
+    engine: Engine, owned: Owned, detail: ResizeContainer, expects: str, deadline: Deadline
+) -> tuple[bool, str]:
+    """Give a container the shares, quota and memory of its spec; never less memory than it uses, as with kubelet."""
+    found = owned.target(detail.container_id, detail.name, expects)
+    if found is None or not is_running(found):
+        raise StaleError(f"container {detail.name} does not run: there is nothing to resize")
+    container, settings = str(found["Id"]), resource_settings(detail.spec)
+    before, after = int(found["HostConfig"].get("Memory") or 0), int(settings.get("Memory", 0))
+    if after and (not before or after < before) and (used := engine.memory_used(container, deadline.left_s)) > after:
+        raise TransientError(
+            f"container {detail.spec.name} uses {used} bytes of memory: its limit cannot be {after}",
+            reason="MemoryInUse",
+        )
+    engine.update_container(container, settings, deadline.left_s)
+    return True, container

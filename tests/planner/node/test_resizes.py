@@ -1,0 +1,145 @@
+"""Running containers that are given more or less: in place, with a restart, later, or never."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from reconciler.model.kinds import ContainerResizePolicy, ContainerStatus, PodCondition, ResourceRequirements
+from reconciler.model.node import ContainerFact, PodAssignment
+from tests.planner.node.host import Host, container, pod
+
+MI = 1 << 20
+
+
+def asking(cpu: str, memory: str = "64Mi", name: str = "web", **fields: Any) -> PodAssignment:
+    """A Pod with one container that asks for this, and may use as much."""
+    amounts = {"cpu": cpu, "memory": memory}
+    policy = fields.pop("resize_policy", ())
+    one = container(name, resources=ResourceRequirements(requests=amounts, limits=amounts), resize_policy=policy)
+    return pod(name, one, **fields)
+
+
+def host(*pods: PodAssignment, cpu_millis: int = 4000) -> Host:
+    """A host of that many cores on which these Pods run."""
+    found = Host()
+    found.world.host = replace(found.world.host, cpu_millis=cpu_millis, memory_bytes=1024 * MI)
+    found.assign(*pods)
+    found.settle()
+    found.done()
+    return found
+
+
+def resized(found: Host, *pods: PodAssignment) -> list[str]:
+    """What is done when the Pods ask for something else."""
+    found.assign(*pods)
+    found.settle()
+    return found.done()
+
+
+def fact(found: Host, name: str = "web") -> ContainerFact:
+    """The newest attempt of a container."""
+    return found.world.engine.containers[found.full_name(name)].fact
+
+
+def status(found: Host, name: str = "web") -> ContainerStatus:
+    """What the node says of the one container of a Pod."""
+    return found.node.report(name).container_statuses[0]
+
+
+def resizing(found: Host, name: str = "web") -> list[PodCondition]:
+    """The conditions that tell of a resize."""
+    return [one for one in found.node.report(name).conditions if one.type.startswith("PodResize")]
+
+
+def test_a_container_is_given_more_without_a_restart() -> None:
+    """The same container, and the status says what is in force."""
+    found = host(asking("100m"))
+    before = fact(found)
+    assert resized(found, asking("200m", "128Mi")) == ["resizeContainer web"]
+    after = fact(found)
+    assert after.id == before.id
+    assert after.granted is not None
+    assert (after.granted.cpu_quota_us, after.granted.memory_bytes) == (20_000, 128 * MI)
+    assert status(found).allocated_resources == {"cpu": "200m", "memory": "128Mi"}
+    assert status(found).resources == ResourceRequirements(
+        requests={"cpu": "200m", "memory": "128Mi"}, limits={"cpu": "200m", "memory": "128Mi"}
+    )
+    assert (status(found).restart_count, resizing(found)) == (0, [])
+
+
+def test_the_same_amount_in_other_words_changes_nothing() -> None:
+    """1 is 1000m."""
+    found = host(asking("1"))
+    assert resized(found, asking("1000m")) == []
+
+
+def test_a_container_is_started_anew_where_its_policy_asks_for_that() -> None:
+    """Only for the resource that the policy names."""
+    policy = (ContainerResizePolicy(resource_name="memory", restart_policy="RestartContainer"),)
+    found = host(asking("100m", resize_policy=policy))
+    assert resized(found, asking("200m", resize_policy=policy)) == ["resizeContainer web"]
+    assert resized(found, asking("200m", "128Mi", resize_policy=policy)) == [
+        "stopContainer web",
+        "startContainer web/1",
+    ]
+    assert status(found).allocated_resources == {"cpu": "200m", "memory": "128Mi"}
+
+
+def test_what_the_others_leave_no_room_for_waits_until_they_do() -> None:
+    """Meanwhile the Pod goes on with what it has, and a restart gives it no more."""
+    other = asking("2", name="other")
+    found = host(asking("1"), other)
+    before = fact(found)
+    assert resized(found, asking("3"), other) == []
+    assert [(one.type, one.reason) for one in resizing(found)] == [("PodResizePending", "Deferred")]
+    assert "cpu 3000m, 2000m there" in resizing(found)[0].message
+    assert status(found).allocated_resources["cpu"] == "1"
+    found.world.end_by_hand(found.full_name("web"))
+    found.settle()
+    assert fact(found).granted == before.granted
+    resized(found, asking("3"))
+    after = fact(found).granted
+    assert after is not None
+    assert after.cpu_quota_us == 300_000
+    assert resizing(found) == []
+
+
+def test_what_the_node_does_not_have_is_infeasible() -> None:
+    """And is taken back by asking for what there was."""
+    found = host(asking("1"))
+    assert resized(found, asking("5")) == []
+    assert [(one.type, one.reason) for one in resizing(found)] == [("PodResizePending", "Infeasible")]
+    assert resized(found, asking("1")) == []
+    assert resizing(found) == []
+
+
+def test_less_is_given_on_a_node_that_is_full() -> None:
+    """What grows no further always fits."""
+    other = asking("3", name="other")
+    found = host(asking("1"), other, cpu_millis=3500)
+    assert resized(found, asking("900m"), other) == ["resizeContainer web"]
+
+
+def test_the_more_important_pod_gets_the_room() -> None:
+    """Two ask for what only one can have."""
+    low, high = asking("1", name="low"), asking("1", name="top")
+    found = host(low, high)
+    important = replace(asking("3", name="top"), spec=replace(asking("3", name="top").spec, priority=10))
+    resized(found, asking("2", name="low"), important)
+    assert resizing(found, "top") == []
+    assert [one.reason for one in resizing(found, "low")] == ["Deferred"]
+
+
+def test_a_resize_that_fails_is_told_and_tried_again() -> None:
+    """The container runs on, and the condition says why it has not been resized."""
+    found = host(asking("100m"))
+    found.world.fail("resizeContainer", times=1, reason="MemoryInUse", message="uses more")
+    found.assign(asking("200m"))
+    found.node.run_for(0.5)
+    (condition,) = resizing(found)
+    assert (condition.type, condition.reason, condition.message) == ("PodResizeInProgress", "Error", "uses more")
+    assert status(found).resources is not None
+    found.settle()
+    assert (resizing(found), fact(found).attempt) == ([], 0)
