@@ -23,7 +23,8 @@ def allocate_addresses(view: View) -> None:
             _remember(view, stored)
             continue
         used = _used(view) if used is None else used
-        address = view.observed.allocations.get(allocation_key(stored)) or _free(network, stored, used)
+        known = view.observed.allocations.get(allocation_key(stored), "")
+        address = known if known and known not in used else _free(network, stored, used)
         if not address:
             message = f"no address is free in {network}"
             view.judge(stored.ref, Decision.BLOCKED, Reason.CONFLICT, message, stored=stored)
