@@ -1,5 +1,7 @@
 """Rollouts bound to the configuration that a workload reads (P21). Pure."""
 
+from typing import Any
+
 from reconciler.model.canonical import digest
 from reconciler.model.kinds import PodTemplateSpec
 from reconciler.model.observed import StoredObject
@@ -33,9 +35,11 @@ def content_digest(view: View, ref: ObjectRef) -> str:
     stored = view.get(ref)
     if stored is None:
         return ""
-    object = stored.object
-    content = (getattr(object, "data", {}), getattr(object, "binary_data", {}))
-    return digest(view.policy.digest_key, ref.kind, *content)
+    return digest(view.policy.digest_key, ref.kind, *_content(stored))
+
+
+def _content(stored: StoredObject) -> tuple[Any, Any]:
+    return (getattr(stored.object, "data", {}), getattr(stored.object, "binary_data", {}))
 
 
 def _is_bound(view: View, owner: StoredObject) -> bool:
@@ -52,7 +56,8 @@ def _warn(view: View, owner: StoredObject, template: PodTemplateSpec) -> None:
         before = view.was_observed(ref)
         if not one.by_environment or before is None or view.was_observed(owner.ref) is None:
             continue
-        if ref in view.touched and view.get(ref) is not None and view.get(ref) != before:
+        after = view.get(ref)
+        if after is not None and _content(after) != _content(before):
             view.warn(
                 f"{ref} changes and {owner.ref} reads it by environment: its Pods keep the old values until they "
                 f'restart; to roll them with it set the annotation {RESTART_ON_CHANGE}: "true"'
