@@ -56,6 +56,7 @@ def _require_possible(stored: StoredObject, change: Override) -> None:
         "labels": (change.labels is not None, kind == "Node"),
         "a deletion": (change.delete_at is not None, kind == "Pod"),
         "a condition": (change.conditions is not None, kind == "Pod"),
+        "a resize": (change.resources is not None, kind == "Pod"),
     }
     for what, (is_given, is_possible) in given.items():
         if is_given and not is_possible:
@@ -111,6 +112,8 @@ def _said(stored: StoredObject, change: Override) -> tuple[Reason, str, str]:
     if change.conditions is not None:
         words = ", ".join(f"{one.type}={one.status}" for one in change.conditions) or "none"
         return Reason.STATUS, "ConditionsChanged", f"conditions of other controllers set to {words} by {change.by}"
+    if change.resources is not None:
+        return Reason.SPEC_CHANGED, "ResizeRequested", f"resize asked for by {change.by}"
     if change.unschedulable is not None:
         word = "cordoned" if change.unschedulable else "uncordoned"
         return Reason.SPEC_CHANGED, word.capitalize(), f"{word} by {change.by}"

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from reconciler.model.base import Value
-from reconciler.model.kinds import Condition, PodTemplateSpec, Taint
+from reconciler.model.kinds import Condition, PodTemplateSpec, ResourceRequirements, Taint
 from reconciler.model.refs import ObjectRef
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -42,7 +42,8 @@ class Override(Value):
     `restarted_at` is an RFC 3339 time that goes into the Pod template's annotations. `unschedulable`, `taints` and
     `labels` are a Node's; a label that is None is taken away. `delete_at` (Unix seconds) is when the deletion of a Pod
     was asked for, of the Pod with this `uid` only, with `grace_s` seconds to end. `conditions` are what other
-    controllers say of a Pod, such as its readiness gates. `freed` is the uid of the claim that a released volume is to
+    controllers say of a Pod, such as its readiness gates; `resources` are what its containers
+    are to have, until the Pod says so itself. `freed` is the uid of the claim that a released volume is to
     forget. `by` is who did the last of it, `at` when, in Unix seconds.
     """
 
@@ -56,6 +57,7 @@ class Override(Value):
     delete_at: float | None = None
     grace_s: int | None = None
     conditions: tuple[Condition, ...] | None = None
+    resources: Mapping[str, ResourceRequirements] | None = None
     freed: str = ""
     by: str = ""
     at: float = 0.0
@@ -63,7 +65,7 @@ class Override(Value):
     @property
     def is_empty(self) -> bool:
         """Whether nothing is overridden."""
-        other = self.labels or self.delete_at or self.conditions or self.freed
+        other = self.labels or self.delete_at or self.conditions or self.resources or self.freed
         return not (self.restarted_at or self.rollback or self.unschedulable or self.taints or other)
 
 
@@ -100,6 +102,7 @@ def merged(before: Override | None, change: Override) -> Override:
         delete_at=_first(before.delete_at, change.delete_at),
         grace_s=_shorter(before.grace_s, change.grace_s),
         conditions=_first(change.conditions, before.conditions) or None,
+        resources=_first(change.resources, before.resources) or None,
         freed=change.freed or before.freed,
         by=change.by,
         at=change.at,

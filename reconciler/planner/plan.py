@@ -27,6 +27,7 @@ from reconciler.planner.overrides import (
     settle_overrides,
 )
 from reconciler.planner.priority import ensure_system_classes, resolve_priorities
+from reconciler.planner.resizes import resize_requested_pods
 from reconciler.planner.revisions import revision_endings
 from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.services.allocate import allocate_addresses
@@ -72,6 +73,7 @@ def plan(
     observe_nodes(view)
     observe_pods(view)
     delete_requested_pods(view)
+    resize_requested_pods(view)
     evict_tainted_pods(view)
     collect_pods(view)
     ensure_built_in_namespaces(view)

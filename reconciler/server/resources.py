@@ -57,6 +57,7 @@ _SUBRESOURCES: Mapping[str, tuple[Subresource, ...]] = {
         Subresource(name="eviction", kind="Eviction", verbs=("create",), group="policy", version="v1"),
         Subresource(name="exec", kind="PodExecOptions", verbs=("create", "get")),
         Subresource(name="log", kind="Pod", verbs=("get",)),
+        Subresource(name="resize", kind="Pod", verbs=("get", "patch", "update")),
         Subresource(name="status", kind="Pod", verbs=("get", "patch", "update")),
     ),
 }

@@ -20,7 +20,11 @@ _SIDES = ("limits", "requests")
 
 def with_resources(pod: Pod, other: Pod) -> Pod:
     """Return a Pod with the CPU and memory of another's containers of the same names."""
-    found = {one.name: one.resources for one in (*other.spec.init_containers, *other.spec.containers)}
+    return with_these(pod, {one.name: one.resources for one in (*other.spec.init_containers, *other.spec.containers)})
+
+
+def with_these(pod: Pod, found: Mapping[str, ResourceRequirements]) -> Pod:
+    """Return a Pod with these CPU and memory for its containers, by name."""
     spec = replace(
         pod.spec,
         init_containers=_resized(pod.spec.init_containers, found),
@@ -108,6 +112,10 @@ def _container_faults(field: str, before: Sequence[Container], after: Sequence[C
             if gone:
                 message = f"of {', '.join(sorted(gone))} cannot be taken away, only changed"
                 yield Fault(f"{field}[{number}].resources.{side}", message, FORBIDDEN)
+        limits, requests = theirs.resources.limits, theirs.resources.requests
+        for name in sorted(_RESIZABLE & limits.keys() & requests.keys()):
+            if parse_quantity(requests[name]) > parse_quantity(limits[name]):
+                yield Fault(f"{field}[{number}].resources.requests.{name}", "exceeds the limit")
 
 
 def changed_resources(old: Pod, new: Pod) -> bool:
