@@ -46,10 +46,11 @@ def _complete(view: View, stored: StoredObject, default: _AddedTo) -> None:
 
 def _completed(present: _AddedTo, default: _AddedTo) -> _AddedTo | None:
     """Return an object with the entries of the built-in one that it lacks, or None when it lacks nothing."""
-    if isinstance(present, ClusterRole) and isinstance(default, ClusterRole):
-        rules = tuple(rule for rule in default.rules if rule not in present.rules)
-        return replace(present, rules=(*present.rules, *rules)) if rules else None
-    if isinstance(present, ClusterRoleBinding) and isinstance(default, ClusterRoleBinding):
-        subjects = tuple(subject for subject in default.subjects if subject not in present.subjects)
-        return replace(present, subjects=(*present.subjects, *subjects)) if subjects else None
+    match present, default:
+        case ClusterRole(), ClusterRole():
+            rules = tuple(rule for rule in default.rules if rule not in present.rules)
+            return replace(present, rules=(*present.rules, *rules)) if rules else None
+        case ClusterRoleBinding(), ClusterRoleBinding():
+            subjects = tuple(subject for subject in default.subjects if subject not in present.subjects)
+            return replace(present, subjects=(*present.subjects, *subjects)) if subjects else None
     return None
