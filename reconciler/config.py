@@ -6,7 +6,7 @@ Flags win over `RECONCILER_*` variables, these over the settings file, this over
 import os
 import socket
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from reconciler.model.errors import ConfigurationError
+from reconciler.model.node import NetworkBackend
 from reconciler.model.pressure import EVICTION_HARD, Threshold, parse_thresholds
 
 DEFAULT_DATA = "/var/lib/reconciler"
@@ -54,9 +55,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     """Everything a daemon is told. Paths are absolute; networks in CIDR notation; durations in seconds.
 
     `api_address` is where HTTPS is served (`""` switches it off; port 0 takes any that is free), `api_names` are
-    further names and addresses that its certificate is for. `server` is the daemon's, where this host has joined one as
-    a node: then an agent runs here and no daemon. `eviction_hard` says below what this host counts as pressed, as the
-    kubelet's `evictionHard` does (`memory.available<100Mi,nodefs.available<10%`; empty: it never does).
+    further names and addresses that its certificate is for. `network_backend` is how Pods reach those of other nodes:
+    `vxlan` (a tunnel) or `host-gw` (plain routes, where all hosts share a link); the daemon's holds for all.
+    `node_address` is by which other hosts reach this one (empty: that of the default route). `server` is the daemon's,
+    where this host has joined one as a node: then an agent runs here and no daemon. `eviction_hard` says below what
+    this host counts as pressed, as the kubelet's `evictionHard` does (`memory.available<100Mi,nodefs.available<10%`;
+    empty: it never does).
     """
 
     data_dir: str = DEFAULT_DATA
@@ -68,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     service_cidr: str = "10.43.0.0/16"
     node_prefix: int = 24
     dns_address: str = "169.254.20.10"
+    network_backend: NetworkBackend = "vxlan"
+    node_address: str = ""
     database: str = ""
     engine: str = "unix:///var/run/docker.sock"
     api_address: str = "0.0.0.0:6443"
@@ -151,6 +157,7 @@ def load_settings(data_dir: str | None = None, overrides: Mapping[str, Any] | No
     try:
         settings = msgspec.convert(values, Settings, strict=False)
         check_api(settings)
+        check_node_address(settings)
         _ = settings.thresholds
         return settings
     except msgspec.ValidationError as error:
@@ -163,6 +170,22 @@ def check_api(settings: Settings) -> None:
     wrong = [name for name in settings.api_names if not name or not name.isascii() or " " in name]
     if wrong:
         raise ConfigurationError(f"apiNames: {wrong[0]!r} is no host name and no address")
+
+
+def check_node_address(settings: Settings) -> None:
+    """Raise ConfigurationError unless the node's address is one that other hosts can reach."""
+    text = settings.node_address
+    if not text:
+        return
+    try:
+        is_usable = not IPv4Address(text).is_loopback
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ConfigurationError(
+            f"nodeAddress: {text!r} is no address that other hosts can reach",
+            hint="an IPv4 address of this host; leave it out for that of the default route",
+        )
 
 
 def _endpoint(text: str) -> tuple[str, int]:

@@ -265,6 +265,7 @@ def cluster_of(settings: Settings) -> ClusterInfo:
         service_cidr=settings.service_cidr,
         node_prefix=settings.node_prefix,
         dns_address=settings.dns_address,
+        network_backend=settings.network_backend,
     )
 
 

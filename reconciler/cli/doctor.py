@@ -26,7 +26,7 @@ def run(data_dir: str | None, output: str) -> int:
 
 def checks() -> Sequence[Check]:
     """Return every check, in the order in which they are shown."""
-    from reconciler.cli.checks import access, engine, files, host
+    from reconciler.cli.checks import access, engine, files, host, peers
 
     return (
         files.check_user,
@@ -37,6 +37,8 @@ def checks() -> Sequence[Check]:
         host.check_cgroup,
         host.check_forwarding,
         host.check_ranges,
+        peers.check_node_address,
+        peers.check_peers,
         host.check_ports,
         host.check_clock,
         files.check_group,

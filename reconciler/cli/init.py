@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 @click.option("--node", metavar="NAME", default="", help="The name of this host as a node (its host name).")
 @click.option("--pod-cidr", metavar="CIDR", help="Addresses of Pods (10.42.0.0/16).")
 @click.option("--service-cidr", metavar="CIDR", help="Addresses of Services (10.43.0.0/16).")
+@click.option(
+    "--network-backend",
+    type=click.Choice(["vxlan", "host-gw"]),
+    help="How Pods reach those of other hosts: a tunnel (vxlan), or plain routes where all hosts share a link.",
+)
 @click.option("--api-address", metavar="ADDRESS", help='Where HTTPS is served (0.0.0.0:6443); "" switches it off.')
 @click.option("--enable-live-restore", is_flag=True, help="Turn Docker's live-restore on, by a reload of dockerd.")
 def run(
@@ -37,6 +42,7 @@ def run(
     node: str,
     pod_cidr: str | None,
     service_cidr: str | None,
+    network_backend: str | None,
     api_address: str | None,
     enable_live_restore: bool,
 ) -> None:
@@ -50,6 +56,7 @@ def run(
         raise click.UsageError("--receive and --repo exclude each other")
     source = {"name": "main", "url": repo or RECEIVED, "branch": branch, "path": folder}
     wanted: dict[str, Any] = {"node": node, "podCidr": pod_cidr, "serviceCidr": service_cidr}
+    wanted["networkBackend"] = network_backend
     if receive or repo:
         wanted["sources"] = [{key: value for key, value in source.items() if value}]
     file = file_of(data_dir)
@@ -93,6 +100,7 @@ def _make_settings(
         "clusterId": places.new_cluster_id(),
         "podCidr": settings.pod_cidr,
         "serviceCidr": settings.service_cidr,
+        "networkBackend": settings.network_backend,
         "sources": [{"name": "main", "url": "received", "branch": "main"}],
         **wanted,
     }

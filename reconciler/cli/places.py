@@ -18,7 +18,7 @@ _GIT_S = 10.0
 _SHARED = ("objects", "refs", "logs")
 _HEADER = """\
 # Settings of reconciler. A flag wins over a RECONCILER_* variable, which wins over this file.
-# clusterId, podCidr, serviceCidr and nodePrefix are fixed for the life of the cluster.
+# clusterId, podCidr, serviceCidr, nodePrefix and networkBackend are fixed for the life of the cluster.
 """
 
 

@@ -1,7 +1,10 @@
-"""Address ranges: do those of the cluster overlap with each other or with what the host can reach? Effect: /proc."""
+"""Address ranges: do those of the cluster overlap with each other or with what the host can reach?
+
+Effect: reads /proc, and routes by netlink.
+"""
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +37,12 @@ def host_routes(file: Path = _ROUTES) -> list[Route]:
     except OSError:
         return []
     routes = [_route(line.split()) for line in lines if line.strip()]
-    return [route for route in routes if route.network.prefixlen > 0 and not route.link.startswith(_OURS)]
+    to_nodes = _routes_to_nodes() if any(route.network.prefixlen > 0 for route in routes) else ()
+    return [
+        route
+        for route in routes
+        if route.network.prefixlen > 0 and not route.link.startswith(_OURS) and route.network not in to_nodes
+    ]
 
 
 def overlaps(pods: Network, services: Network, routes: Iterable[Route]) -> list[str]:
@@ -55,6 +63,15 @@ def check_ranges(pods: str, services: str, routes: Iterable[Route]) -> None:
     found = overlaps(read_range(pods, "--pod-cidr"), read_range(services, "--service-cidr"), routes)
     if found:
         raise ConfigurationError("; ".join(found), hint="choose others: --pod-cidr, --service-cidr")
+
+
+def _routes_to_nodes() -> Collection[Network]:
+    """Return the ranges of other nodes' Pods that we have made plain routes to."""
+    from reconciler.executors.network.netlink import Netlink
+    from reconciler.executors.network.tunnel import PROTOCOL_OURS, routes
+
+    with Netlink() as door:
+        return {Network((one.destination, one.prefix)) for one in routes(door) if one.protocol == PROTOCOL_OURS}
 
 
 def _route(fields: Sequence[str]) -> Route:

@@ -25,4 +25,4 @@ def open_world(settings: Settings, clock: Clock) -> RealWorld:
         return next((one.pid for one in found if one.state == "running" and one.pid), None)
 
     network = NetworkExecutor(settings.cluster_id, settings.node_name, data, runtime, netns_of)
-    return RealWorld(settings.node_name, container, network, volume, clock, data)
+    return RealWorld(settings.node_name, container, network, volume, clock, data, settings.node_address)

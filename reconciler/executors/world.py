@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reconciler import __version__
 from reconciler.executors.container.executor import ContainerExecutor
+from reconciler.executors.network.addresses import node_address
 from reconciler.executors.network.executor import NetworkExecutor
 from reconciler.executors.signals import SignalReader
 from reconciler.executors.usage import UsageReader, host_cpu_seconds, host_memory_bytes
@@ -33,8 +34,10 @@ class RealWorld:
         volume: VolumeExecutor,
         clock: Clock,
         data_dir: Path,
+        address: str = "",
     ) -> None:
         self._node = node
+        self._address = address
         self._container = container
         self._network = network
         self._volume = volume
@@ -142,7 +145,7 @@ class RealWorld:
         return HostFact(
             boot_id=_first_line("/proc/sys/kernel/random/boot_id"),
             hostname=socket.gethostname(),
-            address=_address(),
+            address=node_address(self._address),
             kernel=platform.release(),
             os_image=_os_name(),
             architecture=platform.machine(),
@@ -165,17 +168,6 @@ def _first_line(path: str) -> str:
         # Not every host tells it, and not to everybody.
         return ""
     return lines[0].strip() if lines else ""
-
-
-def _address() -> str:
-    """Return the address this host uses towards others: that of its default route, else loopback's."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Connecting a datagram socket sends nothing; it only asks the routing table.
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
 
 
 def _os_name() -> str:

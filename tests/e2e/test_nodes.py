@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.e2e.host import CLI, Host, Run, wait_for
-from tests.e2e.lab_node import Inside, LabNode, lab_nodes
+from tests.e2e.cluster import Cluster, NodeHost, start_cluster
+from tests.e2e.host import CLI, wait_for
+from tests.e2e.lab_node import lab_nodes
 from tests.e2e.manifests import SLEEPER
 from tests.e2e.stage import container, manifest, pod_spec
 
@@ -35,96 +34,14 @@ def web(replicas: int = PODS) -> str:
     return manifest("Deployment", "web", "apps/v1", spec=wanted)
 
 
-class NodeHost(Host):
-    """A host of several: its commands run there."""
-
-    def __init__(self, home: Path, node: LabNode) -> None:
-        super().__init__(home)
-        self.node = node
-        self.agent: Inside | None = None
-
-    def run(self, *arguments: str, timeout: float = 60) -> Run:
-        """Run one of our commands on this host."""
-        return Run(self.node.run(*CLI, *arguments, "--data-dir", str(self.data), timeout=timeout))
-
-    def start(self) -> None:
-        """Start the daemon and wait until it answers."""
-        self.daemon = self.node.spawn(self.home / "daemon.log", *CLI, "daemon", "--data-dir", str(self.data))
-        wait_for("the daemon answers", self.answers, 30)
-
-    def start_agent(self) -> None:
-        """Start the agent."""
-        self.agent = self.node.spawn(self.home / "agent.log", *CLI, "agent", "--data-dir", str(self.data))
-
-    def connections(self) -> int:
-        """How often the agents of this host have reached the daemon."""
-        return (self.home / "agent.log").read_text().count("connected with the daemon")
-
-    def stop_agent(self) -> None:
-        """Stop the agent as a service manager does."""
-        assert self.agent is not None
-        self.agent.terminate()
-        assert self.agent.wait(30) == 0
-        self.agent = None
-
-
-class Cluster:
-    """A daemon's host and those that have joined it."""
-
-    def __init__(self, hosts: list[NodeHost]) -> None:
-        self.hosts = hosts
-        self.main = hosts[0]
-
-    def names(self) -> set[str]:
-        """The nodes that are ready."""
-        table = self.main.run("nodes").out.splitlines()[1:]
-        return {line.split()[0] for line in table if line.split()[1] == "Ready"}
-
-    def running(self) -> dict[str, dict[str, str]]:
-        """Return when each running container was started, by host and id."""
-        return {
-            one.node.name: {c["Id"]: c["State"]["StartedAt"] for c in one.node.running().values()} for one in self.hosts
-        }
-
-    def apps(self, host: NodeHost) -> dict[str, dict[str, Any]]:
-        """Return the running containers of Pods on a host."""
-        return {name: one for name, one in host.node.running().items() if not name.startswith("rc_POD_")}
-
-    def log(self) -> str:
-        """What daemon and agents have logged last."""
-        files = [one.home / name for one in self.hosts for name in ("daemon.log", "agent.log")]
-        return "\n".join(f"--- {path}\n{path.read_text()[-3000:]}" for path in files if path.exists())
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Cluster]:
     """Three hosts, of which two have joined, with six Pods on them."""
     with lab_nodes(3, image) as nodes:
-        hosts = [NodeHost(tmp_path_factory.mktemp(node.name), node) for node in nodes]
-        main = hosts[0]
-        done = main.run("init", "--node", "host-1", "--receive", "--api-address", "0.0.0.0:6443")
-        assert done.code == 0, done
-        main.git("init", "--quiet", "--initial-branch=main", str(main.tree), cwd=main.home)
-        main.git("remote", "add", "origin", str(main.data / "receive" / "manifests.git"))
-        main.start()
-        one = Cluster(hosts)
-        for host in hosts[1:]:
-            join(main, host)
-            host.start_agent()
-        wait_for("every node is ready", lambda: one.names() == {"host-1", "host-2", "host-3"}, 60, 0.5)
-        main.push({"web.yaml": web()}, wait=False)
-        main.settle(90)
+        one = start_cluster([NodeHost(tmp_path_factory.mktemp(node.name), node) for node in nodes])
+        one.main.push({"web.yaml": web()}, wait=False)
+        one.main.settle(90)
         yield one
-
-
-def join(main: NodeHost, host: NodeHost) -> None:
-    """Run on a host what `token create` prints on the daemon's."""
-    printed = main.run("token", "create")
-    assert printed.code == 0, printed
-    words = printed.out.split()
-    assert words[:3] == ["reconciler", "join", f"https://{main.node.address}:6443"]
-    done = host.run(*words[1:])
-    assert done.code == 0, done
 
 
 def test_pods_run_on_every_host(cluster: Cluster) -> None:

@@ -47,7 +47,8 @@ def _kernel_findings(said: dict[str, str]) -> list[Finding]:
         else:
             found.append(ok(name, f"for {use}"))
     if said.get("vxlan"):
-        found.append(warn("vxlan", said["vxlan"], "modprobe vxlan, to join hosts that share no link"))
+        message = f"{said['vxlan']}: plain routes are used, which need hosts on one link"
+        found.append(warn("vxlan", message, "modprobe vxlan, then restart the daemon or agent"))
     else:
         found.append(ok("vxlan", "for several hosts"))
     return found
