@@ -4,7 +4,7 @@ Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from reconciler.model.details import (
     Detail,
@@ -30,11 +30,11 @@ class Shared:
     it; `lost` says why a volume cannot be used.
     """
 
-    prepare: str = ""
-    program: str = ""
-    unprepared: bool = False
-    volumes: Mapping[str, str] = field(default_factory=dict)
-    lost: Mapping[str, str] = field(default_factory=dict)
+    prepare: str
+    program: str
+    unprepared: bool
+    volumes: Mapping[str, str]
+    lost: Mapping[str, str]
 
 
 class Chain:

@@ -74,7 +74,6 @@ def _running(
         want=want,
         reason=reason,
         message=message,
-        attempt=fact.attempt + 1,
         started=started,
         ready=ready,
         grace_s=grace_s,

@@ -46,8 +46,8 @@ def _pull_held(
 ) -> tuple[Reason, str, str, float | None]:
     """The first failure shows its own reason, later ones that they are being backed off from."""
     if count <= 1:
-        return Reason.BACK_OFF, reason or "ErrImagePull", message, until
-    text = f'Back-off pulling image "{spec.image}": {reason or "ErrImagePull"}: {message}'
+        return Reason.BACK_OFF, reason, message, until
+    text = f'Back-off pulling image "{spec.image}": {reason}: {message}'
     return Reason.BACK_OFF, "ImagePullBackOff", text, until
 
 

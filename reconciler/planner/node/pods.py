@@ -41,12 +41,12 @@ class PodJudgement:
     memory: PodMemory
     found: PodFacts
     stage: Stage
+    busy: bool
     why: str = ""
     sandbox_up: bool = False
     initialized: bool = False
     inits: tuple[Judgement, ...] = ()
     apps: tuple[Judgement, ...] = ()
-    busy: bool = False
 
     @property
     def containers(self) -> tuple[Judgement, ...]:

@@ -138,8 +138,6 @@ def _remember_container(memory: ContainerMemory, facts: list[ContainerFact], spe
         memory,
         ended=termination(fact),
         backoff_s=0.0 if trusted else memory.backoff_s,
-        ready=False,
-        started=False,
         condemned="",
         condemned_because="",
     )

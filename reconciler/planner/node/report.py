@@ -38,11 +38,8 @@ def report_of(look: Look, judged: PodJudgement) -> PodReport:
 
 
 def is_ready(judged: PodJudgement) -> bool:
-    """Whether every container that counts is ready."""
-    if judged.memory.finished or not judged.sandbox_up:
-        return False
-    counted = [one for one in judged.containers if one.role != INIT]
-    return judged.initialized and all(one.ready for one in counted)
+    """Whether every container that counts is ready, in a sandbox in which the Pod was initialized."""
+    return judged.initialized and all(one.ready for one in judged.containers if one.role != INIT)
 
 
 def _is_gone(judged: PodJudgement) -> bool:
@@ -115,8 +112,6 @@ def _phase(judged: PodJudgement) -> str:
     """The kubelet's rules: what is still to be initialised or started is Pending, what runs is Running."""
     if judged.memory.finished:
         return judged.memory.finished
-    if not judged.initialized and not any(one.memory.attempt >= 0 for one in judged.apps):
-        return "Pending"
     if any(not _was_started(one) for one in judged.apps):
         return "Pending"
     return "Running"
@@ -132,8 +127,6 @@ def _status(judged: PodJudgement, one: Judgement) -> ContainerStatus:
     measured = fact is not None and live and fact.granted is not None
     state, last = _states(judged, one)
     started: bool | None = one.started if live else False
-    if one.role == INIT and not live:
-        started = False
     return ContainerStatus(
         name=one.spec.name,
         image=one.spec.image,

@@ -192,7 +192,7 @@ def _take_turns(look: Look, memory: NodeMemory, surveys: tuple[Survey, ...], sha
     turns = []
     for survey in surveys:
         turn = take_turn(look, survey, shared)
-        if turn.is_settled and survey.judged is not None and memory.pods.get(survey.uid) is survey.memory:
+        if turn.is_settled and memory.pods.get(survey.uid) is survey.memory:
             keep_settled(look, survey)
         turns.append(turn)
     return tuple(turns)

@@ -24,7 +24,7 @@ from reconciler.planner.node.termination import recreate_chain, terminate_chain,
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What comes of one Pod's turn."""
+    """What comes of one Pod's turn. `is_settled`: nothing is to be done for it until something changes."""
 
     survey: Survey
     memory: PodMemory
@@ -38,7 +38,7 @@ def take_turn(look: Look, survey: Survey, shared: Shared) -> Turn:
     """Decide which actions of a Pod go out now."""
     judged = survey.judged
     if judged is None:
-        return Turn(survey, survey.memory, is_settled=True)
+        return Turn(survey, survey.memory)
     chain = _chain(look, judged, shared)
     if judged.busy:
         in_flight = tuple(action for action in chain.actions if action.key in look.in_flight)
