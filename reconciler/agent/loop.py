@@ -269,7 +269,8 @@ class AgentLoop:
             memory=msgspec.Raw(msgspec.json.encode(self._memory)),
             events=tuple(self._events),
         )
-        if now - self._sent_at < _HEARTBEAT_S - 1 and _says_the_same(self._sent, observation):
+        # A clock that was set back says nothing of how long ago that was.
+        if 0 <= now - self._sent_at < _HEARTBEAT_S - 1 and _says_the_same(self._sent, observation):
             return
         self._sequence += 1
         self._sent, self._sent_at = observation, now

@@ -39,19 +39,6 @@ def heartbeat_changes(stored: Iterable[StoredObject], nodes: Mapping[str, NodeSt
         )
 
 
-def listening(states: Mapping[str, NodeState], stored: Iterable[StoredObject], now: float) -> dict[str, NodeState]:
-    """Return nodes as a leader takes them over: those that were well have their whole lease to be heard (P10).
-
-    One that was silent before stays so until it is heard.
-    """
-    silent = {one.ref.name for one in stored if _is_unknown(cast(Node, one.object))}
-    return {name: state if name in silent else replace(state, listened_since=now) for name, state in states.items()}
-
-
-def _is_unknown(node: Node) -> bool:
-    return any(one.type == "Ready" and one.status == "Unknown" for one in node.status.conditions)
-
-
 def _is_old(condition: Condition, heard_at: float) -> bool:
     shown = unix(condition.last_heartbeat_time)
     return shown is None or heard_at - shown >= REFRESH_S

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from reconciler.controller.failures import return_failed
-from reconciler.controller.heartbeats import heartbeat_changes, listening
+from reconciler.controller.heartbeats import heartbeat_changes
 from reconciler.controller.removal import removal_of
 from reconciler.controller.source import Reading, Source
 from reconciler.controller.tick import Projection, happenings_of, observe, tick
@@ -28,6 +28,7 @@ from reconciler.model.ports import Clock, NodeLink
 from reconciler.model.problem import Problem
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import LoopStatus
+from reconciler.planner.listening import listening
 from reconciler.planner.memo import Memo
 from reconciler.store import values
 from reconciler.store.commit import Commit

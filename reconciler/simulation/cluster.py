@@ -17,7 +17,7 @@ from reconciler.model.observed import ClusterInfo, NodeState, ObservedState
 from reconciler.model.plan import Action, Outcome, OutcomeStatus, Plan
 from reconciler.model.policy import Policy
 from reconciler.simulation.behaviour import Behaviour
-from reconciler.simulation.clock import VirtualClock
+from reconciler.simulation.clock import HostClock, VirtualClock
 from reconciler.simulation.daemon import SimulatedDaemon, SimulatedStore, says_the_same
 from reconciler.simulation.link import SimulatedLink
 from reconciler.simulation.node import SimulatedNode
@@ -69,17 +69,29 @@ class SimulatedHost:
         self.wake_at: float | None = clock.now()
         self.sample_at = clock.now()
         self._sent: Observation | None = None
+        self._sent_at = 0.0
+
+    @property
+    def now(self) -> float:
+        """What time it is in the run, whatever this host's clock says."""
+        return self.clock.now() - self.clock.ahead_s
+
+    def set_clock(self, seconds: float) -> None:
+        """Set the clock of this host alone; what runs on it does not notice."""
+        self.clock.jump(seconds)
+        self.world.engine.set_clock(seconds)
+        self.look()
 
     def look(self) -> None:
         """Wake the agent: something on its host changed."""
         self.wake_at = self.clock.now()
 
     def next_at(self) -> float | None:
-        """Return when the agent next does something by itself."""
+        """Return when the agent next does something by itself, in the time of the run."""
         if not self.agent.is_alive:
             return None
-        heartbeat = self._sent.observed_at + HEARTBEAT_S if self._sent is not None else self.clock.now()
-        return heartbeat if self.wake_at is None else min(self.wake_at, heartbeat)
+        heartbeat = self._sent_at + HEARTBEAT_S if self._sent is not None else self.now
+        return heartbeat if self.wake_at is None else min(self.wake_at - self.clock.ahead_s, heartbeat)
 
     @property
     def is_at_rest(self) -> bool:
@@ -96,7 +108,7 @@ class SimulatedHost:
             self.wake_at = now
         else:
             self.wake_at = None if at is None else max(at, now + _INSTANT_S)
-        self._report(now)
+        self._report(self.now)
 
     def crash_agent(self, *, midway: bool = False, done: bool = False) -> None:
         """Kill the agent; what it had begun is left undone, half done (`midway`), or `done` with nobody told."""
@@ -125,9 +137,9 @@ class SimulatedHost:
     def _report(self, now: float) -> None:
         observation = self.agent.observation()
         sent = self._sent
-        if sent is not None and now < sent.observed_at + HEARTBEAT_S and says_the_same(sent, observation):
+        if sent is not None and now < self._sent_at + HEARTBEAT_S and says_the_same(sent, observation):
             return
-        self._sent = observation
+        self._sent, self._sent_at = observation, now
         self.link.report(observation, now)
 
 
@@ -150,6 +162,7 @@ class RunningCluster:
         self.hosts = dict(hosts)
         self.store = SimulatedStore(observed)
         self.tips: dict[str, DesiredState] = {}
+        self.pushed: dict[tuple[str, str], DesiredState] = {}
         self.steps = 0
         self.ticks = 0
         self._looked_at: object = None
@@ -173,7 +186,7 @@ class RunningCluster:
     def is_at_rest(self) -> bool:
         """Whether nothing is under way: all was read, sent, heard and done, and only time may change something."""
         daemon = self.daemon
-        is_read = daemon is not None and all(daemon.desired.get(name) is tip for name, tip in self.tips.items())
+        is_read = daemon is not None and all(daemon.desired.get(name) is self.wanted(name) for name in self.tips)
         return is_read and daemon is not None and daemon.is_idle and all(one.is_at_rest for one in self.hosts.values())
 
     # People
@@ -181,6 +194,14 @@ class RunningCluster:
     def push(self, state: DesiredState) -> None:
         """Make this the tip of its source's branch."""
         self.tips[state.source] = state
+        self.pushed[state.source, state.revision.commit] = state
+
+    def wanted(self, source: str) -> DesiredState:
+        """Return what a source declares: its tip, or what it returned to while its tip is held (P15, P16)."""
+        tip, known = self.tips[source], self.observed.sources.get(source)
+        if known is None or known.applied is None or not known.held or known.held != tip.revision.commit:
+            return tip
+        return self.pushed[source, known.applied.commit]
 
     def acknowledge(self) -> None:
         """Release everything that the newest plan holds."""
@@ -200,7 +221,7 @@ class RunningCluster:
 
     def start_daemon(self) -> None:
         """Start the daemon again."""
-        self.daemon = SimulatedDaemon(self.store, self.policy, self._sources)
+        self.daemon = SimulatedDaemon(self.store, self.policy, self._sources, self.now)
 
     # Time
 
@@ -237,9 +258,10 @@ class RunningCluster:
         found: list[tuple[float | None, str, Callable[[], None]]] = []
         daemon = self.daemon
         if daemon is not None:
-            for source, tip in sorted(self.tips.items()):
-                if daemon.desired.get(source) is not tip:
-                    found.append((self.now, f"the daemon reads {source}", partial(daemon.read, tip)))
+            for source in sorted(self.tips):
+                state = self.wanted(source)
+                if daemon.desired.get(source) is not state:
+                    found.append((self.now, f"the daemon reads {source}", partial(daemon.read, state)))
             if daemon.is_sending:
                 found.append((self.now, "the daemon sends", self._send))
             else:
@@ -261,6 +283,9 @@ class RunningCluster:
         before = self.store.observed
         answer = self.daemon.tick(self.now)
         self.ticks += 1
+        for ending in answer.endings:
+            if ending.failed is not None and ending.back_to is not None:
+                self.daemon.return_failed(ending, self.pushed[ending.source, ending.back_to.commit])
         self._planned(before, answer)
 
     def _send(self) -> None:
@@ -284,7 +309,7 @@ class RunningCluster:
 
     def _hear(self, host: SimulatedHost) -> None:
         assert self.daemon is not None
-        self.daemon.receive(host.link.take_report())
+        self.daemon.receive(host.link.take_report(), self.now)
 
 
 class SimulatedCluster(RunningCluster):
@@ -302,8 +327,10 @@ class SimulatedCluster(RunningCluster):
     ) -> None:
         clock = VirtualClock()
         names = enumerate(sorted(nodes), start=1)
-        worlds = [CarefulWorld(name, clock, registry=registry, address=f"192.168.0.{n}") for n, name in names]
-        hosts = {world.node: SimulatedHost(world.node, clock, world) for world in worlds}
+        worlds = [
+            CarefulWorld(name, HostClock(clock), registry=registry, address=f"192.168.0.{n}") for n, name in names
+        ]
+        hosts = {world.node: SimulatedHost(world.node, world.clock, world) for world in worlds}
         states = {name: NodeState(name=name) for name in hosts}
         observed = ObservedState(cluster=ClusterInfo(id="simulated"), nodes=states)
         super().__init__(hosts, observed, sources, policy, clock, choose=choose, planned=planned)

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from reconciler.model.desired import DesiredState
 from reconciler.model.metrics import NodeSample, NodeUsage, usage_between
 from reconciler.model.node import Observation
-from reconciler.model.observed import Acknowledgement, NodeState, ObservedState, SourceState
-from reconciler.model.plan import Plan
+from reconciler.model.observed import Acknowledgement, NodeState, ObservedState, SourceState, StoredObject
+from reconciler.model.plan import Plan, RevisionEnding
 from reconciler.model.policy import Policy
 from reconciler.model.ports import NodeDocuments
 from reconciler.planner.apply import apply_plan
+from reconciler.planner.listening import listening
 from reconciler.planner.memo import Memo
 from reconciler.planner.plan import plan
 from reconciler.planner.project import project_assignments, project_materials, project_view
@@ -30,7 +31,7 @@ class SimulatedStore:
     version: int = 1
     former_boots: set[str] = field(default_factory=set)
 
-    def record(self, observation: Observation) -> bool:
+    def record(self, observation: Observation, now: float) -> bool:
         """Take a report over unless it is older than the stored one; return whether it was taken."""
         before = self.observed.nodes.get(observation.node)
         last = before.observation if before is not None else None
@@ -38,7 +39,7 @@ class SimulatedStore:
             return False
         if last is not None and last.boot_id != observation.boot_id:
             self.former_boots.add(last.boot_id)
-        state = NodeState(name=observation.node, heartbeat_at=observation.observed_at, observation=observation)
+        state = NodeState(name=observation.node, heartbeat_at=now, observation=observation)
         self.observed = replace(self.observed, nodes={**self.observed.nodes, observation.node: state})
         return True
 
@@ -58,7 +59,9 @@ class SimulatedStore:
 class SimulatedDaemon:
     """One life of the daemon's process: leads from its start on."""
 
-    def __init__(self, store: SimulatedStore, policy: Policy, sources: tuple[str, ...]) -> None:
+    def __init__(
+        self, store: SimulatedStore, policy: Policy, sources: tuple[str, ...], now: float | None = None
+    ) -> None:
         self.store = store
         self.policy = policy
         self.desired: dict[str, DesiredState] = {}
@@ -74,24 +77,35 @@ class SimulatedDaemon:
         # Whether a source was loaded is a fact of the process.
         known = store.observed.sources
         fresh = {name: replace(known.get(name, SourceState(name=name)), loaded=False) for name in sources}
-        store.observed = replace(store.observed, term=store.observed.term + 1, sources=fresh)
+        nodes = store.observed.nodes if now is None else listening(store.observed.nodes, _node_objects(store), now)
+        store.observed = replace(store.observed, term=store.observed.term + 1, sources=fresh, nodes=nodes)
         store.version += 1
 
     # What arrives
 
     def read(self, state: DesiredState) -> None:
-        """Take the newest good revision of a source."""
+        """Take the newest good revision of a source; a newer commit than the held one ends the hold."""
         self.desired[state.source] = state
         sources = self.store.observed.sources
-        loaded = replace(sources[state.source], loaded=True)
+        before = sources[state.source]
+        is_held = before.applied is not None and before.applied.commit == state.revision.commit
+        loaded = replace(before, loaded=True, held=before.held if is_held else "")
         self.store.observed = replace(self.store.observed, sources={**sources, state.source: loaded})
         self.look()
 
-    def receive(self, observation: Observation) -> None:
+    def return_failed(self, ending: RevisionEnding, state: DesiredState) -> None:
+        """Return a source whose rollout missed its deadline to its last healthy revision, and hold the failed one."""
+        sources = self.store.observed.sources
+        held = replace(sources[ending.source], applied=state.revision, held=ending.revision.commit)
+        self.store.observed = replace(self.store.observed, sources={**sources, ending.source: held})
+        self.desired[ending.source] = state
+        self.look()
+
+    def receive(self, observation: Observation, now: float) -> None:
         """Take a node's report."""
         before = self.store.observed.nodes.get(observation.node)
         same = before is not None and before.observation is not None and says_the_same(before.observation, observation)
-        if not self.store.record(observation):
+        if not self.store.record(observation, now):
             return
         if observation.generation == 0 or before is None or before.observation is None:
             self._sent.pop(observation.node, None)
@@ -165,6 +179,10 @@ class SimulatedDaemon:
                 materials=materials if materials != before.materials else None,
             )
         return letters
+
+
+def _node_objects(store: SimulatedStore) -> list[StoredObject]:
+    return [one for ref, one in store.observed.objects.items() if ref.kind == "Node"]
 
 
 def says_the_same(old: Observation, new: Observation) -> bool:

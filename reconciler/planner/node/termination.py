@@ -35,9 +35,10 @@ def terminate_chain(look: Look, judged: PodJudgement, shared: Shared) -> Chain:
     if _is_held(chain, judged):
         return chain
     needs: tuple[str, ...] = ()
-    if shared.program and look.now < since + NETWORK_WAIT_S and grace > 0:
+    if shared.program and abs(look.now - since) < NETWORK_WAIT_S and grace > 0:
         needs = (shared.program,)
-    left = max(LEAST_GRACE_S, since + grace - look.now) if grace > 0 else 0.0
+    # The daemon's clock may be ahead of this host's: nobody waits longer than a Pod may take.
+    left = max(LEAST_GRACE_S, min(grace, since + grace - look.now)) if grace > 0 else 0.0
     stops = _stop(chain, left, reason, needs)
     if stops is not None:
         removals = tuple(add_removal(chain, fact, reason, stops) for fact in judged.found.containers)

@@ -54,6 +54,10 @@ def stop(answer: NodeStep, name: str = "web") -> StopContainer:
         (0, 1, 2),
         (0, 0, 0),
         (9, 0, 0),
+        # The daemon's clock is ahead of this host's.
+        (-5, 30, 30),
+        (-7200, 30, 30),
+        (-7200, 1, 2),
     ],
 )
 def test_what_is_left_of_the_grace_is_counted_from_the_request(ago_s: float, grace_s: float, left_s: float) -> None:
@@ -70,7 +74,8 @@ def test_a_pod_that_nobody_asks_for_any_more_has_thirty_seconds_since_that_was_s
 
 
 @pytest.mark.parametrize(
-    ("ago_s", "grace_s", "waits_for_map"), [(0, 30, True), (1.9, 30, True), (2, 30, False), (0, 1, True), (0, 0, False)]
+    ("ago_s", "grace_s", "waits_for_map"),
+    [(0, 30, True), (1.9, 30, True), (2, 30, False), (0, 1, True), (0, 0, False), (-300, 30, False)],
 )
 def test_the_first_stop_waits_two_seconds_for_the_map(ago_s: float, grace_s: float, waits_for_map: bool) -> None:
     """No longer, and not at all where there is no grace."""

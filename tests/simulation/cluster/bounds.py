@@ -1,5 +1,6 @@
 """Quotas, limits and disruption budgets in stories: persons who evict, and what must hold at every step."""
 
+import random
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -60,10 +61,14 @@ class BoundsRepository(Repository):
 
     def _budget(self, number: str) -> Document:
         target = self._one("Deployment")
-        app = target["metadata"]["name"] if target is not None else "nobody"
-        bound = self.dice.choice(({"minAvailable": self.dice.randint(0, 3)}, {"maxUnavailable": 1}))
-        spec = {**bound, "selector": {"matchLabels": {"app": app}}}
-        return _object("PodDisruptionBudget", "policy/v1", f"budget-{number}", spec)
+        return budget_for(number, target["metadata"]["name"] if target is not None else "nobody", self.dice)
+
+
+def budget_for(number: str, app: str, dice: random.Random) -> Document:
+    """Return a budget for the Pods of an app."""
+    bound = dice.choice(({"minAvailable": dice.randint(0, 3)}, {"maxUnavailable": 1}))
+    spec = {**bound, "selector": {"matchLabels": {"app": app}}}
+    return _object("PodDisruptionBudget", "policy/v1", f"budget-{number}", spec)
 
 
 def _object(kind: str, version: str, name: str, spec: Document) -> Document:
@@ -81,8 +86,10 @@ class Evictors(Persons):
         ref = self._guarded() or self._one("Pod")
         if ref is None:
             return "no Pod to evict"
-        observed = self.cluster.observed
-        pod = cast(Pod, observed.objects[ref].object)
+        return self._evict_one(cast(Pod, self.cluster.observed.objects[ref].object))
+
+    def _evict_one(self, pod: Pod) -> str:
+        observed, ref = self.cluster.observed, ref_of(pod)
         answer = may_disrupt(View(observed, self.cluster.policy, self.cluster.now), pod)
         if not answer.allowed:
             return f"{ref} may not go: {answer.detail or answer.reason}"

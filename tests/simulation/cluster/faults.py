@@ -32,14 +32,18 @@ class Faults:
         self.dice = dice
         self.cluster = cluster
         self.safety = safety
+        self.off: set[str] = set()
         self._usual = {name: dict(host.world.durations) for name, host in cluster.hosts.items()}
 
     def crash(self) -> tuple[str, Undo]:
         """Kill the daemon or an agent."""
-        return self._crash_daemon() if self.dice.random() < 0.4 else self._crash_agent(self._host())
+        is_daemon = self.dice.random() < 0.4 or self._are_all_off
+        return self._crash_daemon() if is_daemon else self._crash_agent(self._host())
 
     def strike(self) -> tuple[str, Undo | None]:
         """Do one random fault."""
+        if self._are_all_off:
+            return self._crash_daemon()
         kinds: list[Callable[[SimulatedHost], tuple[str, Undo | None]]] = [
             self._crash_agent,
             self._cut,
@@ -61,8 +65,20 @@ class Faults:
         weights = [3, 2, 2, 2, 5, 3, 2, 1, 2, 5, 2, 1, 2, 1, 2, 1]
         return self.dice.choices(kinds, weights)[0](self._host())
 
+    def strike_node(self) -> tuple[str, Undo | None]:
+        """Do a fault of a whole node."""
+        if self._are_all_off:
+            return self._crash_daemon()
+        kinds = (self._switch_off, self._cut, self._reboot, self._set_clock, self._silence_engine)
+        return self.dice.choices(kinds, (4, 4, 1, 2, 1))[0](self._host())
+
     def _host(self) -> SimulatedHost:
-        return self.cluster.hosts[self.dice.choice(sorted(self.cluster.hosts))]
+        """Choose a host that is on."""
+        return self.cluster.hosts[self.dice.choice(sorted(self.cluster.hosts.keys() - self.off))]
+
+    @property
+    def _are_all_off(self) -> bool:
+        return len(self.off) == len(self.cluster.hosts)
 
     # Processes
 
@@ -82,7 +98,7 @@ class Faults:
         keep = self.dice.random() < 0.75
 
         def start() -> None:
-            if not host.agent.is_alive:
+            if not host.agent.is_alive and host.name not in self.off:
                 host.start_agent(keep_memory=keep)
 
         memory = "its memory kept" if keep else "its disk lost"
@@ -160,8 +176,10 @@ class Faults:
             host.crash_agent()
         host.world.engine.end_all()
         _keep_foreign(host)
+        self.off.add(host.name)
 
         def switch_on() -> None:
+            self.off.discard(host.name)
             self.safety.disturb(host)
             host.reboot()
             _keep_foreign(host)
@@ -175,6 +193,16 @@ class Faults:
         for host in self.cluster.hosts.values():
             host.world.engine.set_clock(seconds)
         return f"set the clock {'forward' if seconds > 0 else 'back'} by {abs(seconds):.0f} s", None
+
+    def _set_clock(self, host: SimulatedHost) -> tuple[str, Undo]:
+        """Set the clock of one host, until somebody sees it."""
+        seconds = self.dice.choice((-7200.0, -300.0, -20.0, 20.0, 300.0, 7200.0))
+        host.set_clock(seconds)
+
+        def mend() -> None:
+            host.set_clock(-seconds)
+
+        return f"set the clock of {host.name} {'forward' if seconds > 0 else 'back'} by {abs(seconds):.0f} s", mend
 
     def _break_registry(self, host: SimulatedHost) -> tuple[str, Undo]:
         host.world.engine.registry_error = "the registry answers 503"

@@ -183,7 +183,7 @@ class Safety:
         assert daemon is not None
         owned = [ref for ref, one in before.objects.items() if one.manager.startswith("source/")]
         declared = {one.ref for state in daemon.desired.values() for one in state.objects}
-        begun = {ref for ref in owned if _began_to_end(before, after, ref) and ref not in before.overrides}
+        begun = {ref for ref in owned if _began_to_end(before, after, ref) and not _is_driven_away(before, after, ref)}
         if not begun:
             return
         held = {ref for hold in answer.holds for ref in hold.objects}
@@ -232,11 +232,11 @@ class Safety:
         sets = _owned(after, "ReplicaSet", deployment.metadata.uid)
         pods = [pod for one in sets for pod in _owned(after, "Pod", one.metadata.uid)]
         created = [pod for pod in pods if _ref(pod) not in before.objects]
-        # What a person deletes is not the planner's choice.
+        # What a person deletes, or a node or a more urgent Pod drives away, is not the rollout's choice.
         ended = [
             pod
             for pod in pods
-            if pod.metadata.deletion_timestamp and _was_active(before, pod) and _ref(pod) not in before.overrides
+            if pod.metadata.deletion_timestamp and _was_active(before, pod) and not is_disrupted(before, pod)
         ]
         surge, unavailable = _limits(deployment)
         active = [pod for pod in pods if _is_active(pod)]
@@ -361,6 +361,19 @@ def _is_active(pod: Pod) -> bool:
 def _was_active(before: ObservedState, pod: Pod) -> bool:
     old = before.objects.get(_ref(pod))
     return old is not None and old.object.metadata.deletion_timestamp is None
+
+
+def _is_driven_away(before: ObservedState, after: ObservedState, ref: ObjectRef) -> bool:
+    new = after.objects.get(ref)
+    return ref in before.overrides or (
+        ref.kind == "Pod" and new is not None and is_disrupted(before, cast(Pod, new.object))
+    )
+
+
+def is_disrupted(before: ObservedState, pod: Pod) -> bool:
+    """Whether a Pod ends because of a person, its node, or another Pod: not because of its workload."""
+    told = any(one.type == "DisruptionTarget" and one.status == "True" for one in pod.status.conditions)
+    return told or _ref(pod) in before.overrides
 
 
 def _pod_is_available(pod: Pod, min_ready_s: int, now: float) -> bool:

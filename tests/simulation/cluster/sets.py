@@ -9,7 +9,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.workloads.podview import is_ready
 from reconciler.simulation.cluster import SimulatedCluster
 from tests.simulation.cluster.repository import Document, Repository
-from tests.simulation.cluster.safety import Unsafe
+from tests.simulation.cluster.safety import Unsafe, is_disrupted
 
 _REVISION = "controller-revision-hash"
 
@@ -122,10 +122,7 @@ class SetsSafety:
     def _check_names(self, before: ObservedState, after: ObservedState) -> None:
         """P27: no Pod is made while anything of an earlier one of its name still runs."""
         running = {
-            (
-                one.fact.labels.get("reconciler.dev/namespace"),
-                one.fact.labels.get("reconciler.dev/pod"),
-            ): one.fact.pod_uid
+            (one.fact.pod_namespace, one.fact.pod_name): one.fact.pod_uid
             for host in self.cluster.hosts.values()
             for one in host.world.engine.containers.values()
             if one.fact.state == "running" and one.fact.pod_uid
@@ -217,6 +214,6 @@ def _was_serving(before: ObservedState, pod: Pod) -> bool:
     """Whether it still served when the plan was made: not ending then, and ready to this day."""
     ref = ObjectRef(kind="Pod", namespace=pod.metadata.namespace, name=pod.metadata.name)
     old = before.objects.get(ref)
-    if old is None or old.object.metadata.deletion_timestamp or ref in before.overrides:
+    if old is None or old.object.metadata.deletion_timestamp or is_disrupted(before, pod):
         return False
     return is_ready(pod)

@@ -40,8 +40,7 @@ class Sharing:
                 fact = one.fact
                 if fact.state != "running" or not fact.pod_uid:
                     continue
-                name = fact.labels.get("reconciler.dev/pod", "")
-                names[fact.labels.get("reconciler.dev/namespace", ""), name].add(fact.pod_uid)
+                names[fact.pod_namespace, fact.pod_name].add(fact.pod_uid)
                 if fact.role != "sandbox":
                     for claim in self._claims.get(fact.pod_uid, ()):
                         users[claim].add((host.name, fact.pod_uid))

@@ -7,13 +7,15 @@ from typing import Any, cast
 from reconciler.model.kinds import Deployment, PersistentVolumeClaim, Pod
 from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
-from reconciler.model.policy import Policy
+from reconciler.model.policy import Policy, SourcePolicy
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.plan import plan
 from reconciler.planner.references import claims_of
 from reconciler.simulation.cluster import SimulatedCluster
 from tests.simulation.cluster.bounds import BoundsRepository, BoundsSafety, Evictors
 from tests.simulation.cluster.faults import Faults, Undo
+from tests.simulation.cluster.nodes import NodesRepository, Operators
+from tests.simulation.cluster.nodes_safety import NodesSafety
 from tests.simulation.cluster.persons import Persons
 from tests.simulation.cluster.repository import REGISTRY, Repository
 from tests.simulation.cluster.safety import Safety, Unsafe
@@ -25,6 +27,9 @@ CALM_AGAIN_S = 2400.0
 _LINES_SHOWN = 60
 _TICKS_MAX = 1500
 _UNTOLD = ("Endpoints", "EndpointSlice", "Node", "Namespace", "PriorityClass", "ClusterRole", "ClusterRoleBinding")
+_NODES = {False: (1, 2, 1, 2, 3, 4), True: (2, 3, 3, 4, 2, 3)}
+_PAUSES_S = (0.05, 0.4, 2.0, 8.0, 30.0, 90.0)
+_LONG_PAUSES_S = (0.4, 8.0, 30.0, 90.0, 200.0, 400.0)
 _SYMBOLS = {"create": "+", "delete": "-", "replace": "±"}
 
 
@@ -36,9 +41,10 @@ class Story:
     """Runs one seed; `tell` prints it while it happens.
 
     `overrides` has persons override things in it, `sets` has StatefulSets in the repositories, `tasks`
-    DaemonSets, CronJobs and Jobs of every sort, `bounds` quotas, limits, budgets, and persons who evict. Every turn has
-    dice of its own, so a story can be told `without` some turns and the others stay what they are; turn 0 stands for
-    all crashes between two steps.
+    DaemonSets, CronJobs and Jobs of every sort, `bounds` quotas, limits, budgets, and persons who evict, `nodes` whole
+    nodes that go and come back, workloads that are spread over them, persons who drain and taint them, and revisions
+    that are returned from. Every turn has dice of its own, so a story can be told `without` some turns and the others
+    stay what they are; turn 0 stands for all crashes between two steps.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class Story:
         sets: bool = False,
         tasks: bool = False,
         bounds: bool = False,
+        nodes: bool = False,
         without: frozenset[int] = frozenset(),
     ) -> None:
         self.seed = seed
@@ -60,14 +67,19 @@ class Story:
         self.dice = random.Random(seed)
         self.lines: list[str] = []
         self._tell = tell
-        nodes = ("node-1", "node-2", "node-3")[: self.dice.choice((1, 1, 1, 2, 2, 3))]
+        hosts = tuple(f"node-{number}" for number in range(1, self.dice.choice(_NODES[nodes]) + 1))
         sources = ("main", "infra")[: self.dice.choice((1, 1, 2))]
         self.cluster = SimulatedCluster(
-            nodes, sources, REGISTRY, Policy(digest_key="00" * 16), choose=self.dice.randrange, planned=self._planned
+            hosts,
+            sources,
+            REGISTRY,
+            self._policy(sources, returns=nodes),
+            choose=self.dice.randrange,
+            planned=self._planned,
         )
         self.safety = Safety(self.cluster)
         self.faults = Faults(self.dice, self.cluster, self.safety)
-        self.sets: SetsSafety | TasksSafety | BoundsSafety | None = None
+        self.sets: SetsSafety | TasksSafety | BoundsSafety | NodesSafety | None = None
         of_kind: type[Repository] = Repository
         if sets:
             self.sets, of_kind = SetsSafety(self.cluster), SetsRepository
@@ -75,12 +87,22 @@ class Story:
             self.sets, of_kind = TasksSafety(self.cluster), TasksRepository
         elif bounds:
             self.sets, of_kind = BoundsSafety(self.cluster), BoundsRepository
+        elif nodes:
+            self.sets, of_kind = NodesSafety(self.cluster), NodesRepository
         self.repositories = [of_kind(self.dice, source) for source in sources]
-        self.persons = Persons(seed, self.cluster) if overrides else Evictors(seed, self.cluster) if bounds else None
+        self.operators = Operators(seed, self.cluster, self.faults.off) if nodes else None
+        self.persons: Persons | None = self.operators
+        if overrides or bounds:
+            self.persons = (Persons if overrides else Evictors)(seed, self.cluster)
         self.is_calm = seed % 5 == 0 and self.persons is None
         self._undo: list[tuple[int, float, str, Undo]] = []
         self._crash_at = self._next_crash()
         self._ready_floor: frozenset[str] = frozenset()
+
+    def _policy(self, sources: tuple[str, ...], *, returns: bool) -> Policy:
+        """Every other story with `nodes` has its sources return from revisions that fail."""
+        endings = SourcePolicy(on_failure="rollback" if returns and self.seed % 2 else "report")
+        return Policy(digest_key="00" * 16, sources=dict.fromkeys(sources, endings))
 
     def run(self) -> None:
         """Run the whole story; raise `StoryFailed` with its seed and its last lines."""
@@ -88,10 +110,11 @@ class Story:
             self._happen()
             self._come_to_rest()
             self._restart_everything()
-        except AssertionError as error:
+        except Exception as error:
             shown = self.lines[-_LINES_SHOWN:]
             left_out = [f"  ... {len(self.lines) - len(shown)} lines"] if len(shown) < len(self.lines) else []
-            text = "\n".join([f"seed {self.seed}: {error}", *left_out, *shown])
+            what = error if isinstance(error, AssertionError) else repr(error)
+            text = "\n".join([f"seed {self.seed}: {what}", *left_out, *shown])
             raise StoryFailed(text) from error
 
     # The three parts
@@ -100,10 +123,13 @@ class Story:
         for one in self.repositories:
             self._say(f"git push {one.source}: begin with " + ", ".join(sorted(one.documents)))
             self.cluster.push(one.state())
+        if self.operators is not None:
+            self._run(1.0)
+            self._say(self.operators.begin())
         self.turns = self.dice.choice((2, 2, 3, 3, 4, 5, 6, 9))
         for turn in range(1, self.turns + 1):
             self.dice.seed(f"{self.seed}/{turn}")
-            self._run(self.dice.choice((0.05, 0.4, 2.0, 8.0, 30.0, 90.0)))
+            self._run(self.dice.choice(_PAUSES_S if self.operators is None else _LONG_PAUSES_S))
             if turn not in self.without:
                 self._take_turn()
 
@@ -139,8 +165,16 @@ class Story:
             if self.cluster.now > until or self.cluster.ticks - ticks > _TICKS_MAX:
                 raise AssertionError(f"not converged after {CALM_AGAIN_S:.0f} s without faults: {why}")
             self._acknowledge()
+            self._push_again()
             self._run(20.0)
         self._say(f"at rest after {self.cluster.ticks} ticks, {self.cluster.steps} steps")
+
+    def _push_again(self) -> None:
+        """What a source has returned from comes again with a newer commit."""
+        for one in self.repositories:
+            if self.cluster.wanted(one.source) is not self.cluster.tips[one.source]:
+                self._say(f"git push {one.source}: the same again")
+                self.cluster.push(one.state())
 
     def _restart_everything(self) -> None:
         """Restarting the daemon and every agent changes nothing at all (P10)."""
@@ -188,10 +222,13 @@ class Story:
             self.cluster.acknowledge()
 
     def _strike(self) -> None:
-        words, undo = self.faults.strike()
+        is_of_node = self.operators is not None and self.dice.random() < 0.7
+        words, undo = self.faults.strike_node() if is_of_node else self.faults.strike()
         self.strikes += 1
         self._say(words)
-        if undo is not None:
+        if undo is not None and is_of_node:
+            self._end_later(words, undo, 1500, (10, 60, 120, 400, 400, 900))
+        elif undo is not None:
             self._end_later(words, undo, 400, (1, 1, 10, 10, 60, 60, 400))
 
     def _end_later(self, words: str, undo: Undo, steps: int, seconds: tuple[int, ...]) -> None:
@@ -231,9 +268,12 @@ class Story:
     def _end_faults(self) -> None:
         over = [one for one in self._undo if one[0] <= 0 or one[1] <= self.cluster.now]
         self._undo = [one for one in self._undo if one not in over]
+        off = set(self.faults.off)
         for _, _, words, undo in over:
             self._say(f"end of: {words}")
             undo()
+        for name in sorted(off - self.faults.off) if self.operators is not None else ():
+            self.operators.returned(name)
 
     def _planned(self, before: ObservedState, answer: Plan) -> None:
         self.safety.planned(before, answer)
@@ -261,7 +301,7 @@ class Story:
     def _why_not_at_rest(self) -> str:
         """Say what still differs; an empty text: desired and observed agree and both plans are empty (P09)."""
         cluster, daemon = self.cluster, self.cluster.daemon
-        if daemon is None or cluster.tips.items() != daemon.desired.items():
+        if daemon is None or any(daemon.desired.get(name) is not cluster.wanted(name) for name in cluster.tips):
             return "the newest revision was not read"
         answer = plan(daemon.desired, cluster.observed, cluster.policy, cluster.now)
         if answer.changes or not answer.is_empty:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.simulation.cluster.story import Story, StoryFailed
 
 KEPT = Path(__file__).with_name("seeds.txt")
-PARTS = ("plain", "sets", "tasks", "overrides", "bounds")
+PARTS = ("plain", "sets", "tasks", "overrides", "bounds", "nodes")
 
 
 @dataclass(frozen=True)
