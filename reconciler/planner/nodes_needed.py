@@ -64,12 +64,15 @@ def _sets(nodes: Sequence[Candidate], pods: Sequence[Pod]) -> Iterator[tuple[Can
     for size in range(1, len(nodes) + 1):
         if _has_room(nodes[:size], asked):
             yield from islice(combinations(nodes, size), _TRIED_PER_SIZE)
-    tried = 0
-    for copies in range(1, _COPIES_MAX + 1 if nodes else 1):
-        some = (*nodes, *(_copy(nodes[0], number) for number in range(1, copies + 1)))
-        if tried < _TRIED_WITH_COPIES and _has_room(some, asked):
-            tried += 1
-            yield some
+    yield from islice((some for some in _with_copies(nodes) if _has_room(some, asked)), _TRIED_WITH_COPIES)
+
+
+def _with_copies(nodes: Sequence[Candidate]) -> Iterator[tuple[Candidate, ...]]:
+    """Add to the nodes one copy of the first after the other."""
+    some = tuple(nodes)
+    for number in range(1, _COPIES_MAX + 1 if nodes else 1):
+        some = (*some, _copy(nodes[0], number))
+        yield some
 
 
 def _has_room(nodes: Sequence[Candidate], asked: Room) -> bool:

@@ -129,12 +129,27 @@ def test_nodes_of_a_zone_follow_each_other_ten_seconds_apart() -> None:
     assert evicting({**since, "b": node("other")}, "dyz") == (["a", "b"], 1)
 
 
+def test_each_zone_waits_for_its_own_turn() -> None:
+    """The first of them says when to look; one of which none is to follow holds up no other."""
+    two = {
+        "a": node("x", NOW - 3),
+        "b": node("x"),
+        "c": node("y", NOW - 8),
+        "d": node("y"),
+        "y": node("x"),
+        "z": node("y"),
+    }
+    assert evicting(two, "yz") == (["a", "c"], 2)
+    ill = {f"a{number}": node("ill") for number in range(3)}
+    assert evicting({**ill, "b": node("x"), "y": node("ill"), "z": node("x")}, "yz") == (["b"], None)
+
+
 def test_a_node_that_is_well_again_evicts_no_more() -> None:
     """And a person's taint, or one without effect on Pods that run, is no beginning."""
     assert evicting({"a": node(began=NOW - 50), "z": node()}, "az") == ([], None)
     mine = Taint(key="gpu", effect="NoExecute", time_added=rfc3339(NOW - 1))
     soft = Taint(key="node.kubernetes.io/unreachable", effect="NoSchedule", time_added=rfc3339(NOW - 1))
-    assert evicting({"a": node("z", None, mine, soft), "z": node()}, "z") == (["a"], None)
+    assert evicting({"a": node("z", None, mine, soft), "b": node(), "z": node()}, "z") == (["a"], 10)
 
 
 def test_the_first_of_a_nodes_own_taints_began_it() -> None:

@@ -6,9 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.model.kinds import Node
+from reconciler.model.kinds import Node, Taint
 from reconciler.model.node import HostFact, Observation
 from reconciler.model.observed import NodeState
+from reconciler.model.overrides import Override
+from reconciler.model.refs import ObjectRef
 from reconciler.model.times import rfc3339
 from reconciler.planner.node_conditions import node_conditions, readiness
 from reconciler.planner.nodes import with_former_labels
@@ -182,3 +184,90 @@ def test_of_a_silent_node_nothing_is_known() -> None:
     known = node_conditions(state, (), silent=False)
     after = node_conditions(state, known, silent=True)
     assert {(one.status, one.reason) for one in after} == {("Unknown", "NodeStatusUnknown")}
+
+
+def overridden(cluster: Cluster, **fields: Any) -> None:
+    """Have a person say this of the node."""
+    ref = ObjectRef(kind="Node", name="node-1")
+    uid = cluster.of("Node")["node-1"].metadata.uid
+    given = {} if not fields else {ref: Override(ref=ref, uid=uid, by="anna", at=cluster.now, **fields)}
+    cluster.observed = replace(cluster.observed, overrides=given)
+
+
+def test_a_cordon_is_told_when_it_comes_and_when_it_goes() -> None:
+    """Once each; the node is no object of a revision, and has no verdict."""
+    cluster = Cluster()
+    cluster.settle()
+    for fields, word in (({"unschedulable": True}, "NodeNotSchedulable"), ({}, "NodeSchedulable")):
+        overridden(cluster, **fields)
+        plan = cluster.tick()
+        told = [(one.reason, one.message) for one in plan.happenings]
+        assert told == [(word, f"node node-1 status is now: {word}")]
+        assert not [one for one in plan.verdicts if one.object.kind == "Node"]
+        assert cluster.plan().happenings == ()
+
+
+def test_a_taint_that_evicts_says_since_when() -> None:
+    """Since it came, and that does not change; others need not say it, and what a person said stands."""
+    cluster = Cluster()
+    cluster.settle()
+    own = Taint(key="own", effect="NoExecute", time_added=rfc3339(5.0))
+    overridden(cluster, taints=(Taint(key="a", effect="NoExecute"), Taint(key="b", effect="NoSchedule"), own))
+    began = rfc3339(cluster.now)
+    for _ in range(2):
+        cluster.settle()
+        taints = cluster.of("Node")["node-1"].spec.taints  # type: ignore[union-attr]
+        assert [(one.key, one.time_added) for one in taints] == [("a", began), ("b", None), ("own", rfc3339(5.0))]
+        cluster.now += 60
+        cluster.report()
+
+
+def test_nodes_that_fall_silent_together_evict_in_turn() -> None:
+    """The plan says when the next one does, and those that are well are left alone."""
+    cluster = Cluster(nodes=("a", "b", "c", "d"))
+    cluster.settle()
+    silent = {name: cluster.observed.nodes[name] for name in "ab"}
+    cluster.now += 60
+    report = cluster.report
+
+    def without_them() -> None:
+        report()
+        cluster.observed = replace(cluster.observed, nodes={**cluster.observed.nodes, **silent})
+
+    cluster.report = without_them  # type: ignore[method-assign]
+    cluster.report()
+    cluster.settle(step_s=0.0)
+    assert evicting(cluster) == ["a"]
+    assert cluster.plan().look_again_at == cluster.now + 10
+    cluster.now += 10
+    cluster.report()
+    cluster.settle(step_s=0.0)
+    assert evicting(cluster) == ["a", "b"]
+    silent.clear()
+    cluster.report()
+    cluster.settle(step_s=0.0)
+    assert evicting(cluster) == []
+
+
+def evicting(cluster: Cluster) -> list[str]:
+    """The nodes with a taint that evicts."""
+    nodes = cluster.of("Node")
+    return sorted(name for name in nodes if any(one.effect == "NoExecute" for one in nodes[name].spec.taints))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("MemoryPressure", "KubeletHasSufficientMemory", "KubeletHasInsufficientMemory"),
+        ("DiskPressure", "KubeletHasNoDiskPressure", "KubeletHasDiskPressure"),
+        ("PIDPressure", "KubeletHasSufficientPID", "KubeletHasInsufficientPID"),
+    ],
+)
+def test_a_pressure_is_told_in_the_kubelets_words(kind: str, good: str, bad: str) -> None:
+    """While it is there, and while it is not."""
+    for pressures, status, reason in (((), "False", good), ((kind,), "True", bad)):
+        cluster = Cluster()
+        give(cluster, pressures=pressures)
+        told = {one.type: one for one in node_conditions(cluster.observed.nodes["node-1"], (), silent=False)}
+        assert (told[kind].status, told[kind].reason) == (status, reason)
+        assert told["Ready"].status == "True"

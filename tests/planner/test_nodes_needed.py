@@ -108,3 +108,32 @@ def test_what_fits_on_no_node_is_named_and_the_rest_counted() -> None:
     misfit = answer.misfits[0]
     assert misfit.message == "fits on no node of these shapes"
     assert [(one.node, one.why) for one in misfit.nodes] == [(f"n{n}", "Insufficient cpu") for n in range(4)]
+
+
+def test_where_pods_ran_before_says_nothing() -> None:
+    """They are asked for anew."""
+    assert needed(deployment("web", 2, "1", nodeName="n0"), nodes=MANY_SMALL).count == 2
+
+
+@pytest.mark.parametrize(("replicas", "count"), [(21, 21), (22, 0)])
+def test_twenty_copies_are_tried_where_there_is_room(replicas: int, count: int) -> None:
+    """What needs more is not found."""
+    term = {"labelSelector": {"matchLabels": {"app": "web"}}, "topologyKey": "kubernetes.io/hostname"}
+    apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    assert needed(deployment("web", replicas, "1m", affinity=apart), nodes=(node("n", 64.0, "64Gi"),)).count == count
+
+
+@pytest.mark.parametrize(("number", "count"), [(39, 1), (40, 2)])
+def test_forty_sets_of_each_size_are_tried(number: int, count: int) -> None:
+    """The answer is an upper bound."""
+    nodes = tuple(node(f"n{one:02}") for one in range(41))
+    pinned = deployment("web", 1, "100m", nodeSelector={"kubernetes.io/hostname": f"n{number:02}"})
+    assert needed(pinned, nodes=nodes).count == count
+
+
+def test_what_daemons_take_is_no_room_for_others() -> None:
+    """Of processors, of memory and of the number of Pods."""
+    one = (node("n", 1.0, "1Gi"),)
+    assert needed(deployment("log", 0, "500m", kind="DaemonSet"), deployment("web", 2, "500m"), nodes=one).count == 2
+    daemon = deployment("log", 0, "1m", "512Mi", kind="DaemonSet")
+    assert needed(daemon, deployment("web", 2, "1m", "512Mi"), nodes=one).count == 2

@@ -86,6 +86,7 @@ def test_an_assignment_names_the_cluster_and_its_ranges() -> None:
     one, two = assigned(cluster), assigned(cluster, "node-2")
     assert ([pod.name for pod in one.pods], [pod.name for pod in two.pods]) == (["a", "b"], ["c"])
     info = cluster.observed.cluster
+    assert (one.generation, one.term) == (0, cluster.observed.term)
     assert (one.cluster_id, one.node, one.domain, one.dns_address) == ("test", "node-1", info.domain, info.dns_address)
     assert (one.pod_cidr, two.pod_cidr) == ("10.42.0.0/24", "10.42.1.0/24")
     assert (one.cluster_pod_cidr, one.service_cidr) == (info.pod_cidr, info.service_cidr)
@@ -281,10 +282,16 @@ def test_the_network_names_the_nodes_that_told_their_address() -> None:
         ("a", "10.0.0.1", "10.42.0.0/24"),
         ("b", "10.0.0.1", "10.42.1.0/24"),
     ]
-    assert (found.cluster_id, found.term) == ("test", cluster.observed.term)
+    assert (found.cluster_id, found.term, found.generation) == ("test", cluster.observed.term, 0)
+    assert {one.backend for one in found.peers} == {cluster.observed.cluster.network_backend}
     state = cluster.observed.nodes["a"]
     assert state.observation is not None
     facts = state.observation.facts
+    network = replace(facts.network, tunnel_error="no vxlan")
+    plain = replace(state.observation, facts=replace(facts, network=network))
+    nodes = {**cluster.observed.nodes, "a": replace(state, observation=plain)}
+    view = project_view(replace(cluster.observed, nodes=nodes), cluster.policy, cluster.now)
+    assert [one.backend for one in view.peers] == ["host-gw", cluster.observed.cluster.network_backend]
     homeless = replace(state.observation, facts=replace(facts, host=replace(facts.host, address="")))
     for observation in (None, homeless):
         nodes = {**cluster.observed.nodes, "a": replace(state, observation=observation)}

@@ -11,7 +11,7 @@ from reconciler.model.node import NodeEvent
 from reconciler.model.plan import Outcome, OutcomeStatus
 from reconciler.planner.node.memory import ContainerMemory, Emitted, Failure, ImageMemory, NodeMemory
 from reconciler.planner.node.outcomes import note_outcomes
-from tests.planner.node.host import pod
+from tests.planner.node.host import container, pod
 from tests.planner.node.situation import (
     IP,
     NOW,
@@ -168,10 +168,10 @@ def test_what_came_of_a_step_is_told_as_kubernetes_tells_it(
 
 def test_an_event_names_the_pod_and_its_container() -> None:
     """A pull is the Pod's."""
-    for emitted, container in ((START, "web"), (Emitted(key="k", type="stopContainer", target="b"), "b"), (PULL, "")):
+    for emitted, name in ((START, "web"), (Emitted(key="k", type="stopContainer", target="b"), "b"), (PULL, "")):
         event = note_outcomes(remembered(emitted=(emitted,)), (outcome(DONE),), NOW).events[0]
         assert isinstance(event, NodeEvent)
-        assert (event.namespace, event.pod, event.uid, event.container) == ("shop", "web", UID, container)
+        assert (event.namespace, event.pod, event.uid, event.container) == ("shop", "web", UID, name)
         assert event.at == NOW - 1
 
 
@@ -278,3 +278,27 @@ def test_what_was_handed_out_names_the_container_and_not_what_the_engine_calls_i
     told = {one.type: one.target for one in answer.memory.pods[UID].emitted}
     assert (told["stopContainer"], told["detachPod"]) == ("web", "rc-web")
     assert action(answer, "stopContainer web").deadline_s == 60
+
+
+def test_what_is_under_way_is_named_again_at_every_pass() -> None:
+    """What is not named may be dropped; one of the node's own holds up no other."""
+    broken = shows(sandbox(), fact(), links=(), network={"services_digest": "", "names_digest": ""})
+    first = look(broken, pod("web"), memory=remembered(ip=IP))
+    attach, program = first.plan.actions[-1], first.plan.actions[0]
+    memory, flying = first.memory, frozenset({attach.key, program.key})
+    for _ in range(3):
+        answer = look(broken, pod("web"), memory=memory, in_flight=flying)
+        assert {attach.key, program.key} <= {one.key for one in answer.plan.actions}
+        memory = answer.memory
+    fresh = look(broken, pod("web"), memory=replace(first.memory, emitted=()), in_flight=flying)
+    assert len([one for one in fresh.plan.actions if one.object.kind == "Node"]) == 2
+
+
+def test_what_a_pod_waits_for_is_said_at_every_pass() -> None:
+    """Though nothing changes."""
+    one = pod("web", container("web", "Bad/Name"))
+    memory = look(shows(sandbox()), one, memory=remembered(ip=IP)).memory
+    for _ in range(3):
+        answer = look(shows(sandbox()), one, memory=memory)
+        assert waits(answer) == ['image-missing: container web: failed to parse image name "Bad/Name"']
+        memory = answer.memory
