@@ -156,7 +156,6 @@ NOTES: Mapping[str, str] = {
     "PodSpec.preemptionPolicy": "stored; Pods are not displaced by others yet",
     "PersistentVolumeClaimSpec.dataSource": "nothing here fills volumes: the claim waits for one of its own",
     "PersistentVolumeClaimSpec.dataSourceRef": "nothing here fills volumes: the claim waits for one of its own",
-    "ServiceSpec.internalTrafficPolicy": "with one host both values mean the same",
 }
 
 
