@@ -240,6 +240,12 @@ def test_a_pods_assignment_follows_everything_it_is_made_from() -> None:
         later = project_assignments(without, cluster.policy, memo, ("node-1",))["node-1"]
         assert later == project_assignment(without, cluster.policy, "node-1")
         assert later != first, kind
+    cluster = running(ACCOUNTS, pod(serviceAccountName="robot"))
+    before = project_assignments(cluster.observed, cluster.policy, memo, ("node-1",))["node-1"]
+    robot = ObjectRef(kind="ServiceAccount", namespace="default", name="robot")
+    objects = {ref: one for ref, one in cluster.observed.objects.items() if ref != robot}
+    after = project_assignments(replace(cluster.observed, objects=objects), cluster.policy, memo, ("node-1",))["node-1"]
+    assert (len(before.pods[0].spec.image_pull_secrets), after.pods[0].spec.image_pull_secrets) == (1, ())
 
 
 def test_a_node_keeps_the_directories_that_were_provisioned_on_it() -> None:

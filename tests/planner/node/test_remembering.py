@@ -146,3 +146,12 @@ def test_a_pod_on_the_hosts_network_is_on_the_map_with_the_hosts_address() -> No
     assert programmed(answer) == ([(True, True, False)], [])
     details: Any = [action.detail for action in answer.plan.actions if isinstance(action.detail, ProgramServices)]
     assert details[0].services[0].ports[0].targets[0].endpoints[0].ip == "192.168.0.1"
+
+
+def test_while_the_engine_is_silent_every_container_that_ran_is_probed() -> None:
+    """Those beside one that had ended, too; what is no longer declared is not."""
+    one = pod("web", container(readiness_probe=probe()), container("b", readiness_probe=probe()))
+    memory = look(shows(sandbox(), ended(code=1), fact("b")), one).memory
+    assert [target.container for target in look(silent(), one, memory=memory).probes] == ["b"]
+    less = replace(one, spec=replace(one.spec, containers=one.spec.containers[:1]))
+    assert look(silent(), less, memory=memory).probes == ()
