@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.kinds import Job, Pod
+from reconciler.model.kinds import EnvVar, Job, Pod
 from reconciler.model.plan import Decision, Reason
-from reconciler.planner.view import View
+from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.job import expires_at
 from reconciler.planner.workloads.job_tally import FAILURES, IGNORED_FAILURES, INDEX, TRACKED
 from tests.planner.jobs import JOB, NOW, ago, condition, ended, indexed, job, made, pod, synced, the_job
@@ -250,3 +250,40 @@ def test_an_ending_is_one_that_holds() -> None:
 def view_decision(view: View) -> Decision:
     """Return what becomes of the Job."""
     return view.verdicts[JOB].decision
+
+
+# Starting and letting go
+
+
+def test_a_long_name_leaves_room_for_the_number_and_the_suffix() -> None:
+    """63 characters are the most that a host name may have."""
+    of = indexed(11)
+    name = "n" * 60
+    of = replace(of, metadata=replace(of.metadata, name=name))
+    names = [one.metadata.name for one in made(synced(of))]
+    assert {len(one) for one in names} == {63}
+    assert all(one.startswith("n" * 54) for one in names)
+    assert len(set(names)) == 11
+
+
+def test_failures_that_are_ignored_are_told_apart() -> None:
+    """They count for the back-off of the index, and not against its limit."""
+    rule = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    of = indexed(1, backoffLimitPerIndex=1, podFailurePolicy={"rules": [rule]})
+    lost = pod("a", "Failed", index=0, failures=1, ended_s=99, conditions=[condition("DisruptionTarget")])
+    (one,) = made(synced(of, lost))
+    assert (one.metadata.annotations[FAILURES], one.metadata.annotations[IGNORED_FAILURES]) == ("1", "1")
+    (one,) = made(synced(indexed(1, backoffLimitPerIndex=1)))
+    assert IGNORED_FAILURES not in one.metadata.annotations
+
+
+def test_a_template_that_names_the_index_itself_keeps_its_word() -> None:
+    """The variable is added where it is missing, beside what else there is."""
+    of = indexed(1)
+    for env, expected in (("JOB_COMPLETION_INDEX", ["JOB_COMPLETION_INDEX"]), ("A", ["A", "JOB_COMPLETION_INDEX"])):
+        (container,) = of.spec.template.spec.containers
+        spec = replace(of.spec.template.spec, containers=(replace(container, env=(EnvVar(name=env, value="9"),)),))
+        whole = replace(of, spec=replace(of.spec, template=replace(of.spec.template, spec=spec)))
+        (one,) = made(synced(whole))
+        assert [each.name for each in one.spec.containers[0].env] == expected
+        assert one.spec.containers[0].env[0].value == "9"

@@ -16,7 +16,7 @@ from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.annotations import count_in
 from reconciler.planner.workloads.job_policy import judge_failure
-from reconciler.planner.workloads.podview import is_active, is_ready
+from reconciler.planner.workloads.podview import is_active
 
 TRACKED = "batch.kubernetes.io/job-tracking"
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
@@ -37,7 +37,6 @@ class Tally(Value):
 
     pods: tuple[StoredObject, ...] = ()
     active: tuple[StoredObject, ...] = ()
-    ready: int = 0
     terminating: int = 0
     new_succeeded: tuple[Pod, ...] = ()
     new_failed: tuple[Pod, ...] = ()
@@ -58,13 +57,12 @@ def tally_of(view: View, job: Job) -> Tally:
     spec, status = job.spec, job.status
     stored = tuple(view.owned_by(job.metadata.uid, "Pod"))
     pods = [cast(Pod, one.object) for one in stored]
-    active = tuple(one for one, pod in zip(stored, pods, strict=True) if is_active(pod))
+    active = tuple(one for one in stored if is_active(cast(Pod, one.object)))
     succeeded = tuple(pod for pod in pods if is_tracked(pod) and pod.status.phase == "Succeeded")
     failed = tuple(pod for pod in pods if is_tracked(pod) and has_failed(spec, pod))
     tally = Tally(
         pods=stored,
         active=active,
-        ready=sum(1 for one in active if is_ready(cast(Pod, one.object))),
         terminating=sum(1 for pod in pods if is_terminating(pod)),
         new_succeeded=succeeded,
         new_failed=failed,
