@@ -9,6 +9,7 @@ from reconciler.config import RECEIVED, Settings
 from reconciler.controller.components import components_of
 from reconciler.controller.evictions import Evictions
 from reconciler.controller.explain import explanation_of
+from reconciler.controller.foreign_events import write_event
 from reconciler.controller.loading import Loaded
 from reconciler.controller.loop import Controller
 from reconciler.controller.outlook import Outlook, Run
@@ -21,9 +22,9 @@ from reconciler.model.capacity import CapacityAnswer
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.errors import TerminalError
 from reconciler.model.forecast import ForecastAnswer
-from reconciler.model.kinds import Pod
+from reconciler.model.kinds import Event, Pod
 from reconciler.model.metrics import NodeUsage
-from reconciler.model.observed import Acknowledgement
+from reconciler.model.observed import Acknowledgement, StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Action, Plan
 from reconciler.model.ports import (
@@ -210,6 +211,10 @@ class DaemonOperations:
     def override(self, change: Override) -> None:
         """Merge a change into the overrides of its object; see the port."""
         write_override(self._controller, change)
+
+    def write_event(self, event: Event) -> StoredObject | None:
+        """Make or change an Event of another controller; see the port."""
+        return write_event(self._controller, event)
 
     # Helpers
 

@@ -37,6 +37,11 @@ def from_kept(document: Mapping[str, Any], api_version: str) -> Document:
     return convert(document) if convert else dict(document)
 
 
+def fields_in(api_version: str, kind: str) -> Mapping[str, str]:
+    """Return what fields of the version that we keep are called in another one, where they have another name."""
+    return _EVENT_NAMES_BACK if (api_version, kind) == _EVENTS_V1 else {}
+
+
 def _key(document: Mapping[str, Any]) -> tuple[str, str]:
     return str(document.get("apiVersion")), str(document.get("kind"))
 
@@ -78,6 +83,38 @@ def _processor_share(metric: Mapping[str, Any], inner: str) -> int | None:
     return share if isinstance(share, int) else None
 
 
+# Fields of an Event in the core group, by their names in events.k8s.io.
+_EVENT_NAMES = {
+    "regarding": "involvedObject",
+    "note": "message",
+    "reportingController": "reportingComponent",
+    "deprecatedSource": "source",
+    "deprecatedFirstTimestamp": "firstTimestamp",
+    "deprecatedLastTimestamp": "lastTimestamp",
+    "deprecatedCount": "count",
+}
+_EVENT_NAMES_BACK = {kept: name for name, kept in _EVENT_NAMES.items()}
+
+
+def _event_to_kept(document: Mapping[str, Any]) -> Document:
+    for name in _EVENT_NAMES_BACK:
+        if name in document:
+            raise NotConvertible(f"/{name}")
+    return {_EVENT_NAMES.get(name, name): value for name, value in document.items()} | {"apiVersion": "v1"}
+
+
+def _event_from_kept(document: Mapping[str, Any]) -> Document:
+    renamed = {_EVENT_NAMES_BACK.get(name, name): value for name, value in document.items()}
+    return {**renamed, "apiVersion": "events.k8s.io/v1", "eventTime": renamed.get("eventTime")}
+
+
 _V1 = ("autoscaling/v1", "HorizontalPodAutoscaler")
-_TO_KEPT: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Document]] = {_V1: _autoscaler_to_kept}
-_FROM_KEPT: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Document]] = {_V1: _autoscaler_from_kept}
+_EVENTS_V1 = ("events.k8s.io/v1", "Event")
+_TO_KEPT: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Document]] = {
+    _V1: _autoscaler_to_kept,
+    _EVENTS_V1: _event_to_kept,
+}
+_FROM_KEPT: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Document]] = {
+    _V1: _autoscaler_from_kept,
+    _EVENTS_V1: _event_from_kept,
+}

@@ -6,6 +6,7 @@ from typing import Protocol
 from reconciler.model.base import Value
 from reconciler.model.capacity import CapacityAnswer
 from reconciler.model.forecast import ForecastAnswer
+from reconciler.model.kinds import Event
 from reconciler.model.metrics import NodeSample, NodeUsage
 from reconciler.model.node import (
     Assignment,
@@ -15,6 +16,7 @@ from reconciler.model.node import (
     Observation,
     ProbeTarget,
 )
+from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.refs import ObjectRef
@@ -282,6 +284,10 @@ class Operations(Protocol):
 
         Raises DisruptionForbidden when it does not, AmbiguousBudget when there is more than one.
         """
+        ...
+
+    def write_event(self, event: Event) -> StoredObject | None:
+        """Make an Event of another controller, or change it where it has a resourceVersion; None: another was first."""
         ...
 
     def override(self, change: Override) -> None:

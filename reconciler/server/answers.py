@@ -4,6 +4,7 @@ A large answer is sent in pieces that are only joined when their turn comes: it 
 slow reader holds no more than references to bytes that others use too.
 """
 
+import dataclasses
 import json
 import time
 import zlib
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from reconciler.model.kinds import KINDS
 from reconciler.model.observed import StoredObject
 from reconciler.server.authentication import user_of
 from reconciler.server.context import context_of
@@ -61,9 +63,17 @@ def pieces(texts: Sequence[bytes]) -> Iterator[bytes]:
         yield b"".join(texts[begin:])
 
 
-async def object_answer(request: Request, stored: StoredObject, status_code: int = 200) -> Response:
-    """Return the answer that is one object."""
-    form, reveal = wanted(request), user_of(request).sees_secrets
+def in_version(form: Wanted, kind: str, api_version: str) -> Wanted:
+    """Return the form with objects of a kind in this version; the one that is kept needs no word."""
+    is_kept = not api_version or api_version == KINDS[kind].api_version
+    return form if is_kept else dataclasses.replace(form, api_version=api_version)
+
+
+async def object_answer(
+    request: Request, stored: StoredObject, status_code: int = 200, api_version: str = ""
+) -> Response:
+    """Return the answer that is one object, in the version that is kept or in another one."""
+    form, reveal = in_version(wanted(request), stored.ref.kind, api_version), user_of(request).sees_secrets
     encoder = context_of(request).encoder
     if form.shape is Shape.TABLE:
         metadata = encode({"resourceVersion": stored.object.metadata.resource_version})
@@ -114,7 +124,7 @@ def list_answer(
     texts = [opening, head_metadata, b',"items":[']
     for one in stored:
         if form.shape is Shape.WHOLE:
-            texts.append(encoder.whole(one, reveal=reveal))
+            texts.append(encoder.whole(one, reveal=reveal, api_version=form.api_version))
         else:
             texts.append(encoder.partial(one, form, reveal=reveal))
         texts.append(b",")

@@ -6,10 +6,11 @@ go with it. May be used from any thread.
 
 import threading
 import weakref
-from collections.abc import Callable
-from typing import TypeVar, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
 from reconciler.model.base import to_builtins
+from reconciler.model.conversions import from_kept
 from reconciler.model.observed import StoredObject
 from reconciler.server.negotiation import Include, Shape, Wanted
 from reconciler.server.tables import Row, columns_json, row_of
@@ -49,12 +50,13 @@ class Encoder:
     def shaped(self, stored: StoredObject, wanted: Wanted, *, reveal: bool) -> bytes:
         """Return an object by itself, whole or as metadata only."""
         if wanted.shape is Shape.WHOLE:
-            return self.whole(stored, reveal=reveal)
+            return self.whole(stored, reveal=reveal, api_version=wanted.api_version)
         return self.partial(stored, wanted, reveal=reveal)
 
-    def whole(self, stored: StoredObject, *, reveal: bool) -> bytes:
-        """Return the object."""
-        return self._once(stored, "whole", reveal, lambda shown: encode(document(stored, reveal=shown)))
+    def whole(self, stored: StoredObject, *, reveal: bool, api_version: str = "") -> bytes:
+        """Return the object, in another version than the one that is kept where that is asked for."""
+        form = f"whole {api_version}"
+        return self._once(stored, form, reveal, lambda shown: encode(_in_version(stored, shown, api_version)))
 
     def partial(self, stored: StoredObject, wanted: Wanted, *, reveal: bool) -> bytes:
         """Return the object's PartialObjectMetadata."""
@@ -66,7 +68,7 @@ class Encoder:
 
     def full_row(self, stored: StoredObject, wanted: Wanted, *, reveal: bool) -> Row:
         """Return the object's row with what stands beside it, its ages still open."""
-        form = f"{wanted.include} {wanted.meta_version}"
+        form = f"{wanted.include} {wanted.meta_version} {wanted.api_version}"
         return self._once(stored, form, reveal, lambda shown: self._row(stored, wanted, shown))
 
     def _row(self, stored: StoredObject, wanted: Wanted, reveal: bool) -> Row:
@@ -74,7 +76,7 @@ class Encoder:
             case Include.NONE:
                 beside = b"null"
             case Include.OBJECT:
-                beside = encode(document(stored, reveal=reveal))
+                beside = encode(_in_version(stored, reveal, wanted.api_version))
             case Include.METADATA:
                 beside = _partial(stored, wanted, reveal)
         return row_of(stored.object, beside)
@@ -110,6 +112,11 @@ class Encoder:
             kept = self._kept.pop(identity, None)
             if kept is not None:
                 self._size -= kept.size
+
+
+def _in_version(stored: StoredObject, reveal: bool, api_version: str) -> Mapping[str, Any]:
+    shown = document(stored, reveal=reveal)
+    return from_kept(shown, api_version) if api_version else shown
 
 
 def _size(made: bytes | Row) -> int:

@@ -42,13 +42,14 @@ _INCLUDES = frozenset(str(include) for include in Include)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The form of an answer. `version` is that of Table and metadata."""
+    """The form of an answer. `version` is that of Table and metadata; `api_version`, where given, that of objects."""
 
     media_type: str = JSON
     shape: Shape = Shape.WHOLE
     version: str = "v1"
     include: Include = Include.METADATA
     pretty: bool = False
+    api_version: str = ""
 
     @property
     def meta_version(self) -> str:

@@ -5,10 +5,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reconciler.server.answers import list_answer, object_answer
+from reconciler.model.kinds import KindSpec
+from reconciler.server.answers import in_version, list_answer, object_answer
 from reconciler.server.authentication import user_of
 from reconciler.server.context import context_of
 from reconciler.server.errors import ApiError, expired
+from reconciler.server.events import write_event
 from reconciler.server.list_options import list_options, token_of, watch_options
 from reconciler.server.lists import page_of
 from reconciler.server.negotiation import JSON, wanted
@@ -26,7 +28,7 @@ async def collection(request: Request) -> Response:
     """List or watch a kind, in one namespace or in all."""
     spec = kind_of_path(request)
     if request.method not in ("GET", "HEAD"):
-        return await write(request, spec)
+        return await _write(request, spec)
     selection = make_selection(
         spec,
         namespace=request.path_params.get("namespace", ""),
@@ -43,14 +45,19 @@ async def single(request: Request) -> Response:
     spec = kind_of_path(request)
     ref = ref_of_path(request, spec)
     if request.method not in ("GET", "HEAD"):
-        return await write(request, spec)
+        return await _write(request, spec)
     if flag(request, "watch"):
         return await _watch(request, make_selection(spec, namespace=ref.namespace, name=ref.name))
-    return await object_answer(request, existing(context_of(request), spec, ref))
+    return await object_answer(request, existing(context_of(request), spec, ref), 200, spec.api_version)
+
+
+async def _write(request: Request, spec: KindSpec) -> Response:
+    return await (write_event if spec.kind == "Event" else write)(request, spec)
 
 
 async def _list(request: Request, selection: Selection) -> Response:
-    context, form, options = context_of(request), wanted(request, is_list=True), list_options(request)
+    context, options, kind = context_of(request), list_options(request), selection.kind
+    form = in_version(wanted(request, is_list=True), kind.kind, kind.api_version)
 
     def build() -> Response:
         page = page_of(context.objects, context.orders, selection, options)
@@ -59,7 +66,7 @@ async def _list(request: Request, selection: Selection) -> Response:
             metadata["continue"] = token_of(page.following)
         if page.remaining is not None:
             metadata["remainingItemCount"] = page.remaining
-        return list_answer(request, form, selection.kind.kind, selection.kind.api_version, page.stored, metadata)
+        return list_answer(request, form, kind.kind, kind.api_version, page.stored, metadata)
 
     return await context.read(build)
 
@@ -69,6 +76,7 @@ async def _watch(request: Request, selection: Selection) -> Response:
     form, options = wanted(request, streams=True), watch_options(request, context.limits.watch_timeout_s)
     if context.hub.watches >= context.limits.watches_max:
         raise ApiError(429, f"there are {context.hub.watches} watches already; try again later")
+    form = in_version(form, selection.kind.kind, selection.kind.api_version)
     watch = Watch(context, FeedKey(selection, form, user_of(request).sees_secrets), options)
     try:
         await context.read(watch.begin)

@@ -7,8 +7,10 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.refs import ObjectRef
 from reconciler.server.context import Context
 from reconciler.server.errors import ApiError, not_found
+from reconciler.server.resources import ALSO_SERVED
 
-_BY_PLURAL = {(spec.group, spec.version, spec.plural): spec for spec in KINDS.values() if spec.served}
+_SERVED = (*(spec for spec in KINDS.values() if spec.served), *ALSO_SERVED)
+_BY_PLURAL = {(spec.group, spec.version, spec.plural): spec for spec in _SERVED}
 
 
 def kind_of_path(request: Request) -> KindSpec:

@@ -6,6 +6,8 @@ Discovery and the OpenAPI documents are made from it, so it says what works and 
 from collections.abc import Iterable, Mapping
 from functools import cache
 
+import msgspec
+
 from reconciler.model.base import Value
 from reconciler.model.kinds import KINDS, KindSpec
 from reconciler.model.overrides import RESTARTABLE
@@ -46,8 +48,11 @@ class Resource(Value):
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
+# Kinds that are served in a version besides the one that is kept.
+ALSO_SERVED = (msgspec.structs.replace(KINDS["Event"], api_version="events.k8s.io/v1"),)
 # What may be done to a kind besides reading it.
 _WRITES: Mapping[str, tuple[str, ...]] = {
+    "Event": ("create", "patch", "update"),
     "Node": ("patch", "update"),
     "Pod": ("delete",),
     **dict.fromkeys(sorted(RESTARTABLE), ("patch", "update")),
@@ -88,7 +93,7 @@ _ORDER = (
 def resources() -> tuple[Resource, ...]:
     """Return everything that is served, by group, version and name."""
     kinds = (spec for spec in KINDS.values() if spec.served)
-    found = [*map(_of_kind, kinds), *_COMPUTED, *_OWN]
+    found = [*map(_of_kind, (*kinds, *ALSO_SERVED)), *_COMPUTED, *_OWN]
     return tuple(sorted(found, key=lambda one: (rank(one.group), one.version, one.plural)))
 
 

@@ -14,7 +14,7 @@ from reconciler.client import ApiClient
 from reconciler.model.capacity import Capacity, CapacityAnswer, NodesNeeded
 from reconciler.model.desired import Provenance, RevisionInfo
 from reconciler.model.forecast import Forecast, ForecastAnswer
-from reconciler.model.kinds import Container, Namespace, ObjectMeta, Pod, PodSpec, PodStatus, Secret, ref_of
+from reconciler.model.kinds import Container, Event, Namespace, ObjectMeta, Pod, PodSpec, PodStatus, Secret, ref_of
 from reconciler.model.metrics import NodeUsage
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
@@ -158,6 +158,7 @@ class MemoryOperations:
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     failure: Exception | None = None
     on_override: Callable[[Override], None] | None = None
+    on_event: Callable[[Event], StoredObject | None] | None = None
     commands: Callable[[ExecRequest], ExecSession] | None = None
     log_gate: threading.Event | None = None
     log_ended: threading.Event = field(default_factory=threading.Event)
@@ -233,6 +234,10 @@ class MemoryOperations:
         self._note("evict", change, is_dry)
         if self.on_override is not None and not is_dry:
             self.on_override(change)
+
+    def write_event(self, event: Event) -> StoredObject | None:
+        self._note("write_event", event)
+        return self.on_event(event) if self.on_event is not None else None
 
     def override(self, change: Override) -> None:
         self._note("override", change)

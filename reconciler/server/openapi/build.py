@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler import __version__
+from reconciler.model.conversions import fields_in
 from reconciler.model.kinds import KINDS, ObjectMeta
 from reconciler.server.openapi.common import COMMON, FRAME, REVIEWS, SCALARS_V2, SCALARS_V3, computed, list_of
 from reconciler.server.openapi.definitions import Definitions, Schema, add_kind, add_type
@@ -52,12 +53,24 @@ def _add(one: Resource, definitions: Definitions) -> str:
         add_type(ObjectMeta, definitions)
     elif one.plural in REVIEWS:
         name = _add_review(one, gvk, definitions)
+    elif one.group != OWN_GROUP and one.kind in KINDS and one.api_version != KINDS[one.kind].api_version:
+        name = _add_other_version(one, gvk, definitions)
     elif one.group != OWN_GROUP and one.kind in KINDS:
         name = add_kind(one.kind, definitions)
     else:
         return ""
     if "list" in one.verbs:
         definitions[f"{name}List"] = list_of(one.kind, name, gvk)
+    return name
+
+
+def _add_other_version(one: Resource, gvk: Mapping[str, str], definitions: Definitions) -> str:
+    """Add a kind in another version than the one that is kept: some of its fields have other names."""
+    kept = definitions[add_kind(one.kind, definitions)]
+    name = f"io.k8s.api.{one.group.partition('.')[0]}.{one.version}.{one.kind}"
+    called = fields_in(one.api_version, one.kind)
+    properties = {called.get(field, field): shape for field, shape in kept["properties"].items()}
+    definitions[name] = {**kept, "properties": properties, "x-kubernetes-group-version-kind": [dict(gvk)]}
     return name
 
 
