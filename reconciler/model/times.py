@@ -1,8 +1,10 @@
 """RFC 3339 times and Unix seconds."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=1024)
 def rfc3339(at: float) -> str:
     """Return Unix seconds as RFC 3339 in UTC, whole seconds, as Kubernetes writes times."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,6 +6,7 @@ goes moves the range of no other.
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from reconciler.model.observed import ClusterInfo
 
@@ -42,9 +43,13 @@ def numbers_in(cluster: ClusterInfo) -> int:
 
 def node_cidr(cluster: ClusterInfo, number: int) -> str:
     """Return the range of Pod addresses of the n-th node (from 0)."""
-    network = ipaddress.ip_network(cluster.pod_cidr)
-    if network.prefixlen > cluster.node_prefix:
-        return cluster.pod_cidr
-    size = 2 ** (network.max_prefixlen - cluster.node_prefix)
-    start = int(network.network_address) + number * size
-    return f"{ipaddress.ip_address(start)}/{cluster.node_prefix}"
+    return _nth_range(cluster.pod_cidr, cluster.node_prefix, number)
+
+
+@lru_cache(maxsize=10_000)
+def _nth_range(whole: str, prefix: int, number: int) -> str:
+    network = ipaddress.ip_network(whole)
+    if network.prefixlen > prefix:
+        return whole
+    start = int(network.network_address) + number * 2 ** (network.max_prefixlen - prefix)
+    return f"{ipaddress.ip_address(start)}/{prefix}"

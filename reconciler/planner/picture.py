@@ -121,7 +121,7 @@ def differing_in(old: Objects, new: Objects) -> Iterable[ObjectRef]:
     """Return the references under which not the very same object is found in both."""
     if old is new:
         return ()
-    if isinstance(new, Comparable) and type(old) is type(new):
+    if type(old) is type(new) and not isinstance(new, dict) and isinstance(new, Comparable):
         return new.differing(old)
     changed = [ref for ref, stored in new.items() if old.get(ref) is not stored]
     return [*changed, *(ref for ref in old if ref not in new)]

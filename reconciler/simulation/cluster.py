@@ -100,14 +100,16 @@ class SimulatedHost:
         return not self.agent.is_alive or (is_quiet and not self.agent.in_flight)
 
     def run_once(self) -> None:
-        """One pass of the agent: do what is due, then report when that says something new."""
-        did_something = self.agent.run_once()
+        """One pass of the agent: do what is due, then report when that says something new, or it is time to."""
         now = self.clock.now()
-        at = self.agent.next_at()
-        if did_something:
-            self.wake_at = now
-        else:
-            self.wake_at = None if at is None else max(at, now + _INSTANT_S)
+        if self.wake_at is not None and self.wake_at <= now:
+            did_something = self.agent.run_once()
+            now = self.clock.now()
+            at = self.agent.next_at()
+            if did_something:
+                self.wake_at = now
+            else:
+                self.wake_at = None if at is None else max(at, now + _INSTANT_S)
         self._report(self.now)
 
     def crash_agent(self, *, midway: bool = False, done: bool = False) -> None:
@@ -230,7 +232,8 @@ class RunningCluster:
         until = self.now + seconds
         at_once, instant = 0, self.now
         while True:
-            due = self._due()
+            steps = self._steps()
+            due = [(name, take) for at, name, take in steps if at <= self.now]
             if due:
                 name, take = due[self._choose(len(due)) if len(due) > 1 else 0]
                 take()
@@ -240,19 +243,11 @@ class RunningCluster:
                 instant = instant if at_once else self.now
                 if at_once > _AT_ONCE_MAX:
                     raise Restless(f"{at_once} steps without time going on, last: {name}")
-            elif (at := self._next_at()) is None or at > until:
+            elif self.now < until and (at := min((at for at, _, _ in steps), default=until)) <= until:
+                self.clock.advance_to(at)
+            else:
                 self.clock.advance_to(until)
                 return
-            else:
-                self.clock.advance_to(at)
-            if self.now >= until and not self._due():
-                return
-
-    def _due(self) -> list[tuple[str, Callable[[], None]]]:
-        return [(name, take) for at, name, take in self._steps() if at <= self.now]
-
-    def _next_at(self) -> float | None:
-        return min((at for at, _, _ in self._steps()), default=None)
 
     def _steps(self) -> list[tuple[float, str, Callable[[], None]]]:
         found: list[tuple[float | None, str, Callable[[], None]]] = []

@@ -53,6 +53,7 @@ class SimulatedNode:
         self._in_contact = True
         self._forget()
         self._sequence = 0
+        self._written: tuple[NodeMemory | None, msgspec.Raw] = None, msgspec.Raw()
         self._untold: list[NodeEvent] = []
 
     def _forget(self) -> None:
@@ -89,9 +90,16 @@ class SimulatedNode:
             facts=msgspec.structs.replace(facts, signals=(), pod_memory={}),
             pods=self.reports,
             pressures=self.last.pressures if self.last is not None else (),
-            memory=msgspec.Raw(msgspec.json.encode(self.memory)),
+            memory=self._encoded(),
             events=events,
         )
+
+    def _encoded(self) -> msgspec.Raw:
+        memory, raw = self._written
+        if memory is not self.memory:
+            raw = msgspec.Raw(msgspec.json.encode(self.memory))
+            self._written = self.memory, raw
+        return raw
 
     def crash(self, *, midway: bool = False) -> None:
         """Kill the agent: what it had begun is left undone, or (`midway`) half done; the host goes on."""
@@ -206,7 +214,9 @@ class SimulatedNode:
             in_contact=self._in_contact,
         )
         changed = answer.memory != self.memory or answer.reports != self.reports
-        self.memory, self.reports, self.last = answer.memory, answer.reports, answer
+        if changed:
+            self.memory, self.reports = answer.memory, answer.reports
+        self.last = answer
         self.events.extend(answer.events)
         self._untold.extend(answer.events)
         self._set_targets(answer.probes)
