@@ -111,6 +111,14 @@ def test_the_pace_and_the_bounds(
     assert (found.replicas, found.reason) == expected
 
 
+def test_who_stands_out_of_bounds_is_brought_back() -> None:
+    """The sentence tells the bounds; who asks for more than there may be hears of the bound alone."""
+    assert bounded((), 11, 11, USUAL, (2, 10), NOW).message == "the bounds are 2 and 10"
+    assert bounded((), 1, 1, USUAL, (2, 10), NOW).message == "the bounds are 2 and 10"
+    assert bounded((), 6, 11, USUAL, (2, 10), NOW).message == "more than maxReplicas (10) would be needed"
+    assert bounded((), 6, 1, USUAL, (2, 10), NOW).message == "fewer than minReplicas (2) would do"
+
+
 def test_changes_count_for_the_longest_period() -> None:
     """What was changed just a period ago does not count any more, and is forgotten."""
     events = (Changed(change=1, at=NOW - 60), Changed(change=2, at=NOW - 59))
