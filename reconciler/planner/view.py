@@ -197,6 +197,9 @@ class View(Reader):
         earlier = self.verdicts.get(ref)
         if earlier and earlier.decision in (Decision.CREATE, Decision.REPLACE) and decision is Decision.UPDATE:
             return
+        if earlier and earlier.decision is Decision.DELETE and decision is Decision.UNCHANGED:
+            # It is as declared, and ends all the same: why, was said when it was asked to.
+            return
         verdict = Verdict(
             object=ref,
             decision=decision,

@@ -179,3 +179,11 @@ def test_a_persons_taint_evicts_also_what_a_lost_node_keeps() -> None:
     lost = gpu(cluster, 1000, key=KEY)
     assert gone(tainted(cluster, lost)) == []
     assert gone(tainted(cluster, lost, gpu(cluster))) == ["web"]
+
+
+def test_a_pod_of_git_that_leaves_says_why() -> None:
+    """Though it is as it is declared."""
+    cluster = with_pod()
+    plan = tainted(cluster, gpu(cluster))
+    (verdict,) = [one for one in plan.verdicts if one.object.kind == "Pod"]
+    assert (verdict.reason, verdict.message) == (Reason.NODE_TAINTED, "node-1 has the taint gpu:NoExecute")
