@@ -1,11 +1,14 @@
 """Addresses and networks as Kubernetes takes them: written in one way only, so that no two programs read two. Pure.
 
-The rules are those of Kubernetes' IsValidIP and IsValidCIDR, and of the lists that may hold one of each family.
+The rules are those of Kubernetes' IsValidIP and IsValidCIDR, of its GetWarningsForIP and GetWarningsForCIDR, and of the
+lists that may hold one of each family.
 """
 
+import re
 from collections.abc import Iterator, Sequence, Set
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+_ZEROS = re.compile(r"\b0+(?=[0-9])")
 _MAPPED = "is an IPv4 address in the form of IPv6: write it as IPv4"
 
 
@@ -21,10 +24,61 @@ def cidr_fault(text: str) -> str:
     """Return what is wrong with a network such as 10.0.0.0/8; an empty text when nothing is."""
     network = _network(text)
     if network is None or "/" not in text:
-        return f"{text[:60]!r} is no network such as 10.0.0.0/8 or fd00::/8"
+        return "; ".join((f"{text[:60]!r} is no network such as 10.0.0.0/8 or fd00::/8", *cidr_advice(text)))
     if _is_mapped(network.network_address):
         return f"{text} {_MAPPED}"
-    return "" if str(network) == text else f"{text} must be written as {network}"
+    if str(network) == text:
+        return ""
+    return "; ".join(cidr_advice(text)) or f"{text} must be written as {network}"
+
+
+def address_advice(text: str) -> tuple[str, ...]:
+    """Return how an address is better written, where other programs may read another one or write it otherwise."""
+    address = _address(_plain(text))
+    if address is None:
+        return ()
+    meant = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    if meant is not None or (address.version == 4 and text != str(address)):
+        return (f"{text} is read differently by different programs: write {meant or address}",)
+    return (f"{text} is written {address} elsewhere: write it like that",) if text != str(address) else ()
+
+
+def cidr_advice(text: str) -> tuple[str, ...]:
+    """Return how a network is better written, or which one may be meant; several sentences when it is both."""
+    plain = _plain(text)
+    network, address = _network(plain), _address(plain.partition("/")[0])
+    if network is None or address is None or "/" not in text:
+        return ()
+    meant = _unmapped(network)
+    found = []
+    if address != network.network_address:
+        single = address.ipv4_mapped if isinstance(address, IPv6Address) and address.ipv4_mapped else address
+        found.append(f"{text} is ambiguous: {meant} or {single}/{single.max_prefixlen} may be meant")
+    if text != plain or meant.version != network.version:
+        found.append(f"{text} is read differently by different programs: write {meant}")
+    elif plain != _respelled(plain):
+        found.append(f"{text} is written {meant} elsewhere: write it like that")
+    return tuple(found)
+
+
+def _plain(text: str) -> str:
+    """Return a text without the zeros in front of the decimal numbers of an IPv4 address and of a prefix."""
+    address, slash, bits = text.partition("/")
+    if ":" not in address:
+        address = _ZEROS.sub("", address)
+    return f"{address}{slash}{_ZEROS.sub('', bits)}"
+
+
+def _respelled(text: str) -> str:
+    """Return a network in its one spelling, with the bits behind its prefix as they are."""
+    address, _, bits = text.partition("/")
+    return f"{ip_address(address)}/{bits}"
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped and network.prefixlen >= 96:
+        return IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - 96))
+    return network
 
 
 def is_dual_stack(texts: Sequence[str]) -> bool:

@@ -164,3 +164,21 @@ RESTART = {"action": "Restart", "exitCodes": {"operator": "In", "values": [3]}}
 def test_rules_of_restarting_are_judged(container: dict[str, Any], pointers: list[str]) -> None:
     """They are exceptions from a policy, which is there."""
     assert problems(container) == pointers
+
+
+def test_an_address_in_another_form_is_warned_of() -> None:
+    """It stands for the same, and others write it otherwise; what is no address is told what may be meant."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "x"},
+        "spec": {
+            "containers": [{"name": "a", "image": "b"}],
+            "dnsConfig": {"nameservers": ["fd00:0::1", "010.0.0.1"]},
+        },
+    }
+    found = validate([SourceFile("a.json", json.dumps(pod).encode())]).problems
+    said = {one.pointer: (one.is_error, one.message, one.hint) for one in found}
+    at = "/spec/dnsConfig/nameservers"
+    assert said[f"{at}/0"] == (False, "fd00:0::1 is written fd00::1 elsewhere: write it like that", "")
+    assert (said[f"{at}/1"][0], "write 10.0.0.1" in said[f"{at}/1"][2]) == (True, True)

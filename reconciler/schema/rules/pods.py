@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from reconciler.model.addresses import address_advice
 from reconciler.model.kinds import Pod, PodSpec
 from reconciler.model.kinds.scalars import SUBDOMAIN_PATTERN
 from reconciler.schema.rules.containers import container_findings, profile_findings
@@ -54,15 +55,13 @@ def _container_findings(at: str, spec: PodSpec, more_volumes: frozenset[str]) ->
 
 def _network_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
     for number, alias in enumerate(spec.host_aliases):
-        if not is_address(alias.ip):
-            yield error(f"{at}/hostAliases/{number}/ip", "ip: not an IP address", code="bad-address")
+        yield from address_findings(f"{at}/hostAliases/{number}/ip", alias.ip, "ip: ")
         for index, name in enumerate(alias.hostnames):
             if len(name) > 253 or not _HOSTNAME.search(name):
                 yield error(f"{at}/hostAliases/{number}/hostnames/{index}", "not a host name", code="bad-name")
     servers = spec.dns_config.nameservers
     for number, server in enumerate(servers):
-        if not is_address(server):
-            yield error(f"{at}/dnsConfig/nameservers/{number}", "not an IP address", code="bad-address")
+        yield from address_findings(f"{at}/dnsConfig/nameservers/{number}", server)
     if len(servers) > 3:
         yield error(f"{at}/dnsConfig/nameservers", "must have at most 3 items", code="out-of-bounds")
     searches = spec.dns_config.searches
@@ -95,6 +94,15 @@ def _process_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
     yield from repeated(
         ((f"{at}/securityContext/sysctls/{n}/name", one.name) for n, one in enumerate(context.sysctls)), "sysctl"
     )
+
+
+def address_findings(at: str, text: str, named: str = "") -> Iterator[Finding]:
+    """Yield that a text is no address, or that it is one that is better written otherwise."""
+    advice = address_advice(text)
+    if not is_address(text):
+        yield error(at, f"{named}not an IP address", "; ".join(advice), code="bad-address")
+    elif advice:
+        yield warning(at, f"{named}{advice[0]}", code="address-form")
 
 
 def is_address(text: str) -> bool:

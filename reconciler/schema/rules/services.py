@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from reconciler.model.kinds import Endpoints, EndpointSlice, Service
 from reconciler.schema.rules.finding import Finding, error, repeated
-from reconciler.schema.rules.pods import is_address
+from reconciler.schema.rules.pods import address_findings, is_address
 
 
 def service_findings(service: Service) -> Iterator[Finding]:
@@ -19,8 +19,8 @@ def service_findings(service: Service) -> Iterator[Finding]:
     is_headless = spec.cluster_ip == "None"
     if not spec.ports and not is_headless:
         yield error("/spec", "ports is missing", code="missing-field")
-    if spec.cluster_ip and not is_headless and not is_address(spec.cluster_ip):
-        yield error("/spec/clusterIP", "clusterIP: not an IP address", code="bad-address")
+    if spec.cluster_ip and not is_headless:
+        yield from address_findings("/spec/clusterIP", spec.cluster_ip, "clusterIP: ")
     if spec.cluster_ips and spec.cluster_ips[0] != spec.cluster_ip:
         yield error("/spec/clusterIPs", "the first of clusterIPs must be clusterIP")
     yield from _port_findings(((port.name or "", port.protocol, port.port) for port in spec.ports), "/spec/ports")
@@ -66,8 +66,8 @@ def _port_findings(ports: Iterable[tuple[str, str, int]], at: str) -> Iterator[F
 
 
 def _address_findings(at: str, text: str) -> Iterator[Finding]:
+    yield from address_findings(at, text)
     if not is_address(text):
-        yield error(at, "not an IP address", code="bad-address")
         return
     address = ipaddress.ip_address(text)
     if address.is_loopback or address.is_unspecified or address.is_link_local or address.is_multicast:
