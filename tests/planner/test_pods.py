@@ -39,6 +39,11 @@ def report(phase: str = "Running", *conditions: Condition, **more: Any) -> PodRe
     return PodReport(uid="p", namespace="d", name="p", phase=phase, conditions=conditions or (READY,), **more)
 
 
+def kept(one: Any) -> StoredObject:
+    """Return an object as it is stored."""
+    return StoredObject(ref=ref_of(one), object=one, manager="set")
+
+
 def view_of(one: Pod, said: PodReport | None = None, *, heard_s: float = 0, others: Any = (), memo: Any = None) -> View:
     """Return a view with the Pod, whose node `n` was heard of so long ago."""
     facts = NodeFacts(
@@ -50,8 +55,9 @@ def view_of(one: Pod, said: PodReport | None = None, *, heard_s: float = 0, othe
         "m": NodeState(name="m"),
         "n": NodeState(name="n", heartbeat_at=NOW - heard_s, observation=seen),
     }
-    objects = [one, *others]
-    stored = {ref_of(each): StoredObject(ref=ref_of(each), object=each, manager="set") for each in objects}
+    objects: list[Any] = [one, *others]
+    known = [one if isinstance(one, StoredObject) else kept(one) for one in objects]
+    stored = {each.ref: each for each in known}
     state = ObservedState(cluster=ClusterInfo(id="t"), objects=stored, nodes=nodes)
     return View(state, Policy(), NOW, memo)
 
@@ -225,15 +231,29 @@ def test_a_pod_that_its_job_has_not_counted_waits_for_it(metadata: Any, waits: b
         assert not waits or shown(view).phase == phase
 
 
-def test_nothing_is_written_while_the_node_says_the_same() -> None:
-    """What is remembered of an earlier pass makes no difference, whatever changes."""
-    memo = Memo()
-    first = observed(pod(), report(), memo=memo)
-    settled = cast(Pod, first.objects[REF].object)
+def test_what_is_remembered_of_a_pod_makes_no_difference() -> None:
+    """Whatever its node says next, and when it falls silent."""
+    settled = cast(Pod, observed(pod(), report()).objects[REF].object)
+    same = kept(settled)
     for said, heard_s in ((report(), 0.0), (report("Failed"), 0.0), (report(), LEASE_S + 1), (None, 0.0)):
-        memo.next_pass()
-        warm = observed(settled, said, heard_s=heard_s, memo=memo)
-        assert warm.objects == observed(settled, said, heard_s=heard_s).objects
+        memo = Memo()
+        for _ in range(3):
+            assert observed(settled, report(), memo=memo, others=[same]).objects[REF] is same
+            memo.next_pass()
+        warm = observed(settled, said, heard_s=heard_s, memo=memo, others=[same])
+        assert shown(warm) == shown(observed(settled, said, heard_s=heard_s))
+
+
+def test_every_pod_has_its_turn() -> None:
+    """Those after one that goes, and after one that has a verdict."""
+    going = pod("", deletionTimestamp=ago(1), name="a", uid="a")
+    view = observed(pod(), report(), others=[going])
+    assert [ref.name for ref in view.objects] == ["p"]
+    assert shown(view).phase == "Running"
+    view = view_of(pod(), others=[pod(name="a", uid="a")])
+    view.judge(ObjectRef.of("Pod", "d", "a"), Decision.UPDATE, Reason.DECLARED)
+    judge_pods(view)
+    assert view.verdicts[REF].decision is Decision.UNCHANGED
 
 
 # Class and verdict
@@ -280,6 +300,11 @@ NEEDS = {"containers": [{"name": "a", "image": "a", "envFrom": [{"configMapRef":
             pod(spec=NEEDS),
             0,
             (Decision.BLOCKED, Reason.MISSING_REFERENCE, "configmap/d/c does not exist"),
+        ),
+        (
+            pod(spec={"priorityClassName": "high"}),
+            0,
+            (Decision.BLOCKED, Reason.MISSING_REFERENCE, "priorityclass/high does not exist"),
         ),
     ],
 )
