@@ -36,9 +36,18 @@ def _changes(look: Look, judged: PodJudgement, earlier: PodReport | None, report
     if report.reason and (earlier is None or earlier.reason != report.reason):
         kind = "Warning" if report.reason == EVICTED else "Normal"
         yield _event(look, judged, kind, report.reason, report.message)
+    pending = _pending(report)
+    if pending and (earlier is None or _pending(earlier)[:1] != pending[:1]):
+        yield _event(look, judged, "Warning", f"Resize{pending[0]}", pending[1])
     if judged.stage is Stage.RECREATE and (earlier is None or earlier.realised_digest):
         message = f"Pod sandbox changed, it will be killed and re-created: {judged.why}"
         yield _event(look, judged, "Normal", "SandboxChanged", message)
+
+
+def _pending(report: PodReport) -> tuple[str, ...]:
+    """Return why a resize is held back, and in more words; nothing where none is."""
+    found = (one for one in report.conditions if one.type == "PodResizePending")
+    return next(((one.reason, one.message) for one in found), ())
 
 
 def unhealthy_events(look: Look, judged: PodJudgement) -> tuple[NodeEvent, ...]:

@@ -12,6 +12,7 @@ from reconciler.model.kinds import (
     Taint,
     Toleration,
 )
+from reconciler.planner.scheduling.resizing import counted_spec
 from reconciler.planner.scheduling.room import Room, allocatable, host_ports, requested, supposed
 
 Port = tuple[str, int, str]
@@ -49,8 +50,9 @@ def holding(candidate: Candidate, pods: tuple[Pod, ...]) -> Candidate:
     """Return a node with exactly these Pods."""
     used = likely = Room()
     for pod in pods:
-        used = used.plus(requested(pod.spec))
-        likely = likely.plus(supposed(pod.spec))
+        spec = counted_spec(pod)
+        used = used.plus(requested(spec))
+        likely = likely.plus(supposed(spec))
     return Candidate(
         node=candidate.node,
         has=candidate.has,

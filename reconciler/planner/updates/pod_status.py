@@ -19,6 +19,8 @@ KEPT_CONDITIONS = frozenset(
         "DisruptionTarget",
         "Initialized",
         "PodReadyToStartContainers",
+        "PodResizeInProgress",
+        "PodResizePending",
         "PodScheduled",
         "Ready",
     }

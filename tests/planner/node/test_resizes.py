@@ -111,6 +111,7 @@ def test_what_the_node_does_not_have_is_infeasible() -> None:
     found = host(asking("1"))
     assert resized(found, asking("5")) == []
     assert [(one.type, one.reason) for one in resizing(found)] == [("PodResizePending", "Infeasible")]
+    assert [one.reason for one in found.node.events if one.reason.startswith("Resize")] == ["ResizeInfeasible"]
     assert resized(found, asking("1")) == []
     assert resizing(found) == []
 
