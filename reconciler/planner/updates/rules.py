@@ -8,7 +8,16 @@ from itertools import chain
 from typing import Any, cast
 
 from reconciler.model.base import wire_name
-from reconciler.model.kinds import AnyObject, Job, Node, PersistentVolume, PersistentVolumeClaim, Pod
+from reconciler.model.kinds import (
+    AnyObject,
+    Job,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    Service,
+    ServiceSpec,
+)
 from reconciler.planner.updates.fault import FORBIDDEN, Fault, fixed
 from reconciler.planner.updates.job import with_what_may_change
 from reconciler.planner.updates.metadata import metadata_faults
@@ -32,12 +41,20 @@ def _of_kind(old: Any, new: Any) -> Iterator[Fault]:
             yield from claim_faults(old, cast(PersistentVolumeClaim, new))
         case PersistentVolume():
             yield from volume_faults(old, cast(PersistentVolume, new))
+        case Service():
+            yield from _address_faults(old.spec, cast(Service, new).spec)
     if old.kind in ("ConfigMap", "Secret") and old.immutable:
         yield from _immutable_faults(old, new)
     before = with_what_may_change(old, cast(Job, new)) if isinstance(old, Job) else old
     for path in _FIXED.get(old.kind, ()):
         field = ".".join(map(wire_name, path.split(".")))
         yield from fixed(field, _at(before, path), _at(new, path))
+
+
+def _address_faults(before: ServiceSpec, after: ServiceSpec) -> Iterator[Fault]:
+    """An address stays as it is; a Service that is, or becomes, a name elsewhere has none."""
+    if before.cluster_ip and "ExternalName" not in (before.type, after.type):
+        yield from fixed("spec.clusterIP", before.cluster_ip, after.cluster_ip)
 
 
 def _immutable_faults(old: Any, new: Any) -> Iterator[Fault]:
@@ -68,7 +85,6 @@ _FIXED: dict[str, tuple[str, ...]] = {
     "ResourceQuota": ("spec.scopes",),
     "RoleBinding": ("role_ref",),
     "Secret": ("type",),
-    "Service": ("spec.cluster_ip",),
     "StatefulSet": (
         "spec.selector",
         "spec.service_name",
