@@ -193,7 +193,6 @@ class View(Reader):
         """Give an object its verdict. A later step of the pass may know better and replaces an earlier one."""
         if ref.kind in OBSERVED_KINDS:
             return
-        self._attention.wake(ref)
         earlier = self.verdicts.get(ref)
         if earlier and earlier.decision in (Decision.CREATE, Decision.REPLACE) and decision is Decision.UPDATE:
             return
@@ -238,8 +237,7 @@ class View(Reader):
         """Note a time at which the answer could differ by itself."""
         if at > self.now:
             self._attention.keep_awake()
-        if at > self.now and (self.look_again_at is None or at < self.look_again_at):
-            self.look_again_at = at
+            self.look_again_at = at if self.look_again_at is None else min(at, self.look_again_at)
 
     # Results
 

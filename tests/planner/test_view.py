@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.details import Bind
+from reconciler.model.desired import Provenance
 from reconciler.model.kinds import OwnerReference
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
@@ -87,12 +87,18 @@ def test_an_update_that_changes_nothing_says_nothing() -> None:
 
 def test_an_update_keeps_what_it_does_not_say() -> None:
     """Manager, digest, provenance; an empty digest is one."""
-    one = replace(MAP, digest="d")
+    place = Provenance(source="main", commit="c1", file="all.yaml", line=1)
+    one = replace(MAP, digest="d", provenance=place)
     view = view_of(one)
     labelled: Any = replace(one.object, metadata=replace(one.object.metadata, labels={"a": "b"}))
     kept = view.update(one, labelled, reason=Reason.SPEC_CHANGED, message="m")
-    assert (kept.manager, kept.digest) == ("api", "d")
+    assert (kept.manager, kept.digest, kept.provenance) == ("api", "d", place)
+    moved = replace(place, line=2)
+    assert view_of(one).update(one, labelled, reason=Reason.SPEC_CHANGED, provenance=moved).provenance == moved
     assert decision(view) == (Decision.UPDATE, Reason.SPEC_CHANGED, "m")
+    assert (view.verdicts[MAP.ref].provenance, view.verdicts[MAP.ref].manager) == (place, "api")
+    view.judge(MAP.ref, Decision.BLOCKED, Reason.CONFLICT, provenance=place)
+    assert (view.verdicts[MAP.ref].provenance, view.verdicts[MAP.ref].manager) == (place, "")
     said = view_of(one).update(one, labelled, reason=Reason.SPEC_CHANGED, digest="", manager="m", judged=False)
     assert (said.manager, said.digest) == ("m", "")
 
@@ -118,8 +124,8 @@ def test_a_placed_pod_is_written_without_its_node() -> None:
     view = view_of(POD)
     bound: Any = replace(POD.object, spec=replace(POD.object.spec, node_name="n"))  # type: ignore[union-attr]
     assert view.place(POD, bound).object.spec.node_name == "n"  # type: ignore[union-attr]
+    assert view.objects[POD.ref].object.spec.node_name == "n"  # type: ignore[union-attr]
     assert writes(view) == []
-    assert Bind(pod_uid="p", node="n").node == "n"
     running: Any = replace(view.objects[POD.ref].object, metadata=replace(POD.object.metadata, labels={"a": "b"}))
     view.update(view.objects[POD.ref], running, reason=Reason.SPEC_CHANGED)
     (change,) = view.changes()
