@@ -244,6 +244,20 @@ def test_what_is_remembered_of_a_pod_makes_no_difference() -> None:
         assert shown(warm) == shown(observed(settled, said, heard_s=heard_s))
 
 
+def test_what_was_not_written_is_written_the_next_time() -> None:
+    """A plan that came to nothing is made again; a node that is heard of again is believed again."""
+    memo = Memo()
+    same = kept(pod())
+    for _ in range(3):
+        assert shown(observed(pod(), report("Failed"), memo=memo, others=[same])).phase == "Failed"
+        memo.next_pass()
+    silent = kept(cast(Pod, observed(pod(), report(), heard_s=LEASE_S + 1).objects[REF].object))
+    for heard_s, word in ((LEASE_S + 1, "False"), (LEASE_S + 1, "False"), (0.0, "True")):
+        view = observed(pod(), report(), heard_s=heard_s, memo=memo, others=[silent])
+        assert conditions(view)["Ready"][0] == word
+        memo.next_pass()
+
+
 def test_every_pod_has_its_turn() -> None:
     """Those after one that goes, and after one that has a verdict."""
     going = pod("", deletionTimestamp=ago(1), name="a", uid="a")

@@ -36,7 +36,7 @@ def observe_pods(view: View) -> None:
 
 def _is_settled(view: View, stored: StoredObject, node: NodeState | None, report: PodReport | None) -> bool:
     """Whether this Pod with this report needed no other status before: then it needs none now, whatever the time."""
-    if node is None or report is None or is_silent(view, node):
+    if is_silent(view, node):
         return False
     inputs = (stored, view.overrides.get(stored.ref))
     known = view.memo.known(("pod status", stored.ref), inputs)
@@ -47,7 +47,7 @@ def _is_settled(view: View, stored: StoredObject, node: NodeState | None, report
 
 
 def _note_settled(view: View, stored: StoredObject, node: NodeState | None, report: PodReport | None) -> None:
-    if report is not None and not is_silent(view, node) and view.get(stored.ref) is stored:
+    if not is_silent(view, node) and view.get(stored.ref) is stored:
         view.memo.keep(("pod status", stored.ref), (stored, view.overrides.get(stored.ref)), report)
 
 
