@@ -13,6 +13,8 @@ from reconciler.model.node import Assignment, Materials, NetworkView
 from reconciler.planner.node.memory import NodeMemory
 
 T = TypeVar("T")
+# More than an agent tells in one life.
+_REPORTS_MAX = 10**9
 
 
 class Journal:
@@ -52,6 +54,17 @@ class Journal:
     def keep_materials(self, materials: Materials) -> None:
         """Keep the values that Pods need, readable by root alone."""
         self._write(self._runtime / "materials.json", materials)
+
+    def first_sequence(self, least: int) -> int:
+        """Return a number above those of all reports of the agent's lives before, at least this one, and keep it.
+
+        Time alone does not give one: a clock may have been set back, and reports with old numbers are refused.
+        """
+        path = self._data / "sequence.json"
+        last = self._read(path, int)
+        first = least if last is None else max(least, last + _REPORTS_MAX)
+        self._write(path, first)
+        return first
 
     def _read(self, path: Path, type_: type[T]) -> T | None:
         try:

@@ -70,7 +70,7 @@ class AgentLoop:
         self._actions: dict[str, Action] = {}
         self._outcomes: tuple[Outcome, ...] = ()
         self._events: list[NodeEvent] = []
-        self._sequence = int(clock.now() * 1000)
+        self._sequence = journal.first_sequence(int(clock.now() * 1000))
         self._sent: Observation | None = None
         self._sent_at = 0.0
         self._full = True

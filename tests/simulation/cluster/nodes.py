@@ -14,18 +14,18 @@ from tests.simulation.cluster.sets import SetsRepository
 ZONE = "topology.kubernetes.io/zone"
 HOSTNAME = "kubernetes.io/hostname"
 MAINTENANCE = "example.com/maintenance"
-_PRIORITIES = {"urgent": 1000, "normal": 10, "idle": -10}
+_PRIORITIES = {"urgent": 1000, "idle": -10}
 
 
 class NodesRepository(SetsRepository):
     """A repository whose workloads say where they may run, what they need there, and who goes first."""
 
     def add(self) -> str:
-        """Add a priority, a budget, or something else."""
-        draw = self.dice.random()
-        if draw < 0.15:
-            return self._put(self._priority())
-        if draw < 0.3:
+        """Add a budget, or something else; priorities are there before."""
+        if self._one("PriorityClass") is None:
+            for name in _PRIORITIES:
+                self._put(self._priority(name))
+        if self.dice.random() < 0.15:
             self._numbers += 1
             target = self._one("Deployment", "StatefulSet")
             app = target["metadata"]["name"] if target is not None else "nobody"
@@ -52,8 +52,7 @@ class NodesRepository(SetsRepository):
         self.documents[key] = document
         return f"add {key}"
 
-    def _priority(self) -> Document:
-        name = self.dice.choice(sorted(_PRIORITIES))
+    def _priority(self, name: str) -> Document:
         return {
             "apiVersion": "scheduling.k8s.io/v1",
             "kind": "PriorityClass",
@@ -98,8 +97,8 @@ class NodesRepository(SetsRepository):
             spec["affinity"] = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
         if dice.random() < 0.15:
             container["ports"] = [{"containerPort": 80, "hostPort": dice.choice((8080, 8081))}]
-        if dice.random() < 0.45:
-            container["resources"] = {"requests": {"cpu": dice.choice(("200m", "900m", "1500m", "2500m"))}}
+        if dice.random() < 0.6:
+            container["resources"] = {"requests": {"cpu": dice.choice(("200m", "1200m", "1900m", "3500m"))}}
         priority = self._one("PriorityClass")
         if priority is not None and dice.random() < 0.6:
             spec["priorityClassName"] = priority["metadata"]["name"]
