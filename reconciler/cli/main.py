@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, str] = {
     "kubeconfig": "print a kubeconfig with a fresh credential, for kubectl",
     "user": "give out, list and revoke credentials of people and programs",
     "doctor": "check this host, and say the fix for what is missing",
+    "lab": "several hosts on this machine, to try things with",
     "version": "print the version",
     "completion": "print the completion script of a shell",
     "hook": "",

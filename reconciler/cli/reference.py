@@ -35,10 +35,15 @@ def reference_page() -> str:
     return "\n".join([_HEADER, *table, "", *(_section(name, context) for name in names)])
 
 
-def _section(name: str, parent: click.Context) -> str:
-    command = cli.get_command(parent, name)
+def _section(name: str, parent: click.Context, level: str = "##") -> str:
+    assert isinstance(parent.command, click.Group)
+    command = parent.command.get_command(parent, name)
     assert command is not None
     context = click.Context(
         command, info_name=name, parent=parent, terminal_width=100, help_option_names=["-h", "--help"]
     )
-    return f"## {name}\n\n```text\n{inspect.cleandoc(command.get_help(context))}\n```\n"
+    title = context.command_path.removeprefix("reconciler ")
+    section = f"{level} {title}\n\n```text\n{inspect.cleandoc(command.get_help(context))}\n```\n"
+    if not isinstance(command, click.Group):
+        return section
+    return "\n".join([section, *(_section(one, context, f"{level}#") for one in command.list_commands(context))])

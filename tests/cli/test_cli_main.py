@@ -29,7 +29,9 @@ def test_every_command_has_help_with_an_example(run: Any, name: str) -> None:
     assert "--data-dir" in shown.out
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"agent", "daemon", "logs", "exec", "completion", "hook"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(COMMANDS) - {"agent", "daemon", "logs", "exec", "completion", "hook", "lab"})
+)
 def test_every_command_with_a_result_has_a_form_for_scripts(name: str) -> None:
     """`--output json` is offered wherever there is a result."""
     command = cli.get_command(click.Context(cli), name)

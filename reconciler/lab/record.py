@@ -1,0 +1,41 @@
+"""What is written down of a lab in its folder. Effect: one file, replaced as a whole."""
+
+from pathlib import Path
+
+import msgspec
+
+from reconciler.lab.fabric import Pair, Slow
+from reconciler.model.base import Value
+
+ANY_SUBNET = "10.99.0.0/24"
+_FILE = "lab.json"
+
+
+class Record(Value):
+    """`complete` once it was up, `boot_id` of the machine that it runs on, `cut` and `slow` what its links are told."""
+
+    nodes: int
+    subnet: str
+    boot_id: str
+    complete: bool = False
+    made_engine_settings: bool = False
+    cut: tuple[Pair, ...] = ()
+    slow: dict[str, Slow] = {}
+
+
+def read_record(folder: Path) -> Record | None:
+    """Return what is written down, or None when there is no lab."""
+    try:
+        return msgspec.json.decode((folder / _FILE).read_bytes(), type=Record)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError:
+        # Written by another version, or not by us to its end: of use to nobody but `down`.
+        return Record(nodes=0, subnet=ANY_SUBNET, boot_id="")
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write it down."""
+    new = folder / f"{_FILE}.new"
+    new.write_bytes(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    new.rename(folder / _FILE)

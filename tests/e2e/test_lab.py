@@ -1,0 +1,236 @@
+"""`reconciler lab`: several hosts with one command, what can be done to them, and nothing left of them afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.lab.cgroups import cgroup_hierarchies
+from reconciler.lab.sockets import document
+from tests.e2e.host import CLI, IMAGE, Host, Run, wait_for
+from tests.e2e.manifests import SLEEPER
+from tests.e2e.stage import container, manifest, pod_spec
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+
+NODES = {"node-1", "node-2", "node-3"}
+
+
+class LabHost(Host):
+    """The first node, as whoever has typed `lab up` on this machine reaches it."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.folder = home / "lab"
+        self.data = self.folder / "nodes" / "node-1" / "data"
+
+    def lab(self, *words: str, timeout: float = 120) -> Run:
+        """Run `reconciler lab`."""
+        verb, *rest = words
+        command = [*CLI, "lab", verb, "--data-dir", str(self.folder), *rest]
+        return Run(subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, cwd="/"))
+
+    def told(self, *words: str) -> Any:
+        """Run `reconciler lab`, which must succeed, and return its JSON."""
+        done = self.lab(words[0], "--output", "json", *words[1:])
+        assert done.code == 0, done
+        return json.loads(done.out)
+
+    def nodes(self) -> dict[str, dict[str, Any]]:
+        """Return what `lab status` tells of each node."""
+        return {one["name"]: one for one in self.told("status")["nodes"]}
+
+    def states(self) -> dict[str, str]:
+        """Return what the daemon says of each node."""
+        return {name: one["status"] for name, one in self.nodes().items()}
+
+    def running(self) -> dict[str, str]:
+        """Return when each container of a Pod was started, by node and id."""
+        return {
+            f"{name}/{one['Id']}": document(self.engine(name), f"/containers/{one['Id']}/json")["State"]["StartedAt"]
+            for name in sorted(NODES)
+            for one in document(self.engine(name), "/containers/json") or ()
+        }
+
+    def engine(self, node: str) -> Path:
+        """Return a node's Engine's socket."""
+        return self.folder / "nodes" / node / "run" / "docker.sock"
+
+    def reaches(self, node: str, other: str) -> bool:
+        """Whether a node reaches another."""
+        address = self.nodes()[other]["address"]
+        return self.lab("exec", node, "busybox", "ping", "-c", "1", "-W", "1", address).code == 0
+
+
+def traces() -> dict[str, set[str]]:
+    """What there is on this machine of the kinds of things of which a lab is made."""
+    links = [one / "ns" / "net" for one in Path("/proc").iterdir() if one.name.isdigit()]
+    groups = {
+        str(path) for one in cgroup_hierarchies() for path in one.path.rglob("*/") if "reconciler-lab" in str(path)
+    }
+    commands = set()
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and (words := _command(process)) and int(process.name) != os.getpid():
+            commands.add(words)
+    return {
+        # Of a process that has just ended there is nothing to read.
+        "namespaces": ({_link(one) for one in links} - {""}) | set(_names("/run/netns")),
+        "mounts": {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
+        "links": set(_names("/sys/class/net")),
+        "cgroups": groups,
+        "processes": commands,
+    }
+
+
+def assert_nothing_is_left(before: dict[str, set[str]]) -> None:
+    """Wait until what has ended is collected; then there is what was there before."""
+    with suppress(AssertionError):
+        wait_for("nothing is left", lambda: traces() == before, 15, 0.2)
+    assert traces() == before
+
+
+def _command(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def _link(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:
+        return ""
+
+
+def _names(folder: str) -> list[str]:
+    return [one.name for one in Path(folder).iterdir()] if Path(folder).exists() else []
+
+
+@pytest.fixture(scope="module")
+def disk() -> Path:
+    """A folder with a short name: sockets are below it."""
+    folder = Path(os.environ["RECONCILER_LAB_DIR"]) / "l"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(disk: Path, image: str) -> Iterator[LabHost]:
+    """Three nodes with a Pod of one DaemonSet on each; nothing of them is left at the end."""
+    before = traces()
+    host = LabHost(disk)
+    try:
+        done = host.lab("up", "--nodes", "3")
+        assert done.code == 0, done
+        assert f"git remote add lab {host.data}/receive/manifests.git" in done.out
+        assert set(host.told("load", IMAGE)["nodes"]) == NODES
+        host.git("init", "--quiet", "--initial-branch=main", str(host.tree), cwd=disk)
+        host.git("remote", "add", "origin", str(host.data / "receive" / "manifests.git"))
+        labels = {"app": "web"}
+        template = {"metadata": {"labels": labels}, "spec": pod_spec(container("app", SLEEPER))}
+        spec = {"selector": {"matchLabels": labels}, "template": template}
+        host.push({"web.yaml": manifest("DaemonSet", "web", "apps/v1", spec=spec)}, wait=False)
+        host.settle(90)
+        yield host
+    finally:
+        host.lab("down")
+    assert not host.folder.exists()
+    assert_nothing_is_left(before)
+
+
+def test_pods_run_on_every_node(lab: LabHost) -> None:
+    """A push from this machine, three hosts, and a Pod with an address of its own range on each."""
+    pods = lab.pods()
+    assert {one["spec"]["nodeName"] for one in pods} == NODES
+    assert len({one["status"]["podIP"] for one in pods}) == 3
+    assert lab.states() == dict.fromkeys(NODES, "Ready")
+
+
+def test_a_lab_that_is_up_is_left_as_it_is(lab: LabHost) -> None:
+    """`up` again says so; with fewer nodes it says what to do."""
+    before = lab.running()
+    assert lab.told("up", "--nodes", "3")["changed"] is False
+    fewer = lab.lab("up", "--nodes", "2")
+    assert (fewer.code, "a lab with 3 nodes is up already" in fewer.err, "lab down" in fewer.err) == (1, True, True)
+    assert lab.running() == before
+
+
+def test_a_kubeconfig_reaches_the_daemon_from_here(lab: LabHost) -> None:
+    """Its address is one of the lab's network, which this machine has a link into."""
+    document = lab.told("kubeconfig")
+    assert document["clusters"][0]["cluster"]["server"] == f"https://{lab.nodes()['node-1']['address']}:6443"
+
+
+def test_links_are_cut_slowed_and_healed(lab: LabHost) -> None:
+    """Only between the two that were named, and all of it ends with `heal`."""
+    assert lab.told("partition", "node-3", "--from", "node-2")["cutFrom"] == ["node-2"]
+    assert (lab.reaches("node-3", "node-2"), lab.reaches("node-3", "node-1")) == (False, True)
+    lab.told("slow", "node-1", "--loss", "100%")
+    assert not lab.reaches("node-3", "node-1")
+    told = lab.nodes()
+    assert (told["node-3"]["cutFrom"], told["node-1"]["lossPercent"]) == (["node-2"], 100)
+    for node in ("node-1", "node-3"):
+        lab.told("heal", node)
+    assert (lab.reaches("node-3", "node-2"), lab.reaches("node-3", "node-1")) == (True, True)
+
+
+def test_a_link_is_delayed_where_the_kernel_can(lab: LabHost) -> None:
+    """Each way, so an echo takes twice as long; without netem it is said what is missing."""
+    done = lab.lab("slow", "node-3", "--delay", "100ms")
+    if done.code:
+        assert "this kernel cannot delay packets" in done.err
+        assert "modprobe sch_netem" in done.err
+        assert lab.nodes()["node-3"]["delay"] == ""
+        return
+    began = time.monotonic()
+    assert lab.reaches("node-3", "node-1")
+    assert time.monotonic() - began >= 0.2
+    lab.told("heal", "node-3")
+
+
+def test_a_node_without_power_is_not_ready_and_the_others_go_on(lab: LabHost) -> None:
+    """Its lease runs out; with power it comes back by itself, its Pod too, and nothing elsewhere was touched."""
+    before = {key: at for key, at in lab.running().items() if not key.startswith("node-2/")}
+    assert lab.told("power-off", "node-2")["changed"] is True
+    off = lab.nodes()["node-2"]
+    assert (off["power"], off["engine"]) == ("off", "")
+    refused = lab.lab("exec", "node-2", "true")
+    assert (refused.code, "reconciler lab power-on node-2" in refused.err) == (1, True)
+    wait_for("the node is not ready", lambda: lab.states()["node-2"] == "NotReady", 60, 0.5)
+    assert lab.states() == {"node-1": "Ready", "node-2": "NotReady", "node-3": "Ready"}
+    assert lab.told("power-on", "node-2")["changed"] is True
+    wait_for("the node is ready", lambda: lab.states()["node-2"] == "Ready", 60, 0.5)
+    lab.settle(60)
+    after = {key: at for key, at in lab.running().items() if not key.startswith("node-2/")}
+    assert after == before
+    assert lab.lab("exec", "node-2", "docker", "ps", "--quiet").out.split() != []
+
+
+def test_what_a_crash_leaves_is_removed_by_the_next_up(disk: Path) -> None:
+    """`up` is killed in the middle, and the one after it leaves no more than its own."""
+    before = traces()
+    host = LabHost(disk / "crash")
+    command = [*CLI, "lab", "up", "--nodes", "1", "--data-dir", str(host.folder)]
+    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+    wait_for("a node is on", (host.folder / "nodes" / "node-1" / "init").exists, 30)
+    killed.kill()
+    killed.wait(10)
+    assert "a crash has left" in host.lab("status").err
+    done = host.lab("up", "--nodes", "1")
+    assert (done.code, "removing what a crash has left" in done.err) == (0, True), done
+    os.kill(int((host.folder / "nodes" / "node-1" / "init").read_text().split()[0]), signal.SIGKILL)
+    assert host.nodes()["node-1"]["power"] == "off"
+    assert host.lab("down").code == 0
+    assert "there is no lab" in host.lab("down").out
+    assert not host.folder.exists()
+    assert_nothing_is_left(before)
