@@ -1,13 +1,15 @@
 """Pods that change as they are, and what other controllers say of them, on a real host."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.host import IMAGE, docker
 from tests.e2e.kubectl import Kubectl, found
-from tests.e2e.stage import Stage, container, pod, stage
+from tests.e2e.stage import Stage, container, pod, pod_spec, stage, workload
 
 pytestmark = pytest.mark.real
 
@@ -51,13 +53,18 @@ def test_a_pod_is_placed_once_its_gates_are_gone(pods: Stage) -> None:
     assert pods.pod("held")["metadata"]["uid"] == first
 
 
-@pytest.mark.parametrize("version", sorted(found()))
-def test_kubectl_opens_and_closes_a_readiness_gate(pods: Stage, tmp_path: Path, version: str) -> None:
-    """`kubectl patch --subresource=status` writes the condition that the Pod waits for."""
+def kubectl_of(pods: Stage, tmp_path: Path, version: str) -> Kubectl:
+    """A kubectl of this version, used by somebody who may do everything."""
     config = tmp_path / "config"
     config.write_text(pods.host.run("kubeconfig", "--user", "loader", "--group", "system:masters", "--token").out)
     config.chmod(0o600)
-    kubectl = Kubectl(found()[version], config, tmp_path / "cache")
+    return Kubectl(found()[version], config, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("version", sorted(found()))
+def test_kubectl_opens_and_closes_a_readiness_gate(pods: Stage, tmp_path: Path, version: str) -> None:
+    """`kubectl patch --subresource=status` writes the condition that the Pod waits for."""
+    kubectl = kubectl_of(pods, tmp_path, version)
     pods.until("its containers are ready", lambda: says(pods, "ContainersReady") == "True")
     assert not pods.is_ready("gated")
     for status in ("True", "False"):
@@ -69,9 +76,9 @@ def test_kubectl_opens_and_closes_a_readiness_gate(pods: Stage, tmp_path: Path, 
     assert "is invalid" in str(refused)
 
 
-def says(pods: Stage, name: str) -> str:
-    """Return the status of a condition of the gated Pod."""
-    conditions = pods.status("gated").get("conditions", [])
+def says(pods: Stage, name: str, of: str = "gated") -> str:
+    """Return the status of a condition of a Pod."""
+    conditions = pods.status(of).get("conditions", [])
     return next((str(one["status"]) for one in conditions if one["type"] == name), "")
 
 
@@ -91,3 +98,82 @@ def test_a_running_container_is_given_more(pods: Stage) -> None:
     shown = docker("inspect", "--format", form, container_id.removeprefix("docker://"))
     assert shown.split() == ["20000", str(48 << 20), "204", "running"]
     pods.nothing_to_do()
+
+
+def test_a_policy_may_ask_for_a_restart(pods: Stage) -> None:
+    """The same Pod, and another container with the new limit."""
+
+    def sized(memory: str) -> str:
+        resources = {"requests": {"memory": memory}, "limits": {"memory": memory}}
+        policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+        return pod("begun", {**container("app"), "resources": resources, "resizePolicy": policy})
+
+    pods.put(begun=sized("32Mi"))
+    pods.ready("begun")
+    uid, container_id = pods.pod("begun")["metadata"]["uid"], pods.container("begun")["containerID"]
+    pods.put(begun=sized("48Mi"))
+    pods.until("the container is another", lambda: pods.container("begun").get("containerID") != container_id)
+    pods.ready("begun")
+    assert pods.pod("begun")["metadata"]["uid"] == uid
+    shown = docker(
+        "inspect",
+        "--format",
+        "{{.HostConfig.Memory}}",
+        pods.container("begun")["containerID"].removeprefix("docker://"),
+    )
+    assert shown.strip() == str(48 << 20)
+
+
+def test_more_than_the_node_has_is_told(pods: Stage) -> None:
+    """The Pod runs on as it is."""
+    pods.put(greedy=pod("greedy", {**container("app"), "resources": {"requests": {"cpu": "10m"}}}))
+    pods.ready("greedy")
+    container_id = pods.container("greedy")["containerID"]
+    pods.put(greedy=pod("greedy", {**container("app"), "resources": {"requests": {"cpu": "4000"}}}))
+    pods.until("it is told", lambda: says(pods, "PodResizePending", "greedy") == "True")
+    assert pods.container("greedy")["containerID"] == container_id
+    assert pods.container("greedy")["allocatedResources"] == {"cpu": "10m"}
+    assert pods.is_ready("greedy")
+
+
+@pytest.mark.parametrize("version", [one for one in sorted(found()) if one >= "1.32"][-1:])
+def test_kubectl_resizes_and_tells(pods: Stage, tmp_path: Path, version: str) -> None:
+    """A Pod of a Deployment gets more in place; Events of others are made, and read in both groups."""
+    spec = pod_spec({**container("app"), "resources": {"requests": {"cpu": "20m"}}})
+    pods.put(made=workload("Deployment", "made", spec))
+    kubectl = kubectl_of(pods, tmp_path, version)
+
+    def of_it() -> dict[str, Any]:
+        listed = json.loads(kubectl.out("get", "pods", "-l", "app=made", "-o", "json"))["items"]
+        return listed[0] if listed else {}
+
+    def status() -> dict[str, Any]:
+        return (of_it().get("status", {}).get("containerStatuses") or [{}])[0]
+
+    pods.until("it runs", lambda: bool(status().get("ready")))
+    metadata, container_id = of_it()["metadata"], status()["containerID"]
+    name = metadata["name"]
+    patch = '{"spec":{"containers":[{"name":"app","resources":{"requests":{"cpu":"40m"}}}]}}'
+    kubectl.out("patch", "pod", name, "--subresource=resize", "-p", patch)
+    pods.until("it is in force", lambda: status().get("allocatedResources") == {"cpu": "40m"})
+    assert status()["containerID"] == container_id
+    shares = docker("inspect", "--format", "{{.HostConfig.CpuShares}}", container_id.removeprefix("docker://"))
+    assert shares.strip() == "40"
+    event = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": "told", "namespace": "default"},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "reportingController": "example.com/loader",
+        "reportingInstance": "loader-1",
+        "action": "Load",
+        "reason": "Loaded",
+        "type": "Normal",
+        "regarding": {"kind": "Pod", "namespace": "default", "name": name, "uid": metadata["uid"]},
+        "note": "it is loaded",
+    }
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    kubectl.out("create", "-f", str(tmp_path / "event.json"))
+    assert "it is loaded" in kubectl.out("get", "events", "--field-selector", "reason=Loaded")
+    assert "it is loaded" in kubectl.out("get", "events.events.k8s.io", "told", "-o", "jsonpath={.note}")
+    assert "it is loaded" in kubectl.out("describe", "pod", name)
