@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.model.kinds import OwnerReference
 from reconciler.model.observed import StoredObject
+from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.attention import MAY_SLEEP
 from reconciler.planner.memo import Memo
@@ -202,3 +203,13 @@ def test_each_way_to_ask_finds_the_right_ones_in_order() -> None:
     assert names(view.unmanaged("ReplicaSet")) == ["set"]
     assert view.uid_of(FREE.ref) == ""
     assert on_uid(view, "none") is None
+
+
+def test_the_latest_of_an_object_is_what_was_decided_on_it() -> None:
+    """Of one that is gone by now it is what was known."""
+    view = View(replace(Cluster().observed, objects={BARE.ref: BARE}), Cluster().policy, 0.0)
+    assert view.latest(BARE) is BARE
+    after = view.set_status(BARE, replace(BARE.object.status, phase="Running"))  # type: ignore[union-attr]
+    assert view.latest(BARE) is after
+    view.remove(after, Reason.POD_DELETED)
+    assert view.latest(BARE) is BARE

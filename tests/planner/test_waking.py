@@ -154,6 +154,11 @@ def test_what_is_overridden_is_looked_at_until_it_is_not() -> None:
     cluster = quiet()
     override(cluster, restarted_at="then")
     assert woken(cluster) == ["c0"]
+    other = quiet()
+    pod = next(ref for ref in other.observed.objects if ref.name == "a-1")
+    one = Override(ref=pod, uid=other.observed.objects[pod].object.metadata.uid, conditions=())
+    other.observed = replace(other.observed, overrides={pod: one})
+    assert woken(other) == ["a-1"]
     cluster.observed = replace(cluster.observed, overrides={})
     plan(cluster.desired, cluster.observed, cluster.policy, cluster.now, cluster.memo)
     assert C0 not in set(cluster.memo.attention.all_awake())
