@@ -12,15 +12,17 @@ from tests.planner.world import replace
 
 def test_a_result_is_kept_while_its_inputs_are_the_same() -> None:
     """The very same: something equal that was made anew may be another one."""
-    memo, made = Memo(), iter(range(9))
+    memo, made = Memo(), iter(range(20))
     one, same, other = ["a"], ["a"], ["b"]
 
     def got(*inputs: object) -> int:
         return memo.get("key", inputs, lambda: next(made))
 
     assert [got(one), got(one), got(same), got(same, other), got(same), got(same)] == [0, 0, 1, 2, 3, 3]
-    assert memo.get("other key", (same,), lambda: next(made)) == 4
-    assert got(same) == 3
+    assert [got(one, same), got(one, other), got(other, same)] == [4, 5, 6]
+    assert got(same) == 7
+    assert memo.get("other key", (same,), lambda: next(made)) == 8
+    assert got(same) == 7
 
 
 def test_a_result_outlives_one_pass_without_being_asked_for() -> None:

@@ -213,3 +213,68 @@ def test_the_latest_of_an_object_is_what_was_decided_on_it() -> None:
     assert view.latest(BARE) is after
     view.remove(after, Reason.POD_DELETED)
     assert view.latest(BARE) is BARE
+
+
+def test_one_that_is_woken_on_the_way_has_its_turn_if_it_comes_later() -> None:
+    """One that was passed by has it in the next pass; each reads for itself."""
+    memo, cluster = Memo(), Cluster()
+    services = {name: stored(read("Service", name=name, spec="ports: [{port: 80}]"), manager="api") for name in "abc"}
+    objects = {one.ref: one for one in (*services.values(), BARE)}
+
+    def visited(*, changing: str = "", reading: str = "abc") -> str:
+        view = View(replace(cluster.observed, objects=dict(objects)), cluster.policy, cluster.now, memo)
+        found = ""
+        for one in view.due("Service"):
+            found += one.ref.name
+            if one.ref.name in reading:
+                view.get(BARE.ref)
+            if one.ref.name == changing:
+                view.set_status(BARE, replace(BARE.object.status, phase="Running"))  # type: ignore[union-attr]
+        view.settle()
+        return found
+
+    assert visited() == "abc"
+    assert visited() == ""
+    objects[services["b"].ref] = replace(services["b"], digest="new")
+    assert visited(changing="b") == "bc"
+    assert visited(reading="b") == "abc"
+    objects[BARE.ref] = replace(BARE, digest="new")
+    assert visited(reading="") == "b"
+
+
+def test_going_through_names_notes_what_is_read_for_each() -> None:
+    """As going through what is due does."""
+    memo, cluster = Memo(), Cluster()
+    service = stored(read("Service", name=ASKING.name, spec="ports: [{port: 80}]"), manager="api")
+    objects = {one.ref: one for one in (service, BARE)}
+
+    def is_awake() -> bool:
+        view = View(replace(cluster.observed, objects=dict(objects)), cluster.policy, cluster.now, memo)
+        found = ASKING in set(view.awake())
+        for _ in view.each([ASKING] if found else []):
+            view.get(BARE.ref)
+        view.get(FREE.ref)
+        view.settle()
+        return found
+
+    assert is_awake()
+    assert not is_awake()
+    objects[BARE.ref] = pod("one", "{a: c}")
+    assert is_awake()
+    objects[FREE.ref] = FREE
+    assert not is_awake()
+
+
+def test_only_what_nobody_manages_may_be_taken_in() -> None:
+    """Not what has an owner, a source, or ends."""
+    owned = pod("owned", owner="u")
+    some = [
+        pod("free"),
+        replace(owned, manager="api"),
+        replace(pod("declared"), manager="source/main"),
+        stored(
+            read("Pod", name="ends", metadata="deletionTimestamp: a", spec="containers: [{name: c, image: i}]"), "api"
+        ),
+    ]
+    view = View(replace(Cluster().observed, objects={one.ref: one for one in some}), Cluster().policy, 0.0)
+    assert names(view.unmanaged("Pod")) == ["free"]

@@ -133,11 +133,13 @@ def test_other_sorts_of_services_get_no_address() -> None:
     """Headless ones, and names elsewhere; nothing of them is remembered."""
     cluster = Cluster()
     cluster.push(
-        service("headless", "clusterIP: None") + service("else", "type: ExternalName, externalName: a.example")
+        service("headless", "clusterIP: None")
+        + service("else", "type: ExternalName, externalName: a.example")
+        + service("web")
     )
     answer = cluster.tick()
-    assert addresses(cluster) == {"headless": "None", "else": ""}
-    assert not remembered(answer)
+    assert addresses(cluster) == {"headless": "None", "else": "", "web": "10.43.72.41"}
+    assert remembered(answer) == {"clusterip/default/web": "10.43.72.41"}
     assert not answer.warnings
 
 

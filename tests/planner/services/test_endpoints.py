@@ -126,6 +126,8 @@ def test_what_a_node_needs_to_know_of_a_service() -> None:
     short = "sessionAffinityConfig: {clientIP: {timeoutSeconds: 5}}, ports: [{port: 80}]"
     assert entry(service(f"sessionAffinity: ClientIP, {short}")).affinity_timeout_s == 5
     assert entry(service(short)).affinity_timeout_s == 0
+    assert entry(service("internalTrafficPolicy: Local, ports: [{port: 80}]")).internal_local
+    assert not kept.internal_local
     assert entry(service("type: ExternalName, externalName: a.example")).external_name == "a.example"
     assert entry(service("externalName: a.example, ports: [{port: 80}]")).external_name == ""
 
@@ -135,6 +137,7 @@ def test_a_headless_service_without_ports_still_has_names() -> None:
     headless = service("clusterIP: None, selector: {app: web}")
     assert numbers(entry(headless, pod())) == [[(0, ["10.42.0.1"])]]
     assert numbers(entry(headless)) == []
+    assert [one.port for one in entry(headless, pod()).ports] == [0]
     view = view_of(headless, pod())
     sync_endpoints(view)
     (slice_,) = (one.object for one in view.of_kind("EndpointSlice"))
@@ -172,6 +175,20 @@ def test_what_a_person_wrote_is_behind_a_service_without_a_selector() -> None:
         Endpoint(ip=ip, hostname="h", ready=False, serving=True, terminating=True) for ip in ("192.0.2.3", "192.0.2.4")
     ]
     assert port.targets == (EndpointPort(port=4, endpoints=tuple(both)),)
+    unnamed = stored(
+        read("Endpoints", name="web", rest="subsets: [{addresses: [{ip: 192.0.2.1}], ports: [{port: 1}]}]")
+    )
+    (port,) = entry(service("ports: [{port: 80}]"), unnamed).ports
+    assert port.targets == (EndpointPort(port=1, endpoints=(Endpoint(ip="192.0.2.1"),)),)
+
+
+def test_what_a_person_writes_otherwise_is_seen_at_the_next_look() -> None:
+    """What is remembered of a Service makes no difference."""
+    memo = Memo()
+    for number in (1, 2, 3):
+        text = ENDPOINTS.replace("name: p, port: 1", f"name: p, port: {number}")
+        found = service_entry(view_of(BY_HAND, stored(read("Endpoints", name="web", rest=text)), memo=memo), BY_HAND)
+        assert [target.port for target in found.ports[0].targets] == [number]
 
 
 def test_what_a_person_wrote_for_others_is_not() -> None:
@@ -223,6 +240,11 @@ def test_who_may_be_asked_is_listed_apart(
     assert slice_.metadata.labels == {"l": "m", SERVICE_NAME: "web", MANAGED_BY: "reconciler.dev"}
     assert [owner.uid for owner in slice_.metadata.owner_references] == ["s"]
     assert slice_.address_type == "IPv4"
+    assert [(one.node_name, one.hostname, one.target_ref.name) for one in slice_.endpoints[:1]] == [("n", None, "a")]
+    named = pod(spec=f"hostname: h, subdomain: web, {CONTAINER}", node="")
+    endpoints, (slice_,) = written(service(spec), named)
+    assert (slice_.endpoints[0].node_name, slice_.endpoints[0].hostname) == (None, "h")
+    assert (endpoints.subsets[0].addresses[0].node_name, endpoints.subsets[0].addresses[0].hostname) == (None, "h")
 
 
 def test_a_service_without_pods_has_an_empty_slice_and_empty_endpoints() -> None:
