@@ -152,3 +152,13 @@ def test_an_address_outside_of_the_range_is_warned_of_at_every_look() -> None:
     assert addresses(cluster)["outside"] == "192.0.2.1"
     said = "service/default/outside: clusterIP 192.0.2.1 is outside of 10.43.0.0/16 and will not be reached"
     assert cluster.plan().warnings == (said,)
+
+
+def test_what_is_to_be_remembered_is_said_until_it_is() -> None:
+    """Also by a plan that comes before the one before it was written."""
+    cluster = Cluster()
+    cluster.push(service("web", "clusterIP: 10.43.0.9, ports: [{port: 80}]"))
+    cluster.settle()
+    cluster.observed = replace(cluster.observed, allocations={})
+    for _ in range(3):
+        assert remembered(cluster.plan()) == {"clusterip/default/web": "10.43.0.9"}
