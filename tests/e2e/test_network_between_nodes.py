@@ -13,7 +13,7 @@ from tests.e2e.host import wait_for
 from tests.e2e.lab_node import FABRIC, lab_nodes
 from tests.e2e.stage import container, manifest, pod_spec
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 NAMES = ("host-1", "host-2", "host-3")
 # Answers with the node it runs on and with who asks.

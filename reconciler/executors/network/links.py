@@ -23,6 +23,7 @@ from reconciler.model.node import LinkFact
 GATEWAY = "169.254.1.1"
 INSIDE = "eth0"
 OVERLAY_BYTES = 50
+_OURS = (LINK_PREFIX, "reconciler-")
 NetnsOf = Callable[[str], int | None]
 
 
@@ -189,9 +190,10 @@ class PodLinks:
         self._broken_inside.discard(owner.pod_uid)
 
     def _mtu(self) -> int:
-        """Return what fits through the link of the default route, with room for the overlay between nodes."""
-        through = self._mirror.routes.get(("0.0.0.0", 0), set())
-        sizes = [self._mirror.links[index].mtu for index in through if index in self._mirror.links]
+        """Return what fits through the link of the default route (without one: all), with room for the tunnel."""
+        through = self._mirror.routes.get(("0.0.0.0", 0)) or {index for index, _ in self._mirror.addresses}
+        links = (self._mirror.links[index] for index in through if index in self._mirror.links)
+        sizes = [link.mtu for link in links if link.name != "lo" and not link.name.startswith(_OURS)]
         return max(min(sizes, default=1500) - OVERLAY_BYTES, 1280)
 
 

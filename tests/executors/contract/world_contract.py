@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from reconciler.model.details import (
@@ -16,6 +17,7 @@ from reconciler.model.details import (
     DetachPod,
     Detail,
     PrepareHost,
+    ProgramPeers,
     ProgramServices,
     ProvisionVolume,
     PublishNames,
@@ -30,7 +32,7 @@ from reconciler.model.details import (
 from reconciler.model.kinds import Container, PodSpec, Volume
 from reconciler.model.kinds.volumes import EmptyDirVolumeSource
 from reconciler.model.metrics import usage_between
-from reconciler.model.node import ContainerFact, Materials, NodeFacts, PodAssignment
+from reconciler.model.node import ContainerFact, Materials, NodeFacts, Peer, PodAssignment
 from reconciler.model.plan import Outcome, OutcomeStatus, Reason
 from reconciler.model.ports import ExecRequest, ExecSession, World
 from reconciler.planner.node.actions import container_name, make_action, pod_ref
@@ -387,6 +389,23 @@ class WorldContract:
         assert self.act(world, pod, PublishNames(digest="n1", domain="cluster.local", records=())).status is DONE
         network = world.observe(full=True).network
         assert (network.services_digest, network.names_digest) == ("d1", "n1")
+
+    def test_ways_to_other_nodes_are_known_by_their_digest(self, world: World, pod: PodAssignment) -> None:
+        """Made once, and removed with the last node."""
+        self.prepare(world, pod)
+        address = world.observe(full=True).host.address
+        far = Peer(node="node-2", address="192.0.2.9", pod_cidr="10.42.7.0/24")
+        ways = ProgramPeers(
+            digest="p1", address=address, pod_cidr="10.42.1.0/24", cluster_pod_cidr="10.42.0.0/16", peers=(far,)
+        )
+        assert self.act(world, pod, ways).status is DONE
+        assert self.act(world, pod, ways).status is UNCHANGED
+        network = world.observe(full=True).network
+        assert (network.peers_digest, network.peers_damaged) == ("p1", False)
+        none = msgspec.structs.replace(ways, digest="", peers=())
+        assert self.act(world, pod, none).status is DONE
+        assert self.act(world, pod, none).status is UNCHANGED
+        assert world.observe(full=True).network.peers_digest == ""
 
     # Volumes
 
