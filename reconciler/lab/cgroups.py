@@ -61,6 +61,22 @@ def join_cgroups(name: str, hierarchies: Iterable[Hierarchy]) -> None:
         (hierarchy.path / PARENT / name / "cgroup.procs").write_text(str(os.getpid()))
 
 
+def set_apart(name: str, pid: int, hierarchies: Iterable[Hierarchy]) -> None:
+    """Move the process that holds a host from outside out of the host's version 2 group, so that this can delegate."""
+    for hierarchy in hierarchies:
+        if hierarchy.kind == "cgroup2":
+            apart = hierarchy.path / PARENT / holder_of(name)
+            apart.mkdir(exist_ok=True)
+            (apart / "cgroup.procs").write_text(str(pid))
+            # Refused as long as other processes are there: these do it once they have gone into a leaf.
+            delegate(hierarchy.path / PARENT / name)
+
+
+def holder_of(name: str) -> str:
+    """Return the group beside `name` of the process that holds the host from outside."""
+    return f"{name}-holder"
+
+
 def delegate(group: Path) -> None:
     """Let the children of a version 2 group use every controller that the group itself has."""
     for controller in (group / "cgroup.controllers").read_text().split():

@@ -135,7 +135,7 @@ class Lab:
         self._say(f"{first.name} runs the daemon")
         cluster.start_daemon(first)
         if new := [node for node in others if not (node.data / "config.yaml").exists()]:
-            self._say(f"{_names(new)} join it")
+            self._say(f"those that join it: {_names(new)}")
             with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
                 list(pool.map(lambda node: cluster.join(node, first), new))
         self._say("waiting until every node is ready")

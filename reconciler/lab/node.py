@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.lab import engine
-from reconciler.lab.cgroups import Hierarchy, cgroup_hierarchies, join_cgroups, make_cgroups
+from reconciler.lab.cgroups import Hierarchy, cgroup_hierarchies, join_cgroups, make_cgroups, set_apart
 from reconciler.lab.init import ENGINE, SERVICES, STATES
 from reconciler.model.errors import DeadlineError, TransientError
 
@@ -75,6 +75,7 @@ class Node:
         with holder.stdout as said:
             if said.readline() != b"up\n":
                 raise TransientError(f"{self.name} does not start: {self.end_of('console.log', home=self.home)}")
+        set_apart(self._group, holder.pid, hierarchies)
         [init] = _children(holder.pid)
         (self.home / "init").write_text(f"{init} {_began(init)}\n")
         # It outlives whoever has started it; the machine's own process 1 collects it.
