@@ -21,6 +21,7 @@ class Memo:
         self.picture = Picture()
         self.attention = Attention()
         self.last: Any = None
+        self.passes = 0
         self.declared: Any = {}
         self._own: dict[str, Any] = {}
         self._kept: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
@@ -28,6 +29,7 @@ class Memo:
 
     def next_pass(self) -> None:
         """Begin a pass."""
+        self.passes += 1
         self._before, self._kept = self._kept, {}
 
     def get(self, key: Hashable, inputs: tuple[object, ...], make: Callable[[], T]) -> T:

@@ -148,6 +148,11 @@ class Reader:
         """Have an object looked at, by the steps that come."""
         self._attention.wake(ref)
 
+    def come_to(self, ref: ObjectRef) -> None:
+        """Have an object looked at that slept, by this step and those that come."""
+        self._attention.wake(ref)
+        self._attention.forget_phase(ref)
+
     def wake_all(self) -> None:
         """Have everything looked at."""
         self._attention.wake_all()

@@ -64,8 +64,12 @@ class View(Reader):
         self._kept: dict[str, Any] = {}
         # Owners that could not make an object, and why.
         self.refused: dict[ObjectRef, Refusal] = {}
+        # Pods that wait for a node, and that no change since may have helped.
+        self.waiting: Container[ObjectRef] = ()
         self._attention.begin({_VERDICTS: self.verdicts, _CURRENT_SETS: self.current_sets})
-        for difference in self._picture.begin(observed.objects):
+        # What is otherwise than when the last pass ended.
+        self.differences = self._picture.begin(observed.objects)
+        for difference in self.differences:
             self._attention.change(*difference)
 
     def kept_for_pass(self, name: str, make: Callable[[], Any]) -> Any:
@@ -259,11 +263,19 @@ class View(Reader):
         if stored.object.metadata.deletion_timestamp or stored.object.metadata.finalizers:
             return False
         verdict = self.verdicts.get(ref)
-        if verdict is not None and verdict.decision is not Decision.UNCHANGED:
-            return False
-        if ref.kind == "Pod" and not (cast(Any, stored.object).spec.node_name and ref not in self.ended):
-            return False
-        return ref not in self.autoscaled and (ref in self.declared or not stored.manager.startswith("source/"))
+        if ref in self.waiting:
+            is_calm = verdict is not None and verdict.reason is Reason.UNSCHEDULABLE
+        else:
+            is_calm = verdict is None or verdict.decision is Decision.UNCHANGED
+            is_calm = is_calm and (ref.kind != "Pod" or self._has_place(ref, stored))
+        return (
+            is_calm
+            and ref not in self.autoscaled
+            and (ref in self.declared or not stored.manager.startswith("source/"))
+        )
+
+    def _has_place(self, ref: ObjectRef, stored: StoredObject) -> bool:
+        return bool(cast(Any, stored.object).spec.node_name) and ref not in self.ended
 
     def changes(self) -> tuple[Change, ...]:
         """Return the writes that lead from what was observed to this view: deletes last, kinds in apply order."""

@@ -56,6 +56,7 @@ class Alike:
         self.in_vain: dict[int, tuple[int, str]] = {}
         # What spots have against the Pods, as long as nothing is placed.
         self._refused: dict[tuple[int, Hashable], Misfit | None] = {}
+        self._refusers: set[str] = set()
         prepared = ((one, one.prepare(pod)) for one in plugins if nodewise.everywhere is None)
         self._topology: list[tuple[TopologyPlugin[Any], Any]] = [(one, state) for one, state in prepared if state]
         self._spotters: list[tuple[SpotPlugin[Any], Any]] = [*nodewise.spotters, *self._topology]
@@ -138,8 +139,21 @@ class Alike:
         """Return what a node has against the Pod as it stands, also in the middle of a trial."""
         misfit = self._nodewise.why_not(name)
         for plugin, state in self._topology:
-            misfit = misfit or plugin.why_not(state, self._pod, self._cluster.nodes[name])
+            if misfit is not None:
+                return misfit
+            misfit = self._ask(plugin, state, name)
         return misfit
+
+    def _ask(self, plugin: TopologyPlugin[Any], state: Any, name: str) -> Misfit | None:
+        misfit = plugin.why_not(state, self._pod, self._cluster.nodes[name])
+        if misfit is not None:
+            self._refusers.add(plugin.name)
+        return misfit
+
+    @property
+    def refusers(self) -> frozenset[str]:
+        """The plugins that refused the Pods any node so far."""
+        return frozenset(self._refusers | self._nodewise.refusers)
 
     def misfit(self, name: str) -> Misfit | None:
         """Return what was found against a node; None: it fits."""
@@ -204,7 +218,7 @@ class Alike:
         for number, (plugin, state) in enumerate(self._topology):
             key = (number, spots[first + number])
             if key not in self._refused:
-                self._refused[key] = plugin.why_not(state, self._pod, self._cluster.nodes[name])
+                self._refused[key] = self._ask(plugin, state, name)
             if (misfit := self._refused[key]) is not None:
                 return misfit
         return None

@@ -1,8 +1,10 @@
 """Placing Pods on nodes: deterministic, ties by name, and every Pod that is not placed says why. Pure."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import groupby
-from operator import is_
+from operator import is_, itemgetter
 from typing import Any, cast
 
 from reconciler.model.canonical import digest
@@ -17,6 +19,7 @@ from reconciler.planner.scheduling.choice import Choice
 from reconciler.planner.scheduling.evict import make_room
 from reconciler.planner.scheduling.fit import Candidate, candidate_of, priority_of
 from reconciler.planner.scheduling.volumes import reserve
+from reconciler.planner.scheduling.waiting import Turn, Waiting
 from reconciler.planner.scheduling.words import none_available, texts_of, why_unplaced
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.deployment_status import with_times
@@ -28,69 +31,107 @@ _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 
 def place_pods(view: View) -> tuple[Action, ...]:
     """Bind every Pod that has no node yet, highest priority first; return the actions that do it."""
-    waiting = [one for one in view.due("Pod") if _waits(cast(Pod, one.object))]
-    if not waiting:
+    memory: Waiting = view.memo.kept("waiting", Waiting)
+    view.waiting = memory
+    memory.begin(view)
+    due = [one for one in view.due("Pod") if _waits(cast(Pod, one.object))]
+    if not due and not memory.has_news:
+        view.blocked += memory.told()
+        _look_again(view, memory)
         return ()
-    choice = choice_of(view, candidates_of(view), view.memo.kept("scheduling", dict))
-    turns = sorted(waiting, key=_turn)
+    placing = _Placing(view, memory, due)
+    known = {one.ref for one in due}
+    turns = sorted([*(_turn(one) for one in due), *(one for one in memory.turns() if one[-1] not in known)])
     actions: list[Action] = []
-    for _, group in groupby(turns, key=lambda one: priority_of(cast(Pod, one.object))):
-        actions += _place_equals(view, choice, [one.ref for one in group], turns)
+    for _, group in groupby(turns, key=itemgetter(0)):
+        actions += placing.place_equals(list(group))
+    _look_again(view, memory)
     return tuple(actions)
 
 
-def _place_equals(
-    view: View, choice: Choice, refs: Sequence[ObjectRef], turns: Sequence[StoredObject]
-) -> Iterator[Action]:
-    """Place Pods of one priority. What room is made for is held free for it, from its equals and those below."""
-    held = {ref: pod for ref in refs if (pod := _pod(view, ref)).status.nominated_node_name in choice.candidates}
-    held = {ref: pod for ref, pod in held.items() if not pod.spec.scheduling_gates}
-    for pod in held.values():
-        choice.place(pod, pod.status.nominated_node_name)
-    for ref in refs:
-        if ref in held:
-            choice.displace(held[ref], held[ref].status.nominated_node_name)
+def _look_again(view: View, memory: Waiting) -> None:
+    if memory.look_at < math.inf:
+        view.look_again(memory.look_at)
+
+
+class _Placing:
+    """The Pods that wait, of which some are due, and the choice among nodes; it is made when it is first needed."""
+
+    def __init__(self, view: View, memory: Waiting, due: Sequence[StoredObject]) -> None:
+        self._view = view
+        self._memory = memory
+        self._due = {one.ref: one for one in due}
+
+    @cached_property
+    def _choice(self) -> Choice:
+        return choice_of(self._view, candidates_of(self._view), self._view.memo.kept("scheduling", dict))
+
+    def place_equals(self, turns: Sequence[Turn]) -> Iterator[Action]:
+        """Place Pods of one priority. What room is made for is held free for it, from its equals and those below."""
+        held = dict(self._nominated(turns))
+        for pod in held.values():
+            self._choice.place(pod, pod.status.nominated_node_name)
+        for turn in turns:
+            ref = turn[-1]
+            if ref in held:
+                self._choice.displace(held[ref], held[ref].status.nominated_node_name)
+            told = self._memory.blocked(ref, lambda: self._choice)
+            if told is None:
+                yield from self._place(turn)
+            elif ref in self._due:
+                self._memory.retell(ref, _say_again(self._view, self._view.objects[ref], told))
+            else:
+                self._view.blocked.append(told)
+
+    def _nominated(self, turns: Sequence[Turn]) -> Iterator[tuple[ObjectRef, Pod]]:
+        for *_, ref in turns:
+            if ref in self._due:
+                pod = cast(Pod, self._view.objects[ref].object)
+                node = pod.status.nominated_node_name
+                if node and not pod.spec.scheduling_gates and node in self._choice.candidates:
+                    yield ref, pod
+
+    def _place(self, turn: Turn) -> Iterator[Action]:
+        view, ref = self._view, turn[-1]
+        if ref not in self._due:
+            view.come_to(ref)
         stored = view.objects[ref]
         pod = cast(Pod, stored.object)
         if pod.spec.scheduling_gates:
             _say_why(view, stored, _GATED, Reason.SCHEDULING_GATED)
-            continue
-        missing = missing_class(view, pod.spec)
+            return
+        missing, choice = missing_class(view, pod.spec), self._choice
         node = "" if missing else choice.best(pod)
         if node:
             reserve(view, pod, node)
             yield _bind(view, stored, node, len(choice.candidates))
+        elif missing:
+            against = f"no PriorityClass with name {missing} was found"
+            _say_why(view, stored, none_available(len(choice.candidates), against))
         else:
-            node = _stay(view, choice, stored, missing, turns)
+            node = self._stay(stored, turn)
         if node:
             choice.place(pod, node)
 
-
-def _stay(view: View, choice: Choice, stored: StoredObject, missing: str, turns: Sequence[StoredObject]) -> str:
-    """Have a Pod wait and say why; return the node on which room is made for it."""
-    pod, nodes = cast(Pod, stored.object), len(choice.candidates)
-    if missing:
-        against = f"no PriorityClass with name {missing} was found"
-        _say_why(view, stored, none_available(nodes, against))
-        return ""
-    why = why_unplaced(choice.alike(pod), nodes)
-    node = ""
-    if nodes:
-        node, after = make_room(view, choice, stored, turns)
-        why = f"{why} {after}" if after else why
-    _say_why(view, stored, why, nominated=node)
-    return node
-
-
-def _pod(view: View, ref: ObjectRef) -> Pod:
-    return cast(Pod, view.objects[ref].object)
+    def _stay(self, stored: StoredObject, turn: Turn) -> str:
+        """Have a Pod wait and say why; return the node on which room is made for it."""
+        view, choice, pod = self._view, self._choice, cast(Pod, stored.object)
+        nodes = len(choice.candidates)
+        why, node = why_unplaced(choice.alike(pod), nodes), ""
+        if nodes:
+            node, after = make_room(view, choice, stored, tuple(self._due.values()))
+            why = f"{why} {after}" if after else why
+        told = _say_why(view, stored, why, nominated=node)
+        if not node and not pod.status.nominated_node_name:
+            self._memory.hold(view, cast(Pod, view.objects[stored.ref].object), turn, choice, told)
+        return node
 
 
 def _waits(pod: Pod) -> bool:
     return not pod.spec.node_name and is_active(pod)
 
 
-def _turn(stored: StoredObject) -> tuple[int, str, object]:
+def _turn(stored: StoredObject) -> Turn:
     pod = cast(Pod, stored.object)
     return (-priority_of(pod), pod.metadata.creation_timestamp or "", stored.ref)
 
@@ -151,7 +192,7 @@ def _bind(view: View, stored: StoredObject, node: str, nodes: int) -> Action:
 
 def _say_why(
     view: View, stored: StoredObject, why: str, reason: Reason = Reason.UNSCHEDULABLE, nominated: str = ""
-) -> None:
+) -> Blocked:
     pod = cast(Pod, stored.object)
     old = condition(pod.status.conditions, "PodScheduled")
     is_gated = reason is Reason.SCHEDULING_GATED
@@ -165,6 +206,13 @@ def _say_why(
     stored = view.set_status(stored, status)
     if stored.ref not in view.verdicts or view.verdicts[stored.ref].decision is Decision.UNCHANGED:
         view.judge(stored.ref, Decision.BLOCKED, reason, why, stored=stored)
-    view.blocked.append(
-        Blocked(executor=Executor.SCHEDULING, verb=Verb.BIND, object=stored.ref, reason=reason, message=why)
-    )
+    blocked = Blocked(executor=Executor.SCHEDULING, verb=Verb.BIND, object=stored.ref, reason=reason, message=why)
+    view.blocked.append(blocked)
+    return blocked
+
+
+def _say_again(view: View, stored: StoredObject, told: Blocked) -> Blocked:
+    """Say of a Pod that is not looked at what it says already."""
+    before = condition(cast(Pod, stored.object).status.conditions, "PodScheduled")
+    is_said = before is not None and before.reason == "Unschedulable"
+    return _say_why(view, stored, before.message if before is not None and is_said else told.message)

@@ -10,6 +10,7 @@ from reconciler.model.kinds import Pod
 from reconciler.planner.scheduling.alike import Alike
 from reconciler.planner.scheduling.fit import Candidate, with_pod, without
 from reconciler.planner.scheduling.framework import AnyPlugin, Cluster, Misfit, TopologyPlugin, World
+from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.nodewise import Nodewise, Step
 from reconciler.planner.scheduling.plugins import PLUGINS
 
@@ -79,6 +80,11 @@ class Choice:
         """Take a Pod from a node."""
         self.cluster.nodes[node] = without(self.cluster.nodes[node], (pod,))
         self.steps.append((False, pod, node))
+
+    def may_help(self, pod: Pod, plugins: Collection[str], changes: Iterable[Change]) -> bool:
+        """Whether a change may have one of these plugins answer otherwise, that refused a Pod."""
+        asked = [one for one in (*self._plain, *self._topology) if one.name in plugins]
+        return any(plugin.may_help(pod, change) for change in changes for plugin in asked)
 
     def misfits(self, pod: Pod) -> dict[str, Misfit | None]:
         """Return what each node has against a Pod, in the order of their names; None: it fits."""

@@ -15,6 +15,8 @@ A plugin is made anew for each pass and each `Cluster`. For a Pod it is asked in
    `Cluster.nodes` shows already. The state is brought up to date in place, and the nodes are named (beside that one,
    which is always asked about anew) about which `why_not` may have changed its answer. Both are also used to try what
    would be without some Pods, and taken back by their opposite: after the two the state says what it said before.
+7. `may_help(pod, change)`: asked of those plugins that refused a Pod at any node, in whatever pass comes later: whether
+   a change may have them answer otherwise. A Pod that no change since may help is not looked at again.
 
 The score of a plain plugin depends on the node and the Pods on it alone. A `SpotPlugin` answers alike for many nodes:
 those of one *spot*, such as a zone. One node of each spot is asked about, and scores are given per spot and normalised
@@ -30,6 +32,7 @@ from reconciler.model.kinds import Object, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.scheduling.fit import Candidate
+from reconciler.planner.scheduling.hints import Change
 
 T = TypeVar("T", bound=Object)
 S = TypeVar("S")
@@ -113,6 +116,10 @@ class Plugin(Generic[S]):
     def removed(self, state: S, pod: Pod, other: Pod, node: str) -> Collection[str]:
         """Take another Pod from a node; the opposite of `placed`."""
         return ()
+
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """Whether this plugin, having refused a Pod, may let it pass after a change."""
+        return True
 
 
 class SpotPlugin(Plugin[S]):

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 from reconciler.model.kinds import Pod
 from reconciler.planner.scheduling.framework import Misfit, Plugin
+from reconciler.planner.scheduling.hints import Change
 
 
 class SchedulingGates(Plugin[None]):
@@ -19,3 +20,8 @@ class SchedulingGates(Plugin[None]):
         """Refuse Pods that have one; leave alone all others."""
         gates = " ".join(gate.name for gate in pod.spec.scheduling_gates)
         return Misfit((f"waiting for scheduling gates: [{gates}]",), is_final=True) if gates else None
+
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """Only the end of all its gates helps a Pod."""
+        itself = change.of_itself(pod)
+        return itself is not None and not itself[1].spec.scheduling_gates

@@ -4,13 +4,14 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, cast
 
-from reconciler.model.kinds import Pod
+from reconciler.model.kinds import Namespace, Node, Pod
 from reconciler.model.labels import Labels
 from reconciler.planner.scheduling import interpod
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster, Misfit, TopologyPlugin
+from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.interpod import Namespaces, Neighbours, Spot, normalised
-from reconciler.planner.scheduling.interpod_terms import label_keys, terms_of, wording
+from reconciler.planner.scheduling.interpod_terms import Term, label_keys, terms_of, wording
 from reconciler.planner.scheduling.population import Group, Population, population_of
 from reconciler.planner.scheduling.topology import Topology
 
@@ -98,6 +99,48 @@ class InterPodAffinity(TopologyPlugin[Neighbours]):
     def removed(self, state: Neighbours, pod: Pod, other: Pod, node: str) -> Collection[str]:
         """Take a Pod from its domains."""
         return self._count(state, other, node, -1)
+
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """Pods that it is to be near to come, or such that keep it away go; nodes are in other domains."""
+        if (itself := change.of_itself(pod)) is not None:
+            return itself[0].metadata.labels != itself[1].metadata.labels
+        if (pods := change.of_counted()) is not None:
+            return self._may_pods_help(pod, *pods)
+        if (nodes := change.of(Node)) is not None:
+            return self._may_nodes_help(pod, *nodes)
+        return change.is_relabelled(Namespace)
+
+    def _may_pods_help(self, pod: Pod, old: Pod | None, new: Pod | None) -> bool:
+        terms = terms_of(pod)
+        was_near, is_near = self._all_choose(terms.near, old), self._all_choose(terms.near, new)
+        # The first of a group that is to be together may go anywhere.
+        if was_near != is_near and (is_near or self._all_choose(terms.near, pod)):
+            return True
+        if old is None:
+            return False
+        if self._any_chooses(terms.apart, old) and not self._any_chooses(terms.apart, new):
+            return True
+        return new is None and self._any_chooses(terms_of(old).apart, pod)
+
+    def _may_nodes_help(self, pod: Pod, old: Node | None, new: Node | None) -> bool:
+        if new is None:
+            return True
+        terms, labels = terms_of(pod), new.metadata.labels
+        if old is None:
+            return all(term.topology_key in labels for term in terms.near)
+        others = (term for group in self._population.with_terms for term in group.terms.apart)
+        keys = {term.topology_key for term in (*terms.near, *terms.apart, *others)}
+        return any(old.metadata.labels.get(key) != labels.get(key) for key in keys)
+
+    def _all_choose(self, terms: Collection[Term], other: Pod | None) -> bool:
+        return bool(terms) and other is not None and all(self._chooses(term, other) for term in terms)
+
+    def _any_chooses(self, terms: Collection[Term], other: Pod | None) -> bool:
+        return other is not None and any(self._chooses(term, other) for term in terms)
+
+    def _chooses(self, term: Term, other: Pod) -> bool:
+        namespace = other.metadata.namespace
+        return term.chooses(namespace, other.metadata.labels, self._namespaces.get(namespace, {}))
 
     def _count(self, state: Neighbours, other: Pod, name: str, number: int) -> Collection[str]:
         group, known = self._population.group_of(other), len(state.keys)

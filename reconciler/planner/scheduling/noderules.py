@@ -1,14 +1,15 @@
 """Plugins that look at the node itself: cordoned, named, tainted, chosen by labels, host ports. Pure."""
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import cast
 
 import msgspec
 
-from reconciler.model.kinds import NodeSelector, Pod, PreferredSchedulingTerm, Taint, Toleration
+from reconciler.model.kinds import Node, NodeSelector, Pod, PreferredSchedulingTerm, Taint, Toleration
 from reconciler.planner.scheduling.fit import Candidate, Port, selects, term_holds, tolerates
 from reconciler.planner.scheduling.framework import Misfit, Plugin, SpotPlugin
+from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.room import host_ports
 
 CORDONED = Misfit(("node(s) were unschedulable",), is_final=True)
@@ -41,6 +42,12 @@ class NodeUnschedulable(Plugin[bool]):
         """Refuse cordoned nodes."""
         return CORDONED if node.node.spec.unschedulable else None
 
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """A node that is not cordoned any more, or comes, or that the Pod bears it by now."""
+        if (itself := change.of_itself(pod)) is not None:
+            return any(tolerates(one, _CORDON) for one in itself[1].spec.tolerations)
+        return _is_let_in(change, lambda node: not node.spec.unschedulable)
+
 
 class NodeName(Plugin[str]):
     """A Pod that names its node goes nowhere else."""
@@ -58,6 +65,10 @@ class NodeName(Plugin[str]):
     def why_not(self, state: str, pod: Pod, node: Candidate) -> Misfit | None:
         """Refuse every other node."""
         return OTHER_NAME if node.name != state else None
+
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """The node that it names comes."""
+        return _is_let_in(change, lambda node: node.metadata.name == pod.spec.node_name)
 
 
 class TaintToleration(SpotPlugin[tuple[Toleration, ...]]):
@@ -81,10 +92,13 @@ class TaintToleration(SpotPlugin[tuple[Toleration, ...]]):
 
     def why_not(self, state: tuple[Toleration, ...], pod: Pod, node: Candidate) -> Misfit | None:
         """Refuse nodes with a taint that the Pod does not bear."""
-        for taint in node.node.spec.taints:
-            if taint.effect != "PreferNoSchedule" and not any(tolerates(one, taint) for one in state):
-                return TAINTED
-        return None
+        return TAINTED if _repels(node.node, state) else None
+
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """A node whose taints the Pod bears now, or other tolerations of the Pod."""
+        if (itself := change.of_itself(pod)) is not None:
+            return itself[0].spec.tolerations != itself[1].spec.tolerations
+        return _is_let_in(change, lambda node: not _repels(node, pod.spec.tolerations))
 
     def spot(self, state: tuple[Toleration, ...], node: Candidate) -> Hashable:
         """Return how many soft taints a node has that the Pod does not bear."""
@@ -98,6 +112,22 @@ class TaintToleration(SpotPlugin[tuple[Toleration, ...]]):
         counts = {spot: cast(int, spot) for spot in spots}
         worst = max(counts.values(), default=0)
         return {spot: 100 - 100 * count // worst if worst else 100 for spot, count in counts.items()}
+
+
+def _repels(node: Node, tolerations: Sequence[Toleration]) -> bool:
+    for taint in node.spec.taints:
+        if taint.effect != "PreferNoSchedule" and not any(tolerates(one, taint) for one in tolerations):
+            return True
+    return False
+
+
+def _is_let_in(change: Change, holds: Callable[[Node], bool]) -> bool:
+    """Whether something holds for a node that did not before."""
+    nodes = change.of(Node)
+    if nodes is None:
+        return False
+    old, new = nodes
+    return new is not None and holds(new) and (old is None or not holds(old))
 
 
 class Choosing(msgspec.Struct, frozen=True):
@@ -142,9 +172,12 @@ class NodeAffinity(SpotPlugin[Choosing]):
 
     def why_not(self, state: Choosing, pod: Pod, node: Candidate) -> Misfit | None:
         """Refuse nodes that are not chosen."""
-        if state.labels and not state.labels.items() <= node.node.metadata.labels.items():
-            return NOT_CHOSEN
-        return NOT_CHOSEN if state.required is not None and not selects(state.required, node.node) else None
+        return None if is_chosen(state.labels, state.required, node.node) else NOT_CHOSEN
+
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """A node that is chosen now."""
+        required = pod.spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
+        return _is_let_in(change, lambda node: is_chosen(pod.spec.node_selector, required, node))
 
     def spot(self, state: Choosing, node: Candidate) -> Hashable:
         """Return the weight of the wishes that a node meets."""
@@ -155,6 +188,13 @@ class NodeAffinity(SpotPlugin[Choosing]):
         met = {spot: cast(int, spot) for spot in spots}
         best = max(met.values(), default=0)
         return {spot: 100 * weight // best for spot, weight in met.items()} if best else {}
+
+
+def is_chosen(labels: Mapping[str, str], required: NodeSelector | None, node: Node) -> bool:
+    """Whether a node has these labels, and one of the required terms holds for it."""
+    if labels and not labels.items() <= node.metadata.labels.items():
+        return False
+    return required is None or selects(required, node)
 
 
 def _named(required: NodeSelector) -> frozenset[str] | None:
@@ -186,6 +226,13 @@ class NodePorts(Plugin[frozenset[Port]]):
     def why_not(self, state: frozenset[Port], pod: Pod, node: Candidate) -> Misfit | None:
         """Refuse nodes where one is taken."""
         return PORT_TAKEN if node.ports and ports_clash(state, node.ports) else None
+
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """A node comes, or a Pod goes that has such a port."""
+        pods, nodes = change.of_counted(), change.of(Node)
+        if nodes is not None:
+            return nodes[0] is None
+        return pods is not None and pods[0] is not None and ports_clash(host_ports(pod), host_ports(pods[0]))
 
 
 def ports_clash(wanted: Collection[Port], taken: Collection[Port]) -> bool:

@@ -40,6 +40,8 @@ class Nodewise:
         # How good the nodes that fit are, backwards, and their spots.
         self.places: dict[str, tuple[int, Spots]] = {}
         self.changed: list[str] = []
+        # The plugins that refused any node, also in a trial.
+        self.refusers: set[str] = set()
         self._shelves: dict[tuple[int, ...], Shelf] = {}
         active = self._prepared(plugins)
         self.spotters = [(one, state) for one, state in active if isinstance(one, SpotPlugin)]
@@ -56,6 +58,7 @@ class Nodewise:
             state = plugin.prepare(self._pod)
             if isinstance(state, Misfit):
                 self.everywhere = state
+                self.refusers.add(plugin.name)
                 break
             if state is None:
                 continue
@@ -63,6 +66,7 @@ class Nodewise:
             only = plugin.only(state)
             if only is not None:
                 choosy.append(plugin.name)
+                self.refusers.add(plugin.name)
                 self.only = frozenset(only) if self.only is None else self.only.intersection(only)
         self.elsewhere = Misfit((f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(choosy))}]",), is_final=True)
         return active
@@ -99,6 +103,7 @@ class Nodewise:
         for plugin, state in self._filters:
             misfit = plugin.why_not(state, self._pod, node)
             if misfit is not None:
+                self.refusers.add(plugin.name)
                 return misfit
         return None
 

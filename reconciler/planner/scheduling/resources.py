@@ -6,10 +6,12 @@ from typing import ClassVar
 
 import msgspec
 
-from reconciler.model.kinds import Pod
+from reconciler.model.kinds import Node, Pod
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Misfit, Plugin
-from reconciler.planner.scheduling.room import Room, requested, supposed
+from reconciler.planner.scheduling.hints import Change
+from reconciler.planner.scheduling.resizing import counted_spec
+from reconciler.planner.scheduling.room import Room, allocatable, requested, supposed
 from reconciler.planner.scheduling.strategies import Strategy, Weighed, balanced, least_allocated
 
 # Resources by name, with their weights.
@@ -47,6 +49,22 @@ class NodeResourcesFit(Plugin[Asked]):
         """Refuse nodes without room."""
         return lack_of_room(state.room, node.has, node.used)
 
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """A Pod goes, or asks for less; a node comes on which it fits, or has more of what it asks for."""
+        asked = requested(pod.spec)
+        if (itself := change.of_itself(pod)) is not None:
+            return _is_less(asked, requested(itself[0].spec), requested(itself[1].spec))
+        if (pods := change.of_counted()) is not None:
+            old, new = pods
+            return old is not None and (new is None or _is_less(asked, _taken(old), _taken(new)))
+        nodes = change.of(Node)
+        if nodes is None or nodes[1] is None:
+            return False
+        has = allocatable(nodes[1])
+        if lack_of_room(asked, has, Room()) is not None:
+            return False
+        return nodes[0] is None or has_more(asked, allocatable(nodes[0]), has)
+
     def score(self, state: Asked, pod: Pod, node: Candidate) -> int:
         """Score by the strategy."""
         key = _key(node.supposed, node.has)
@@ -55,6 +73,24 @@ class NodeResourcesFit(Plugin[Asked]):
             found = type(self).strategy(weighed(self.resources, state.supposed, node.supposed, node.has))
             state.known[key] = found
         return found
+
+
+def _taken(pod: Pod) -> Room:
+    return requested(counted_spec(pod))
+
+
+def _is_less(asked: Room, old: Room, new: Room) -> bool:
+    """Whether anything becomes less of which something is asked for."""
+    return any(new.of(name) < old.of(name) for name in _names(asked))
+
+
+def has_more(asked: Room, old: Room, new: Room) -> bool:
+    """Whether a node has more of anything that is asked for, be it of Pods."""
+    return new.pods > old.pods or any(new.of(name) > old.of(name) for name in _names(asked))
+
+
+def _names(asked: Room) -> list[str]:
+    return [name for name in (*_OWN_NAMES, *(name for name, _ in asked.others)) if asked.of(name) > 0]
 
 
 def _key(used: Room, has: Room) -> Hashable:
@@ -116,7 +152,8 @@ def weighed(resources: Weights, asked: Room, used: Room, has: Room) -> list[Weig
     ]
 
 
-_OWN = frozenset({"cpu", "memory", "ephemeral-storage"})
+_OWN_NAMES = ("cpu", "memory", "ephemeral-storage")
+_OWN = frozenset(_OWN_NAMES)
 
 
 class NodeResourcesBalancedAllocation(Plugin[Asked]):

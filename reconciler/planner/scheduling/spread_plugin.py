@@ -9,6 +9,7 @@ import msgspec
 
 from reconciler.model.kinds import (
     LabelSelector,
+    Node,
     Pod,
     ReplicaSet,
     ReplicationController,
@@ -17,9 +18,16 @@ from reconciler.model.kinds import (
 from reconciler.planner.scheduling import spread
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster, Misfit, TopologyPlugin
+from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.population import Population, population_of
 from reconciler.planner.scheduling.spread import Spot, Spread
-from reconciler.planner.scheduling.spread_constraints import Spreading, default_selector, spreading_of
+from reconciler.planner.scheduling.spread_constraints import (
+    Constraint,
+    Spreading,
+    counts_node,
+    default_selector,
+    spreading_of,
+)
 from reconciler.planner.scheduling.topology import Topology
 
 _OWNERS = {one.kind: one for one in (ReplicaSet, ReplicationController, StatefulSet)}
@@ -92,6 +100,20 @@ class PodTopologySpread(TopologyPlugin[Spread]):
         """Take a Pod from its domains."""
         return self._count(state, other, node, -1)
 
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """Pods that are counted come or go, or nodes whose Pods are; or the Pod is counted, or bears taints, anew."""
+        constraints = self.spreading(pod).of(hard=True)
+        if (itself := change.of_itself(pod)) is not None:
+            old, new = itself
+            is_tolerant = old.spec.tolerations != new.spec.tolerations
+            if is_tolerant and any(one.heeds_taints for one in constraints):
+                return True
+            return any(one.counts(old.metadata.labels) != one.counts(new.metadata.labels) for one in constraints)
+        if (pods := change.of_counted()) is not None:
+            return any(_counts(one, pod, pods[0]) != _counts(one, pod, pods[1]) for one in constraints)
+        nodes = change.of(Node)
+        return nodes is not None and _outline(constraints, pod, nodes[0]) != _outline(constraints, pod, nodes[1])
+
     def _count(self, state: Spread, other: Pod, name: str, number: int) -> Collection[str]:
         if not state.count(self._population.group_of(other), name, number):
             return ()
@@ -128,3 +150,20 @@ class PodTopologySpread(TopologyPlugin[Spread]):
             if selector:
                 found.setdefault((stored.ref.namespace, *min(selector.items())), []).append(selector)
         return found
+
+
+def _counts(constraint: Constraint, pod: Pod, other: Pod | None) -> bool:
+    """Whether a Pod counts for a constraint; one that is ending does not."""
+    if other is None or other.metadata.deletion_timestamp is not None:
+        return False
+    return other.metadata.namespace == pod.metadata.namespace and constraint.counts(other.metadata.labels)
+
+
+def _outline(constraints: Iterable[Constraint], pod: Pod, node: Node | None) -> object:
+    """Return what constraints look at of a node; None for one without all of the labels."""
+    if node is None:
+        return None
+    values = [node.metadata.labels.get(one.topology_key) for one in constraints]
+    if None in values:
+        return None
+    return values, node.spec.taints, [counts_node(one, pod, node) for one in constraints]

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from reconciler.model.kinds import AnyObject, Node, PersistentVolume, PersistentVolumeClaim, Pod
+from reconciler.model.kinds import AnyObject, Node, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.planner.references import claims_of
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster, Misfit, Plugin
+from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.volumes_score import Share, score_of
 from reconciler.planner.storage.catalogue import Catalogue
 from reconciler.planner.storage.claims import tie
@@ -182,6 +183,15 @@ class VolumeBinding(Plugin[PodClaims]):
     def placed(self, state: PodClaims, pod: Pod, other: Pod, node: str) -> Collection[str]:
         """Another Pod may have taken volumes."""
         return tuple(self.cluster.nodes) if state.delayed and claims_of(other.spec) else ()
+
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """One of its claims changes, any volume or class does, a node comes or has other labels."""
+        if change.of(PersistentVolumeClaim) is not None:
+            namespace, name = change.name
+            return namespace == pod.metadata.namespace and name in claims_of(pod.spec)
+        if change.of(PersistentVolume) is not None or change.of(StorageClass) is not None:
+            return change.old != change.new
+        return change.is_relabelled(Node)
 
     def _choice(self, state: PodClaims, node: Candidate) -> VolumeChoice:
         return choose_volumes(self.cluster.world, self._volumes, state.delayed, node.node)

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
-from reconciler.model.kinds import PersistentVolume, PersistentVolumeClaim, Pod
+from reconciler.model.kinds import Node, PersistentVolume, PersistentVolumeClaim, Pod
 from reconciler.planner.references import claims_of
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster, Misfit, Plugin
+from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.storage.volumes import is_reachable, node_of
 
 IN_USE = (
@@ -79,6 +80,15 @@ class VolumeRestrictions(Plugin[Restricted]):
     def removed(self, state: Restricted, pod: Pod, other: Pod, node: str) -> Collection[str]:
         """A user less, likewise."""
         return self.placed(state, pod, other, node)
+
+    def may_help(self, pod: Pod, change: Change) -> bool:
+        """Another user of a claim goes, a claim or a volume changes, a node comes, goes or has other labels."""
+        ours = set(_claims(pod))
+        if (pods := change.of(Pod)) is not None:
+            return pods[1] is None and pods[0] is not None and not ours.isdisjoint(_claims(pods[0]))
+        if change.of(PersistentVolumeClaim) is not None:
+            return change.name in ours
+        return change.of(PersistentVolume) is not None or change.is_relabelled(Node)
 
     def _restricted(self, pod: Pod) -> Restricted | Misfit | None:
         world, namespace = self.cluster.world, pod.metadata.namespace
