@@ -86,6 +86,10 @@ def test_recreating_waits_for_the_end_of_every_old_pod(phase: str, size: int) ->
         (deployment(4), (4, 3, 5, 4), [(1, 1, 5, 4)], {"new": 4, "old-0": 1}),
         (deployment(10), (2, 2, 6, 5), [(4, 4, 6, 5)], {"new": 4, "old-0": 7}),
         (deployment(0), (2, 2, 6, 5), [(4, 4, 6, 5)], {"new": 0, "old-0": 0}),
+        (deployment(11, surge=0), (5, 5, 10, 10), [(5, 5, 10, 10)], {"new": 6, "old-0": 5}),
+        (deployment(9, surge=0), (5, 5, 10, 10), [(5, 5, 10, 10)], {"new": 5, "old-0": 4}),
+        (deployment(11, surge=0), (3, 3, 10, 10), [(3, 3, 10, 10), (4, 4, 10, 10)], {"new": 3, "old-0": 3, "old-1": 5}),
+        (deployment(8, surge=0), (3, 3, 10, 10), [(3, 3, 10, 10), (4, 4, 10, 10)], {"new": 3, "old-0": 2, "old-1": 3}),
         (deployment(3), (2, 2, 6, 5), [(4, 4, 6, 5)], {"new": 1, "old-0": 3}),
         (deployment(10, strategy={"type": "Recreate"}), (2, 2, 6, 5), [(4, 4, 6, 5)], {"new": 10, "old-0": 0}),
         (
