@@ -20,11 +20,11 @@ from reconciler.lab import cgroups, cluster, engine
 from reconciler.lab.fabric import Fabric, Slow, free_subnet
 from reconciler.lab.mounts import file_system, mount_memory, mounted_below
 from reconciler.lab.node import Node
+from reconciler.lab.places import ENGINE_SETTINGS, absent_places, remove_places
 from reconciler.lab.record import ANY_SUBNET, Record, read_record, write_record
 from reconciler.lab.requirements import require_machine
 from reconciler.model.errors import ConfigurationError, TransientError
 
-_ENGINE_SETTINGS = Path("/etc/docker")
 _AT_ONCE = 4
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # What a Unix socket's path may be long, less what a node's is below the lab's folder.
@@ -148,10 +148,9 @@ class Lab:
         # A Docker Engine keeps no layers on an overlay.
         if file_system(self.folder) == "overlayfs":
             mount_memory(self.folder, "reconciler-lab", "700")
-        made = not _ENGINE_SETTINGS.exists()
-        record = Record(nodes=0, subnet=str(free_subnet()), boot_id=_boot_id(), made_engine_settings=made)
+        record = Record(nodes=0, subnet=str(free_subnet()), boot_id=_boot_id(), made=absent_places())
         write_record(self.folder, record)
-        _ENGINE_SETTINGS.mkdir(exist_ok=True)
+        ENGINE_SETTINGS.mkdir(exist_ok=True)
         return record
 
     def _remove(self) -> None:
@@ -160,9 +159,7 @@ class Lab:
         self._fabric_of(IPv4Network(record.subnet if record else ANY_SUBNET)).down()
         for place in mounted_below(self.folder):
             subprocess.run(["umount", "--lazy", place], check=True, capture_output=True)
-        if record and record.made_engine_settings:
-            with contextlib.suppress(OSError):
-                _ENGINE_SETTINGS.rmdir()
+        remove_places(record.made if record else ())
         if self.folder.exists():
             shutil.rmtree(self.folder)
 

@@ -12,13 +12,16 @@ _FILE = "lab.json"
 
 
 class Record(Value):
-    """`complete` once it was up, `boot_id` of the machine that it runs on, `cut` and `slow` what its links are told."""
+    """`complete` once it was up, `boot_id` of the machine that it runs on.
+
+    `made` are folders of the machine that it has made, `cut` and `slow` what its links are told.
+    """
 
     nodes: int
     subnet: str
     boot_id: str
     complete: bool = False
-    made_engine_settings: bool = False
+    made: tuple[str, ...] = ()
     cut: tuple[Pair, ...] = ()
     slow: dict[str, Slow] = {}
 
