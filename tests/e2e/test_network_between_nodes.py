@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.cluster import Cluster, NodeHost, start_cluster
 from tests.e2e.host import wait_for
-from tests.e2e.lab_node import FABRIC, lab_nodes
+from tests.e2e.lab_node import LabNode, lab_nodes
 from tests.e2e.stage import container, manifest, pod_spec
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -184,12 +184,12 @@ def test_a_link_that_was_cut_heals(net: Net) -> None:
     """First the cable, then the host's own link with every route on it; nothing is restarted."""
     before = net.cluster.running()
     across = ask(net.ips["host-2"], port=8080)
-    _link(FABRIC, "lab-host-2", "down")
+    node = net.hosts["host-2"].node
+    _cable(node, "down")
     assert net.in_pod("host-1", across) == []
     assert len(net.in_pod("host-1", ask(net.ips["host-3"], port=8080))) == 1
-    _link(FABRIC, "lab-host-2", "up")
+    _cable(node, "up")
     wait_for("the Pod is reached again", lambda: len(net.in_pod("host-1", across)) == 1, 20, 0.2)
-    node = net.hosts["host-2"].node
     for words in ("link set eth0 down", "link set eth0 up", "route add default via 10.99.0.1"):
         assert node.run("ip", *words.split()).returncode == 0, words
     for client in ("host-1", "host-2"):
@@ -222,5 +222,7 @@ def test_a_node_that_is_removed_leaves_no_way(net: Net) -> None:
         wait_for("the route is gone", lambda node=node: cidr not in node.run("ip", "route").stdout, 20, 0.2)
 
 
-def _link(namespace: str, name: str, state: str) -> None:
-    subprocess.run(["ip", "-n", namespace, "link", "set", name, state], check=True, capture_output=True)
+def _cable(node: LabNode, state: str) -> None:
+    """Pull the cable of a host out at the other end, or put it in; the network bears the name of the lab's folder."""
+    words = ["ip", "-n", node.home.parent.name, "link", "set", node.name, state]
+    subprocess.run(words, check=True, capture_output=True)
