@@ -174,14 +174,14 @@ def test_the_oldest_ended_jobs_are_forgotten() -> None:
     """So many of each sort stay, by when they began and then by name; what runs is no history."""
     ended = [
         job("a", "Complete", began="07:50:00"),
-        job("b", "Complete", began="07:40:00"),
-        job("c", "Complete", began="07:50:00"),
+        job("b", "Complete", began="07:50:00"),
+        job("c", "Complete", began="07:40:00"),
         job("d", "Failed", began="07:10:00"),
         job("e", "Failed", began="07:20:00"),
         job("f", began="07:00:00"),
     ]
     view = looked("08:03:00", cron(successfulJobsHistoryLimit=1), *ended)
-    assert list(jobs(view)) == ["c", "e", "f"]
+    assert list(jobs(view)) == ["b", "e", "f"]
     assert told(view) == [("Normal", "SuccessfulDelete")] * 3
     kept = looked("08:03:00", cron(successfulJobsHistoryLimit=3, failedJobsHistoryLimit=2), *ended)
     assert list(jobs(kept)) == list("abcdef")

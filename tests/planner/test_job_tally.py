@@ -176,6 +176,7 @@ def test_each_failure_in_a_row_doubles_the_wait() -> None:
     assert since_failures([100.0, 200.0], [100.0]) == 210.0
     assert since_failures([100.0, 200.0], [99.0, 50.0]) == 220.0
     assert since_failures([100.0], [100.0]) == 0.0
+    assert since_failures([100.0, 200.0], [50.0, 150.0]) == 210.0
 
 
 def test_what_has_ended_tells_how_long_to_wait() -> None:
