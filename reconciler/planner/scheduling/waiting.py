@@ -30,7 +30,7 @@ _RETELL_S = 30.0
 Turn = tuple[int, str, ObjectRef]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Refusal:
     """Why Pods that are alike were refused: by which plugins, and up to which change that holds."""
 
@@ -158,7 +158,7 @@ class Waiting:
 
     def _forget_seen(self) -> None:
         """Forget the changes that everybody was asked about."""
-        refusals = {id(one.refusal): one.refusal for one in self._held.values()}.values()
+        refusals = list(dict.fromkeys(one.refusal for one in self._held.values()))
         for one in refusals:
             one.is_open = one.is_open or one.look_at <= self._now
         self._is_open = any(one.is_open for one in refusals)
