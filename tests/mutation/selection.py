@@ -28,3 +28,7 @@ class Selection:
             hit = {test for tests in lines.values() for test in tests}
         found = sorted(hit & self._seconds.keys(), key=lambda test: (self._seconds[test], test))
         return found, sum(self._seconds[test] for test in found)
+
+    def seconds_of(self, test: str) -> float:
+        """Return how long a test took."""
+        return self._seconds[test]

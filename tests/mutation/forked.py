@@ -1,0 +1,154 @@
+"""Tries faults in forks of one process that has collected all tests: a plugin of pytest, `-p tests.mutation.forked`.
+
+In a fork the function with the fault gets its code in place, so that whoever holds the function has it; then the tests
+that run the line, the fastest first, until one fails. What is no fault of a function's body (a constant of a module, a
+default of an argument) cannot be tried like this, and is left to who asked.
+
+`MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER], ...], "coverage": FILE, "seconds": FILE}`;
+`MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, "noticed" | "survived" | "left"]`.
+"""
+
+import ast
+import functools
+import gc
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.selection import Selection
+
+_SURVIVED, _NOTICED, _LEFT = 0, 1, 2
+# No fault is shown to tests that take longer than this together, in seconds; it takes a fault so much longer to be one
+# that does not come to an end.
+_MOST_S, _SLACK_S = 6.0, 30.0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool:
+    """Try every fault of the job instead of running the tests."""
+    job = json.loads(Path(os.environ["MUTATION_JOB"]).read_text())
+    selection = Selection(Path(job["coverage"]), Path(job["seconds"]))
+    items = {item.nodeid: item for item in session.items}
+    gc.freeze()
+    with Path(os.environ["MUTATION_RESULT"]).open("a", buffering=1) as results:
+        for name, number in job["faults"]:
+            mutant = mutants_of(Path(name).read_text())[number]
+            tests = [(test, cost) for test, cost in _affordable(selection, Path(name), mutant) if test in items]
+            code = _in_fork(Path(name), mutant, [items[test] for test, _ in tests], sum(cost for _, cost in tests))
+            results.write(json.dumps([name, number, ("survived", "noticed", "left")[code]]) + "\n")
+    return True
+
+
+def _affordable(selection: Selection, file: Path, mutant: Mutant) -> Iterator[tuple[str, float]]:
+    total = 0.0
+    for test in selection.tests_of(file, mutant.line, mutant.last)[0]:
+        cost = selection.seconds_of(test)
+        total += cost
+        if total > _MOST_S:
+            return
+        yield test, cost
+
+
+def _in_fork(file: Path, mutant: Mutant, items: list[pytest.Item], seconds: float) -> int:
+    sys.stdout.flush()
+    process = os.fork()
+    if not process:
+        try:
+            os._exit(_try(file, mutant, items))
+        finally:
+            # Whatever came up instead of an answer was the fault's doing.
+            os._exit(_NOTICED)
+    limit = time.monotonic() + _SLACK_S + 4 * seconds
+    while True:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code in (_SURVIVED, _LEFT) else _NOTICED
+        if time.monotonic() > limit:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            return _NOTICED
+        time.sleep(0.005)
+
+
+def _try(file: Path, mutant: Mutant, items: list[pytest.Item]) -> int:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    module = importlib.import_module(".".join(file.with_suffix("").parts))
+    if not _give(module, mutant):
+        return _LEFT
+    _forget()
+    for item in items:
+        if any(report.failed for report in runtestprotocol(item, nextitem=None, log=False)):
+            return _NOTICED
+    return _SURVIVED
+
+
+def _give(module: ModuleType, mutant: Mutant) -> bool:
+    """Give the function around the fault its code with the fault; False when there is no such function."""
+    path = _function_around(Path(str(module.__file__)).read_text(), mutant)
+    function = _find(module, path)
+    code = _code_of(compile(mutant.text, str(module.__file__), "exec"), path)
+    if function is None or code is None or code.co_firstlineno != function.__code__.co_firstlineno:
+        return False
+    function.__code__ = code
+    return True
+
+
+def _function_around(text: str, mutant: Mutant) -> list[str]:
+    """Return the names of the classes and of the outermost function whose body has the fault; empty without one."""
+    body, path = ast.parse(text).body, list[str]()
+    while True:
+        around = [one for one in body if one.lineno <= mutant.line and mutant.last <= (one.end_lineno or one.lineno)]
+        if not around or not isinstance(around[0], ast.ClassDef | ast.FunctionDef):
+            return []
+        path.append(around[0].name)
+        if isinstance(around[0], ast.FunctionDef):
+            return path if around[0].body[0].lineno <= mutant.line else []
+        body = around[0].body
+
+
+def _find(module: ModuleType, path: list[str]) -> FunctionType | None:
+    found: Any = module
+    for name in path:
+        found = vars(found).get(name)
+        if found is None:
+            return None
+    found = getattr(found, "__func__", found)
+    if isinstance(found, property):
+        found = found.fget
+    if isinstance(found, functools.cached_property):
+        found = found.func
+    while hasattr(found, "__wrapped__"):
+        found = found.__wrapped__
+    return found if isinstance(found, FunctionType) and path else None
+
+
+def _code_of(code: CodeType, path: list[str]) -> CodeType | None:
+    for name in path:
+        inner = [one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == name]
+        if len(inner) != 1:
+            return None
+        code = inner[0]
+    return code
+
+
+def _forget() -> None:
+    """What was computed while modules were imported may be otherwise with the fault."""
+    for module in [one for name, one in sys.modules.items() if name.startswith("reconciler")]:
+        for value in vars(module).values():
+            clear = getattr(value, "cache_clear", None)
+            if callable(clear) and not isinstance(value, type):
+                clear()
