@@ -86,6 +86,8 @@ def shapes(answer: Capacity) -> tuple[int, dict[str, int]]:
         (3, "1m", "4Gi", (LARGE,), (2, {"large": 2})),
         (2, "1m", "900Mi", (SMALL,), (2, {"small": 2})),
         (109, "1m", "1Mi", (LARGE,), (1, {"large": 1})),
+        (110, "1m", "1Mi", (LARGE,), (1, {"large": 1})),
+        (2, "2", "4Gi", (LARGE,), (1, {"large": 1})),
         (111, "1m", "1Mi", (LARGE,), (2, {"large": 2})),
     ],
 )
@@ -94,3 +96,19 @@ def test_the_fewest_nodes_are_those_with_room_for_all(
 ) -> None:
     """The largest first, then the others, then copies of the largest."""
     assert shapes(found(deployment("web", replicas, cpu, memory), nodes=nodes)) == expected
+
+
+def test_copies_of_a_node_have_names_of_their_own() -> None:
+    """Pods that must be apart need as many nodes as there are of them."""
+    rule = {"labelSelector": {"matchLabels": {"app": "web"}}, "topologyKey": "kubernetes.io/hostname"}
+    apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [rule]}}
+    assert shapes(found(deployment("web", 3, "100m", affinity=apart), nodes=(LARGE,))) == (3, {"large": 3})
+
+
+def test_where_pods_are_now_does_not_count() -> None:
+    """Those of a set that are placed on two nodes may do with one."""
+    one: Any = deployment("web", 2, "500m", kind="StatefulSet")
+    one["spec"] |= {"replicas": 2, "serviceName": "web", "podManagementPolicy": "Parallel"}
+    answer = found(one, nodes=(SMALL, LARGE))
+    assert {node.requests.pods for node in answer.nodes} == {1}
+    assert shapes(answer) == (1, {"large": 1})
