@@ -95,16 +95,22 @@ def _why_created(view: View, stored: StoredObject) -> Reason:
 
 def _delete_surplus(view: View, stored: StoredObject, active: list[Pod], surplus: int) -> None:
     by_name = {one.ref.name: one for one in view.owned_by(stored.object.metadata.uid, "Pod")}
-    for pod in first_out(active, _crowds(view, stored))[:surplus]:
+    min_ready_s = cast(Replicated, stored.object).spec.min_ready_seconds
+    for pod in first_out(active, _crowds(view, stored), min_ready_s, view.now)[:surplus]:
         delete_pod(view, by_name[pod.metadata.name], Reason.SCALE_DOWN)
 
 
-def first_out(active: list[Pod], crowds: Counter[str]) -> list[Pod]:
-    """Sort Pods by who goes first: those that serve least, then the cheapest, then those that crowd on a node."""
+def first_out(active: list[Pod], crowds: Counter[str], min_ready_s: int = 0, now: float = 0.0) -> list[Pod]:
+    """Sort Pods by who goes first: those that serve least, then the cheapest, then those that crowd on a node.
+
+    Upstream's order, but that one which is not available yet goes before one that is: upstream ends as many Pods as
+    are unavailable, and then takes available ones where they crowd.
+    """
 
     def rank(pod: Pod) -> tuple[object, ...]:
         is_placed, runs, is_unknown, serves, *younger = deletion_rank(pod)
-        return (is_placed, runs, is_unknown, serves, pod_cost(pod), -crowds[pod.spec.node_name], *younger)
+        counts = is_available(pod, min_ready_s, now)
+        return (is_placed, runs, is_unknown, serves, pod_cost(pod), counts, -crowds[pod.spec.node_name], *younger)
 
     return sorted(active, key=rank)
 
