@@ -95,11 +95,14 @@ def test_down_without_a_lab_does_nothing(run: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_a_folder_with_other_things_is_left_alone(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be somebody's data."""
+def test_a_folder_with_other_things_is_left_alone(
+    run: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be somebody's data. One whose name is too long is refused before that."""
+    folder = tmp_path_factory.mktemp("f")
     monkeypatch.setattr("reconciler.lab.lab.require_machine", lambda: None)
-    (tmp_path / "data").write_text("mine")
-    ended = run("lab", "up", "--data-dir", tmp_path)
+    (folder / "data").write_text("mine")
+    ended = run("lab", "up", "--data-dir", folder)
     assert (ended.code, "holds something else than a lab" in ended.err) == (1, True)
     long = run("lab", "up", "--data-dir", f"/{'x' * 90}")
     assert (long.code, "is too long for the sockets below it" in long.err) == (1, True)
