@@ -106,7 +106,7 @@ def test_a_folder_with_other_things_is_left_alone(
     assert (ended.code, "holds something else than a lab" in ended.err) == (1, True)
     long = run("lab", "up", "--data-dir", f"/{'x' * 90}")
     assert (long.code, "is too long for the sockets below it" in long.err) == (1, True)
-    assert (tmp_path / "data").read_text() == "mine"
+    assert (folder / "data").read_text() == "mine"
 
 
 @pytest.mark.parametrize("words", [[], ["--delay", "50"], ["--delay", "soon"], ["--loss", "101%"], ["--loss", "few"]])
