@@ -11,6 +11,7 @@ from reconciler.model.kinds import Container, ContainerStateTerminated, Resource
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.times import rfc3339
 from reconciler.planner.node.backoff import is_trusted, next_restart_s, restart_s_of
+from reconciler.planner.node.images import full_name
 from reconciler.planner.node.look import Look, PodFacts, has_ended, is_live, shares
 from reconciler.planner.node.memory import ContainerMemory, Failure, PodMemory
 from reconciler.planner.node.resizes import is_other_size
@@ -159,7 +160,7 @@ def _next_attempt(memory: ContainerMemory, facts: list[ContainerFact], spec: Con
     last = memory.ended
     if forgotten and len(facts) > 1:
         last = termination(facts[-2]) if has_ended(facts[-2]) else None
-    image = spec.image if spec else ""
+    image = _made_from(fact, spec)
     waits_s = restart_s_of(fact.attempt) if forgotten else next_restart_s(memory.backoff_s)
     # A container of another image or size begins without the waits that the one before earned.
     is_other = memory.image not in ("", image) or (spec is not None and is_other_size(memory, spec))
@@ -172,3 +173,10 @@ def _next_attempt(memory: ContainerMemory, facts: list[ContainerFact], spec: Con
         failure=Failure(),
         resources=spec.resources if spec is not None and not forgotten else ResourceRequirements(),
     )
+
+
+def _made_from(fact: ContainerFact, spec: Container | None) -> str:
+    """Return the image of a container as it is asked for; the host's own word where another is asked for by now."""
+    if spec is None:
+        return ""
+    return spec.image if full_name(fact.image) in ("", full_name(spec.image)) else fact.image

@@ -31,3 +31,17 @@ def test_a_crash_loop_ends_with_the_image_that_caused_it() -> None:
     host.assign(pod("web", container("web", NEW)))
     host.node.run_for(4)
     assert len([word for word in host.done() if word.startswith("startContainer")]) == 2
+
+
+def test_an_image_that_changes_while_another_is_fetched_is_run_in_the_end() -> None:
+    """What a container was made from is what the host shows, not what is asked for by then."""
+    host = Host(pod("web"), images={NEW: Behaviour(), "shop/far:1": Behaviour()})
+    host.world.engine.images.discard("shop/far:1")
+    host.node.run_for(60)
+    host.assign(pod("web", container("web", "shop/far:1")))
+    host.node.run_for(0.5)
+    host.assign(pod("web", container("web", NEW)))
+    host.node.run_for(60)
+    running = [one for one in host.world.engine.facts() if one.container == "web" and one.state == "running"]
+    assert [one.image for one in running] == [NEW]
+    assert host.ready("web")
