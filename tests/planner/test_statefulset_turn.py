@@ -129,6 +129,8 @@ def moved(view: View) -> tuple[str, str]:
         (stateful_set(2), "n+ n+ n+ nu", "", "3"),
         (stateful_set(2), "n+ n+ nu n+", "", "3"),
         (stateful_set(2), "n+ n+ nu nu", "", ""),
+        (stateful_set(2), "n+ n+ ou ou", "", "3"),
+        (stateful_set(0), "ou o- ", "", ""),
         (stateful_set(2), "n+ nu n+", "", ""),
         (stateful_set(2, **PARALLEL), "n+ n+ nu n+", "", "2 3"),
         (stateful_set(2, **PARALLEL), "n+ n+ n+! n+!", "", ""),

@@ -2,7 +2,8 @@
 
 Semantics of Kubernetes' StatefulSet controller; every step follows from what is observed now. A Pod is made anew only
 when the one of its name has been observed to be gone (P27). Where an update is stuck because a Pod of an old revision
-does not get ready, that Pod is replaced as soon as a newer template is there; upstream waits for a person to delete it.
+does not get ready, that Pod is replaced, or goes, as soon as a newer template is there; upstream waits for a person to
+delete it.
 """
 
 from dataclasses import dataclass
@@ -202,7 +203,8 @@ def _shrink(turn: _Turn) -> bool:
             if turn.in_order:
                 return False
             continue
-        if turn.in_order and not turn.is_available(ordinal) and ordinal != first_unwell:
+        is_stuck = turn.is_obsolete(ordinal) and not _serves(turn.pod(ordinal))
+        if turn.in_order and not turn.is_available(ordinal) and ordinal != first_unwell and not is_stuck:
             return False
         turn.delete(ordinal, Reason.SCALE_DOWN)
         deleted = True

@@ -17,6 +17,8 @@ from reconciler.simulation.engine import SimulatedContainer
 from tests.simulation.cluster.sharing import Sharing
 
 FOREIGN = "grafana"
+# What an image that was wanted began may end so many seconds after another one is wanted.
+_BEGUN_S = 60.0
 
 
 class Unsafe(AssertionError):
@@ -36,6 +38,8 @@ class Safety:
         self._sets: dict[str, str] = {}
         self._owner_of_set: dict[str, str] = {}
         self._deleted: list[tuple[float, str]] = []
+        # The images that a Pod's containers were to have at some time, and when that was said.
+        self._asked: dict[str, dict[tuple[str, str], float]] = {}
         for host in cluster.hosts.values():
             host.world.engine.containers[FOREIGN] = _foreign(cluster.now)
 
@@ -61,11 +65,26 @@ class Safety:
         detail = action.detail
         if isinstance(detail, (StopContainer, RemoveSandbox)):
             uid = action.uid
-            is_wanted = self._may_end(host, uid) or _has_another_image(host, uid, detail.name)
+            is_wanted = self._may_end(host, uid) or self._has_another_image(host, uid, detail.name)
             if not (uid in self.disturbed or is_wanted or _is_sick(host, uid)):
                 raise Unsafe(f"{host.name}: {action.verb} {action.object} {detail.name} ({action.reason}) for no cause")
         if isinstance(detail, TrashVolume):
             raise Unsafe(f"{host.name}: data of {detail.path} is moved away though its class retains it")
+
+    def _has_another_image(self, host: SimulatedHost, uid: str, name: str) -> bool:
+        """Whether a container runs from another image than its Pod is to have, or was to have a moment ago."""
+        assigned = host.agent.assigned(uid)
+        wanted = (
+            {(one.name, full_name(one.image)) for one in assigned.spec.containers} if assigned is not None else set()
+        )
+        asked = self._asked.get(uid, {})
+        wanted |= {one for one, at in asked.items() if at > self.cluster.now - _BEGUN_S}
+        return any(
+            container == one.fact.container and image != full_name(one.fact.image)
+            for one in host.world.engine.containers.values()
+            if one.fact.name == name and one.fact.role != "sandbox"
+            for container, image in wanted
+        )
 
     def _may_end(self, host: SimulatedHost, uid: str) -> bool:
         assigned = host.agent.assigned(uid)
@@ -146,6 +165,7 @@ class Safety:
             return
         after = self.cluster.observed
         self._remember_sets(after)
+        self._remember_images(answer)
         self._sharing.remember(after)
         self._check_removed_pods(before, after)
         self._check_deletions(before, after, answer)
@@ -153,6 +173,13 @@ class Safety:
         for ref, stored in after.objects.items():
             if ref.kind == "Deployment":
                 self._check_deployment(before, after, stored)
+
+    def _remember_images(self, answer: Plan) -> None:
+        for change in answer.changes:
+            if isinstance(change.object, Pod):
+                asked = self._asked.setdefault(change.object.metadata.uid, {})
+                names = ((one.name, full_name(one.image)) for one in change.object.spec.containers)
+                asked.update(dict.fromkeys(names, self.cluster.now))
 
     def _remember_sets(self, after: ObservedState) -> None:
         for ref, stored in after.objects.items():
@@ -295,17 +322,6 @@ def _reports_ready(report: PodReport) -> bool:
 def _foreign(now: float) -> SimulatedContainer:
     fact = ContainerFact(id="foreign", name=FOREIGN, role="", pod_uid="", state="running", started_at=now)
     return SimulatedContainer(fact)
-
-
-def _has_another_image(host: SimulatedHost, uid: str, name: str) -> bool:
-    """Whether a container runs from another image than its Pod is to have by now."""
-    assigned = host.agent.assigned(uid)
-    wanted = {one.name: full_name(one.image) for one in assigned.spec.containers} if assigned is not None else {}
-    return any(
-        one.fact.name == name and wanted.get(one.fact.container, "") != full_name(one.fact.image)
-        for one in host.world.engine.containers.values()
-        if one.fact.role != "sandbox"
-    )
 
 
 def _is_sick(host: SimulatedHost, uid: str) -> bool:
