@@ -16,6 +16,7 @@ from reconciler.model.details import PublishVolumes, UnpublishVolumes
 from reconciler.model.kinds import Probe
 from reconciler.model.node import PodAssignment, ProbeTarget
 from reconciler.model.plan import OutcomeStatus
+from tests.e2e.host import wait_for
 from tests.executors.container import build
 from tests.executors.container.test_lifecycle import bring_up, do, fact, wait_until_ended
 
@@ -123,6 +124,7 @@ def test_volumes_are_seen_by_containers(executor: ContainerExecutor, volumes: Vo
 
     publish("1")
     container_id = bring_up(executor, pod)
+    wait_for("it has read the first", lambda: b"groups=" in b"".join(executor.logs(container_id)), 30)
     publish("2")
     assert wait_until_ended(executor, "main").exit_code == 1
     told = b"".join(executor.logs(container_id)).decode()
