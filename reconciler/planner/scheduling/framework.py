@@ -23,6 +23,7 @@ those of one *spot*, such as a zone. One node of each spot is asked about, and s
 over all that fit, so that a placement costs what the spots are many, not the nodes.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ class Misfit:
     is_final: bool = False
 
 
-class Plugin(Generic[S]):
+class Plugin(ABC, Generic[S]):
     """One rule. The defaults are those of a plugin that neither refuses nor prefers anything."""
 
     name: ClassVar[str]
@@ -89,9 +90,9 @@ class Plugin(Generic[S]):
         """Return everything of a Pod that the plugin looks at."""
         return None
 
+    @abstractmethod
     def prepare(self, pod: Pod) -> S | Misfit | None:
         """Return the state for Pods like this one, None to be left out, or why it can be placed nowhere."""
-        raise NotImplementedError
 
     def only(self, state: S) -> Collection[str] | None:
         """Return the names of the only nodes that can do; None when any may."""
@@ -132,13 +133,13 @@ class SpotPlugin(Plugin[S]):
     # Whether one node of each spot is asked what it has against a Pod, or every node as of a plain plugin.
     refuses_spots: ClassVar[bool] = True
 
+    @abstractmethod
     def spot(self, state: S, node: Candidate) -> Hashable:
         """Return everything of a node that answers depend on besides the state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def spot_scores(self, state: S, pod: Pod, spots: Mapping[Hashable, int]) -> Mapping[Hashable, int]:
         """Return how good the spots are, from 0 to 100, given how many nodes that fit are of each."""
-        raise NotImplementedError
 
     def scores(self, state: S, pod: Pod, feasible: Mapping[str, Candidate]) -> Mapping[str, int]:
         """Return the scores of the nodes' spots."""
@@ -153,13 +154,13 @@ class TopologyPlugin(SpotPlugin[S]):
     `placed` and `removed` name every node whose spot may be another, that one too.
     """
 
+    @abstractmethod
     def usual(self, state: S) -> Mapping[str, Hashable]:
         """Return the spot of every node while nothing counts: the same mapping for as many states as possible."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unusual(self, state: S) -> Collection[str]:
         """Return the nodes whose spot may be another than the usual one."""
-        raise NotImplementedError
 
 
 AnyPlugin = Plugin[Any]
