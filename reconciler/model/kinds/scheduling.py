@@ -89,10 +89,10 @@ class Affinity(Value):
 
 
 class Toleration(Value):
-    """A taint that the Pod bears. Without key and with `Exists` it bears all."""
+    """A taint that the Pod bears. Without key and with `Exists` it bears all; `Gt` and `Lt` compare whole numbers."""
 
     key: str = ""
-    operator: Literal["Equal", "Exists"] = "Equal"
+    operator: Literal["Equal", "Exists", "Gt", "Lt"] = "Equal"
     value: str = ""
     effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
     toleration_seconds: int | None = None

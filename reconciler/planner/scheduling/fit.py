@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from reconciler.model.base import Value
+from reconciler.model.integers import decimal_integer
 from reconciler.model.kinds import (
     Node,
     NodeSelector,
@@ -100,12 +101,20 @@ def repels(pod: Pod) -> bool:
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """Whether a toleration bears a taint."""
+    """Whether a toleration bears a taint; `Gt` and `Lt` bear one whose value is a larger, or smaller, whole number."""
     if toleration.effect and toleration.effect != taint.effect:
         return False
     if toleration.key and toleration.key != taint.key:
         return False
-    return toleration.operator == "Exists" or (toleration.operator == "Equal" and toleration.value == taint.value)
+    match toleration.operator:
+        case "Exists":
+            return True
+        case "Equal":
+            return toleration.value == taint.value
+    has, bound = decimal_integer(taint.value), decimal_integer(toleration.value)
+    if has is None or bound is None:
+        return False
+    return has > bound if toleration.operator == "Gt" else has < bound
 
 
 def selects(selector: NodeSelector, node: Node) -> bool:

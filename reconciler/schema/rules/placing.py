@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from reconciler.model.integers import decimal_integer
 from reconciler.model.kinds import (
     LabelSelector,
     NodeSelectorRequirement,
@@ -51,6 +52,9 @@ def _toleration_findings(at: str, toleration: Toleration) -> Iterator[Finding]:
         yield error(f"{at}/operator", "a toleration without key needs operator Exists")
     if toleration.operator == "Exists" and toleration.value:
         yield error(f"{at}/value", "operator Exists takes no value")
+    if toleration.operator in _COMPARING and decimal_integer(toleration.value) is None:
+        message = f"operator {toleration.operator} needs a whole number, without plus sign or leading zeros"
+        yield error(f"{at}/value", message)
     if toleration.toleration_seconds is not None and toleration.effect != "NoExecute":
         yield error(f"{at}/effect", "tolerationSeconds needs effect NoExecute")
 
