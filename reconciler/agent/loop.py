@@ -67,6 +67,7 @@ class AgentLoop:
         assignment, view, self._materials = journal.documents()
         self._assignment: Assignment | None = assignment
         self._view: NetworkView | None = view
+        self._leads_by = 0
         self._actions: dict[str, Action] = {}
         self._outcomes: tuple[Outcome, ...] = ()
         self._events: list[NodeEvent] = []
@@ -171,6 +172,8 @@ class AgentLoop:
         answer = self._step(facts, self._outcomes, in_flight)
         outcomes, self._outcomes = self._outcomes, ()
         self._memory = answer.memory
+        if answer.leads and self._view is not None:
+            self._leads_by = self._view.generation
         self._journal.keep_memory(answer.memory)
         self._remember(answer.plan.actions)
         self._runner.submit(answer.plan.actions, self._materials or Materials(), in_flight)
@@ -262,7 +265,7 @@ class AgentLoop:
             sequence=self._sequence + 1,
             observed_at=now,
             generation=self._generation(),
-            view_generation=self._view.generation if self._view else 0,
+            view_generation=self._leads_by,
             facts=replace(facts, signals=(), pod_memory={}),
             pods=reports,
             pressures=pressures,

@@ -16,6 +16,7 @@ from reconciler.model.plan import Decision, Happening, Plan
 from reconciler.model.policy import Policy
 from reconciler.model.ports import Binding, NodeDocuments, NodeLink
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.departures import Departures
 from reconciler.planner.identify import identified
 from reconciler.planner.memo import Memo
 from reconciler.planner.plan import plan
@@ -127,6 +128,7 @@ class Projection:
         self._policy = policy
         self._sent: dict[str, NodeDocuments] = {}
         self._memo = Memo()
+        self._departures = Departures()
 
     def forget(self, node: str) -> None:
         """Send everything to a node again: it says that it has less than was sent."""
@@ -137,6 +139,8 @@ class Projection:
         self._memo.next_pass()
         view = project_view(observed, self._policy, now, self._memo)
         assignments = project_assignments(observed, self._policy, self._memo, sorted(observed.nodes))
+        lease_s = self._policy.node_lease_s
+        assignments = self._departures.mark(view, generation, assignments, observed.nodes, now, lease_s)
         for node, assignment in assignments.items():
             materials = project_materials(observed.objects, self._policy, assignment)
             before = self._sent.get(node, NodeDocuments())

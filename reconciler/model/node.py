@@ -21,6 +21,7 @@ from reconciler.model.kinds import (
     Protocol,
 )
 from reconciler.model.pressure import SignalFact
+from reconciler.model.storage import DeviceSource, NfsShare, StorageFact
 
 DOCUMENT_VERSION = "reconciler.dev/v1"
 NetworkBackend: TypeAlias = Literal["vxlan", "host-gw"]
@@ -40,6 +41,8 @@ class ClaimBinding(Value):
     """Where a claim of a Pod lives on this node. `path` is empty while the claim is not bound; `message` says why.
 
     `host_path_type` is that of a volume of source hostPath; a volume of any other source has to be there already.
+    `device`: containers get it as a block device. On a `share` it is the directory `path` below what is mounted, which
+    is made there where the volume is `provisioned`; the whole share where `path` is empty.
     """
 
     claim: str
@@ -48,13 +51,16 @@ class ClaimBinding(Value):
     host_path_type: HostPathType | None = None
     read_only: bool = False
     message: str = ""
+    device: DeviceSource = ""
+    share: NfsShare | None = None
+    provisioned: bool = False
 
 
 class PodAssignment(Value):
     """One Pod that a node is to run.
 
     `digest` is that of the canonical spec; `revision` the commit it came from. `deletion_requested_at` is set once the
-    Pod is to end, `grace_s` then bounds the ending. `owner_kind` is Job, ReplicaSet, ... or empty. `exclusive` Pods
+    Pod is to end, `grace_s` then bounds the ending; `still_served` while another live node may lead to it. `owner_kind` is Job, ReplicaSet, ... or empty. `exclusive` Pods
     wait for one contact with the leader after a reboot. `features` are what an agent must know to run it. `finished`
     is Succeeded or Failed once the cluster knows that the Pod has ended for ever: an agent that lost its memory must
     not run it again.
@@ -74,6 +80,7 @@ class PodAssignment(Value):
     claims: tuple[ClaimBinding, ...] = ()
     deletion_requested_at: float | None = None
     grace_s: float = 30.0
+    still_served: bool = False
     exclusive: bool = False
     features: tuple[str, ...] = ()
     finished: str = ""
@@ -82,7 +89,8 @@ class PodAssignment(Value):
 class VolumeAssignment(Value):
     """A directory that the local provisioner keeps on this node. `trash`: it is to be moved to the dated trash.
 
-    `base` is the directory of its class, which has to be there already.
+    `base` is the directory of its class, which has to be there already. With a `size`, in bytes, it is a file that holds
+    a block device. On a `share` it is a directory there, named only to be moved to the trash.
     """
 
     name: str
@@ -90,6 +98,8 @@ class VolumeAssignment(Value):
     claim: str = ""
     trash: bool = False
     base: str = ""
+    size: int = 0
+    share: NfsShare | None = None
 
 
 class Assignment(Value):
@@ -107,6 +117,7 @@ class Assignment(Value):
     dns_address: str
     pods: tuple[PodAssignment, ...] = ()
     volumes: tuple[VolumeAssignment, ...] = ()
+    class_paths: tuple[str, ...] = ()
 
 
 class Endpoint(Value):
@@ -250,10 +261,14 @@ class LinkFact(Value):
 
 
 class VolumeFact(Value):
-    """The volumes of one Pod that are published on the host. `version` is the digest of what was written."""
+    """The volumes of one Pod that are published on the host. `version` is the digest of what was written.
+
+    `uses` are the shares (by key) and the volumes attached as block devices (by name) that the Pod may use.
+    """
 
     pod_uid: str
     version: str
+    uses: tuple[str, ...] = ()
 
 
 class NetworkFact(Value):
@@ -314,6 +329,7 @@ class NodeFacts(Value):
     largest_images: tuple[ContainerImage, ...] = ()
     volumes: tuple[VolumeFact, ...] = ()
     directories: tuple[str, ...] = ()
+    storage: StorageFact = StorageFact()
     network: NetworkFact = NetworkFact()
     signals: tuple[SignalFact, ...] = ()
     pod_memory: Mapping[str, int] = {}
@@ -383,7 +399,8 @@ class NodeEvent(Value):
 class Observation(Value):
     """One report of one node: facts, Pods, the agent's memory (opaque to all but the node planner), and events.
 
-    `pressures` are the conditions of the host that hold: MemoryPressure, DiskPressure, PIDPressure.
+    `generation` is that of the assignment it was planned from, `view_generation` that of the network view which the
+    kernel's table and the names were last made from: what it leads to by now, not what was received. `pressures` are the conditions of the host that hold: MemoryPressure, DiskPressure, PIDPressure.
     """
 
     api_version: str = DOCUMENT_VERSION

@@ -17,6 +17,7 @@ from reconciler.model.plan import Plan, RevisionEnding
 from reconciler.model.policy import Policy
 from reconciler.model.ports import NodeDocuments
 from reconciler.planner.apply import apply_plan
+from reconciler.planner.departures import Departures
 from reconciler.planner.listening import listening
 from reconciler.planner.memo import Memo
 from reconciler.planner.plan import plan
@@ -74,6 +75,7 @@ class SimulatedDaemon:
         self._samples: dict[str, NodeSample] = {}
         self._usage: dict[str, NodeUsage] = {}
         self._planning, self._projecting = Memo(), Memo()
+        self._departures = Departures()
         # Whether a source was loaded is a fact of the process.
         known = store.observed.sources
         fresh = {name: replace(known.get(name, SourceState(name=name)), loaded=False) for name in sources}
@@ -165,6 +167,8 @@ class SimulatedDaemon:
         self._projecting.next_pass()
         view = project_view(observed, self.policy, now, self._projecting)
         assignments = project_assignments(observed, self.policy, self._projecting, sorted(observed.nodes))
+        lease_s = self.policy.node_lease_s
+        assignments = self._departures.mark(view, generation, assignments, observed.nodes, now, lease_s)
         letters: dict[str, NodeDocuments] = {}
         for node, assignment in assignments.items():
             materials = project_materials(observed.objects, self.policy, assignment)

@@ -62,6 +62,7 @@ class SimulatedNode:
         self._outcomes: list[Outcome] = []
         self._targets: tuple[ProbeTarget, ...] = ()
         self._states: dict[str, ProbeState] = {}
+        self._leads_by = 0
 
     # What the lead of a cluster sees
 
@@ -86,7 +87,7 @@ class SimulatedNode:
             sequence=self._sequence,
             observed_at=self.clock.now(),
             generation=self._generation(),
-            view_generation=self._view.generation if self._view else 0,
+            view_generation=self._leads_by,
             facts=msgspec.structs.replace(facts, signals=(), pod_memory={}),
             pods=self.reports,
             pressures=self.last.pressures if self.last is not None else (),
@@ -217,6 +218,7 @@ class SimulatedNode:
         if changed:
             self.memory, self.reports = answer.memory, answer.reports
         self.last = answer
+        self._leads_by = self._view.generation if answer.leads else self._leads_by
         self.events.extend(answer.events)
         self._untold.extend(answer.events)
         self._set_targets(answer.probes)

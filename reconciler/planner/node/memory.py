@@ -66,8 +66,9 @@ class PodMemory(Value):
     `started_at` is when this node first met it. `sandbox_id` and `sandbox_started_at` tell a restarted sandbox;
     `initialized` is the id of the sandbox whose init containers are done. `failure` is that of the Pod's sandbox,
     link or volumes. `broken` is the id of a sandbox that has to go, `broken_because` why. `finished` is Succeeded or
-    Failed, for ever. `absent_at`: no longer assigned since. `allocated` are the resources of each container that the
-    node has agreed to; where the Pod asks for others, `pending` is Deferred or Infeasible.
+    Failed, for ever. `absent_at`: no longer assigned since; `asked_at`: asked to end since, by this host's clock.
+    `allocated` are the resources of each container that the node has agreed to; where the Pod asks for others,
+    `pending` is Deferred or Infeasible.
     """
 
     namespace: str
@@ -88,6 +89,7 @@ class PodMemory(Value):
     reason: str = ""
     message: str = ""
     absent_at: float | None = None
+    asked_at: float | None = None
     allocated: Mapping[str, ResourceRequirements] = field(default_factory=dict)
     pending: str = ""
     pending_because: str = ""

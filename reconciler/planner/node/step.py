@@ -22,11 +22,12 @@ from reconciler.model.plan import Action, Blocked, Executor, Outcome, Plan, Reas
 from reconciler.model.pressure import DEFAULT_THRESHOLDS, Threshold
 from reconciler.planner.node.actions import node_ref
 from reconciler.planner.node.addresses import REST_S, next_free_at, still_resting
+from reconciler.planner.node.attachments import releasing
 from reconciler.planner.node.chain import Shared
 from reconciler.planner.node.eviction import evict_for_memory
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
-from reconciler.planner.node.network import network_map, network_tasks
+from reconciler.planner.node.network import is_made, network_map, network_tasks
 from reconciler.planner.node.outcomes import note_outcomes
 from reconciler.planner.node.pressure import next_relief_at, note_pressures, pressures_of
 from reconciler.planner.node.survey import Survey, keep_settled, last_known
@@ -41,6 +42,7 @@ class NodeStep(Value):
     """The answer of one pass.
 
     `plan.actions` names again what is in flight and still wanted: what of it waits and is not named may be dropped.
+    `leads`: the host's maps are made from the network view as it is.
     """
 
     memory: NodeMemory
@@ -49,6 +51,7 @@ class NodeStep(Value):
     probes: tuple[ProbeTarget, ...] = ()
     events: tuple[NodeEvent, ...] = ()
     pressures: tuple[str, ...] = ()
+    leads: bool = False
 
 
 def step(
@@ -102,6 +105,7 @@ def step(
         probes=tuple(target for turn in turns for target in turn.survey.targets),
         events=(*noted.events, *(event for turn in turns for event in turn.events)),
         pressures=pressures_of(memory),
+        leads=is_made(facts, wanted),
     )
 
 
@@ -145,9 +149,10 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
     """Nothing may be concluded from what is missing (P20): keep the network going, repeat the last reports."""
     pods = [(pod, memory.pods[pod.uid]) for pod in sorted_pods(look.assignment.pods) if pod.uid in memory.pods]
     truths = tuple(truth for pod, known in pods if (truth := last_known(pod, known)) is not None)
-    tasks = TasksStep(memory)
+    tasks, leads = TasksStep(memory), False
     if look.facts.network.prepared:
         wanted = network_map(look.node, look.assignment.domain, view, truths)
+        leads = is_made(look.facts, wanted)
         tasks = hand_out(look, memory, network_tasks(look, wanted, view))
     message = look.facts.engine_error or "the host could not be read"
     silent = Blocked(
@@ -167,6 +172,7 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
         probes=tuple(target for group in targets for target in group),
         events=events,
         pressures=pressures_of(tasks.memory),
+        leads=leads,
     )
 
 
@@ -185,6 +191,7 @@ def _shared(look: Look, volumes: VolumesStep, tasks: TasksStep) -> Shared:
         unprepared=not prepared and prepare not in planned,
         volumes=making,
         lost={**lost, **volumes.lost},
+        releasing=releasing(look),
     )
 
 

@@ -54,6 +54,8 @@ def _met(look: Look, pod: PodAssignment | None, known: PodMemory | None, facts: 
     memory = remember(as_allocated(pod, earlier) if pod is not None else None, earlier, facts)
     if pod is not None and pod.spec.host_network != memory.host_network:
         memory = replace(memory, host_network=pod.spec.host_network)
+    if pod is not None and (pod.deletion_requested_at is not None) != (memory.asked_at is not None):
+        memory = replace(memory, asked_at=None if pod.deletion_requested_at is None else look.now)
     if pod is None and memory.absent_at is None:
         return replace(memory, absent_at=look.now)
     if pod is not None and memory.absent_at is not None:

@@ -27,7 +27,7 @@ def requested_at(judged: PodJudgement, now: float) -> float:
 
 
 def terminate_chain(look: Look, judged: PodJudgement, shared: Shared) -> Chain:
-    """Return what ends a Pod for ever, beginning when the host's own map no longer leads to it."""
+    """Return what ends a Pod for ever, beginning when no map leads to it any more: no host's that can be asked."""
     chain = Chain(look, judged)
     since = requested_at(judged, look.now)
     grace = judged.pod.grace_s if judged.pod is not None else DEFAULT_GRACE_S
@@ -35,8 +35,12 @@ def terminate_chain(look: Look, judged: PodJudgement, shared: Shared) -> Chain:
     if _is_held(chain, judged):
         return chain
     needs: tuple[str, ...] = ()
-    if shared.program and abs(look.now - since) < NETWORK_WAIT_S and grace > 0:
-        needs = (shared.program,)
+    if grace > 0 and look.now < (until := _waits_until(judged, look.now)):
+        if judged.pod is not None and judged.pod.still_served:
+            message = "another node's map may still lead to it"
+            chain.block(Executor.CONTAINER, Verb.STOP, Reason.STILL_SERVED, message, until)
+            return chain
+        needs = (shared.program,) if shared.program else ()
     # The daemon's clock may be ahead of this host's: nobody waits longer than a Pod may take.
     left = max(LEAST_GRACE_S, min(grace, since + grace - look.now)) if grace > 0 else 0.0
     stops = _stop(chain, left, reason, needs)
@@ -44,6 +48,13 @@ def terminate_chain(look: Look, judged: PodJudgement, shared: Shared) -> Chain:
         removals = tuple(add_removal(chain, fact, reason, stops) for fact in judged.found.containers)
         _tear_down(chain, reason, removals or stops, keep_volumes=False)
     return chain
+
+
+def _waits_until(judged: PodJudgement, now: float) -> float:
+    """Return until when maps are waited for; a clock that was set back makes nobody wait longer."""
+    memory = judged.memory
+    asked_at = memory.asked_at if judged.pod is not None else memory.absent_at
+    return now if asked_at is None or asked_at > now else asked_at + NETWORK_WAIT_S
 
 
 def wind_down_chain(look: Look, judged: PodJudgement) -> Chain:

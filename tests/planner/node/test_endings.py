@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -78,10 +80,57 @@ def test_a_pod_that_nobody_asks_for_any_more_has_thirty_seconds_since_that_was_s
     [(0, 30, True), (1.9, 30, True), (2, 30, False), (0, 1, True), (0, 0, False), (-300, 30, False)],
 )
 def test_the_first_stop_waits_two_seconds_for_the_map(ago_s: float, grace_s: float, waits_for_map: bool) -> None:
-    """No longer, and not at all where there is no grace."""
-    answer = look(shows(*RUNNING, network={"services_digest": "other"}), ending(ago_s, grace_s))
+    """No longer since this host saw the request, whatever the daemon's clock says; not at all without a grace."""
+    known = remembered(asked_at=NOW - ago_s)
+    answer = look(shows(*RUNNING, network={"services_digest": "other"}), ending(90, grace_s), memory=known)
     needs = action(answer, "stopContainer web").needs
     assert needs == ((action(answer, "programServices node-1").key,) if waits_for_map else ())
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "fields", "is_held"),
+    [
+        (0, {}, True),
+        (1.9, {}, True),
+        (2, {}, False),
+        (-1, {}, False),
+        (0, {"grace_s": 0.0}, False),
+        (0, {"still_served": False}, False),
+    ],
+)
+def test_nothing_is_stopped_while_another_node_may_lead_to_it(ago_s: float, fields: Any, is_held: bool) -> None:
+    """Two seconds at most; a Pod that is to end without a grace ends at once."""
+    asked = replace(ending(), **{"still_served": True, **fields})
+    answer = look(shows(*RUNNING), asked, memory=remembered(asked_at=NOW - ago_s))
+    assert bool(deeds(answer)) is not is_held
+    told = [f"still-served: another node's map may still lead to it until {2 - ago_s:g}"] if is_held else []
+    assert waits(answer) == told
+    assert answer.plan.look_again_at == (NOW + 2 - ago_s if is_held else None)
+
+
+def test_the_request_is_remembered_by_this_hosts_clock_and_forgotten_with_it() -> None:
+    """A Pod whose end was called off is asked anew the next time."""
+    asked = look(shows(*RUNNING), ending(90)).memory
+    assert asked.pods[UID].asked_at == NOW
+    assert look(shows(*RUNNING), ending(90), memory=asked, now=NOW + 5).memory.pods[UID].asked_at == NOW
+    assert look(shows(*RUNNING), pod(), memory=asked, now=NOW + 5).memory.pods[UID].asked_at is None
+
+
+@pytest.mark.parametrize(
+    ("network", "complete", "leads"),
+    [
+        ({}, True, True),
+        ({"services_digest": "other"}, True, False),
+        ({"names_digest": "other"}, True, False),
+        ({}, False, True),
+        ({"services_digest": "other"}, False, False),
+        ({"prepared": False}, False, False),
+    ],
+)
+def test_a_view_counts_once_table_and_names_are_made_from_it(network: Any, complete: bool, leads: bool) -> None:
+    """Also while the Engine is silent: the network is kept going."""
+    answer = look(shows(network=network, complete=complete))
+    assert answer.leads is leads
 
 
 def test_a_pod_ends_from_its_containers_down_to_its_volumes() -> None:
