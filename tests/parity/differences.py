@@ -48,6 +48,7 @@ _REFUSED: tuple[tuple[str, str, str], ...] = (
     ("pkg_controller_job", r"Test.*(PodGroup|Workload)", "PodGroup"),
     ("pkg_scheduler", r"Test.*PodGroup|TestRunWorkloadAware", "PodGroup"),
     ("pkg_scheduler_framework_plugins_noderesources", r"Test_isSchedulableAfterDeviceClass", "DeviceClass"),
+    ("pkg_scheduler_framework_plugins_noderesources", r"TestNodeMatchCaching", "ResourceSlice"),
     ("pkg_scheduler_framework_plugins_volumebinding", r"TestIsSchedulableAfterCSINode", "CSINode"),
     ("pkg_scheduler_framework_plugins_volumebinding", r"TestIsSchedulableAfterCSIDriver", "CSIDriver"),
     ("pkg_scheduler_framework_plugins_volumebinding", r"TestIsSchedulableAfterCSIStorage", "CSIStorageCapacity"),
@@ -76,9 +77,30 @@ _REFUSED: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def refused_kind(package: str, test: str) -> str:
-    """Return the refused kind that a table is about, or an empty text; a kind that we have by now is not refused."""
+# What rows have of such a kind: its objects, a Pod that belongs to one, or devices in place of what a node tells.
+_PARTS: tuple[tuple[str, str], ...] = (
+    ("draObjects", "ResourceSlice"),
+    ("draExtendedResourceEnabled", "DeviceClass"),
+    ("enableDRAExtendedResource", "DeviceClass"),
+    ("existingPodGroup", "PodGroup"),
+    ("podGroupPods", "PodGroup"),
+    ("podGroups", "PodGroup"),
+    ("pgs", "PodGroup"),
+    ("resourceClaims", "ResourceClaim"),
+    ("schedulingGroup", "PodGroup"),
+)
+
+
+def refused_kind(package: str, test: str, case: object = None) -> str:
+    """Return the refused kind that a table, or a row, is about; a kind that we have by now is not refused."""
     for of_package, pattern, kind in _REFUSED:
         if package == of_package and re.match(pattern, test):
             return kind if kind not in KINDS else ""
-    return ""
+    return next((kind for name, kind in _PARTS if kind not in KINDS and _has(case, name)), "")
+
+
+def _has(part: object, name: str) -> bool:
+    """Whether something of this name stands anywhere in a row, and is more than nothing."""
+    if isinstance(part, dict):
+        return bool(part.get(name)) or any(_has(one, name) for one in part.values())
+    return isinstance(part, list) and any(_has(one, name) for one in part)

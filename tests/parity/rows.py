@@ -93,6 +93,8 @@ def _differences(
 def outcome_of(package: str, number: int, row: dict[str, Any]) -> str:
     """Return what a row counts as in the account: agree, purpose, inapplicable or differ."""
     found = ACCOUNT.get((package, number), "differ")
-    if found == "differ" and (refused_kind(package, row["test"]) or _CODE in json.dumps(row.get("case"))):
+    if found == "differ" and (
+        refused_kind(package, row["test"], row.get("case")) or _CODE in json.dumps(row.get("case"))
+    ):
         return "inapplicable"
     return found

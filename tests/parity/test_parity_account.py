@@ -29,6 +29,14 @@ def test_only_tables_of_refused_kinds_are_left_out() -> None:
     assert refused_kind("pkg_apis_core_validation", "TestValidatePod") == ""
 
 
+def test_a_row_with_an_object_of_a_refused_kind_is_left_out_by_itself() -> None:
+    """The other rows of its table count, those too in which the list of such objects is empty."""
+    assert refused_kind("p", "t", {"nodes": [{"a": 1}], "draObjects": [{"kind": "ResourceSlice"}]}) == "ResourceSlice"
+    assert refused_kind("p", "t", {"pod": {"spec": {"schedulingGroup": {"podGroupName": "a"}}}}) == "PodGroup"
+    assert refused_kind("p", "t", {"pods": [{"spec": {"resourceClaims": [{"name": "a"}]}}]}) == "ResourceClaim"
+    assert refused_kind("p", "t", {"nodes": [{"a": 1}], "draObjects": [], "schedulingGroup": None}) == ""
+
+
 def test_a_row_that_nobody_reads_differs() -> None:
     """What is not compared is no agreement; what was code, and is judged by nobody, does not count."""
     row = {"test": "TestSomething", "name": "", "case": {"a": 1}}
