@@ -21,6 +21,7 @@ from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import Clock, NodeDocuments, World
 from reconciler.model.pressure import DEFAULT_THRESHOLDS, Threshold
 from reconciler.model.status import LoopStatus
+from reconciler.planner.node.leading import Leading
 from reconciler.planner.node.step import NodeStep, step
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class AgentLoop:
         assignment, view, self._materials = journal.documents()
         self._assignment: Assignment | None = assignment
         self._view: NetworkView | None = view
-        self._leads_by = 0
+        self._leading = Leading()
         self._actions: dict[str, Action] = {}
         self._outcomes: tuple[Outcome, ...] = ()
         self._events: list[NodeEvent] = []
@@ -172,8 +173,7 @@ class AgentLoop:
         answer = self._step(facts, self._outcomes, in_flight)
         outcomes, self._outcomes = self._outcomes, ()
         self._memory = answer.memory
-        if answer.leads and self._view is not None:
-            self._leads_by = self._view.generation
+        self._leading.note(answer.map, self._view.generation, facts.network)
         self._journal.keep_memory(answer.memory)
         self._remember(answer.plan.actions)
         self._runner.submit(answer.plan.actions, self._materials or Materials(), in_flight)
@@ -265,7 +265,7 @@ class AgentLoop:
             sequence=self._sequence + 1,
             observed_at=now,
             generation=self._generation(),
-            view_generation=self._leads_by,
+            view_generation=self._leading.generation,
             facts=replace(facts, signals=(), pod_memory={}),
             pods=reports,
             pressures=pressures,

@@ -21,6 +21,7 @@ from reconciler.model.node import (
 )
 from reconciler.model.plan import Action, Outcome, OutcomeStatus
 from reconciler.model.ports import NodeDocuments
+from reconciler.planner.node.leading import Leading
 from reconciler.planner.node.memory import NodeMemory
 from reconciler.planner.node.probes import advance, next_at
 from reconciler.planner.node.step import NodeStep, step
@@ -62,7 +63,7 @@ class SimulatedNode:
         self._outcomes: list[Outcome] = []
         self._targets: tuple[ProbeTarget, ...] = ()
         self._states: dict[str, ProbeState] = {}
-        self._leads_by = 0
+        self._leading = Leading()
 
     # What the lead of a cluster sees
 
@@ -87,7 +88,7 @@ class SimulatedNode:
             sequence=self._sequence,
             observed_at=self.clock.now(),
             generation=self._generation(),
-            view_generation=self._leads_by,
+            view_generation=self._leading.generation,
             facts=msgspec.structs.replace(facts, signals=(), pod_memory={}),
             pods=self.reports,
             pressures=self.last.pressures if self.last is not None else (),
@@ -203,11 +204,12 @@ class SimulatedNode:
         assert self._assignment is not None
         assert self._view is not None
         outcomes, self._outcomes = tuple(self._outcomes), []
+        facts = self.world.observe()
         answer = step(
             self.memory,
             self._assignment,
             self._view,
-            self.world.observe(),
+            facts,
             probes=self._states,
             outcomes=outcomes,
             in_flight=self.in_flight,
@@ -218,7 +220,7 @@ class SimulatedNode:
         if changed:
             self.memory, self.reports = answer.memory, answer.reports
         self.last = answer
-        self._leads_by = self._view.generation if answer.leads else self._leads_by
+        self._leading.note(answer.map, self._view.generation, facts.network)
         self.events.extend(answer.events)
         self._untold.extend(answer.events)
         self._set_targets(answer.probes)

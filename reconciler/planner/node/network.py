@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from reconciler.model.details import DnsRecord, HostPort, PrepareHost, ProgramServices, PublishNames
-from reconciler.model.node import Endpoint, EndpointPort, NetworkView, NodeFacts, PodAssignment, ServiceEntry
+from reconciler.model.node import Endpoint, EndpointPort, NetworkView, PodAssignment, ServiceEntry
 from reconciler.model.plan import Action, Reason
 from reconciler.planner.node.actions import make_action, node_ref
 from reconciler.planner.node.fingerprint import fingerprint
@@ -91,12 +91,6 @@ def network_map(node: str, domain: str, view: NetworkView, truths: tuple[LocalTr
         _MADE.clear()
     _MADE[node] = (base, truths, answer)
     return answer
-
-
-def is_made(facts: NodeFacts, wanted: NetworkMap) -> bool:
-    """Whether the host leads where its map says, for Services as for names."""
-    network = facts.network
-    return (network.services_digest, network.names_digest) == (wanted.digest, wanted.names_digest)
 
 
 def network_tasks(look: Look, wanted: NetworkMap, view: NetworkView) -> tuple[Task, ...]:

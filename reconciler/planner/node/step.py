@@ -27,7 +27,7 @@ from reconciler.planner.node.chain import Shared
 from reconciler.planner.node.eviction import evict_for_memory
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
-from reconciler.planner.node.network import is_made, network_map, network_tasks
+from reconciler.planner.node.network import NetworkMap, network_map, network_tasks
 from reconciler.planner.node.outcomes import note_outcomes
 from reconciler.planner.node.pressure import next_relief_at, note_pressures, pressures_of
 from reconciler.planner.node.survey import Survey, keep_settled, last_known
@@ -42,7 +42,7 @@ class NodeStep(Value):
     """The answer of one pass.
 
     `plan.actions` names again what is in flight and still wanted: what of it waits and is not named may be dropped.
-    `leads`: the host's maps are made from the network view as it is.
+    `map`: what the host's table and names are to be by the network view; None where that is not known.
     """
 
     memory: NodeMemory
@@ -51,7 +51,7 @@ class NodeStep(Value):
     probes: tuple[ProbeTarget, ...] = ()
     events: tuple[NodeEvent, ...] = ()
     pressures: tuple[str, ...] = ()
-    leads: bool = False
+    map: NetworkMap | None = None
 
 
 def step(
@@ -105,7 +105,7 @@ def step(
         probes=tuple(target for turn in turns for target in turn.survey.targets),
         events=(*noted.events, *(event for turn in turns for event in turn.events)),
         pressures=pressures_of(memory),
-        leads=is_made(facts, wanted),
+        map=wanted,
     )
 
 
@@ -149,10 +149,9 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
     """Nothing may be concluded from what is missing (P20): keep the network going, repeat the last reports."""
     pods = [(pod, memory.pods[pod.uid]) for pod in sorted_pods(look.assignment.pods) if pod.uid in memory.pods]
     truths = tuple(truth for pod, known in pods if (truth := last_known(pod, known)) is not None)
-    tasks, leads = TasksStep(memory), False
+    tasks, wanted = TasksStep(memory), None
     if look.facts.network.prepared:
         wanted = network_map(look.node, look.assignment.domain, view, truths)
-        leads = is_made(look.facts, wanted)
         tasks = hand_out(look, memory, network_tasks(look, wanted, view))
     message = look.facts.engine_error or "the host could not be read"
     silent = Blocked(
@@ -172,7 +171,7 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
         probes=tuple(target for group in targets for target in group),
         events=events,
         pressures=pressures_of(tasks.memory),
-        leads=leads,
+        map=wanted,
     )
 
 

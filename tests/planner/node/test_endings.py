@@ -116,23 +116,6 @@ def test_the_request_is_remembered_by_this_hosts_clock_and_forgotten_with_it() -
     assert look(shows(*RUNNING), pod(), memory=asked, now=NOW + 5).memory.pods[UID].asked_at is None
 
 
-@pytest.mark.parametrize(
-    ("network", "complete", "leads"),
-    [
-        ({}, True, True),
-        ({"services_digest": "other"}, True, False),
-        ({"names_digest": "other"}, True, False),
-        ({}, False, True),
-        ({"services_digest": "other"}, False, False),
-        ({"prepared": False}, False, False),
-    ],
-)
-def test_a_view_counts_once_table_and_names_are_made_from_it(network: Any, complete: bool, leads: bool) -> None:
-    """Also while the Engine is silent: the network is kept going."""
-    answer = look(shows(network=network, complete=complete))
-    assert answer.leads is leads
-
-
 def test_a_pod_ends_from_its_containers_down_to_its_volumes() -> None:
     """Each step needs those before it, and says why."""
     answer = look(shows(*RUNNING, ended("done"), volumes=VOLUME), ending())

@@ -1,0 +1,37 @@
+"""Which network view a host's table and names were last made from, though newer ones may be under way.
+
+Pure but for its own memory, which is owned by the node's loop; losing it is safe: the next full match tells it again.
+"""
+
+from collections.abc import Mapping
+
+from reconciler.model.node import NetworkFact
+from reconciler.planner.node.network import NetworkMap
+
+_KEPT = 64
+
+
+class Leading:
+    """Knows of every map that was wanted of late the newest view that asked for it."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self._services: Mapping[str, int] = {}
+        self._names: Mapping[str, int] = {}
+
+    def note(self, wanted: NetworkMap | None, generation: int, shown: NetworkFact) -> None:
+        """Take in what view `generation` asks for, and what the host shows; `generation` is then what it leads by."""
+        if wanted is None:
+            return
+        self._services = _with(self._services, wanted.digest, generation)
+        self._names = _with(self._names, wanted.names_digest, generation)
+        services, names = self._services.get(shown.services_digest), self._names.get(shown.names_digest)
+        if services is not None and names is not None:
+            self.generation = min(services, names)
+
+
+def _with(known: Mapping[str, int], digest: str, generation: int) -> Mapping[str, int]:
+    if known.get(digest) == generation:
+        return known
+    kept = [(old, number) for old, number in known.items() if old != digest]
+    return dict((*kept[1 - _KEPT :], (digest, generation)))

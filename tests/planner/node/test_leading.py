@@ -1,0 +1,81 @@
+"""Which view a host leads by, as it tells the daemon."""
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.model.node import NetworkFact
+from reconciler.planner.node.leading import Leading
+from reconciler.planner.node.network import NetworkMap, network_map
+from tests.planner.node.host import view
+from tests.planner.node.situation import look, shows
+
+EMPTY = network_map("nowhere", "cluster.local", view(), ())
+
+
+def made(services: str, names: str = "n") -> NetworkMap:
+    """A map of these digests."""
+    return replace(EMPTY, digest=services, names_digest=names)
+
+
+def shown(services: str, names: str = "n") -> NetworkFact:
+    """What a host shows."""
+    return NetworkFact(services_digest=services, names_digest=names)
+
+
+def test_a_view_counts_once_table_and_names_are_made_from_it() -> None:
+    """Not when it is received, and not when only one of the two is."""
+    leading = Leading()
+    for wanted, generation, host, expected in (
+        (made("a"), 3, shown("", ""), 0),
+        (made("a"), 3, shown("a", ""), 0),
+        (made("a"), 3, shown("", "n"), 0),
+        (made("a"), 3, shown("a"), 3),
+        (made("b", "m"), 5, shown("a"), 3),
+        (made("b", "m"), 5, shown("b"), 3),
+        (made("b", "m"), 5, shown("b", "m"), 5),
+        # The same map by a newer view: nothing is to be done for it.
+        (made("b", "m"), 6, shown("b", "m"), 6),
+        # Nothing is known of what is wanted, or the table was lost: it leads nowhere else.
+        (None, 9, shown("b", "m"), 6),
+        (made("b", "m"), 9, shown(""), 6),
+    ):
+        leading.note(wanted, generation, host)
+        assert leading.generation == expected
+
+
+def test_a_slow_table_counts_though_a_newer_view_has_come() -> None:
+    """What was made from the view before is told, or nothing would ever be while views come one after the other."""
+    leading = Leading()
+    for generation, services in enumerate("abcd", start=1):
+        leading.note(made(services), generation, shown(""))
+    leading.note(made("e"), 5, shown("c"))
+    assert leading.generation == 3
+
+
+def test_only_the_newest_maps_are_known() -> None:
+    """One that is shown much later tells nothing."""
+    leading = Leading()
+    for generation in range(1, 100):
+        leading.note(made(f"map-{generation}", "n"), generation, shown(""))
+    leading.note(made("map-99"), 99, shown("map-35"))
+    assert leading.generation == 0
+    leading.note(made("map-99"), 99, shown("map-36"))
+    assert leading.generation == 36
+
+
+@pytest.mark.parametrize(
+    ("network", "complete", "is_known"),
+    [
+        ({}, True, True),
+        ({"services_digest": "other"}, True, True),
+        ({}, False, True),
+        ({"prepared": False}, False, False),
+    ],
+)
+def test_what_is_wanted_is_told_also_while_the_engine_is_silent(
+    network: dict[str, object], complete: bool, is_known: bool
+) -> None:
+    """The network is kept going then."""
+    answer = look(shows(network=network, complete=complete))
+    assert (answer.map is not None) is is_known
