@@ -1,8 +1,5 @@
 """What each node receives: its assignment, the network view, and the values its Pods need. Pure."""
 
-import base64
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
@@ -12,7 +9,6 @@ from reconciler.model.kinds import PersistentVolume, PersistentVolumeClaim, Pod
 from reconciler.model.node import (
     Assignment,
     ClaimBinding,
-    ConfigMaterial,
     ConfigReference,
     Materials,
     NetworkView,
@@ -24,7 +20,10 @@ from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
 from reconciler.model.times import unix
+from reconciler.planner.contents import config_version as config_version
+from reconciler.planner.contents import material_of
 from reconciler.planner.memo import Memo
+from reconciler.planner.networkpolicy import cluster_policies
 from reconciler.planner.numbers import node_cidr, node_numbers
 from reconciler.planner.references import claims_of, references_of
 from reconciler.planner.services.endpoints import service_entries
@@ -57,6 +56,7 @@ def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo
         generation=0,
         services=services,
         peers=tuple(_peers(observed)),
+        policies=cluster_policies(view),
     )
 
 
@@ -171,7 +171,7 @@ def project_materials(objects: Objects, policy: Policy, assignment: Assignment) 
                 wanted[ref] = None
         for name in pod.spec.image_pull_secrets:
             wanted[ObjectRef(kind="Secret", namespace=pod.namespace, name=name.name)] = None
-    found = (_material(objects[ref], policy) for ref in sorted(wanted) if ref in objects)
+    found = (material_of(objects[ref], policy) for ref in sorted(wanted) if ref in objects)
     return Materials(configuration=tuple(found))
 
 
@@ -225,35 +225,6 @@ def _configuration(objects: Objects, policy: Policy, stored: StoredObject) -> tu
             )
         )
     return tuple(found)
-
-
-def config_version(stored: StoredObject, policy: Policy) -> str:
-    """Return the digest of a ConfigMap's or Secret's content; that of a Secret is keyed."""
-    data = {name: value.hex() for name, value in _data(stored).items()}
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
-    key = bytes.fromhex(policy.digest_key) if stored.ref.kind == "Secret" else b""
-    return hashlib.blake2b(text.encode(), key=key[:64], digest_size=16).hexdigest()
-
-
-def _data(stored: StoredObject) -> dict[str, bytes]:
-    object = stored.object
-    if isinstance(object, k.ConfigMap):
-        text = {name: value.encode() for name, value in object.data.items()}
-        return text | {name: base64.b64decode(value) for name, value in object.binary_data.items()}
-    assert isinstance(object, k.Secret)
-    text = {name: value.encode() for name, value in object.string_data.items()}
-    return {name: base64.b64decode(value) for name, value in object.data.items()} | text
-
-
-def _material(stored: StoredObject, policy: Policy) -> ConfigMaterial:
-    return ConfigMaterial(
-        kind=stored.ref.kind,
-        namespace=stored.ref.namespace,
-        name=stored.ref.name,
-        version=config_version(stored, policy),
-        data=_data(stored),
-        type=stored.object.type if isinstance(stored.object, k.Secret) else "",
-    )
 
 
 def _claims(objects: Objects, pod: Pod) -> tuple[ClaimBinding, ...]:
