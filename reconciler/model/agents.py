@@ -11,6 +11,7 @@ import msgspec
 from reconciler.model.base import Value
 from reconciler.model.errors import TerminalError
 from reconciler.model.metrics import NodeSample
+from reconciler.model.networkpolicy import NO_CHANGE, PoliciesDelta, policies_delta, policies_merged
 from reconciler.model.node import DOCUMENT_VERSION, Assignment, Materials, NetworkView, Observation, Peer, ServiceEntry
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import ExecRequest, LogRequest
@@ -96,6 +97,7 @@ class ViewDelta(Value):
     services: tuple[ServiceEntry, ...] = ()
     removed: tuple[str, ...] = ()
     peers: tuple[Peer, ...] = ()
+    policies: PoliciesDelta = NO_CHANGE
 
 
 class StreamOrder(Value):
@@ -264,6 +266,7 @@ def merged(view: NetworkView | None, delta: ViewDelta) -> NetworkView | None:
         generation=delta.generation,
         services=tuple(sorted((*kept, *changed.values()), key=_order)),
         peers=delta.peers,
+        policies=policies_merged(view.policies, delta.policies),
     )
 
 
@@ -280,6 +283,7 @@ def delta_between(old: NetworkView, new: NetworkView) -> ViewDelta | None:
         services=tuple(one for name, one in after.items() if before.get(name) != one),
         removed=tuple(name for name in before if name not in after),
         peers=new.peers,
+        policies=policies_delta(old.policies, new.policies),
     )
 
 

@@ -5,6 +5,7 @@ Every effect is idempotent by name: doing it again finds its own work and answer
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import Container, Lifecycle
+from reconciler.model.networkpolicy import PolicyRules
 from reconciler.model.node import Peer, PodAssignment, ServiceEntry
 
 
@@ -39,11 +40,16 @@ class RemoveSandbox(_Detail, tag="removeSandbox"):
 
 
 class AttachPod(_Detail, tag="attachPod"):
-    """Wire a routed veth with `pod_ip` (a /32) into the network namespace of the sandbox container."""
+    """Wire a routed veth with `pod_ip` (a /32) into the network namespace of the sandbox container.
+
+    `isolated` are the directions (ingress, egress) in which NetworkPolicies isolate the Pod: without their rules in
+    place it is not wired.
+    """
 
     pod_uid: str
     sandbox: str
     pod_ip: str
+    isolated: tuple[str, ...] = ()
 
 
 class DetachPod(_Detail, tag="detachPod"):
@@ -174,6 +180,17 @@ class ProgramPeers(_Detail, tag="programPeers"):
     peers: tuple[Peer, ...]
 
 
+class ProgramPolicies(_Detail, tag="programPolicies"):
+    """Bring the kernel's rules to what NetworkPolicies say of this host's Pods. `digest` names the whole.
+
+    Rules without Pods mean no rules. `dns_address` is the host's address that a Pod reaches only when it may.
+    """
+
+    digest: str
+    dns_address: str
+    rules: PolicyRules
+
+
 class PublishNames(_Detail, tag="publishNames"):
     """Give the DNS server these records, replacing all earlier ones. `digest` names the whole."""
 
@@ -206,6 +223,7 @@ Detail = (
     | PrepareHost
     | ProgramServices
     | ProgramPeers
+    | ProgramPolicies
     | PublishNames
     | Bind
 )

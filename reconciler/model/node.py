@@ -20,6 +20,7 @@ from reconciler.model.kinds import (
     Probe,
     Protocol,
 )
+from reconciler.model.networkpolicy import NO_POLICIES, Policies
 from reconciler.model.pressure import SignalFact
 from reconciler.model.storage import DeviceSource, NfsShare, StorageFact
 
@@ -189,6 +190,7 @@ class NetworkView(Value):
     generation: int
     services: tuple[ServiceEntry, ...] = ()
     peers: tuple[Peer, ...] = ()
+    policies: Policies = NO_POLICIES
 
 
 class ConfigMaterial(Value):
@@ -275,8 +277,8 @@ class NetworkFact(Value):
     """State of the host's networking: what was programmed and still stands. Digests are empty when it does not.
 
     `prepared` covers addresses, forwarding, the accept rules for Docker and the base table. `peers_digest` is that of
-    the ways to other nodes, `peers_damaged` whether somebody changed them. `tunnel_error` says why this kernel makes no
-    tunnel; empty while none has failed.
+    the ways to other nodes, `peers_damaged` whether somebody changed them; so with the rules of policies.
+    `tunnel_error` says why this kernel makes no tunnel; empty while none has failed.
     """
 
     prepared: bool = False
@@ -285,6 +287,8 @@ class NetworkFact(Value):
     dns_running: bool = False
     peers_digest: str = ""
     peers_damaged: bool = False
+    policies_digest: str = ""
+    policies_damaged: bool = False
     tunnel_error: str = ""
     links: tuple[LinkFact, ...] = ()
 

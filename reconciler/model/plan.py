@@ -124,6 +124,8 @@ class Reason(StrEnum):
     NAMES_CHANGED = "names-changed"
     PEERS_CHANGED = "peers-changed"
     ROUTES_DAMAGED = "routes-damaged"
+    POLICIES_CHANGED = "policies-changed"
+    POLICY_RULES_DAMAGED = "policy-rules-damaged"
     HOST_NOT_PREPARED = "host-not-prepared"
     TABLE_DAMAGED = "table-damaged"
     DEADLINE_EXCEEDED = "deadline-exceeded"

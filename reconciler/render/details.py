@@ -52,6 +52,7 @@ _DESCRIBE: Mapping[type, Callable[[Any], str]] = {
     details.TrashVolume: lambda detail: f"{detail.path}, to the trash",
     details.PrepareHost: lambda detail: f"pods {detail.pod_cidr}, services {detail.service_cidr}",
     details.ProgramServices: _services,
+    details.ProgramPolicies: lambda detail: f"policies for {count(len(detail.rules.pods), 'Pod')}",
     details.ProgramPeers: lambda detail: f"ways to {count(len(detail.peers), 'node')}",
     details.PublishNames: lambda detail: count(len(detail.records), "name"),
     details.Bind: lambda detail: f"→ {detail.node}",

@@ -2,7 +2,7 @@
 
 Dropped: `status`, and metadata that servers write. Normalised: the namespace (`default` where none is given, none for
 cluster-wide kinds), `serviceAccount` (the old name of serviceAccountName), `stringData` (merged into `data`), the
-selector of a ReplicationController (its template's labels where none is given).
+selector of a ReplicationController (its template's labels where none is given), `policyTypes` (what is absent is told).
 """
 
 import base64
@@ -18,6 +18,7 @@ from reconciler.model.kinds import (
     Deployment,
     Job,
     KindSpec,
+    NetworkPolicy,
     Pod,
     PodSpec,
     PodTemplateSpec,
@@ -25,6 +26,7 @@ from reconciler.model.kinds import (
     ReplicationController,
     Secret,
     StatefulSet,
+    policy_types,
 )
 from reconciler.schema.fields import DROPPED, HARMLESS
 
@@ -87,6 +89,8 @@ def _normalised(object: AnyObject) -> AnyObject:
     if isinstance(object, Secret) and object.string_data:
         merged = {**object.data, **{key: _base64(text) for key, text in object.string_data.items()}}
         return replace(object, data=merged, string_data={})
+    if isinstance(object, NetworkPolicy):
+        return replace(object, spec=replace(object.spec, policy_types=policy_types(object.spec)))
     if isinstance(object, Pod) and object.spec.service_account:
         return replace(object, spec=_one_account(object.spec))
     if isinstance(object, ReplicationController) and not object.spec.selector:

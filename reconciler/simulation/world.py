@@ -15,6 +15,7 @@ from reconciler.model.details import (
     DetachPod,
     PrepareHost,
     ProgramPeers,
+    ProgramPolicies,
     ProgramServices,
     ProvisionVolume,
     PublishNames,
@@ -30,6 +31,7 @@ from reconciler.model.details import (
 )
 from reconciler.model.errors import ReconcilerError, Retry, StaleError, TerminalError, TransientError
 from reconciler.model.metrics import NodeSample
+from reconciler.model.networkpolicy import IsolatedPod
 from reconciler.model.node import (
     HostFact,
     LinkFact,
@@ -100,6 +102,7 @@ class SimulatedWorld:
         self.programmed: ProgramServices | None = None
         self.names: PublishNames | None = None
         self.peers: ProgramPeers | None = None
+        self.policies: ProgramPolicies | None = None
         # Why this kernel makes no tunnels; empty: it does.
         self.tunnel_error = ""
         self.executed: list[Action] = []
@@ -242,6 +245,7 @@ class SimulatedWorld:
         self.volumes.clear()
         self.network = NetworkFact()
         self.programmed = None
+        self.policies = None
         self.names = None
         self.tell("boot")
 
@@ -314,8 +318,10 @@ class SimulatedWorld:
                 return self.engine.remove(detail)
             case PublishVolumes() | UnpublishVolumes() | ProvisionVolume() | TrashVolume():
                 return self._on_disk(detail)
-            case AttachPod() | DetachPod() | PrepareHost() | ProgramServices() | ProgramPeers() | PublishNames():
+            case AttachPod() | DetachPod() | PrepareHost() | PublishNames():
                 return self._on_network(detail)
+            case ProgramServices() | ProgramPeers() | ProgramPolicies():
+                return self._on_kernel(detail)
             case _:
                 raise TerminalError("this action is not for a host", reason="UnknownAction")
 
@@ -366,9 +372,7 @@ class SimulatedWorld:
                 self.trash.extend((detail.path,) if changed else ())
                 return changed, ""
 
-    def _on_network(
-        self, detail: AttachPod | DetachPod | PrepareHost | ProgramServices | ProgramPeers | PublishNames
-    ) -> tuple[bool, str]:
+    def _on_network(self, detail: AttachPod | DetachPod | PrepareHost | PublishNames) -> tuple[bool, str]:
         match detail:
             case AttachPod():
                 return self._attach(detail)
@@ -378,18 +382,25 @@ class SimulatedWorld:
                 changed = not (self.network.prepared and self.network.dns_running)
                 self.network = replace(self.network, prepared=True, dns_running=True)
                 return changed, ""
-            case ProgramServices():
-                changed = self.network.services_digest != detail.digest
-                self.network = replace(self.network, services_digest=detail.digest)
-                self.programmed = detail
-                return changed, detail.digest
-            case ProgramPeers():
-                return self._on_peers(detail)
             case PublishNames():
                 changed = self.network.names_digest != detail.digest
                 self.network = replace(self.network, names_digest=detail.digest)
                 self.names = detail
                 return changed, detail.digest
+
+    def _on_kernel(self, detail: ProgramServices | ProgramPeers | ProgramPolicies) -> tuple[bool, str]:
+        match detail:
+            case ProgramServices():
+                changed = self.network.services_digest != detail.digest
+                self.network = replace(self.network, services_digest=detail.digest)
+                self.programmed = detail
+            case ProgramPolicies():
+                changed = self.network.policies_digest != detail.digest or self.network.policies_damaged
+                self.network = replace(self.network, policies_digest=detail.digest, policies_damaged=False)
+                self.policies = detail if detail.rules.pods else None
+            case ProgramPeers():
+                return self._on_peers(detail)
+        return changed, detail.digest
 
     def _on_peers(self, detail: ProgramPeers) -> tuple[bool, str]:
         if self.tunnel_error and any(one.backend == "vxlan" for one in detail.peers):
@@ -404,10 +415,19 @@ class SimulatedWorld:
         sandbox = self.engine.find(detail.sandbox)
         if sandbox is None or not sandbox.is_running:
             raise StaleError(f"the sandbox {detail.sandbox} does not run", reason="SandboxGone")
+        if lacking := self._lacks_rules(detail):
+            message = f"the rules of network policies for {detail.pod_ip} ({lacking}) are not in place"
+            raise StaleError(message, reason="RulesMissing")
         link = _link(detail, whole=True)
         changed = self.links.get(detail.pod_uid) != link
         self.links[detail.pod_uid] = link
         return changed, link.interface
+
+
+    def _lacks_rules(self, detail: AttachPod) -> str:
+        rules = self.policies.rules.pods if self.policies is not None else ()
+        found = next((one for one in rules if one.ip == detail.pod_ip), IsolatedPod(ip=detail.pod_ip))
+        return ", ".join(one for one in detail.isolated if not getattr(found, one))
 
 
 def _link(detail: AttachPod, *, whole: bool) -> LinkFact:

@@ -14,6 +14,7 @@ from reconciler.executors.network.netlink import Netlink
 from reconciler.executors.network.nftables import Nftables
 from reconciler.executors.network.peers import LINK as TUNNEL
 from reconciler.executors.network.peers import remove_routes, remove_tunnel
+from reconciler.executors.network.policies import remove_table as remove_policies
 from reconciler.executors.network.services import remove_table
 
 
@@ -27,6 +28,8 @@ def remove_all(cluster_id: str, runtime_dir: Path) -> tuple[str, ...]:
     try:
         if remove_table(nftables, cluster_id):
             removed.append("nftables table ip reconciler")
+        if remove_policies(nftables, cluster_id):
+            removed.append("nftables table ip reconciler-policy")
     finally:
         nftables.close()
     mirror = Mirror()

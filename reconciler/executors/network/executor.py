@@ -14,19 +14,30 @@ import threading
 from pathlib import Path
 from typing import assert_never
 
+from reconciler.executors.network.external import ExternalAddresses
+from reconciler.executors.network.frame import LAYOUT, Ranges
 from reconciler.executors.network.host import CHAIN, AcceptRules, Host
-from reconciler.executors.network.layout import Ranges
 from reconciler.executors.network.links import NetnsOf, PodLinks
 from reconciler.executors.network.lock import NetworkLock
 from reconciler.executors.network.mirror import Mirror
 from reconciler.executors.network.names import Names
 from reconciler.executors.network.nftables import Nftables
 from reconciler.executors.network.peers import PeerRoutes
+from reconciler.executors.network.policies import PolicyTable
 from reconciler.executors.network.services import ServiceTable
 from reconciler.executors.network.state import Kernel, SandboxBook, StateFile
 from reconciler.executors.network.table_events import TableEvents
 from reconciler.executors.outcome import outcome_of
-from reconciler.model.details import AttachPod, DetachPod, PrepareHost, ProgramPeers, ProgramServices, PublishNames
+from reconciler.model.details import (
+    AttachPod,
+    DetachPod,
+    PrepareHost,
+    ProgramExternal,
+    ProgramPeers,
+    ProgramPolicies,
+    ProgramServices,
+    PublishNames,
+)
 from reconciler.model.errors import ConfigurationError, ReconcilerError, TerminalError
 from reconciler.model.node import Materials, NetworkFact
 from reconciler.model.plan import Action, Outcome
@@ -35,7 +46,16 @@ from reconciler.model.ports import Look
 logger = logging.getLogger(__name__)
 
 _SETTLE_S = 1.0
-NetworkDetail = PrepareHost | AttachPod | DetachPod | ProgramServices | ProgramPeers | PublishNames
+NetworkDetail = (
+    PrepareHost
+    | AttachPod
+    | DetachPod
+    | ProgramServices
+    | ProgramPeers
+    | ProgramPolicies
+    | ProgramExternal
+    | PublishNames
+)
 
 
 class NetworkExecutor:
@@ -74,6 +94,7 @@ class NetworkExecutor:
             )
             self._host = Host(cluster_id, self._mirror)
             self._accept = AcceptRules(cluster_id)
+            self._external = ExternalAddresses(cluster_id, self._mirror)
             self._peers = PeerRoutes(cluster_id, node, self._mirror, StateFile(runtime / "peers.json", kernel))
             self._table = ServiceTable(
                 cluster_id,
@@ -81,6 +102,9 @@ class NetworkExecutor:
                 self._table_events,
                 StateFile(runtime / "services.json", kernel),
                 lambda: [ip for _, ip in self._mirror.addresses],
+            )
+            self._policies = PolicyTable(
+                cluster_id, self._nftables, self._table_events, StateFile(runtime / "policies.json", kernel)
             )
             self._names = Names(cluster_id, runtime, kernel, python)
             self._wanted_file = StateFile(runtime / "host.json", kernel)
@@ -121,6 +145,7 @@ class NetworkExecutor:
             case PrepareHost():
                 return self._prepare(detail)
             case AttachPod():
+                self._policies.require(detail)
                 return self._links.attach(detail) and self._open_to_loopback()
             case DetachPod():
                 return self._links.detach(detail)
@@ -128,6 +153,10 @@ class NetworkExecutor:
                 return self._table.program(detail) and self._open_to_loopback()
             case ProgramPeers():
                 return self._peers.program(detail)
+            case ProgramPolicies():
+                return self._policies.program(detail)
+            case ProgramExternal():
+                return self._external.program(detail)
             case PublishNames():
                 return self._names.publish(detail)
             case _:
@@ -159,6 +188,7 @@ class NetworkExecutor:
             cluster_id=self._cluster_id,
             cluster_pod_cidr=wanted.cluster_pod_cidr,
             service_cidr=wanted.service_cidr,
+            layout=LAYOUT,
         )
 
     # Facts
@@ -174,8 +204,10 @@ class NetworkExecutor:
             if full:
                 self._mirror.reload()
                 self._table.compare()
+                self._policies.compare()
                 self._links.compare_inside()
                 self._peers.compare()
+                self._external.announce_again()
                 if self._wanted is not None:
                     self._accepts = self._accept.are_whole(self._wanted.cluster_pod_cidr)
             return self._facts()
@@ -185,6 +217,7 @@ class NetworkExecutor:
         self._take_table_events()
         wanted = self._wanted
         peers_digest, peers_damaged = self._peers.standing()
+        policies_digest, policies_damaged = self._policies.standing()
         return NetworkFact(
             prepared=(
                 wanted is not None
@@ -197,12 +230,16 @@ class NetworkExecutor:
             dns_running=wanted is not None and self._names.is_running(wanted),
             peers_digest=peers_digest,
             peers_damaged=peers_damaged,
+            policies_digest=policies_digest,
+            policies_damaged=policies_damaged,
             tunnel_error=self._peers.tunnel_error,
+            external_digest=self._external.digest,
             links=self._links.facts(),
         )
 
     def _take_table_events(self) -> None:
         touched = self._table.look()
+        self._policies.look(touched)
         if self._wanted is not None and (
             touched is None or any(one.table == "filter" and one.chain in ("", CHAIN) for one in touched)
         ):
@@ -224,6 +261,7 @@ class NetworkExecutor:
             self._watcher.join(timeout=5)
         with self._lock:
             self._table.settle()
+            self._external.close()
             self._mirror.close()
             self._table_events.close()
             self._nftables.close()
@@ -273,8 +311,11 @@ class NetworkExecutor:
         changed = {
             "link": before.links != now.links,
             "nftables": before.services_digest != now.services_digest,
+            "policies": (before.policies_digest, before.policies_damaged)
+            != (now.policies_digest, now.policies_damaged),
             "host": before.prepared != now.prepared,
             "peers": (before.peers_digest, before.tunnel_error) != (now.peers_digest, now.tunnel_error),
+            "external": before.external_digest != now.external_digest,
             "dns": (before.dns_running, before.names_digest) != (now.dns_running, now.names_digest),
         }
         return [reason for reason, is_new in changed.items() if is_new]

@@ -106,6 +106,17 @@ from reconciler.model.kinds.meta import (
     OwnerReference,
     SelectorOperator,
 )
+from reconciler.model.kinds.networkpolicy import (
+    IPBlock,
+    NetworkPolicy,
+    NetworkPolicyEgressRule,
+    NetworkPolicyIngressRule,
+    NetworkPolicyPeer,
+    NetworkPolicyPort,
+    NetworkPolicySpec,
+    PolicyType,
+    policy_types,
+)
 from reconciler.model.kinds.node import (
     ContainerImage,
     Node,
@@ -376,6 +387,7 @@ __all__ = [
     "HostPathType",
     "HostPathVolumeSource",
     "Job",
+    "IPBlock",
     "JobSpec",
     "JobStatus",
     "JobTemplateSpec",
@@ -398,6 +410,12 @@ __all__ = [
     "MetricValueStatus",
     "MountPropagation",
     "NameForm",
+    "NetworkPolicy",
+    "NetworkPolicyEgressRule",
+    "NetworkPolicyIngressRule",
+    "NetworkPolicyPeer",
+    "NetworkPolicyPort",
+    "NetworkPolicySpec",
     "Namespace",
     "NamespaceSpec",
     "NamespaceStatus",
@@ -452,6 +470,7 @@ __all__ = [
     "PodsMetricSource",
     "PodsMetricStatus",
     "PolicyRule",
+    "PolicyType",
     "PreferredSchedulingTerm",
     "PriorityClass",
     "Probe",
@@ -538,5 +557,6 @@ __all__ = [
     "decode_object",
     "kind_named",
     "kind_of",
+    "policy_types",
     "ref_of",
 ]

@@ -4,7 +4,7 @@ Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.model.details import (
     Detail,
@@ -12,6 +12,7 @@ from reconciler.model.details import (
     StopContainer,
 )
 from reconciler.model.kinds import Container
+from reconciler.model.networkpolicy import IsolatedPod
 from reconciler.model.node import ContainerFact
 from reconciler.model.plan import Action, Blocked, Executor, Reason, Verb
 from reconciler.planner.node.actions import make_action, pod_ref, tag_of
@@ -26,8 +27,10 @@ class Shared:
     """What the node's own actions mean for its Pods.
 
     `prepare` and `program` are the keys of these actions of the node, empty when there is nothing to wait for.
-    `unprepared`: no Pod can be wired now. `volumes` gives for each assigned volume the key of the action that makes
-    it; `lost` says why a volume cannot be used.
+    `unprepared`: no Pod can be wired now. `policies` is the key of the action that makes the rules of policies,
+    `isolated` has the addresses that they isolate, `unruled`: they are due and cannot be made now. `volumes` gives for
+    each assigned volume the key of the action that makes it; `lost` says why a volume cannot be used; `releasing` gives for
+    a share or device the key of the action under way that releases it.
     """
 
     prepare: str
@@ -35,6 +38,10 @@ class Shared:
     unprepared: bool
     volumes: Mapping[str, str]
     lost: Mapping[str, str]
+    policies: str = ""
+    isolated: Mapping[str, IsolatedPod] = field(default_factory=dict)
+    unruled: bool = False
+    releasing: Mapping[str, str] = field(default_factory=dict)
 
 
 class Chain:

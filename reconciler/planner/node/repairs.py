@@ -8,6 +8,9 @@ _REPAIRS: Mapping[tuple[str, Reason], str] = {
     ("attachPod", Reason.LINK_BROKEN): "link, address or route of the Pod was missing or changed: wired again",
     ("programServices", Reason.TABLE_DAMAGED): "the nftables table of Services was changed or removed: written again",
     ("programPeers", Reason.ROUTES_DAMAGED): "links or routes to other nodes were changed or removed: made again",
+    ("programPolicies", Reason.POLICY_RULES_DAMAGED): (
+        "the nftables rules of NetworkPolicies were changed or removed: written again"
+    ),
     ("createSandbox", Reason.SANDBOX_CHANGED): "the Pod's sandbox had ended or was replaced: made anew",
 }
 _MISSING = "it was removed from outside"

@@ -24,6 +24,7 @@ from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import Look, is_live, is_whole
 from reconciler.planner.node.memory import ImageMemory
 from reconciler.planner.node.pods import PodJudgement
+from reconciler.planner.node.policies import directions_of
 from reconciler.planner.node.references import missing_for_volumes, unbound_claims
 from reconciler.planner.node.volumes import published_version
 
@@ -126,10 +127,16 @@ def _attach(chain: Chain, judged: PodJudgement, pod: PodAssignment, sandbox: str
     if shared.unprepared:
         chain.block(Executor.NETWORK, Verb.ATTACH, Reason.HOST_NOT_PREPARED, "the host's network is not prepared")
         return "", False
-    detail = AttachPod(pod_uid=judged.uid, sandbox=_sandbox_name(judged, pod), pod_ip=judged.memory.ip)
+    if shared.unruled:
+        message = "the rules of network policies could not be made yet"
+        chain.block(Executor.NETWORK, Verb.ATTACH, Reason.POLICIES_CHANGED, message)
+        return "", False
+    ip = judged.memory.ip
+    isolated = directions_of(shared.isolated.get(ip))
+    detail = AttachPod(pod_uid=judged.uid, sandbox=_sandbox_name(judged, pod), pod_ip=ip, isolated=isolated)
     reason = Reason.POD_ASSIGNED if sandbox else Reason.LINK_BROKEN
     attempt = _sandbox_attempt(judged)
-    return chain.add(detail, reason, attempt=attempt, needs=(shared.prepare, sandbox)), True
+    return chain.add(detail, reason, attempt=attempt, needs=(shared.prepare, shared.policies, sandbox)), True
 
 
 def _stop_faulty(chain: Chain, judged: PodJudgement, pod: PodAssignment) -> None:

@@ -29,6 +29,7 @@ from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
 from reconciler.planner.node.network import NetworkMap, network_map, network_tasks
 from reconciler.planner.node.outcomes import note_outcomes
+from reconciler.planner.node.policies import WantedPolicies, policy_tasks, wanted_policies
 from reconciler.planner.node.pressure import next_relief_at, note_pressures, pressures_of
 from reconciler.planner.node.survey import Survey, keep_settled, last_known
 from reconciler.planner.node.surveys import sorted_pods, survey_all
@@ -93,8 +94,10 @@ def step(
     truths = tuple(one.truth for one in surveys if one.truth is not None)
     volumes = step_volumes(look, memory)
     wanted = network_map(look.node, assignment.domain, view, truths)
-    tasks = hand_out(look, volumes.memory, (*network_tasks(look, wanted, view), *volumes.tasks))
-    turns = _take_turns(look, tasks.memory, surveys, _shared(look, volumes, tasks))
+    policies = wanted_policies(look, view, truths)
+    due = (*policy_tasks(look, policies), *network_tasks(look, wanted, view), *volumes.tasks)
+    tasks = hand_out(look, volumes.memory, due)
+    turns = _take_turns(look, tasks.memory, surveys, _shared(look, volumes, tasks, policies))
     memory = _remember(look, tasks.memory, turns)
     actions = _unique((*tasks.actions, *(action for turn in turns for action in turn.actions)))
     blocked = (*volumes.blocked, *tasks.blocked, *(one for turn in turns for one in turn.blocked))
@@ -152,7 +155,8 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
     tasks, wanted = TasksStep(memory), None
     if look.facts.network.prepared:
         wanted = network_map(look.node, look.assignment.domain, view, truths)
-        tasks = hand_out(look, memory, network_tasks(look, wanted, view))
+        rules = policy_tasks(look, wanted_policies(look, view, truths))
+        tasks = hand_out(look, memory, (*rules, *network_tasks(look, wanted, view)))
     message = look.facts.engine_error or "the host could not be read"
     silent = Blocked(
         executor=Executor.CONTAINER,
@@ -175,7 +179,7 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
     )
 
 
-def _shared(look: Look, volumes: VolumesStep, tasks: TasksStep) -> Shared:
+def _shared(look: Look, volumes: VolumesStep, tasks: TasksStep, policies: WantedPolicies) -> Shared:
     """Tell the Pods which of the node's actions they have to wait for."""
     by_type = {one.type: one.key for one in tasks.memory.emitted}
     planned = {action.key for action in tasks.actions}
@@ -184,12 +188,16 @@ def _shared(look: Look, volumes: VolumesStep, tasks: TasksStep) -> Shared:
     prepared = look.facts.network.prepared
     prepare = by_type.get("prepareHost", "")
     program = by_type.get("programServices", "")
+    rules = by_type.get("programPolicies", "")
     return Shared(
         prepare="" if prepared or prepare not in planned else prepare,
         program=program if program in planned else "",
         unprepared=not prepared and prepare not in planned,
         volumes=making,
         lost={**lost, **volumes.lost},
+        policies=rules if rules in planned else "",
+        isolated=policies.isolated,
+        unruled=bool(policy_tasks(look, policies)) and rules not in planned,
         releasing=releasing(look),
     )
 
