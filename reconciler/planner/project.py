@@ -24,7 +24,6 @@ from reconciler.planner.contents import config_version as config_version
 from reconciler.planner.contents import material_of
 from reconciler.planner.memo import Memo
 from reconciler.planner.networkpolicy import cluster_policies
-from reconciler.planner.networkpolicy import cluster_policies
 from reconciler.planner.numbers import node_cidr, node_numbers
 from reconciler.planner.references import claims_of, references_of
 from reconciler.planner.services.endpoints import service_entries
