@@ -18,7 +18,7 @@ from reconciler.planner.overrides import taint_words
 from reconciler.planner.references import claims_of
 from reconciler.planner.tolerations import FOREVER, borne_s
 from reconciler.planner.view import View, replace
-from reconciler.planner.workloads.deployment_status import with_times
+from reconciler.planner.workloads.conditions import with_condition
 
 EVICTED = "DeletionByTaintManager"
 _MOVABLE_OWNERS = frozenset({"ReplicaSet", "ReplicationController", "Job"})
@@ -83,8 +83,7 @@ def _has_one_writer(view: View, namespace: str, name: str) -> bool:
 def _evict(view: View, stored: StoredObject, pod: Pod, why: str) -> None:
     message = "Taint manager: deleting due to NoExecute taint"
     evicted = Condition(type="DisruptionTarget", status="True", reason=EVICTED, message=message)
-    kept = tuple(one for one in pod.status.conditions if one.type != evicted.type)
-    told = with_times(view, pod.status.conditions, evicted)
+    conditions = with_condition(view, pod.status.conditions, evicted)
     view.happened(stored, "TaintManagerEviction", f"Marking for deletion Pod {stored.ref.namespace}/{stored.ref.name}")
-    stored = view.set_status(stored, replace(pod.status, conditions=(*kept, told)))
+    stored = view.set_status(stored, replace(pod.status, conditions=conditions))
     view.terminate(stored, Reason.NODE_TAINTED, why, grace_s=pod.spec.termination_grace_period_seconds)

@@ -8,7 +8,7 @@ from reconciler.model.plan import Blocked, Decision, Executor, Verb
 from reconciler.planner.health import condition
 from reconciler.planner.refusal import Refusal
 from reconciler.planner.view import View, replace
-from reconciler.planner.workloads.deployment_status import with_times
+from reconciler.planner.workloads.conditions import with_condition, without_condition
 
 REPLICA_FAILURE = "ReplicaFailure"
 # Upstream sets the condition on the first two alone; on the others it says for how long they have been kept waiting.
@@ -31,14 +31,13 @@ def _set_condition(view: View, stored: StoredObject, refusal: Refusal | None) ->
     old = condition(status.conditions, REPLICA_FAILURE)
     if refusal is None and old is None:
         return
-    others = tuple(one for one in status.conditions if one.type != REPLICA_FAILURE)
     if refusal is None:
-        view.set_status(stored, replace(status, conditions=others))
+        view.set_status(stored, replace(status, conditions=without_condition(status.conditions, REPLICA_FAILURE)))
         return
     if old is None or old.message != refusal.message:
         view.happened(stored, "FailedCreate", f"Error creating: {refusal.message}", warning=True)
     new = Condition(type=REPLICA_FAILURE, status="True", reason="FailedCreate", message=refusal.message)
-    view.set_status(stored, replace(status, conditions=(*others, with_times(view, status.conditions, new))))
+    view.set_status(stored, replace(status, conditions=with_condition(view, status.conditions, new)))
 
 
 def _judge(view: View, stored: StoredObject, refusal: Refusal) -> None:

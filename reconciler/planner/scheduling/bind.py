@@ -22,7 +22,7 @@ from reconciler.planner.scheduling.volumes import reserve
 from reconciler.planner.scheduling.waiting import Turn, Waiting
 from reconciler.planner.scheduling.words import none_available, texts_of, why_unplaced
 from reconciler.planner.view import View, replace
-from reconciler.planner.workloads.deployment_status import with_times
+from reconciler.planner.workloads.conditions import with_condition
 from reconciler.planner.workloads.pods import is_silent
 from reconciler.planner.workloads.podview import is_active
 
@@ -171,9 +171,8 @@ def refusals(view: View, pod: Pod, candidates: Mapping[str, Candidate]) -> dict[
 def _bind(view: View, stored: StoredObject, node: str, nodes: int) -> Action:
     pod = cast(Pod, stored.object)
     bound = replace(pod, spec=replace(pod.spec, node_name=node))
-    scheduled = with_times(view, pod.status.conditions, Condition(type="PodScheduled", status="True"))
-    others = tuple(one for one in pod.status.conditions if one.type != "PodScheduled")
-    bound = replace(bound, status=replace(pod.status, conditions=(*others, scheduled), nominated_node_name=""))
+    conditions = with_condition(view, pod.status.conditions, Condition(type="PodScheduled", status="True"))
+    bound = replace(bound, status=replace(pod.status, conditions=conditions, nominated_node_name=""))
     stored = view.place(stored, bound)
     view.happened(stored, "Scheduled", f"placed on {node}")
     uid = pod.metadata.uid
@@ -200,8 +199,7 @@ def _say_why(
     waiting = Condition(type="PodScheduled", status="False", reason=told, message=why)
     if not is_gated and (old is None or old.message != why):
         view.happened(stored, "FailedScheduling", why, warning=True)
-    others = tuple(one for one in pod.status.conditions if one.type != "PodScheduled")
-    conditions = (*others, with_times(view, pod.status.conditions, waiting))
+    conditions = with_condition(view, pod.status.conditions, waiting)
     status = replace(pod.status, phase="Pending", conditions=conditions, nominated_node_name=nominated)
     stored = view.set_status(stored, status)
     if stored.ref not in view.verdicts or view.verdicts[stored.ref].decision is Decision.UNCHANGED:

@@ -21,7 +21,7 @@ from reconciler.planner.scheduling.preempt import (
 )
 from reconciler.planner.scheduling.words import no_room_made
 from reconciler.planner.view import View, ref_for, replace
-from reconciler.planner.workloads.deployment_status import with_times
+from reconciler.planner.workloads.conditions import with_condition
 
 
 def make_room(view: View, choice: Choice, stored: StoredObject, others: Sequence[StoredObject]) -> tuple[str, str]:
@@ -64,8 +64,7 @@ def _end_one(view: View, victim: StoredObject, stored: StoredObject, node: str) 
     pod = cast(Pod, victim.object)
     message = f"{pod.spec.scheduler_name}: preempting to accommodate a higher priority pod"
     target = Condition(type="DisruptionTarget", status="True", reason=PREEMPTED, message=message)
-    others = tuple(one for one in pod.status.conditions if one.type != target.type)
-    conditions = (*others, with_times(view, pod.status.conditions, target))
+    conditions = with_condition(view, pod.status.conditions, target)
     victim = view.set_status(victim, replace(pod.status, conditions=conditions))
     view.happened(victim, "Preempted", f"Preempted by pod {stored.object.metadata.uid} on node {node}")
     why = f"makes room on {node} for {stored.ref}, whose priority is higher"

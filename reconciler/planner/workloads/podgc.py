@@ -12,7 +12,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.model.times import seconds, unix
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
-from reconciler.planner.workloads.deployment_status import with_times
+from reconciler.planner.workloads.conditions import with_condition, without_condition
 from reconciler.planner.workloads.replicaset import delete_pod
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
@@ -37,7 +37,7 @@ def collect_pods(view: View) -> None:
         elif pod.metadata.deletion_timestamp is not None and _is_out_of_service(node):
             view.remove(stored, Reason.POD_TERMINATING, f"{node.metadata.name} is marked as out of service")
         elif _is_told_gone(pod):
-            kept = tuple(one for one in pod.status.conditions if one.type != "DisruptionTarget")
+            kept = without_condition(pod.status.conditions, "DisruptionTarget")
             view.set_status(stored, replace(pod.status, conditions=kept))
     _collect_finished(view)
 
@@ -51,14 +51,15 @@ def _of_gone_node(view: View, stored: StoredObject, pod: Pod) -> None:
     """A node that the cluster does not know any more is waited for as long as a silent one."""
     message = f"node {pod.spec.node_name} does not exist any more"
     gone = Condition(type="DisruptionTarget", status="True", reason=_NODE_GONE, message=message)
-    told = with_times(view, pod.status.conditions, gone)
-    until = (unix(told.last_transition_time) or view.now) + view.policy.node_lease_s
+    conditions = with_condition(view, pod.status.conditions, gone)
+    told = condition(conditions, gone.type)
+    began = unix(told.last_transition_time) if told is not None else None
+    until = (view.now if began is None else began) + view.policy.node_lease_s
     if view.now >= until:
         view.remove(stored, Reason.POD_DELETED, message)
         return
     view.look_again(until)
-    kept = tuple(one for one in pod.status.conditions if one.type != "DisruptionTarget")
-    view.set_status(stored, replace(pod.status, conditions=(*kept, told)))
+    view.set_status(stored, replace(pod.status, conditions=conditions))
 
 
 def _is_out_of_service(node: Node) -> bool:
