@@ -16,6 +16,7 @@ from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, Roll
 from reconciler.model.plan import Action, Executor, Happening, Outcome, OutcomeStatus, Reason, Verb
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.overrides import plain_template, taint_words
+from reconciler.planner.updates.status import KEPT
 from reconciler.planner.workloads.deployment_sets import revision_of
 from reconciler.store.commit import Commit
 from reconciler.store.values import ActionRecord
@@ -55,13 +56,14 @@ def _require_possible(stored: StoredObject, change: Override) -> None:
         "taints": (change.taints is not None, kind == "Node"),
         "labels": (change.labels is not None, kind == "Node"),
         "a deletion": (change.delete_at is not None, kind == "Pod"),
-        "a condition": (change.conditions is not None, kind == "Pod"),
+        "a condition": (change.conditions is not None, kind in KEPT),
         "a resize": (change.resources is not None, kind == "Pod"),
     }
     for what, (is_given, is_possible) in given.items():
         if is_given and not is_possible:
             raise TerminalError(f"{change.ref}: {what} of this kind is not one of the overrides", reason="Invalid")
-    if kind in RESTARTABLE and not stored.manager.startswith("source/"):
+    is_of_template = change.restarted_at or change.rollback is not None
+    if is_of_template and not stored.manager.startswith("source/"):
         raise TerminalError(f"{change.ref} is not declared in a repository", reason="Invalid")
 
 

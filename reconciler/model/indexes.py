@@ -45,3 +45,17 @@ def fault_of(text: str, completions: int) -> str:
                 return f"{bound} is too large: there are {completions} completions"
             previous = bound
     return ""
+
+
+def shared_index(one: str, other: str, completions: int) -> int | None:
+    """Return the lowest index that both texts name, None where they share none; parts that are no indexes are left out.
+
+    Kubernetes reads the indexes of a Job's status so: a part that was spoilt does not hide the others.
+    """
+    found = _readable(one, completions) & _readable(other, completions)
+    return min(found, default=None)
+
+
+def _readable(text: str, completions: int) -> frozenset[int]:
+    parts = (part for part in text.split(",") if part and not fault_of(part, completions))
+    return from_ranges(",".join(parts), completions)

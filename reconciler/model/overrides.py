@@ -42,8 +42,8 @@ class Override(Value):
     `restarted_at` is an RFC 3339 time that goes into the Pod template's annotations. `unschedulable`, `taints` and
     `labels` are a Node's; a label that is None is taken away. `delete_at` (Unix seconds) is when the deletion of a Pod
     was asked for, of the Pod with this `uid` only, with `grace_s` seconds to end. `conditions` are what other
-    controllers say of a Pod, such as its readiness gates; `resources` are what its containers
-    are to have, until the Pod says so itself. `freed` is the uid of the claim that a released volume is to
+    controllers say of an object, such as that a readiness gate is open; `resources` are what a Pod's containers are to
+    have, until the Pod says so itself. `freed` is the uid of the claim that a released volume is to
     forget. `by` is who did the last of it, `at` when, in Unix seconds.
     """
 

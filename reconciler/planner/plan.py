@@ -15,6 +15,7 @@ from reconciler.planner.admission.demand import warn_of_demand
 from reconciler.planner.admission.quota import sync_quotas
 from reconciler.planner.admission.tell import tell_refusals
 from reconciler.planner.budgets import sync_budgets
+from reconciler.planner.conditions import lay_conditions
 from reconciler.planner.declare import apply_declared
 from reconciler.planner.memo import Memo
 from reconciler.planner.nodes import observe_nodes
@@ -31,6 +32,7 @@ from reconciler.planner.resizes import resize_requested_pods
 from reconciler.planner.revisions import revision_endings
 from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.services.allocate import allocate_addresses
+from reconciler.planner.services.announce import announce_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
 from reconciler.planner.storage.claims import bind_placed_claims, ensure_default_class, sync_claims
 from reconciler.planner.storage.ephemeral import sync_ephemeral_claims
@@ -106,9 +108,11 @@ def plan(
     bind_placed_claims(view)
     allocate_addresses(view)
     sync_endpoints(view)
+    announce_addresses(view)
     sync_budgets(view)
     sync_quotas(view)
     warn_of_demand(view)
+    lay_conditions(view)
     judge_deployments(view)
     judge_pods(view)
     settle_overrides(view)

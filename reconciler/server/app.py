@@ -32,8 +32,8 @@ from reconciler.server import (
     outlook,
     own,
     pod_resize,
-    pod_status,
     reviews,
+    status,
     users,
     writes,
 )
@@ -207,7 +207,6 @@ def _pod_routes(pod: str) -> list[BaseRoute]:
         WebSocketRoute(f"{pod}/exec", exec.exec_websocket),
         _route(f"{pod}/eviction", eviction.evict, *_ALL_METHODS),
         _route(f"{pod}/resize", pod_resize.resize, *_ALL_METHODS),
-        _route(f"{pod}/status", pod_status.status, *_ALL_METHODS),
         *(_route(f"{pod}/{name}", exec.not_offered, *_ALL_METHODS) for name in exec.NOT_OFFERED),
         *(WebSocketRoute(f"{pod}/{name}", exec.websocket_not_offered) for name in exec.NOT_OFFERED),
     ]
@@ -217,6 +216,8 @@ def _kind_routes(prefix: str) -> list[BaseRoute]:
     namespaced = f"{prefix}/namespaces/{{namespace}}/{{plural}}"
     return [
         _route(prefix, discovery.resources),
+        _route(f"{namespaced}/{{name}}/status", status.status, *_ALL_METHODS),
+        _route(f"{prefix}/{{plural}}/{{name}}/status", status.status, *_ALL_METHODS),
         _route(f"{namespaced}/{{name}}", objects.single, *_ALL_METHODS),
         _route(namespaced, objects.collection, *_ALL_METHODS),
         _route(f"{prefix}/{{plural}}/{{name}}", objects.single, *_ALL_METHODS),

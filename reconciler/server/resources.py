@@ -11,6 +11,7 @@ import msgspec
 from reconciler.model.base import Value
 from reconciler.model.kinds import KINDS, KindSpec
 from reconciler.model.overrides import RESTARTABLE
+from reconciler.planner.updates.status import KEPT
 
 OWN_GROUP = "reconciler.dev"
 METRICS_GROUP = "metrics.k8s.io"
@@ -63,7 +64,6 @@ _SUBRESOURCES: Mapping[str, tuple[Subresource, ...]] = {
         Subresource(name="exec", kind="PodExecOptions", verbs=("create", "get")),
         Subresource(name="log", kind="Pod", verbs=("get",)),
         Subresource(name="resize", kind="Pod", verbs=("get", "patch", "update")),
-        Subresource(name="status", kind="Pod", verbs=("get", "patch", "update")),
     ),
 }
 # Groups in the order in which clients look for a name; those not listed follow, ours is last.
@@ -131,7 +131,16 @@ def _of_kind(spec: KindSpec) -> Resource:
         verbs=_sorted((*READ, *_WRITES.get(spec.kind, ()))),
         short_names=spec.short_names,
         categories=spec.categories,
-        subresources=_SUBRESOURCES.get(spec.kind, ()),
+        subresources=(*_SUBRESOURCES.get(spec.kind, ()), *_status_of(spec)),
+    )
+
+
+def _status_of(spec: KindSpec) -> tuple[Subresource, ...]:
+    """Return the status of a kind that has one; it can be written where others may add conditions to it."""
+    if not hasattr(spec.type, "status"):
+        return ()
+    return (
+        Subresource(name="status", kind=spec.kind, verbs=("get", *(("patch", "update") if spec.kind in KEPT else ()))),
     )
 
 
