@@ -1,0 +1,91 @@
+"""Which Pods wait for a node and which are counted on one, as Pods come, change and go."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from reconciler.model.kinds import Node, NodeSpec, ObjectMeta, Pod
+from reconciler.model.observed import ClusterInfo, NodeState, ObservedState
+from reconciler.model.policy import Policy
+from reconciler.planner.memo import Memo
+from reconciler.planner.scheduling.bind import candidates_of, place_pods
+from reconciler.planner.view import View
+from tests.parity.rows import NotTranslated, compare
+from tests.parity.spelling import spelled_pod
+from tests.parity.test_parity_deployment import stored
+
+Case = dict[str, Any]
+_NOW = 1_800_000_000.0
+_NODES = ("node", "node1", "node2")
+
+
+class Seen:
+    """What a scheduler has in mind after it has seen one state of the Pods after the other; no node takes more."""
+
+    def __init__(self, *states: Iterable[Pod]) -> None:
+        memo = Memo()
+        for pods in states:
+            nodes = [Node(metadata=ObjectMeta(name=name), spec=NodeSpec(unschedulable=True)) for name in _NODES]
+            objects = {one.ref: one for one in map(stored, (*nodes, *pods))}
+            known = {name: NodeState(name=name, heartbeat_at=_NOW) for name in _NODES}
+            memo.next_pass()
+            view = View(
+                ObservedState(cluster=ClusterInfo(id="test"), objects=objects, nodes=known), Policy(), _NOW, memo
+            )
+            place_pods(view)
+            view.settle()
+        self.waiting = [_plain(cast(Pod, view.objects[one.object].object)) for one in view.blocked]
+        self.counted = [_plain(pod) for one in candidates_of(view).values() for pod in one.pods]
+
+
+def _plain(pod: Pod) -> tuple[object, ...]:
+    return pod.metadata, pod.spec
+
+
+def pod_of(row: Any) -> Pod:
+    """Return a row's Pod; those of other schedulers, and schedulers that have bound it unseen, we do not have."""
+    if row["spec"].get("schedulerName") == "other-scheduler":
+        raise NotTranslated
+    spec = {name: value for name, value in row["spec"].items() if name != "schedulerName"}
+    return spelled_pod({**row, "spec": spec})
+
+
+def _is_seen(case: Case, seen: Seen) -> bool:
+    wanted = [[_plain(pod_of(case[name]))] if case.get(name) else [] for name in ("expectInQueue", "expectInCache")]
+    return [seen.waiting, seen.counted] == wanted
+
+
+def added(case: Case) -> bool:
+    """Judge a row with a Pod that comes."""
+    pod = pod_of(case["pod"])
+    expected = {name: case["pod"] for name in ("expectInQueue", "expectInCache") if case.get(name)}
+    return _is_seen(expected, Seen((), (pod,)))
+
+
+def changed(case: Case) -> bool:
+    """Judge a row with a Pod that changes."""
+    if "assumedPod" in case:
+        raise NotTranslated
+    return _is_seen(case, Seen((pod_of(case["oldPod"]),), (pod_of(case["newPod"]),)))
+
+
+def changed_there(case: Case) -> bool:
+    """Judge a row with a Pod that changes on its node."""
+    return changed({**case, "expectInCache": case["newPod"]})
+
+
+def gone(case: Case) -> bool:
+    """Judge a row with a Pod that goes; nothing of it is kept in mind."""
+    if case.get("assumed"):
+        raise NotTranslated
+    return _is_seen({}, Seen((pod_of(case["initialPod"]),), ()))
+
+
+def test_pods_are_kept_in_mind_as_upstreams_scheduler_does() -> None:
+    """Those without a node wait, those with one take room there, and of those that are gone nothing is left."""
+    tables = {
+        "TestAddPod": added,
+        "TestUpdatePod": changed,
+        "TestDeletePod": gone,
+        "TestUpdateAssignedPodInCache": changed_there,
+    }
+    compare("pkg_scheduler", tables)
