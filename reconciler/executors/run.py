@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from reconciler.model.details import Detail, PullImage, StopContainer
+from reconciler.model.details import Detail, MountShare, PullImage, StopContainer, TrashVolume, UnmountShare
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.node import Materials
 from reconciler.model.plan import Action, Executor, Outcome, OutcomeStatus
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 Execute = Callable[[Action, Materials], Outcome]
 Finished = Callable[[Outcome], None]
 
-_POOL_SIZES = {"container": 8, "pull": 4, "stop": 64, "network": 4, "volume": 4, "scheduling": 1}
+_POOL_SIZES = {"container": 8, "pull": 4, "stop": 64, "network": 4, "volume": 4, "share": 8, "scheduling": 1}
 _SUCCEEDED = frozenset({OutcomeStatus.DONE, OutcomeStatus.UNCHANGED})
 
 
@@ -187,12 +187,14 @@ def _without(actions: dict[str, Action], ended: frozenset[str]) -> dict[str, Act
 
 
 def pool_of(action: Action) -> str:
-    """Return the pool that runs an action: slow pulls and graceful stops have their own."""
+    """Return the pool that runs an action: slow pulls, graceful stops and remote shares have their own."""
     detail: Detail | None = action.detail
     if isinstance(detail, PullImage):
         return "pull"
     if isinstance(detail, StopContainer):
         return "stop"
+    if isinstance(detail, (MountShare, UnmountShare)) or (isinstance(detail, TrashVolume) and detail.share):
+        return "share"
     return {
         Executor.CONTAINER: "container",
         Executor.NETWORK: "network",

@@ -74,6 +74,7 @@ class RealWorld:
             largest_images=largest,
             volumes=self._volume.facts(),
             directories=self._volume.directories(),
+            storage=self._volume.storage(),
             network=self._network.facts(),
             signals=self._signals.read(now, self._data_dir, self._root_dir),
             pod_memory=self._pod_memory,

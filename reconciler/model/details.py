@@ -8,6 +8,7 @@ from reconciler.model.kinds import Container, Lifecycle
 from reconciler.model.networkpolicy import PolicyRules
 from reconciler.model.node import Peer, PodAssignment, ServiceEntry
 
+from reconciler.model.storage import NfsShare
 
 class _Detail(Value, tag_field="type"):
     """Base of the tagged union."""
@@ -116,7 +117,10 @@ class UnpublishVolumes(_Detail, tag="unpublishVolumes"):
 
 
 class ProvisionVolume(_Detail, tag="provisionVolume"):
-    """Make the directory of a local volume; `base`, where there is one, has to be there already."""
+    """Make the directory of a local volume; `base`, where there is one, has to be there already.
+
+    With a `size`, in bytes, it is a file that holds a block device, and grows where it is smaller.
+    """
 
     name: str
     path: str
@@ -124,11 +128,34 @@ class ProvisionVolume(_Detail, tag="provisionVolume"):
 
 
 class TrashVolume(_Detail, tag="trashVolume"):
-    """Move the directory of a released volume to the dated trash."""
+    """Move the directory (or file) of a released volume to the dated trash; that on a share to the share's own."""
+
+    name: str
+    path: str
+    share: NfsShare | None = None
+
+
+class MountShare(_Detail, tag="mountShare"):
+    """Mount a share; below it find the directory of a `volume`, or make it where it never was."""
+
+    share: NfsShare
+    volume: str = ""
+    directory: str = ""
+
+
+class UnmountShare(_Detail, tag="unmountShare"):
+    """Unmount a share that no Pod uses."""
+
+    key: str
+
+
+class AttachDevice(_Detail, tag="attachDevice"):
+    """Attach the file of a volume as a block device."""
 
     name: str
     path: str
 
+    size: int = 0
 
 class PrepareHost(_Detail, tag="prepareHost"):
     """Make the host ready to carry Pods: forwarding, DNS address, accept rules for Docker, base table, DNS server."""
@@ -138,6 +165,19 @@ class PrepareHost(_Detail, tag="prepareHost"):
     service_cidr: str
     dns_address: str
     domain: str
+class DetachDevice(_Detail, tag="detachDevice"):
+    """Detach the file of a volume that no Pod uses."""
+
+    name: str
+    path: str
+
+
+class WatchRooms(_Detail, tag="watchRooms"):
+    """Tell from now on how much room these directories of storage classes have."""
+
+    paths: tuple[str, ...]
+
+
 
 
 class HostPort(Value):
@@ -242,6 +282,11 @@ def image_of(detail: Detail | None) -> str:
         case StartContainer():
             return detail.spec.image
         case StopContainer():
+    | MountShare
+    | UnmountShare
+    | AttachDevice
+    | DetachDevice
+    | WatchRooms
             return detail.spec.image if detail.spec is not None else ""
         case _:
             return ""

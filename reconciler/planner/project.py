@@ -1,5 +1,6 @@
 """What each node receives: its assignment, the network view, and the values its Pods need. Pure."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
@@ -27,14 +28,25 @@ from reconciler.planner.networkpolicy import cluster_policies
 from reconciler.planner.numbers import node_cidr, node_numbers
 from reconciler.planner.references import claims_of, references_of
 from reconciler.planner.services.endpoints import service_entries
-from reconciler.planner.storage.claims import LOCAL_PROVISIONER, PROVISIONED_BY, is_trash, node_of, path_of
+from reconciler.planner.storage.classes import PATH_PARAMETER, is_local_class
 from reconciler.planner.storage.ephemeral import (
     claims_brought_along,
     is_claim_of,
     not_made_for,
     with_mounted_claims,
 )
-from reconciler.planner.storage.volumes import BASE
+from reconciler.planner.storage.volumes import (
+    BASE,
+    device_source,
+    directory_on_share,
+    is_directory_on_share,
+    is_provisioned_here,
+    is_trash,
+    keeper_of,
+    path_of,
+    share_of,
+    size_of,
+)
 from reconciler.planner.view import View
 
 Objects = Mapping[ObjectRef, StoredObject]
@@ -91,11 +103,12 @@ def project_assignments(
     for node, found in placed.items():
         found.extend(picture.by_node.get(node, {}).values())
     for volume in _provisioned(picture.by_kind[_VOLUME]):
-        if node_of(volume) in directories:
-            directories[node_of(volume)].append(_volume(volume))
+        if keeper_of(volume) in directories:
+            directories[keeper_of(volume)].append(_volume(volume))
+    class_paths = _class_paths(picture.by_kind["StorageClass"])
     numbers = node_numbers({*observed.nodes, *placed}, observed.allocations)
     return {
-        node: _assignment(observed, policy, memo, node, numbers[node], pods, directories[node])
+        node: _assignment(observed, policy, memo, node, numbers[node], pods, directories[node], class_paths)
         for node, pods in placed.items()
     }
 
@@ -116,6 +129,7 @@ def _assignment(
         generation=0,
         node=node,
         pod_cidr=node_cidr(cluster, number),
+    class_paths: tuple[str, ...],
         cluster_pod_cidr=cluster.pod_cidr,
         service_cidr=cluster.service_cidr,
         domain=cluster.domain,
@@ -130,6 +144,7 @@ def _pods(
 ) -> tuple[PodAssignment, ...]:
     """Return the Pods of a node: all as before when none of them and nothing that Pods read has changed."""
     marks = (memo.picture.marks[kind] for kind in _READ_KINDS)
+        class_paths=class_paths,
     return memo.get(
         ("pods", node),
         (policy, *marks, *pods),
@@ -257,25 +272,37 @@ def _claim(objects: Objects, namespace: str, name: str, read_only: bool) -> Clai
     return ClaimBinding(
         claim=name,
         volume=volume.ref.name,
-        path=path_of(bound),
+        path=directory_on_share(bound) if bound.spec.nfs else path_of(bound),
         host_path_type=bound.spec.host_path.type if bound.spec.host_path else None,
         read_only=read_only,
     )
 
 
 def _provisioned(objects: Objects) -> list[PersistentVolume]:
-    """The directories that our provisioner keeps; others were made by a person and are left alone."""
+    """What our provisioners keep; what a person made is left alone."""
     volumes = [cast(PersistentVolume, stored.object) for stored in objects.values()]
-    ours = [one for one in volumes if one.metadata.annotations.get(PROVISIONED_BY) == LOCAL_PROVISIONER]
-    return sorted(ours, key=lambda one: one.metadata.name)
+    return sorted((one for one in volumes if is_provisioned_here(one)), key=lambda one: one.metadata.name)
+
+
+def _class_paths(objects: Objects) -> tuple[str, ...]:
+    """Return the directories in which classes have nodes make volumes, other than the data directory."""
+    classes = [cast(k.StorageClass, stored.object) for stored in objects.values()]
+    paths = {one.parameters.get(PATH_PARAMETER, "").rstrip("/") for one in classes if is_local_class(one)}
+    return tuple(sorted(path for path in paths if path))
+        device=device_source(bound),
+        share=share_of(bound),
+        provisioned=is_directory_on_share(bound),
 
 
 def _volume(volume: PersistentVolume) -> VolumeAssignment:
     claim = volume.spec.claim_ref
     return VolumeAssignment(
         name=volume.metadata.name,
-        path=path_of(volume),
+        path=directory_on_share(volume) if on_share else path_of(volume),
         claim=f"{claim.namespace}/{claim.name}" if claim else "",
         trash=is_trash(volume),
         base=volume.metadata.annotations.get(BASE, ""),
     )
+    on_share = is_directory_on_share(volume)
+        size=math.ceil(size_of(volume)) if device_source(volume) == "file" else 0,
+        share=share_of(volume),

@@ -56,4 +56,9 @@ _DESCRIBE: Mapping[type, Callable[[Any], str]] = {
     details.ProgramPeers: lambda detail: f"ways to {count(len(detail.peers), 'node')}",
     details.PublishNames: lambda detail: count(len(detail.records), "name"),
     details.Bind: lambda detail: f"→ {detail.node}",
+    details.MountShare: lambda detail: f"{detail.share.source}, mounted",
+    details.UnmountShare: lambda _: "a share, unmounted",
+    details.AttachDevice: lambda detail: f"{detail.path}, attached",
+    details.DetachDevice: lambda detail: f"{detail.path}, detached",
+    details.WatchRooms: lambda detail: f"room of {', '.join(detail.paths)}",
 }

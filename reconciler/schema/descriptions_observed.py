@@ -164,8 +164,6 @@ _LATER: Mapping[str, str] = {
 }
 
 _REST: Mapping[str, str] = {
-    "StorageClass.mountOptions": "Options to mount volumes with.",
-    "PersistentVolumeSpec.mountOptions": "Options to mount the volume with.",
     "PersistentVolumeStatus.phase": "Available, Bound, Released or Failed.",
     "PersistentVolumeStatus.reason": "Why it is so, in one word.",
     "PersistentVolumeStatus.message": "Why it is so, in a sentence.",

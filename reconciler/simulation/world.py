@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from reconciler.model.details import (
+    AttachDevice,
     AttachPod,
     CreateSandbox,
+    DetachDevice,
     DetachPod,
+    MountShare,
     PrepareHost,
     ProgramPeers,
     ProgramPolicies,
@@ -28,7 +31,9 @@ from reconciler.model.details import (
     StopContainer,
     TrashVolume,
     UnpublishVolumes,
+    UnmountShare,
 )
+    WatchRooms,
 from reconciler.model.errors import ReconcilerError, Retry, StaleError, TerminalError, TransientError
 from reconciler.model.metrics import NodeSample
 from reconciler.model.networkpolicy import IsolatedPod
@@ -51,6 +56,7 @@ from reconciler.simulation.engine import SimulatedEngine
 from reconciler.simulation.exec import SimulatedExec
 from reconciler.simulation.load import SimulatedLoad
 
+from reconciler.simulation.storage import SimulatedStorage
 SILENT_S = 10.0
 _DURATIONS: Mapping[str, float] = {
     "pullImage": 2.0,
@@ -98,6 +104,7 @@ class SimulatedWorld:
         self.volumes: dict[str, VolumeFact] = {}
         self.directories: set[str] = set()
         self.trash: list[str] = []
+        self.storage = SimulatedStorage()
         self.network = NetworkFact()
         self.programmed: ProgramServices | None = None
         self.names: PublishNames | None = None
@@ -128,6 +135,7 @@ class SimulatedWorld:
             directories=tuple(sorted(self.directories)),
             network=replace(self.network, links=tuple(self.links[uid] for uid in sorted(self.links))),
             signals=self.signals,
+            storage=self.storage.facts(self.directories),
             pod_memory=dict(self.pod_memory),
         )
         if self.engine_silent:
@@ -318,6 +326,8 @@ class SimulatedWorld:
                 return self.engine.remove(detail)
             case PublishVolumes() | UnpublishVolumes() | ProvisionVolume() | TrashVolume():
                 return self._on_disk(detail)
+            case MountShare() | UnmountShare() | AttachDevice() | DetachDevice() | WatchRooms():
+                return self.storage.execute(detail)
             case AttachPod() | DetachPod() | PrepareHost() | PublishNames():
                 return self._on_network(detail)
             case ProgramServices() | ProgramPeers() | ProgramPolicies():
@@ -356,7 +366,8 @@ class SimulatedWorld:
     def _on_disk(self, detail: PublishVolumes | UnpublishVolumes | ProvisionVolume | TrashVolume) -> tuple[bool, str]:
         match detail:
             case PublishVolumes():
-                fact = VolumeFact(pod_uid=detail.pod.uid, version=detail.version)
+                uses = self.storage.used_by(detail.pod)
+                fact = VolumeFact(pod_uid=detail.pod.uid, version=detail.version, uses=uses)
                 changed = self.volumes.get(detail.pod.uid) != fact
                 self.volumes[detail.pod.uid] = fact
                 return changed, detail.version
@@ -367,7 +378,10 @@ class SimulatedWorld:
                 self.directories.add(detail.path)
                 return changed, detail.path
             case TrashVolume():
+                changed = self.storage.provision(detail) or changed
                 changed = detail.path in self.directories
+            case TrashVolume() if detail.share is not None:
+                return self.storage.trash(detail), ""
                 self.directories.discard(detail.path)
                 self.trash.extend((detail.path,) if changed else ())
                 return changed, ""

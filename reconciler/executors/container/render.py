@@ -36,13 +36,15 @@ class Surroundings(Value):
     """What a container needs from the host.
 
     `sandbox` is the id of the sandbox, `image_user` that of the image's configuration (where asked for),
-    `mount_sources` the host's path of each volume mount in order, `termination_file` that of the message file.
+    `mount_sources` the host's path of each volume mount in order, `device_sources` that of each block device,
+    `termination_file` that of the message file.
     """
 
     sandbox: str
     place: PodPlace = PodPlace()
     image_user: str = ""
     mount_sources: tuple[str, ...] = ()
+    device_sources: tuple[str, ...] = ()
     read_only_volumes: tuple[str, ...] = ()
     termination_file: str = ""
     oom_score_min: int = -1000
@@ -101,6 +103,7 @@ def container_body(
         "HostConfig": {
             **_namespaces(pod.spec, around.sandbox),
             "Mounts": _mounts(detail, around),
+            **_devices(detail, around),
             "OomScoreAdj": max(oom_score(pod.spec, container, around.place.memory_bytes), around.oom_score_min),
             "RestartPolicy": {"Name": "no"},
             "LogConfig": _LOG_CONFIG,
@@ -160,3 +163,16 @@ def _mounts(detail: StartContainer, around: Surroundings) -> list[dict[str, Any]
             }
         )
     return mounts
+
+
+def _devices(detail: StartContainer, around: Surroundings) -> dict[str, Any]:
+    """Return the block devices; as with Kubernetes, one of a claim that is read-only can only be read."""
+    found = [
+        {
+            "PathOnHost": source,
+            "PathInContainer": device.device_path,
+            "CgroupPermissions": "r" if device.name in around.read_only_volumes else "rwm",
+        }
+        for device, source in zip(detail.spec.volume_devices, around.device_sources, strict=True)
+    ]
+    return {"Devices": found} if found else {}

@@ -58,6 +58,10 @@ class Volumes(Protocol):
         """Return the path of the host that a mount shows."""
         ...
 
+    def device_source(self, pod: PodAssignment, volume: Volume) -> str:
+        """Return the block device of the host that a container gets as a volume."""
+        ...
+
     def release_parts(self, pod_uid: str, container: str, attempt: int) -> None:
         """Undo what `mount_source` did for all other attempts."""
         ...
@@ -153,6 +157,7 @@ class Starter:
             place=place,
             image_user=self._image_user(detail.spec.image) if asked else "",
             mount_sources=self._mount_sources(detail, place, materials),
+            device_sources=self._device_sources(detail),
             read_only_volumes=tuple(v.name for v in volumes if self._volumes.is_read_only(pod, v)),
             termination_file=str(self._files.make_message_file(detail)),
             oom_score_min=lowest_oom_score(self._engine.socket_path),
@@ -172,6 +177,14 @@ class Starter:
             volume = volumes[mount.name]
             sources.append(self._volumes.mount_source(pod, volume, container.name, detail.attempt, index, part))
         return tuple(sources)
+
+    def _device_sources(self, detail: StartContainer) -> tuple[str, ...]:
+        volumes = {volume.name: volume for volume in detail.pod.spec.volumes}
+        for device in detail.spec.volume_devices:
+            if device.name not in volumes:
+                raise ContainerConfigError(f"the pod has no volume {device.name!r}")
+        named = (volumes[device.name] for device in detail.spec.volume_devices)
+        return tuple(self._volumes.device_source(detail.pod, volume) for volume in named)
 
     def _image_user(self, image: str) -> str:
         found = self._engine.inspect_image(image)

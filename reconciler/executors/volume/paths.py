@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.model.errors import TransientError
 from reconciler.model.kinds import Volume
-from reconciler.model.node import PodAssignment
+from reconciler.model.node import ClaimBinding, PodAssignment
 
 
 class MountError(TransientError):
@@ -45,6 +45,26 @@ class VolumePaths:
         """Where it is written down which directories the local provisioner made."""
         return self.data_dir / "local-volumes"
 
+    @property
+    def mounts(self) -> Path:
+        """Where shares are mounted."""
+        return self.data_dir / "mounts"
+
+    @property
+    def share_volumes(self) -> Path:
+        """Where it is written down, by share, whose directories were found or made on it."""
+        return self.data_dir / "share-volumes"
+
+    @property
+    def share_trashed(self) -> Path:
+        """Where it is written down whose directories were moved to the trash of a share."""
+        return self.data_dir / "share-trashed"
+
+    @property
+    def class_paths(self) -> Path:
+        """The list of directories whose room is told."""
+        return self.data_dir / "class-paths.json"
+
     def pod(self, pod_uid: str) -> Path:
         """Return the directory of a Pod."""
         return self.pods / checked_name(pod_uid)
@@ -62,8 +82,8 @@ class VolumePaths:
         """Return what a container of the Pod is to see of a volume; raises where a claim is not bound."""
         if volume.host_path is not None:
             return Path(volume.host_path.path)
-        if volume.persistent_volume_claim is not None:
-            return _claim_path(pod, volume.persistent_volume_claim.claim_name)
+        if (binding := bound_to(pod, volume)) is not None:
+            return Path(binding.path)
         return self.volume_path(pod.uid, volume)
 
     def sub_paths(self, pod_uid: str, container: str) -> Path:
@@ -88,6 +108,8 @@ def holds_secret(volume: Volume) -> bool:
 
 def is_read_only(pod: PodAssignment, volume: Volume) -> bool:
     """Whether a volume as such may not be written by containers."""
+    if volume.nfs is not None:
+        return volume.nfs.read_only
     if volume.persistent_volume_claim is None:
         written_by_us = (volume.config_map, volume.secret, volume.projected, volume.downward_api)
         return any(source is not None for source in written_by_us)
@@ -103,9 +125,13 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _claim_path(pod: PodAssignment, claim: str) -> Path:
+def bound_to(pod: PodAssignment, volume: Volume) -> ClaimBinding | None:
+    """Return what the claim of a volume is bound to, None for a volume of another kind; raises where it is not bound."""
+    if volume.persistent_volume_claim is None:
+        return None
+    claim = volume.persistent_volume_claim.claim_name
     binding = next((b for b in pod.claims if b.claim == claim), None)
-    if binding is None or not binding.path:
+    if binding is None or not (binding.path or binding.share):
         why = f": {binding.message}" if binding is not None and binding.message else ""
         raise MountError(f"claim {claim!r} is not bound{why}")
-    return Path(binding.path)
+    return binding

@@ -4,6 +4,7 @@ Effect. Doing it again finds its own work; being killed anywhere leaves somethin
 """
 
 import errno
+from collections.abc import Callable, Set
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import msgspec
 
 from reconciler.executors.downward import PodPlace
 from reconciler.executors.volume.atomic import write_files
+from reconciler.executors.volume.devices import check_modes, device_source
 from reconciler.executors.volume.hostpath import ensure_host_path
 from reconciler.executors.volume.mounts import (
     is_in_memory,
@@ -20,9 +22,10 @@ from reconciler.executors.volume.mounts import (
     unmount,
 )
 from reconciler.executors.volume.ownership import give_to_group
-from reconciler.executors.volume.paths import MountError, VolumePaths, holds_secret, is_read_only
+from reconciler.executors.volume.paths import MountError, VolumePaths, bound_to, holds_secret, is_read_only
 from reconciler.executors.volume.payload import is_written, volume_files
 from reconciler.executors.volume.removal import remove_tree
+from reconciler.model.attachments import attachments_of
 from reconciler.model.base import Value
 from reconciler.model.details import PublishVolumes
 from reconciler.model.kinds import EmptyDirVolumeSource, HostPathType, HostPathVolumeSource, Volume
@@ -38,17 +41,24 @@ class Published(Value):
     version: str
     boot_id: str
     in_memory: bool = False
+    uses: tuple[str, ...] = ()
 
 
-def publish(paths: VolumePaths, detail: PublishVolumes, place: PodPlace, materials: Materials) -> bool:
-    """Make or update every volume of a Pod; return whether anything changed."""
+def publish(
+    paths: VolumePaths, detail: PublishVolumes, place: PodPlace, materials: Materials, attached: Set[str] = frozenset()
+) -> bool:
+    """Make or update every volume of a Pod; return whether anything changed. `attached` are shares and devices."""
     pod = detail.pod
+    uses = tuple(one.key for one in attachments_of(pod))
+    if missing := [key for key in uses if key not in attached]:
+        raise MountError(f"{missing[0]} is not attached to the node yet")
+    check_modes(pod)
     paths.pod(pod.uid).mkdir(mode=0o755, parents=True, exist_ok=True)
     changed = False
     for volume in pod.spec.volumes:
         changed = _publish_one(paths, pod, volume, place, materials) or changed
     in_memory = any(holds_secret(volume) for volume in pod.spec.volumes)
-    marked = Published(version=detail.version, boot_id=boot_id(), in_memory=in_memory)
+    marked = Published(version=detail.version, boot_id=boot_id(), in_memory=in_memory, uses=uses)
     if _stands(paths, paths.pod(pod.uid)) == marked:
         return changed
     if in_memory:
@@ -72,14 +82,17 @@ def unpublish(paths: VolumePaths, pod_uid: str) -> bool:
     return removed
 
 
-def published(paths: VolumePaths) -> tuple[VolumeFact, ...]:
-    """Return which Pods have their volumes, in which version."""
+def published(paths: VolumePaths, attached: Callable[[], Set[str]] = frozenset) -> tuple[VolumeFact, ...]:
+    """Return which Pods have their volumes, in which version: none where what they use is attached no more."""
     if not paths.pods.is_dir():
         return ()
     facts = []
     for directory in sorted(paths.pods.iterdir()):
         marker = _stands(paths, directory)
-        facts.append(VolumeFact(pod_uid=directory.name, version=marker.version if marker is not None else ""))
+        uses = marker.uses if marker is not None else ()
+        stands = marker is not None and (not uses or set(uses) <= attached())
+        version = marker.version if marker is not None and stands else ""
+        facts.append(VolumeFact(pod_uid=directory.name, version=version, uses=uses))
     return tuple(facts)
 
 
@@ -116,6 +129,8 @@ def _publish_one(paths: VolumePaths, pod: PodAssignment, volume: Volume, place: 
         return False
     if volume.persistent_volume_claim is not None:
         return _check_claim(paths, pod, volume)
+    if volume.nfs is not None:
+        return False
     directory = paths.volume_path(pod.uid, volume)
     if is_written(volume):
         files = volume_files(volume, pod, place, materials)
@@ -126,7 +141,14 @@ def _publish_one(paths: VolumePaths, pod: PodAssignment, volume: Volume, place: 
 
 
 def _check_claim(paths: VolumePaths, pod: PodAssignment, volume: Volume) -> bool:
+    binding = bound_to(pod, volume)
+    if binding is not None and binding.share is not None:
+        # Whoever touches what is on it waits for its server; its owners stay, as with Kubernetes.
+        return False
     source = paths.source(pod, volume)
+    if binding is not None and binding.device:
+        device_source(binding)
+        return False
     kind = _host_path_type(pod, volume)
     if kind is not None:
         # Directories of the host keep their owners, as with hostPath itself.

@@ -59,6 +59,7 @@ from reconciler.model.kinds.container import (
     SecretKeySelector,
     SecurityContext,
     SELinuxOptions,
+    VolumeDevice,
     VolumeMount,
 )
 from reconciler.model.kinds.cronjob import (
@@ -125,6 +126,7 @@ from reconciler.model.kinds.node import (
     NodeStatus,
     NodeSystemInfo,
 )
+from reconciler.model.kinds.nfs import NFSVolumeSource
 from reconciler.model.kinds.pod import (
     ContainerState,
     ContainerStateRunning,
@@ -448,6 +450,7 @@ __all__ = [
     "PodAffinity",
     "PodAffinityTerm",
     "PodAntiAffinity",
+    "NFSVolumeSource",
     "PodCondition",
     "PodDNSConfig",
     "PodDNSConfigOption",
@@ -560,3 +563,4 @@ __all__ = [
     "policy_types",
     "ref_of",
 ]
+    "VolumeDevice",

@@ -127,6 +127,13 @@ class VolumeMount(Value):
     mount_propagation: MountPropagation = "None"
 
 
+class VolumeDevice(Value):
+    """Gives a container a volume of the Pod as a block device."""
+
+    name: NonEmpty
+    device_path: NonEmpty
+
+
 class ResourceRequirements(Value):
     """What a container is promised (requests) and may use at most (limits)."""
 
@@ -216,6 +223,7 @@ class Container(Value):
     resources: ResourceRequirements = ResourceRequirements()
     resize_policy: tuple[ContainerResizePolicy, ...] = ()
     volume_mounts: tuple[VolumeMount, ...] = ()
+    volume_devices: tuple[VolumeDevice, ...] = ()
     restart_policy: Literal["Always", "OnFailure", "Never"] | None = None
     restart_policy_rules: Annotated[tuple[ContainerRestartRule, ...], Meta(max_length=20)] = ()
     liveness_probe: Probe | None = None

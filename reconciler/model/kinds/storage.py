@@ -8,11 +8,12 @@ from msgspec import Meta, field
 from reconciler.model.base import Value
 from reconciler.model.kinds.hostpath import HostPathVolumeSource
 from reconciler.model.kinds.meta import Condition, LabelSelector, Object, ObjectReference
+from reconciler.model.kinds.nfs import NFSVolumeSource
 from reconciler.model.kinds.scalars import NonEmpty, OptionalLabel, OptionalSubdomain, Quantity
 from reconciler.model.kinds.scheduling import NodeSelector
 
 AccessMode: TypeAlias = Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]
-VolumeMode: TypeAlias = Literal["Filesystem"]
+VolumeMode: TypeAlias = Literal["Filesystem", "Block"]
 ReclaimPolicy: TypeAlias = Literal["Retain", "Delete"]
 BindingMode: TypeAlias = Literal["Immediate", "WaitForFirstConsumer"]
 AccessModes: TypeAlias = Annotated[tuple[AccessMode, ...], Meta(min_length=1)]
@@ -75,7 +76,7 @@ class PersistentVolumeClaim(Object):
 
 
 class LocalVolumeSource(Value):
-    """An existing directory of one node."""
+    """An existing directory of one node, or a block device of one."""
 
     path: NonEmpty
 
@@ -89,12 +90,13 @@ class VolumeNodeAffinity(Value):
 class PersistentVolumeSpec(Value):
     """A piece of storage: what it is and who may claim it."""
 
-    exactly_one: ClassVar[tuple[str, ...]] = ("host_path", "local")
+    exactly_one: ClassVar[tuple[str, ...]] = ("host_path", "local", "nfs")
 
     capacity: StorageMap
     access_modes: AccessModes
     host_path: HostPathVolumeSource | None = None
     local: LocalVolumeSource | None = None
+    nfs: NFSVolumeSource | None = None
     persistent_volume_reclaim_policy: ReclaimPolicy = "Retain"
     storage_class_name: OptionalSubdomain = ""
     volume_mode: VolumeMode = "Filesystem"

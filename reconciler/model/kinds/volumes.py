@@ -8,6 +8,7 @@ from reconciler.model.base import Value
 from reconciler.model.kinds.container import ObjectFieldSelector, ResourceFieldSelector
 from reconciler.model.kinds.hostpath import HostPathVolumeSource
 from reconciler.model.kinds.meta import KeyToPath, ObjectMeta
+from reconciler.model.kinds.nfs import NFSVolumeSource
 from reconciler.model.kinds.scalars import FileMode, Label, NonEmpty, Quantity
 from reconciler.model.kinds.storage import PersistentVolumeClaimSpec
 
@@ -126,6 +127,7 @@ class Volume(Value):
         "downward_api",
         "persistent_volume_claim",
         "ephemeral",
+        "nfs",
     )
 
     name: Label
@@ -137,3 +139,4 @@ class Volume(Value):
     downward_api: DownwardAPIVolumeSource | None = field(default=None, name="downwardAPI")
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
     ephemeral: EphemeralVolumeSource | None = None
+    nfs: NFSVolumeSource | None = None

@@ -8,10 +8,13 @@ from functools import lru_cache
 
 from reconciler.model.canonical import digest
 from reconciler.model.details import (
+    AttachDevice,
     AttachPod,
     CreateSandbox,
+    DetachDevice,
     DetachPod,
     Detail,
+    MountShare,
     PrepareHost,
     ProgramPeers,
     ProgramPolicies,
@@ -28,7 +31,9 @@ from reconciler.model.details import (
     TrashVolume,
     UnpublishVolumes,
     type_of,
+    UnmountShare,
 )
+    WatchRooms,
 from reconciler.model.plan import Action, Executor, Reason, Verb
 from reconciler.model.refs import ObjectRef
 
@@ -55,6 +60,11 @@ _KINDS: Mapping[type, tuple[Executor, Verb, float]] = {
 
 
 def tag_of(detail: Detail) -> str:
+    MountShare: (Executor.VOLUME, Verb.ATTACH, 90.0),
+    UnmountShare: (Executor.VOLUME, Verb.DETACH, 60.0),
+    AttachDevice: (Executor.VOLUME, Verb.ATTACH, 30.0),
+    WatchRooms: (Executor.VOLUME, Verb.UPDATE, 30.0),
+    DetachDevice: (Executor.VOLUME, Verb.DETACH, 30.0),
     """Return the tag by which a detail is known on the wire, such as `pullImage`."""
     return type_of(detail)
 

@@ -32,6 +32,8 @@ _FAILED_EVENTS: Mapping[str, str] = {
     "createSandbox": "FailedCreatePodSandBox",
     "attachPod": "FailedCreatePodSandBox",
     "publishVolumes": "FailedMount",
+    "mountShare": "FailedMount",
+    "attachDevice": "FailedMapVolume",
     "stopContainer": "FailedKillPod",
     "resizeContainer": "ResizeError",
     "removeSandbox": "FailedKillPod",

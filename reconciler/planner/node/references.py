@@ -22,10 +22,10 @@ def missing_for_volumes(pod: PodAssignment) -> tuple[str, ...]:
 
 
 def unbound_claims(pod: PodAssignment) -> tuple[ClaimBinding, ...]:
-    """Return the claims of the Pod that lead to no directory of this node yet."""
+    """Return the claims of the Pod that lead to no storage yet."""
     bindings = {binding.claim: binding for binding in pod.claims}
     wanted = (bindings.get(claim, ClaimBinding(claim=claim)) for claim in claims_of(pod.spec))
-    return tuple(binding for binding in wanted if not binding.path)
+    return tuple(binding for binding in wanted if not binding.path and binding.share is None)
 
 
 def claims_of(spec: PodSpec) -> tuple[str, ...]:

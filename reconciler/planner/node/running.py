@@ -4,6 +4,7 @@ Pure. Volumes, image and sandbox are made side by side; the link needs the sandb
 start one after the other.
 """
 
+from reconciler.model.attachments import Attachment
 from reconciler.model.details import (
     AttachPod,
     CreateSandbox,
@@ -16,6 +17,7 @@ from reconciler.model.details import (
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.plan import Executor, Reason, Verb
 from reconciler.planner.node.actions import container_name
+from reconciler.planner.node.attachments import attach_detail, missing_attachments
 from reconciler.planner.node.chain import Chain, Shared, add_removal, add_stop
 from reconciler.planner.node.fingerprint import fingerprint
 from reconciler.planner.node.holding import image_key
@@ -100,7 +102,14 @@ def _publish(chain: Chain, judged: PodJudgement, pod: PodAssignment, shared: Sha
     )
     reason = Reason.VOLUME_MISSING if present is None else Reason.CONFIGURATION_CHANGED
     needs = tuple(shared.volumes.get(binding.volume, "") for binding in pod.claims)
-    return chain.add(detail, reason, target=version, needs=needs), True
+    attached = (_attach_volume(chain, one, shared) for one in missing_attachments(look, pod))
+    return chain.add(detail, reason, target=version, needs=(*needs, *attached)), True
+
+
+def _attach_volume(chain: Chain, one: Attachment, shared: Shared) -> str:
+    """Mount a share or attach a device for the Pod, once it is made and no release of it is under way."""
+    needs = (shared.releasing.get(one.key, ""), shared.volumes.get(one.volume, ""))
+    return chain.add(attach_detail(one), Reason.VOLUME_MISSING, target=f"{one.key}/{one.volume}", needs=needs)
 
 
 def _sandbox(chain: Chain, judged: PodJudgement, pod: PodAssignment) -> str:

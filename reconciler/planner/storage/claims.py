@@ -15,11 +15,11 @@ from reconciler.planner.references import claims_of
 from reconciler.planner.storage.catalogue import Catalogue
 from reconciler.planner.storage.classes import LOCAL_PROVISIONER as LOCAL_PROVISIONER
 from reconciler.planner.storage.classes import class_name_of as class_name_of
-from reconciler.planner.storage.classes import class_of, is_provisioned, waits_for_consumer
+from reconciler.planner.storage.classes import class_of, is_on_share, is_provisioned, waits_for_consumer
 from reconciler.planner.storage.classes import ensure_default_class as ensure_default_class
 from reconciler.planner.storage.expansion import grow
 from reconciler.planner.storage.phases import sync_volume
-from reconciler.planner.storage.provision import node_for_any, provision
+from reconciler.planner.storage.provision import node_for_any, provision, why_not_made
 from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, SELECTED_NODE, is_for, reference_to, why_unfit
 from reconciler.planner.storage.volumes import PROVISIONED_BY as PROVISIONED_BY
 from reconciler.planner.storage.volumes import is_trash as is_trash
@@ -162,8 +162,10 @@ def _volume_for(view: View, stored: StoredObject, volumes: Catalogue, place: str
         return None, f"storage class {class_name} does not exist"
     if not is_provisioned(class_):
         return None, f"no volume fits, and provisioner {class_.provisioner} is not one of ours"
-    node = node or node_for_any(view, class_)
-    if not node:
+    if why := why_not_made(claim, class_):
+        return None, why
+    node = node or ("" if is_on_share(class_) else node_for_any(view, class_))
+    if not node and not is_on_share(class_):
         return None, f"there is no node on which class {class_name} makes volumes"
     return provision(view, stored, class_, node), ""
 

@@ -11,6 +11,9 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.view import SYSTEM, View, replace
 
 LOCAL_PROVISIONER = "reconciler.dev/local"
+NFS_PROVISIONER = "reconciler.dev/nfs"
+# Classes for the NFS driver of Kubernetes mean the same here.
+_NFS_PROVISIONERS = (NFS_PROVISIONER, "nfs.csi.k8s.io")
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 BUILT_IN_CLASS = "local"
 # Where the local provisioner makes its directories, instead of in the data directory.
@@ -83,7 +86,17 @@ def waits_for_consumer(class_: StorageClass | None) -> bool:
 
 def is_provisioned(class_: StorageClass | None) -> bool:
     """Whether volumes of this class are made here when they are asked for."""
-    return class_ is not None and class_.provisioner == LOCAL_PROVISIONER
+    return class_ is not None and (is_local_class(class_) or is_on_share(class_))
+
+
+def is_local_class(class_: StorageClass) -> bool:
+    """Whether volumes of this class are directories or files of one node."""
+    return class_.provisioner == LOCAL_PROVISIONER
+
+
+def is_on_share(class_: StorageClass) -> bool:
+    """Whether volumes of this class are directories on a share, which every node reaches."""
+    return class_.provisioner in _NFS_PROVISIONERS
 
 
 def allows(class_: StorageClass, node: Node) -> bool:

@@ -10,8 +10,17 @@ from reconciler.model.kinds import ObjectReference, PersistentVolume, Persistent
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import without
 from reconciler.model.plan import Decision, Reason
-from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, is_provisioned_here, is_trash, node_of, path_of
+from reconciler.planner.storage.volumes import (
+    BOUND_BY_CONTROLLER,
+    TRASHED_BY,
+    is_directory_on_share,
+    is_provisioned_here,
+    is_trash,
+    node_of,
+    path_of,
+)
 from reconciler.planner.view import SYSTEM, View, replace
+from reconciler.planner.workloads.pods import is_silent
 
 _NOT_DELETED = "nothing here deletes a volume that was not made here: its data stays where it is"
 
@@ -108,11 +117,33 @@ def _end(view: View, stored: StoredObject) -> None:
 
 
 def _forget_trashed(view: View, stored: StoredObject) -> None:
-    """A volume whose directory its node has moved to the trash is done with."""
+    """A volume whose directory a node has moved to the trash is done with."""
     volume = cast(PersistentVolume, stored.object)
     if not is_trash(volume) or stored.manager != SYSTEM:
+        return
+    if is_directory_on_share(volume):
+        _forget_on_share(view, stored)
         return
     node = view.observed.nodes.get(node_of(volume))
     facts = node.observation.facts if node and node.observation else None
     if facts and facts.complete and not {volume.metadata.name, path_of(volume)} & set(facts.directories):
         view.remove(stored, Reason.RELEASED, "its directory was moved to the trash")
+
+
+def _forget_on_share(view: View, stored: StoredObject) -> None:
+    """Have one node that is heard move the directory to the share's trash, and hear that it has."""
+    annotations = stored.object.metadata.annotations
+    name = annotations.get(TRASHED_BY, "")
+    node = view.observed.nodes.get(name)
+    if node is not None and node.observation is not None:
+        if stored.ref.name in node.observation.facts.storage.trashed:
+            view.remove(stored, Reason.RELEASED, "its directory was moved to the trash of its share")
+            return
+        if not is_silent(view, node):
+            return
+    heard = (other for other in sorted(view.observed.nodes) if not is_silent(view, view.observed.nodes[other]))
+    chosen = next(heard, "")
+    if chosen and chosen != name:
+        metadata = replace(stored.object.metadata, annotations={**annotations, TRASHED_BY: chosen})
+        volume = replace(cast(PersistentVolume, stored.object), metadata=metadata)
+        view.update(stored, volume, reason=Reason.RELEASED, judged=False)

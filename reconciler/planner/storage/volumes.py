@@ -6,8 +6,9 @@ from fractions import Fraction
 from reconciler.model.kinds import AnyObject, Node, ObjectReference, PersistentVolume, PersistentVolumeClaim
 from reconciler.model.labels import matches
 from reconciler.model.quantity import parse_quantity
+from reconciler.model.storage import DeviceSource, NfsShare
 from reconciler.planner.scheduling.fit import selects
-from reconciler.planner.storage.classes import LOCAL_PROVISIONER
+from reconciler.planner.storage.classes import LOCAL_PROVISIONER, NFS_PROVISIONER
 
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 # Who is kept in `claimRef` was chosen here, not by a person.
@@ -15,11 +16,50 @@ BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 # The directory of its class that a volume is in; it has to be there on the node.
 BASE = "reconciler.dev/base-directory"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
+# The exported directory that a volume is a directory of; the node that moves it to the trash.
+SHARE = "reconciler.dev/share"
+TRASHED_BY = "reconciler.dev/trashed-by"
 
 
 def is_provisioned_here(volume: PersistentVolume) -> bool:
-    """Whether the volume is a directory that our provisioner made."""
+    """Whether the volume is a directory or file that one of our provisioners made."""
+    return is_local(volume) or is_directory_on_share(volume)
+
+
+def is_local(volume: PersistentVolume) -> bool:
+    """Whether our local provisioner made the volume."""
     return volume.metadata.annotations.get(PROVISIONED_BY) == LOCAL_PROVISIONER
+
+
+def is_directory_on_share(volume: PersistentVolume) -> bool:
+    """Whether our provisioner made the volume on a share."""
+    annotations = volume.metadata.annotations
+    return volume.spec.nfs is not None and annotations.get(PROVISIONED_BY) == NFS_PROVISIONER and SHARE in annotations
+
+
+def share_of(volume: PersistentVolume) -> NfsShare | None:
+    """Return the share that a volume is on, as nodes mount it: that of its class where it was made here."""
+    source = volume.spec.nfs
+    if source is None:
+        return None
+    path = volume.metadata.annotations[SHARE] if is_directory_on_share(volume) else source.path
+    options = (*volume.spec.mount_options, *(("ro",) if source.read_only else ()))
+    return NfsShare(server=source.server, path=path, options=options)
+
+
+def directory_on_share(volume: PersistentVolume) -> str:
+    """Return the directory of a volume below what is mounted; empty when it is the whole share."""
+    if volume.spec.nfs is None or not is_directory_on_share(volume):
+        return ""
+    root = volume.metadata.annotations[SHARE].rstrip("/")
+    return volume.spec.nfs.path.removeprefix(root).strip("/")
+
+
+def device_source(volume: PersistentVolume) -> DeviceSource:
+    """Return what containers get of a volume as a block device; empty: it is a directory."""
+    if volume.spec.volume_mode != "Block":
+        return ""
+    return "file" if is_local(volume) else "device"
 
 
 def is_trash(volume: PersistentVolume) -> bool:
@@ -42,6 +82,13 @@ def node_of(volume: PersistentVolume) -> str:
             if one.key == "kubernetes.io/hostname" and one.operator == "In" and one.values:
                 return one.values[0]
     return ""
+
+
+def keeper_of(volume: PersistentVolume) -> str:
+    """Return the node that sees to a volume made here; on a share it is the one that is to trash it, or none."""
+    if not is_directory_on_share(volume):
+        return node_of(volume)
+    return volume.metadata.annotations.get(TRASHED_BY, "") if is_trash(volume) else ""
 
 
 def is_reachable(volume: PersistentVolume, node: Node) -> bool:
@@ -104,6 +151,8 @@ def why_unfit(volume: PersistentVolume, claim: PersistentVolumeClaim, class_name
         return "storageClassName does not match"
     if not set(claim.spec.access_modes) <= set(volume.spec.access_modes):
         return "incompatible accessMode"
+    if volume.spec.volume_mode != claim.spec.volume_mode:
+        return "incompatible volumeMode"
     return ""
 
 
@@ -119,8 +168,7 @@ def find_volume(
     """Return the volume for a claim: the one kept for it, or else the smallest free one that fits, or None.
 
     Without a node those with the fewest access modes to spare come first; on a node, only what it can reach counts.
-    `taken` are names of volumes that others have by now. The rules are those of Kubernetes' FindMatchingVolume. There
-    is one volumeMode, and no other can be declared.
+    `taken` are names of volumes that others have by now. The rules are those of Kubernetes' FindMatchingVolume.
     """
     usable = [one for one in volumes if one.metadata.name not in taken and _is_usable(one, claim)]
     for one in usable:
@@ -140,6 +188,7 @@ def _is_usable(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
     return (
         (volume.spec.claim_ref is None or is_for(volume, claim))
         and size_of(volume) >= wanted_size(claim)
+        and volume.spec.volume_mode == claim.spec.volume_mode
         and set(claim.spec.access_modes) <= set(volume.spec.access_modes)
         and volume.metadata.deletion_timestamp is None
     )

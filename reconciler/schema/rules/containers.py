@@ -18,6 +18,7 @@ from reconciler.model.kinds import (
 from reconciler.model.kinds.scalars import ANNOTATION_KEY_PATTERN, LABEL_KEY_PATTERN
 from reconciler.model.quantity import parse_quantity
 from reconciler.schema.positions import join_pointer
+from reconciler.schema.rules.devices import device_findings
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
 
 _KEYS = {"metadata.labels": re.compile(LABEL_KEY_PATTERN), "metadata.annotations": re.compile(ANNOTATION_KEY_PATTERN)}
@@ -66,6 +67,7 @@ def container_findings(
     yield from _resource_findings(at, container)
     yield from _resize_findings(place, container, spec.restart_policy)
     yield from _mount_findings(at, container, volumes)
+    yield from device_findings(at, container, volumes, spec)
     yield from _probe_findings(place, container)
     yield from _sleep_findings(at, container, spec.termination_grace_period_seconds)
     if container.lifecycle.stop_signal is not None and spec.os is None:

@@ -6,11 +6,13 @@ from reconciler.model.kinds import AccessMode, PersistentVolume, PersistentVolum
 from reconciler.model.quantity import QuantityText, parse_quantity
 from reconciler.schema.positions import join_pointer
 from reconciler.schema.rules.finding import Finding, error, warning
+from reconciler.schema.rules.nfs import NFS_PROVISIONERS, nfs_findings, option_findings, parameter_findings
 from reconciler.schema.rules.placing import node_term_findings
 from reconciler.schema.rules.selectors import selector_findings
 from reconciler.schema.rules.volumes import host_path_findings
 
-PROVISIONERS = ("reconciler.dev/local",)
+LOCAL = "reconciler.dev/local"
+PROVISIONERS = (LOCAL, *NFS_PROVISIONERS)
 STATIC = "kubernetes.io/no-provisioner"
 
 
@@ -54,6 +56,11 @@ def volume_findings(volume: PersistentVolume) -> Iterator[Finding]:
         yield from host_path_findings("/spec/hostPath", spec.host_path.path)
         if spec.host_path.path == "/" and spec.persistent_volume_reclaim_policy == "Delete":
             yield error("/spec/hostPath/path", "a volume that is deleted with its claim cannot be /")
+    if spec.nfs is not None:
+        yield from nfs_findings("/spec/nfs", spec.nfs)
+        if spec.volume_mode == "Block":
+            yield error("/spec/volumeMode", "a directory of an NFS server is no block device", "leave volumeMode out")
+    yield from option_findings("/spec/mountOptions", spec.mount_options, is_mounted=spec.nfs is not None)
     required = spec.node_affinity.required
     if spec.local is not None:
         yield from host_path_findings("/spec/local", spec.local.path)
@@ -69,8 +76,12 @@ def class_findings(storage_class: StorageClass) -> Iterator[Finding]:
     if provisioner not in (*PROVISIONERS, STATIC):
         hint = f"provisioners: {', '.join(PROVISIONERS)}"
         yield warning("/provisioner", f"nothing here makes volumes for {provisioner}", hint, "unknown-provisioner")
-    elif provisioner in PROVISIONERS:
+    elif provisioner in NFS_PROVISIONERS:
+        yield from parameter_findings(storage_class)
+    elif provisioner == LOCAL:
         yield from _parameter_findings(storage_class)
+    is_mounted = provisioner in NFS_PROVISIONERS
+    yield from option_findings("/mountOptions", storage_class.mount_options, is_mounted=is_mounted)
     yield from _topology_findings(storage_class)
 
 

@@ -6,6 +6,7 @@ from reconciler.model.kinds import DownwardAPIVolumeFile, KeyToPath, PodSpec, Vo
 from reconciler.model.quantity import parse_quantity
 from reconciler.schema.rules.containers import field_findings, resource_findings
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
+from reconciler.schema.rules.nfs import nfs_findings
 
 
 def volumes_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
@@ -21,6 +22,8 @@ def _volume_findings(at: str, volume: Volume) -> Iterator[Finding]:
         yield error(f"{at}/emptyDir/sizeLimit", "sizeLimit: must be at least 0")
     if volume.host_path is not None:
         yield from host_path_findings(f"{at}/hostPath", volume.host_path.path)
+    if volume.nfs is not None:
+        yield from nfs_findings(f"{at}/nfs", volume.nfs)
     for name, source in (("configMap", volume.config_map), ("secret", volume.secret)):
         if source is not None:
             yield from _item_findings(f"{at}/{name}", source.items)

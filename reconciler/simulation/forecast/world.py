@@ -101,6 +101,7 @@ class ForecastWorld(CarefulWorld):
         self.links = {link.pod_uid: link for link in facts.network.links}
         self.volumes = {volume.pod_uid: volume for volume in facts.volumes}
         self.directories = set(facts.directories)
+        self.storage.carry_over(facts.storage)
         self.network = replace(facts.network, links=())
         self._assumed = assumed
         self._told = told
