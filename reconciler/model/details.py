@@ -7,8 +7,8 @@ from reconciler.model.base import Value
 from reconciler.model.kinds import Container, Lifecycle
 from reconciler.model.networkpolicy import PolicyRules
 from reconciler.model.node import Peer, PodAssignment, ServiceEntry
-
 from reconciler.model.storage import NfsShare
+
 
 class _Detail(Value, tag_field="type"):
     """Base of the tagged union."""
@@ -125,6 +125,7 @@ class ProvisionVolume(_Detail, tag="provisionVolume"):
     name: str
     path: str
     base: str = ""
+    size: int = 0
 
 
 class TrashVolume(_Detail, tag="trashVolume"):
@@ -155,16 +156,7 @@ class AttachDevice(_Detail, tag="attachDevice"):
     name: str
     path: str
 
-    size: int = 0
 
-class PrepareHost(_Detail, tag="prepareHost"):
-    """Make the host ready to carry Pods: forwarding, DNS address, accept rules for Docker, base table, DNS server."""
-
-    pod_cidr: str
-    cluster_pod_cidr: str
-    service_cidr: str
-    dns_address: str
-    domain: str
 class DetachDevice(_Detail, tag="detachDevice"):
     """Detach the file of a volume that no Pod uses."""
 
@@ -178,6 +170,14 @@ class WatchRooms(_Detail, tag="watchRooms"):
     paths: tuple[str, ...]
 
 
+class PrepareHost(_Detail, tag="prepareHost"):
+    """Make the host ready to carry Pods: forwarding, DNS address, accept rules for Docker, base table, DNS server."""
+
+    pod_cidr: str
+    cluster_pod_cidr: str
+    service_cidr: str
+    dns_address: str
+    domain: str
 
 
 class HostPort(Value):
@@ -260,6 +260,11 @@ Detail = (
     | UnpublishVolumes
     | ProvisionVolume
     | TrashVolume
+    | MountShare
+    | UnmountShare
+    | AttachDevice
+    | DetachDevice
+    | WatchRooms
     | PrepareHost
     | ProgramServices
     | ProgramPeers
@@ -282,11 +287,6 @@ def image_of(detail: Detail | None) -> str:
         case StartContainer():
             return detail.spec.image
         case StopContainer():
-    | MountShare
-    | UnmountShare
-    | AttachDevice
-    | DetachDevice
-    | WatchRooms
             return detail.spec.image if detail.spec is not None else ""
         case _:
             return ""

@@ -121,6 +121,7 @@ def _assignment(
     number: int,
     pods: list[StoredObject],
     volumes: list[VolumeAssignment],
+    class_paths: tuple[str, ...],
 ) -> Assignment:
     cluster = observed.cluster
     return Assignment(
@@ -129,13 +130,13 @@ def _assignment(
         generation=0,
         node=node,
         pod_cidr=node_cidr(cluster, number),
-    class_paths: tuple[str, ...],
         cluster_pod_cidr=cluster.pod_cidr,
         service_cidr=cluster.service_cidr,
         domain=cluster.domain,
         dns_address=cluster.dns_address,
         pods=_pods(observed.objects, policy, memo, node, pods),
         volumes=tuple(volumes),
+        class_paths=class_paths,
     )
 
 
@@ -144,7 +145,6 @@ def _pods(
 ) -> tuple[PodAssignment, ...]:
     """Return the Pods of a node: all as before when none of them and nothing that Pods read has changed."""
     marks = (memo.picture.marks[kind] for kind in _READ_KINDS)
-        class_paths=class_paths,
     return memo.get(
         ("pods", node),
         (policy, *marks, *pods),
@@ -275,6 +275,9 @@ def _claim(objects: Objects, namespace: str, name: str, read_only: bool) -> Clai
         path=directory_on_share(bound) if bound.spec.nfs else path_of(bound),
         host_path_type=bound.spec.host_path.type if bound.spec.host_path else None,
         read_only=read_only,
+        device=device_source(bound),
+        share=share_of(bound),
+        provisioned=is_directory_on_share(bound),
     )
 
 
@@ -289,20 +292,17 @@ def _class_paths(objects: Objects) -> tuple[str, ...]:
     classes = [cast(k.StorageClass, stored.object) for stored in objects.values()]
     paths = {one.parameters.get(PATH_PARAMETER, "").rstrip("/") for one in classes if is_local_class(one)}
     return tuple(sorted(path for path in paths if path))
-        device=device_source(bound),
-        share=share_of(bound),
-        provisioned=is_directory_on_share(bound),
 
 
 def _volume(volume: PersistentVolume) -> VolumeAssignment:
     claim = volume.spec.claim_ref
+    on_share = is_directory_on_share(volume)
     return VolumeAssignment(
         name=volume.metadata.name,
         path=directory_on_share(volume) if on_share else path_of(volume),
         claim=f"{claim.namespace}/{claim.name}" if claim else "",
         trash=is_trash(volume),
         base=volume.metadata.annotations.get(BASE, ""),
-    )
-    on_share = is_directory_on_share(volume)
         size=math.ceil(size_of(volume)) if device_source(volume) == "file" else 0,
         share=share_of(volume),
+    )

@@ -30,10 +30,10 @@ from reconciler.model.details import (
     StartContainer,
     StopContainer,
     TrashVolume,
-    UnpublishVolumes,
     UnmountShare,
-)
+    UnpublishVolumes,
     WatchRooms,
+)
 from reconciler.model.errors import ReconcilerError, Retry, StaleError, TerminalError, TransientError
 from reconciler.model.metrics import NodeSample
 from reconciler.model.networkpolicy import IsolatedPod
@@ -55,8 +55,8 @@ from reconciler.simulation.clock import VirtualClock
 from reconciler.simulation.engine import SimulatedEngine
 from reconciler.simulation.exec import SimulatedExec
 from reconciler.simulation.load import SimulatedLoad
-
 from reconciler.simulation.storage import SimulatedStorage
+
 SILENT_S = 10.0
 _DURATIONS: Mapping[str, float] = {
     "pullImage": 2.0,
@@ -103,8 +103,8 @@ class SimulatedWorld:
         self.links: dict[str, LinkFact] = {}
         self.volumes: dict[str, VolumeFact] = {}
         self.directories: set[str] = set()
-        self.trash: list[str] = []
         self.storage = SimulatedStorage()
+        self.trash: list[str] = []
         self.network = NetworkFact()
         self.programmed: ProgramServices | None = None
         self.names: PublishNames | None = None
@@ -133,9 +133,9 @@ class SimulatedWorld:
             host=self.host,
             volumes=tuple(self.volumes[uid] for uid in sorted(self.volumes)),
             directories=tuple(sorted(self.directories)),
+            storage=self.storage.facts(self.directories),
             network=replace(self.network, links=tuple(self.links[uid] for uid in sorted(self.links))),
             signals=self.signals,
-            storage=self.storage.facts(self.directories),
             pod_memory=dict(self.pod_memory),
         )
         if self.engine_silent:
@@ -324,10 +324,10 @@ class SimulatedWorld:
                 return self._on_engine(detail)
             case RemoveContainer() | RemoveSandbox():
                 return self.engine.remove(detail)
-            case PublishVolumes() | UnpublishVolumes() | ProvisionVolume() | TrashVolume():
-                return self._on_disk(detail)
             case MountShare() | UnmountShare() | AttachDevice() | DetachDevice() | WatchRooms():
                 return self.storage.execute(detail)
+            case PublishVolumes() | UnpublishVolumes() | ProvisionVolume() | TrashVolume():
+                return self._on_disk(detail)
             case AttachPod() | DetachPod() | PrepareHost() | PublishNames():
                 return self._on_network(detail)
             case ProgramServices() | ProgramPeers() | ProgramPolicies():
@@ -376,12 +376,12 @@ class SimulatedWorld:
             case ProvisionVolume():
                 changed = detail.path not in self.directories
                 self.directories.add(detail.path)
-                return changed, detail.path
-            case TrashVolume():
                 changed = self.storage.provision(detail) or changed
-                changed = detail.path in self.directories
+                return changed, detail.path
             case TrashVolume() if detail.share is not None:
                 return self.storage.trash(detail), ""
+            case TrashVolume():
+                changed = detail.path in self.directories
                 self.directories.discard(detail.path)
                 self.trash.extend((detail.path,) if changed else ())
                 return changed, ""

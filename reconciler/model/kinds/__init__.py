@@ -107,6 +107,7 @@ from reconciler.model.kinds.meta import (
     OwnerReference,
     SelectorOperator,
 )
+from reconciler.model.kinds.nfs import NFSVolumeSource
 from reconciler.model.kinds.networkpolicy import (
     IPBlock,
     NetworkPolicy,
@@ -126,7 +127,6 @@ from reconciler.model.kinds.node import (
     NodeStatus,
     NodeSystemInfo,
 )
-from reconciler.model.kinds.nfs import NFSVolumeSource
 from reconciler.model.kinds.pod import (
     ContainerState,
     ContainerStateRunning,
@@ -411,6 +411,7 @@ __all__ = [
     "MetricTarget",
     "MetricValueStatus",
     "MountPropagation",
+    "NFSVolumeSource",
     "NameForm",
     "NetworkPolicy",
     "NetworkPolicyEgressRule",
@@ -450,7 +451,6 @@ __all__ = [
     "PodAffinity",
     "PodAffinityTerm",
     "PodAntiAffinity",
-    "NFSVolumeSource",
     "PodCondition",
     "PodDNSConfig",
     "PodDNSConfigOption",
@@ -551,6 +551,7 @@ __all__ = [
     "TypedObjectReference",
     "UncountedTerminatedPods",
     "Volume",
+    "VolumeDevice",
     "VolumeMode",
     "VolumeMount",
     "VolumeNodeAffinity",
@@ -563,4 +564,3 @@ __all__ = [
     "policy_types",
     "ref_of",
 ]
-    "VolumeDevice",

@@ -29,11 +29,11 @@ from reconciler.model.details import (
     StartContainer,
     StopContainer,
     TrashVolume,
-    UnpublishVolumes,
-    type_of,
     UnmountShare,
-)
+    UnpublishVolumes,
     WatchRooms,
+    type_of,
+)
 from reconciler.model.plan import Action, Executor, Reason, Verb
 from reconciler.model.refs import ObjectRef
 
@@ -56,15 +56,15 @@ _KINDS: Mapping[type, tuple[Executor, Verb, float]] = {
     UnpublishVolumes: (Executor.VOLUME, Verb.DELETE, 120.0),
     ProvisionVolume: (Executor.VOLUME, Verb.CREATE, 60.0),
     TrashVolume: (Executor.VOLUME, Verb.DELETE, 60.0),
-}
-
-
-def tag_of(detail: Detail) -> str:
     MountShare: (Executor.VOLUME, Verb.ATTACH, 90.0),
     UnmountShare: (Executor.VOLUME, Verb.DETACH, 60.0),
     AttachDevice: (Executor.VOLUME, Verb.ATTACH, 30.0),
     WatchRooms: (Executor.VOLUME, Verb.UPDATE, 30.0),
     DetachDevice: (Executor.VOLUME, Verb.DETACH, 30.0),
+}
+
+
+def tag_of(detail: Detail) -> str:
     """Return the tag by which a detail is known on the wire, such as `pullImage`."""
     return type_of(detail)
 
