@@ -17,6 +17,7 @@ from dnslib import DNSRecord
 
 from benchmarks.row import Row
 from reconciler.executors.network import layout
+from reconciler.executors.network.frame import TABLE, Ranges
 from reconciler.executors.network.cleanup import remove_all
 from reconciler.executors.network.contents import Contents
 from reconciler.executors.network.executor import NetworkExecutor
@@ -72,8 +73,8 @@ class _Bench:
         services = tuple(_service(number) for number in range(SERVICES))
         full = _timed(lambda: self.do(ProgramServices(digest="full", services=services)))
         contents, _ = Contents().change_to(ProgramServices(digest="", services=services))
-        ranges = layout.Ranges(cluster_id="x", cluster_pod_cidr="10.42.0.0/16", service_cidr="10.43.0.0/16")
-        script = layout.table_script(ranges, contents.elements).replace(layout.TABLE, "bench")
+        ranges = Ranges(cluster_id="x", cluster_pod_cidr="10.42.0.0/16", service_cidr="10.43.0.0/16")
+        script = layout.table_script(ranges, contents.elements).replace(TABLE, "bench")
         yield Row(
             f"{SERVICES} Services x {ENDPOINTS}: programmed from nothing",
             full,
@@ -92,7 +93,7 @@ class _Bench:
             changed = (_service(0, ENDPOINTS + number % 2), *services[1:])
             detail = ProgramServices(digest=f"one-{number}", services=changed)
             times.append(_timed(lambda detail=detail: self.do(detail)))  # type: ignore[misc]
-        add = f"add element ip {layout.TABLE} hairpin {{ 10.42.255.1 . 10.42.255.1 }}\n"
+        add = f"add element ip {TABLE} hairpin {{ 10.42.255.1 . 10.42.255.1 }}\n"
         nftables = Nftables()
         alone = []
         for _ in range(20):

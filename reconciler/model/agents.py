@@ -10,6 +10,7 @@ import msgspec
 
 from reconciler.model.base import Value
 from reconciler.model.errors import TerminalError
+from reconciler.model.external import Announced
 from reconciler.model.metrics import NodeSample
 from reconciler.model.networkpolicy import NO_CHANGE, PoliciesDelta, policies_delta, policies_merged
 from reconciler.model.node import DOCUMENT_VERSION, Assignment, Materials, NetworkView, Observation, Peer, ServiceEntry
@@ -97,6 +98,7 @@ class ViewDelta(Value):
     services: tuple[ServiceEntry, ...] = ()
     removed: tuple[str, ...] = ()
     peers: tuple[Peer, ...] = ()
+    announced: tuple[Announced, ...] = ()
     policies: PoliciesDelta = NO_CHANGE
 
 
@@ -266,6 +268,7 @@ def merged(view: NetworkView | None, delta: ViewDelta) -> NetworkView | None:
         generation=delta.generation,
         services=tuple(sorted((*kept, *changed.values()), key=_order)),
         peers=delta.peers,
+        announced=delta.announced,
         policies=policies_merged(view.policies, delta.policies),
     )
 
@@ -283,6 +286,7 @@ def delta_between(old: NetworkView, new: NetworkView) -> ViewDelta | None:
         services=tuple(one for name, one in after.items() if before.get(name) != one),
         removed=tuple(name for name in before if name not in after),
         peers=new.peers,
+        announced=new.announced,
         policies=policies_delta(old.policies, new.policies),
     )
 

@@ -4,6 +4,7 @@ Every effect is idempotent by name: doing it again finds its own work and answer
 """
 
 from reconciler.model.base import Value
+from reconciler.model.external import HealthCheck, Way
 from reconciler.model.kinds import Container, Lifecycle
 from reconciler.model.networkpolicy import PolicyRules
 from reconciler.model.node import Peer, PodAssignment, ServiceEntry
@@ -191,11 +192,24 @@ class HostPort(Value):
 
 
 class ProgramServices(_Detail, tag="programServices"):
-    """Bring the kernel's table to these Services and host ports. `digest` names the whole."""
+    """Bring the kernel's table to these Services, host ports and ways from outside. `digest` names the whole."""
 
     digest: str
     services: tuple[ServiceEntry, ...]
     host_ports: tuple[HostPort, ...] = ()
+    ways: tuple[Way, ...] = ()
+
+
+class ProgramExternal(_Detail, tag="programExternal"):
+    """Hold and announce these addresses from outside, and no others, and answer health checks. `digest` names it all.
+
+    `address` is this host's own: addresses are announced on its link.
+    """
+
+    digest: str
+    address: str
+    addresses: tuple[str, ...] = ()
+    checks: tuple[HealthCheck, ...] = ()
 
 
 class DnsRecord(Value):
@@ -268,6 +282,7 @@ Detail = (
     | PrepareHost
     | ProgramServices
     | ProgramPeers
+    | ProgramExternal
     | ProgramPolicies
     | PublishNames
     | Bind

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from reconciler.model.base import Value
+from reconciler.model.external import Announced
 from reconciler.model.granted import Granted
 from reconciler.model.kinds import (
     Container,
@@ -142,18 +143,22 @@ class EndpointPort(Value):
 
 
 class ServicePortEntry(Value):
-    """One port of a Service with where it leads. `protocol` is TCP, UDP or SCTP."""
+    """One port of a Service with where it leads. `protocol` is TCP, UDP or SCTP, `node_port` 0 where there is none."""
 
     name: str = ""
     protocol: Protocol = "TCP"
     port: int
     targets: tuple[EndpointPort, ...] = ()
+    node_port: int = 0
 
 
 class ServiceEntry(Value):
     """One Service as the nodes need it. `cluster_ip` is empty for headless and ExternalName Services.
 
-    `internal_local`: from inside the cluster, only endpoints on the client's own node serve.
+    `internal_local`: from inside the cluster, only endpoints on the client's own node serve; `external_local`: from
+    outside, only those of the node that is asked. It is reached at `external_ips` too, and at the addresses `balanced`
+    by a load balancer, these from `source_ranges` only (empty: from anywhere). `distribution` says which endpoints are
+    preferred.
     """
 
     namespace: str
@@ -163,6 +168,12 @@ class ServiceEntry(Value):
     publish_not_ready: bool = False
     affinity_timeout_s: int = 0
     internal_local: bool = False
+    external_ips: tuple[str, ...] = ()
+    balanced: tuple[str, ...] = ()
+    source_ranges: tuple[str, ...] = ()
+    external_local: bool = False
+    health_check_port: int = 0
+    distribution: str = ""
     ports: tuple[ServicePortEntry, ...] = ()
 
 
@@ -176,10 +187,11 @@ class Peer(Value):
     address: str
     pod_cidr: str
     backend: NetworkBackend = "vxlan"
+    zone: str = ""
 
 
 class NetworkView(Value):
-    """The cluster's network as every node sees it: Services with their endpoints, and the nodes themselves.
+    """The cluster's network as every node sees it: Services with their endpoints, the nodes, who announces what.
 
     Versioned like an Assignment.
     """
@@ -190,6 +202,7 @@ class NetworkView(Value):
     generation: int
     services: tuple[ServiceEntry, ...] = ()
     peers: tuple[Peer, ...] = ()
+    announced: tuple[Announced, ...] = ()
     policies: Policies = NO_POLICIES
 
 
@@ -277,7 +290,7 @@ class NetworkFact(Value):
     """State of the host's networking: what was programmed and still stands. Digests are empty when it does not.
 
     `prepared` covers addresses, forwarding, the accept rules for Docker and the base table. `peers_digest` is that of
-    the ways to other nodes, `peers_damaged` whether somebody changed them; so with the rules of policies.
+    the ways to other nodes, `external_digest` that of the addresses from outside that it holds, `peers_damaged` whether somebody changed them; so with the rules of policies.
     `tunnel_error` says why this kernel makes no tunnel; empty while none has failed.
     """
 
@@ -290,6 +303,7 @@ class NetworkFact(Value):
     policies_digest: str = ""
     policies_damaged: bool = False
     tunnel_error: str = ""
+    external_digest: str = ""
     links: tuple[LinkFact, ...] = ()
 
 

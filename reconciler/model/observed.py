@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from reconciler.model.base import Value
 from reconciler.model.desired import Provenance, RevisionInfo
+from reconciler.model.external import NODE_PORTS
 from reconciler.model.kinds import AnyObject
 from reconciler.model.metrics import NodeUsage
 from reconciler.model.node import NetworkBackend, Observation
@@ -85,7 +86,10 @@ class SourceState(Value):
 
 
 class ClusterInfo(Value):
-    """What is fixed when a cluster is made. Networks in CIDR notation."""
+    """What is fixed when a cluster is made, and the pools that Services are given from. Networks in CIDR notation.
+
+    `node_ports` is a range such as 30000-32767, `load_balancer` are ranges of addresses.
+    """
 
     id: str
     name: str = "reconciler"
@@ -95,6 +99,8 @@ class ClusterInfo(Value):
     service_cidr: str = "10.43.0.0/16"
     dns_address: str = "169.254.20.10"
     network_backend: NetworkBackend = "vxlan"
+    node_ports: str = NODE_PORTS
+    load_balancer: tuple[str, ...] = ()
 
 
 class ObservedState(Value):

@@ -21,6 +21,7 @@ from reconciler.planner.overrides import end_restart, overlaid, overlay_of, why_
 from reconciler.planner.priority import with_kept_priority
 from reconciler.planner.propagation import delete_declared
 from reconciler.planner.safety import held_deletions
+from reconciler.planner.services.kept import with_kept
 from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, SELECTED_NODE, kept_claim, what_stays_behind
 from reconciler.planner.tolerations import with_default_tolerations
 from reconciler.planner.updates.fault import Fault
@@ -308,9 +309,8 @@ def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
     new: Any = with_metadata(wanted, _merged_metadata(old.metadata, wanted.metadata))
     if hasattr(old, "status"):
         new = replace(new, status=old.status)
-    if old.kind == "Service" and not new.spec.cluster_ip and new.spec.type == "ClusterIP":
-        kept = replace(new.spec, cluster_ip=old.spec.cluster_ip, cluster_ips=old.spec.cluster_ips)
-        new = replace(new, spec=kept)
+    if old.kind == "Service":
+        new = with_kept(old, new)
     if old.kind == "PersistentVolumeClaim":
         added = {"volume_name": new.spec.volume_name or old.spec.volume_name}
         if new.spec.storage_class_name is None:

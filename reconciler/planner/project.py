@@ -27,6 +27,7 @@ from reconciler.planner.memo import Memo
 from reconciler.planner.networkpolicy import cluster_policies
 from reconciler.planner.numbers import node_cidr, node_numbers
 from reconciler.planner.references import claims_of, references_of
+from reconciler.planner.services.announce import announced
 from reconciler.planner.services.endpoints import service_entries
 from reconciler.planner.storage.classes import PATH_PARAMETER, is_local_class
 from reconciler.planner.storage.ephemeral import (
@@ -68,6 +69,7 @@ def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo
         generation=0,
         services=services,
         peers=tuple(_peers(observed)),
+        announced=view.memo.get("announced", (observed.allocations,), lambda: announced(observed.allocations)),
         policies=cluster_policies(view),
     )
 
@@ -82,8 +84,14 @@ def _peers(observed: ObservedState) -> Iterator[Peer]:
                 node=name,
                 address=observation.facts.host.address,
                 pod_cidr=node_cidr(observed.cluster, numbers[name]),
+                zone=_zone(observed, name),
                 backend="host-gw" if observation.facts.network.tunnel_error else observed.cluster.network_backend,
             )
+
+
+def _zone(observed: ObservedState, node: str) -> str:
+    stored = observed.objects.get(ObjectRef(kind="Node", name=node))
+    return stored.object.metadata.labels.get("topology.kubernetes.io/zone", "") if stored is not None else ""
 
 
 def project_assignment(observed: ObservedState, policy: Policy, node: str) -> Assignment:

@@ -36,6 +36,12 @@ def _services(detail: details.ProgramServices) -> str:
     return f"{services}, {count(len(detail.host_ports), 'host port')}" if detail.host_ports else services
 
 
+def _external(detail: details.ProgramExternal) -> str:
+    checks = count(len(detail.checks), "health check")
+    held = ", ".join(detail.addresses) or "no address"
+    return f"announce {held}, {checks}" if detail.checks else f"announce {held}"
+
+
 _DESCRIBE: Mapping[type, Callable[[Any], str]] = {
     details.PullImage: lambda detail: f"pull {detail.image}",
     details.CreateSandbox: _sandbox,
@@ -59,6 +65,7 @@ _DESCRIBE: Mapping[type, Callable[[Any], str]] = {
     details.ProgramServices: _services,
     details.ProgramPolicies: lambda detail: f"policies for {count(len(detail.rules.pods), 'Pod')}",
     details.ProgramPeers: lambda detail: f"ways to {count(len(detail.peers), 'node')}",
+    details.ProgramExternal: _external,
     details.PublishNames: lambda detail: count(len(detail.records), "name"),
     details.Bind: lambda detail: f"→ {detail.node}",
 }

@@ -329,7 +329,8 @@ _VOLUMES: Mapping[str, str] = {
 }
 
 _SERVICES: Mapping[str, str] = {
-    "ServiceSpec.type": "ClusterIP gives an address, ExternalName an alias for another name.",
+    "ServiceSpec.type": "ClusterIP gives an address, NodePort a port on every node besides, LoadBalancer an address "
+    "from outside besides; ExternalName is an alias for another name.",
     "ServiceSpec.selector": "Labels of the Pods behind it; without one, write Endpoints by hand.",
     "ServiceSpec.ports": "Ports of the Service.",
     "ServiceSpec.clusterIP": "A certain address, or None for a Service without one.",
@@ -348,11 +349,21 @@ _SERVICES: Mapping[str, str] = {
     "ServiceSpec.loadBalancerIP": "A certain address of the pool.",
     "ServiceSpec.loadBalancerSourceRanges": "Who may use the load balancer's address; everybody if left out.",
     "ServiceSpec.trafficDistribution": "Which endpoints are preferred: in the zone of the client, or on its node.",
+    "ServiceSpec.externalTrafficPolicy": "Local keeps the client's address and only uses endpoints of the node that is "
+    "asked.",
+    "ServiceSpec.externalIPs": "Further addresses that lead to the Service where a packet for them comes to a node.",
+    "ServiceSpec.healthCheckNodePort": "Port on which a node tells whether it has endpoints (externalTrafficPolicy Local).",
+    "ServiceSpec.allocateLoadBalancerNodePorts": "Whether a load balancer gets ports on the nodes, too.",
+    "ServiceSpec.loadBalancerClass": "Which load balancer; one that is not ours is left alone.",
+    "ServiceSpec.loadBalancerIP": "A certain address of the pool.",
+    "ServiceSpec.loadBalancerSourceRanges": "Who may use the load balancer's address; everybody if left out.",
+    "ServiceSpec.trafficDistribution": "Which endpoints are preferred: in the zone of the client, or on its node.",
     "ServiceSpec.ipFamilies": "Address families.",
     "ServiceSpec.ipFamilyPolicy": "Whether one or two address families are used.",
     "ServicePort.port": "Port of the Service.",
     "ServicePort.name": "Name of the port; needed when there are several.",
     "ServicePort.targetPort": "Port number or name in the Pod; the same number when left out.",
+    "ServicePort.nodePort": "A certain port on every node.",
     "SessionAffinityConfig.clientIP": "Details for ClientIP.",
     "ClientIPConfig.timeoutSeconds": "How long a client stays with its endpoint.",
     "Endpoints.subsets": "Addresses and the ports they serve.",

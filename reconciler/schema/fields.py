@@ -86,7 +86,6 @@ _OTHER_VOLUMES = (
     "storageos",
     "vsphereVolume",
 )
-_LOAD_BALANCER = "there are no load balancers and node ports yet"
 _OWNERS = "lifetimes follow the repository"
 
 REFUSED: Mapping[str, str] = {
@@ -110,15 +109,6 @@ REFUSED: Mapping[str, str] = {
     "VolumeProjection.serviceAccountToken": "no service account token is ever made",
     "VolumeProjection.clusterTrustBundle": "",
     "VolumeProjection.podCertificate": "",
-    "ServiceSpec.allocateLoadBalancerNodePorts": _LOAD_BALANCER,
-    "ServiceSpec.externalIPs": "",
-    "ServiceSpec.externalTrafficPolicy": _LOAD_BALANCER,
-    "ServiceSpec.healthCheckNodePort": _LOAD_BALANCER,
-    "ServiceSpec.loadBalancerClass": _LOAD_BALANCER,
-    "ServiceSpec.loadBalancerIP": _LOAD_BALANCER,
-    "ServiceSpec.loadBalancerSourceRanges": _LOAD_BALANCER,
-    "ServiceSpec.trafficDistribution": "",
-    "ServicePort.nodePort": _LOAD_BALANCER + "; use hostPort in the Pod",
     "JobSpec.manualSelector": "a Job makes its own selector",
     "JobSpec.selector": "a Job makes its own selector",
     "JobSpec.managedBy": "",
@@ -130,8 +120,6 @@ REFUSED: Mapping[str, str] = {
 
 # Values that Kubernetes knows and we do not: `Type.field=value`.
 REFUSED_VALUES: Mapping[str, str] = {
-    "ServiceSpec.type=NodePort": "use ClusterIP, and hostPort in the Pod",
-    "ServiceSpec.type=LoadBalancer": "use ClusterIP, and hostPort in the Pod",
     "ServiceSpec.ipFamilyPolicy=RequireDualStack": "IPv6 is not implemented yet",
     "EndpointSlice.addressType=IPv6": "IPv6 is not implemented yet",
     "EndpointSlice.addressType=FQDN": "use a Service of type ExternalName",

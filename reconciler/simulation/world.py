@@ -17,6 +17,7 @@ from reconciler.model.details import (
     DetachPod,
     MountShare,
     PrepareHost,
+    ProgramExternal,
     ProgramPeers,
     ProgramPolicies,
     ProgramServices,
@@ -109,6 +110,7 @@ class SimulatedWorld:
         self.programmed: ProgramServices | None = None
         self.names: PublishNames | None = None
         self.peers: ProgramPeers | None = None
+        self.external: ProgramExternal | None = None
         self.policies: ProgramPolicies | None = None
         # Why this kernel makes no tunnels; empty: it does.
         self.tunnel_error = ""
@@ -328,7 +330,7 @@ class SimulatedWorld:
                 return self.storage.execute(detail)
             case PublishVolumes() | UnpublishVolumes() | ProvisionVolume() | TrashVolume():
                 return self._on_disk(detail)
-            case AttachPod() | DetachPod() | PrepareHost() | PublishNames():
+            case AttachPod() | DetachPod() | PrepareHost() | ProgramExternal() | PublishNames():
                 return self._on_network(detail)
             case ProgramServices() | ProgramPeers() | ProgramPolicies():
                 return self._on_kernel(detail)
@@ -386,8 +388,15 @@ class SimulatedWorld:
                 self.trash.extend((detail.path,) if changed else ())
                 return changed, ""
 
-    def _on_network(self, detail: AttachPod | DetachPod | PrepareHost | PublishNames) -> tuple[bool, str]:
+    def _on_network(
+        self, detail: AttachPod | DetachPod | PrepareHost | ProgramExternal | PublishNames
+    ) -> tuple[bool, str]:
         match detail:
+            case ProgramExternal():
+                changed = self.network.external_digest != detail.digest
+                self.network = replace(self.network, external_digest=detail.digest)
+                self.external = detail
+                return changed, detail.digest
             case AttachPod():
                 return self._attach(detail)
             case DetachPod():

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 from reconciler.executors.network.dns import pidfile
+from reconciler.executors.network.external import LINK as EXTERNAL
+from reconciler.executors.network.external import remove_link
 from reconciler.executors.network.host import AcceptRules, Host
 from reconciler.executors.network.links import Owner
 from reconciler.executors.network.mirror import Mirror
@@ -63,4 +65,6 @@ def _remove_ways(mirror: Mirror, cluster_id: str) -> list[str]:
             removed.append(f"{count} routes to other nodes")
         if remove_tunnel(door, mirror, cluster_id):
             removed.append(f"link {TUNNEL}")
+        if remove_link(door, mirror, cluster_id):
+            removed.append(f"link {EXTERNAL}")
     return removed

@@ -7,18 +7,21 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
+from reconciler.executors.network.frame import MAPS, PLANES, VERDICTS
 from reconciler.executors.network.layout import (
-    MAPS,
     Element,
     Elements,
     host_port_elements,
     service_elements,
+    way_elements,
 )
 from reconciler.model.details import HostPort, ProgramServices
+from reconciler.model.external import Way
 from reconciler.model.node import ServiceEntry
 
 _UDP = "17"
-Source = ServiceEntry | HostPort
+_HOST_PORTS = ("host-ports", "host-ports-on")
+Source = ServiceEntry | HostPort | Way
 _Key = tuple[str, str]
 
 
@@ -44,36 +47,34 @@ class Change:
     def gone_udp(self) -> frozenset[UdpTarget]:
         """Return the UDP endpoints that something leads away from."""
         found = set()
-        for name in ("endpoints", "members"):
-            kept = {(_stem(key), value) for key, value in self.added.get(name, {}).items()}
+        for plane in PLANES:
+            for name in (f"{plane.prefix}endpoints", f"{plane.prefix}members"):
+                kept = {(_stem(key), value) for key, value in self.added.get(name, {}).items()}
+                for key, value in self.removed.get(name, {}).items():
+                    if (_stem(key), value) not in kept:
+                        found |= _udp(_stem(key), value)
+            for key in self.removed.get(f"{plane.prefix}ports", {}):
+                found |= _udp(key)
+        for name in _HOST_PORTS:
             for key, value in self.removed.get(name, {}).items():
-                address, protocol, port, _ = key.split(" . ")
-                if protocol == _UDP and (_stem(key), value) not in kept:
-                    found.add(UdpTarget(address, int(port), value.split(" . ")[0]))
-        for key in self.removed.get("ports", {}):
-            address, protocol, port = key.split(" . ")
-            if protocol == _UDP:
-                found.add(UdpTarget(address, int(port)))
-        for key, value in self.removed.get("host-ports", {}).items():
-            if key.startswith(f"{_UDP} . "):
-                found.add(UdpTarget("", int(key.split(" . ")[1]), value.split(" . ")[0]))
-        for key, value in self.removed.get("host-ports-on", {}).items():
-            address, protocol, port = key.split(" . ")
-            if protocol == _UDP:
-                found.add(UdpTarget(address, int(port), value.split(" . ")[0]))
+                found |= _udp(key, value)
         return frozenset(found)
 
-    def new_udp_host_ports(self) -> frozenset[UdpTarget]:
-        """Return the UDP ports of the host that begin to lead somewhere."""
+    def new_udp_ports(self) -> frozenset[UdpTarget]:
+        """Return the UDP ports of the host, and of addresses from outside, that begin to lead somewhere."""
         found = set()
-        for key in self.added.get("host-ports", {}).keys() - self.removed.get("host-ports", {}).keys():
-            if key.startswith(f"{_UDP} . "):
-                found.add(UdpTarget("", int(key.split(" . ")[1])))
-        for key in self.added.get("host-ports-on", {}).keys() - self.removed.get("host-ports-on", {}).keys():
-            address, protocol, port = key.split(" . ")
-            if protocol == _UDP:
-                found.add(UdpTarget(address, int(port)))
+        for name in (*_HOST_PORTS, *VERDICTS):
+            for key in self.added.get(name, {}).keys() - self.removed.get(name, {}).keys():
+                found |= _udp(key)
         return frozenset(found)
+
+
+def _udp(key: str, endpoint: str = "") -> set[UdpTarget]:
+    """Return what an element leads UDP to, nothing for another protocol; its key ends in protocol and port."""
+    *address, protocol, port = key.split(" . ")
+    if protocol != _UDP:
+        return set()
+    return {UdpTarget(address[0] if address else "", int(port), endpoint.split(" . ")[0])}
 
 
 def _stem(key: str) -> str:
@@ -159,11 +160,19 @@ def _sources(detail: ProgramServices) -> dict[_Key, Source]:
     found: dict[_Key, Source] = {(service.namespace, service.name): service for service in detail.services}
     for port in detail.host_ports:
         found.setdefault(("", f"{port.protocol}/{port.host_ip}/{port.port}"), port)
+    for way in detail.ways:
+        found[f"{way.protocol}/{way.port}", way.service] = way
     return found
 
 
 def _elements(source: Source) -> tuple[Element, ...]:
-    return service_elements(source) if isinstance(source, ServiceEntry) else host_port_elements(source)
+    match source:
+        case ServiceEntry():
+            return service_elements(source)
+        case Way():
+            return way_elements(source)
+        case HostPort():
+            return host_port_elements(source)
 
 
 def _difference(before: Elements, wanted: Elements) -> Change:

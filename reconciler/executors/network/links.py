@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reconciler.executors.network import netlink
 from reconciler.executors.network.conntrack import Sweeper
-from reconciler.executors.network.layout import LINK_PREFIX
+from reconciler.executors.network.frame import LINK_PREFIX
 from reconciler.executors.network.mirror import Link, Mirror
 from reconciler.executors.network.netlink import Netlink, NetlinkError, read_setting, write_setting
 from reconciler.executors.network.state import SandboxBook

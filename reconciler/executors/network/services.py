@@ -13,7 +13,7 @@ import msgspec
 from reconciler.executors.network import conntrack, layout
 from reconciler.executors.network.conntrack import Direction
 from reconciler.executors.network.contents import Change, Contents, UdpTarget
-from reconciler.executors.network.layout import TABLE, Ranges
+from reconciler.executors.network.frame import TABLE, Ranges
 from reconciler.executors.network.nftables import Nftables, NftablesError
 from reconciler.executors.network.state import StateFile
 from reconciler.executors.network.table_events import TableEvents, Touched
@@ -158,7 +158,7 @@ class ServiceTable:
     def _write(self, after: Contents, change: Change, digest: str) -> None:
         assert self._programmed is not None
         ranges = self._programmed.ranges
-        chains = layout.chains_of(change.added.get("services", {}).values()) - self._chains
+        chains = layout.chains_of(layout.verdicts_in(change.added)) - self._chains
         script = layout.change_script(chains, change.removed, change.added)
         self._stands = False
         if not script.strip():
@@ -180,7 +180,7 @@ class ServiceTable:
     def _replace(self, ranges: Ranges, after: Contents, digest: str) -> None:
         self._stands = False
         self._commit(layout.table_script(ranges, after.elements))
-        self._chains = layout.chains_of(after.elements["services"].values())
+        self._chains = layout.chains_of(layout.verdicts_in(after.elements))
         self._save(ranges, after, digest, "")
 
     def _commit(self, script: str) -> bool:
@@ -241,7 +241,7 @@ class ServiceTable:
 
     def _take(self, found: Contents, digest: str) -> None:
         self._contents, self._contents_digest = found, digest
-        self._chains = layout.chains_of(found.elements["services"].values())
+        self._chains = layout.chains_of(layout.verdicts_in(found.elements))
 
     def _generation(self) -> int:
         return self._events.generation()
@@ -256,7 +256,7 @@ class ServiceTable:
 
     def _forget_connections(self, change: Change) -> None:
         """Unbind UDP clients from endpoints that have gone; a failure here must not undo what was programmed."""
-        gone, opened = change.gone_udp(), change.new_udp_host_ports()
+        gone, opened = change.gone_udp(), change.new_udp_ports()
         if not gone and not opened:
             return
         local = frozenset(self._local_addresses())

@@ -18,9 +18,10 @@ from reconciler.model.kinds.scalars import (
     Subdomain,
 )
 
-ServiceType: TypeAlias = Literal["ClusterIP", "ExternalName"]
+ServiceType: TypeAlias = Literal["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]
 SessionAffinity: TypeAlias = Literal["None", "ClientIP"]
 TrafficPolicy: TypeAlias = Literal["Cluster", "Local"]
+TrafficDistribution: TypeAlias = Literal["PreferClose", "PreferSameZone", "PreferSameNode"]
 ClusterAddress: TypeAlias = Annotated[str, Meta(pattern="^(None|[0-9a-fA-F:.]+)$(?!\\n)", max_length=45)]
 
 
@@ -48,7 +49,10 @@ class SessionAffinityConfig(Value):
 
 
 class ServiceSpec(Value):
-    """Which Pods, at which address and ports. `clusterIP: None` makes a headless Service."""
+    """Which Pods, at which addresses and ports. `clusterIP: None` makes a headless Service.
+
+    What is absent and given by the cluster (addresses, node ports, the policy that holds) is filled in.
+    """
 
     type: ServiceType = "ClusterIP"
     selector: Mapping[LabelKey, LabelValue] = field(default_factory=dict)
@@ -60,14 +64,39 @@ class ServiceSpec(Value):
     session_affinity_config: SessionAffinityConfig = SessionAffinityConfig()
     publish_not_ready_addresses: bool = False
     internal_traffic_policy: TrafficPolicy = "Cluster"
+    external_traffic_policy: TrafficPolicy | None = None
+    external_ips: tuple[AddressText, ...] = ()
+    health_check_node_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    allocate_load_balancer_node_ports: bool | None = None
+    load_balancer_class: LabelKey | None = None
+    load_balancer_ip: AddressText | None = None
+    load_balancer_source_ranges: tuple[str, ...] = ()
+    traffic_distribution: TrafficDistribution | None = None
     ip_families: tuple[Literal["IPv4"], ...] = ()
     ip_family_policy: Literal["SingleStack", "PreferDualStack"] = "SingleStack"
 
 
-class LoadBalancerStatus(Value):
-    """Addresses that a load balancer gave; always empty for now."""
+class PortStatus(Value):
+    """How one port of a load balancer stands."""
 
-    ingress: tuple[Mapping[str, str], ...] = ()
+    port: PortNumber
+    protocol: Protocol = "TCP"
+    error: str | None = None
+
+
+class LoadBalancerIngress(Value):
+    """One address, or name, at which a load balancer is reached."""
+
+    ip: AddressText | None = None
+    hostname: Subdomain | None = None
+    ip_mode: Literal["VIP", "Proxy"] | None = None
+    ports: tuple[PortStatus, ...] = ()
+
+
+class LoadBalancerStatus(Value):
+    """Addresses that a load balancer gave."""
+
+    ingress: tuple[LoadBalancerIngress, ...] = ()
 
 
 class ServiceStatus(Value):

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from reconciler.model.details import DnsRecord, HostPort, PrepareHost, ProgramServices, PublishNames
+from reconciler.model.external import HealthCheck, Way
 from reconciler.model.node import Endpoint, EndpointPort, NetworkView, PodAssignment, ServiceEntry
 from reconciler.model.plan import Action, Reason
 from reconciler.planner.node.actions import make_action, node_ref
+from reconciler.planner.node.external import distributed, external_action, health_checks, ways_of, zones_of
 from reconciler.planner.node.fingerprint import fingerprint
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.names import records
@@ -41,6 +43,8 @@ class NetworkMap:
     digest: str
     names: tuple[DnsRecord, ...]
     names_digest: str
+    ways: tuple[Way, ...] = ()
+    checks: tuple[HealthCheck, ...] = ()
 
 
 def host_ports(pod: PodAssignment, ip: str) -> tuple[HostPort, ...]:
@@ -73,6 +77,8 @@ class _Base:
     digest: str
     names: tuple[DnsRecord, ...]
     names_digest: str
+    zones: Mapping[str, str]
+    ways: tuple[Way, ...]
 
 
 _MADE: dict[str, tuple[_Base, tuple[LocalTruth, ...], NetworkMap]] = {}
@@ -105,10 +111,14 @@ def network_tasks(look: Look, wanted: NetworkMap, view: NetworkView) -> tuple[Ta
     if network.services_digest != wanted.digest:
         damaged = not network.services_digest and network.prepared
         reason = Reason.TABLE_DAMAGED if damaged else Reason.SERVICES_CHANGED
-        program = ProgramServices(digest=wanted.digest, services=wanted.services, host_ports=wanted.host_ports)
+        program = ProgramServices(
+            digest=wanted.digest, services=wanted.services, host_ports=wanted.host_ports, ways=wanted.ways
+        )
         tasks.append(Task(_network_action(look, program, reason, wanted.digest, prepare)))
     if (ways := peers_action(look, view, prepare)) is not None:
         tasks.append(Task(ways))
+    if (outside := external_action(look, view, wanted.checks, prepare)) is not None:
+        tasks.append(Task(outside))
     if network.names_digest != wanted.names_digest:
         publish = PublishNames(digest=wanted.names_digest, domain=look.assignment.domain, records=wanted.names)
         tasks.append(Task(_network_action(look, publish, Reason.NAMES_CHANGED, wanted.names_digest, prepare)))
@@ -138,14 +148,17 @@ def _base(node: str, domain: str, view: NetworkView) -> _Base:
     ordered = sorted(view.services, key=_order)
     remote = tuple(_service(node, one, {}) for one in ordered if not _is_local(node, one))
     names = records(remote, domain)
+    zones = zones_of(view)
     return _Base(
         view=view,
         domain=domain,
         remote=remote,
         local=tuple(one for one in ordered if _is_local(node, one)),
-        digest=fingerprint(remote),
+        digest=fingerprint(remote, zones),
         names=names,
         names_digest=fingerprint(names, domain),
+        zones=zones,
+        ways=ways_of(node, (distributed(node, zones, one) for one in remote)),
     )
 
 
@@ -165,22 +178,25 @@ def _corrected(node: str, base: _Base, truths: Mapping[str, LocalTruth]) -> Netw
         key=lambda one: (one.protocol, one.port, one.host_ip, one.pod_ip, one.pod_port),
     )
     names = records(local, base.domain)
+    here = tuple(distributed(node, base.zones, one) for one in local)
     return NetworkMap(
-        services=tuple(_as_served(node, one) for one in sorted((*base.remote, *local), key=_order)),
+        services=tuple(_as_served(node, base.zones, one) for one in sorted((*base.remote, *local), key=_order)),
         host_ports=tuple(ports),
         digest=fingerprint(base.digest, local, ports),
         names=_merged(base.names, names),
         names_digest=fingerprint(base.names_digest, names),
+        ways=(*base.ways, *ways_of(node, here)),
+        checks=health_checks(node, (*base.remote, *local)),
     )
 
 
-def _as_served(node: str, service: ServiceEntry) -> ServiceEntry:
+def _as_served(node: str, zones: Mapping[str, str], service: ServiceEntry) -> ServiceEntry:
     """Leave out of a Service that serves each node by itself (internalTrafficPolicy) what is on others.
 
     Names are not: DNS answers with every endpoint, as upstream's does.
     """
     if not service.internal_local:
-        return service
+        return distributed(node, zones, service)
     ports = tuple(
         replace(
             port,

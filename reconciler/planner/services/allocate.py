@@ -1,72 +1,86 @@
-"""ClusterIPs: an explicit one wins, else one that follows from the name and is written once. Pure."""
+"""What Services are given: an address, ports on the nodes, an address from outside. Pure.
 
-import hashlib
+What was asked for wins; else it follows from the name by digest and probing, and is written once, as a row.
+"""
+
 import ipaddress
+from collections.abc import Iterator
 from typing import cast
 
 from reconciler.model.kinds import Service
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
+from reconciler.planner.services.balancers import give_outer_address
+from reconciler.planner.services.kept import filled
+from reconciler.planner.services.nodeports import give_node_ports
+from reconciler.planner.services.rows import CLUSTER_IP, probing, row_key, rows_of
 from reconciler.planner.view import View, replace
 
 _RESERVED = 16  # upstream keeps the first addresses for explicit ones: min(max(16, size / 16), 256)
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def allocate_addresses(view: View) -> None:
-    """Give every Service of type ClusterIP its address."""
-    network = ipaddress.ip_network(view.observed.cluster.service_cidr)
-    used: set[str] | None = None
+    """Give every Service what its type needs; what cannot be given blocks it, and the rest works."""
     for stored in view.due("Service"):
-        service = cast(Service, stored.object)
-        _complain(view, stored, network)
-        if service.spec.type != "ClusterIP" or service.spec.cluster_ip:
-            _remember(view, stored)
-            continue
-        used = _used(view) if used is None else used
-        known = view.observed.allocations.get(allocation_key(stored), "")
-        address = known if known and known not in used else _free(network, stored, used)
-        if not address:
-            message = f"no address is free in {network}"
+        stored, *faults = _given_address(view, _filled(view, stored))
+        for give in (give_node_ports, give_outer_address):
+            stored, fault = give(view, stored)
+            faults.append(fault)
+        if any(faults):
+            message = "; ".join(one for one in faults if one)
             view.judge(stored.ref, Decision.BLOCKED, Reason.CONFLICT, message, stored=stored)
-            continue
-        used.add(address)
-        spec = replace(service.spec, cluster_ip=address, cluster_ips=(address,))
-        updated = view.update(stored, replace(service, spec=spec), reason=Reason.PLACED, judged=False)
-        _remember(view, updated)
 
 
-def _used(view: View) -> set[str]:
-    services = view.of_kind("Service")
-    return {address for one in services if (address := cast(Service, one.object).spec.cluster_ip)}
+def _filled(view: View, stored: StoredObject) -> StoredObject:
+    service = cast(Service, stored.object)
+    spec = filled(service.spec)
+    if spec is service.spec:
+        return stored
+    return view.update(stored, replace(service, spec=spec), reason=Reason.PLACED, judged=False)
 
 
-def allocation_key(stored: StoredObject) -> str:
-    """Return the key under which a Service's address is kept."""
-    return f"clusterip/{stored.ref.namespace}/{stored.ref.name}"
+def _given_address(view: View, stored: StoredObject) -> tuple[StoredObject, str]:
+    """Give a Service its address inside the cluster; return why it cannot have one, or nothing."""
+    service, rows, key = cast(Service, stored.object), rows_of(view), row_key(CLUSTER_IP, stored.ref)
+    asked = service.spec.cluster_ip
+    network: _Network = ipaddress.ip_network(view.observed.cluster.service_cidr)
+    if service.spec.type == "ExternalName" or asked == "None":
+        return stored, ""
+    if asked:
+        if ipaddress.ip_address(asked) not in network:
+            view.warn(f"{stored.ref}: clusterIP {asked} is outside of {network} and will not be reached")
+        other = rows.holder(CLUSTER_IP, asked)
+        if other not in (None, stored.ref):
+            return stored, f"clusterIP {asked} is that of {other}"
+        rows.take(key, asked)
+        return stored, ""
+    used = _used(view)
+    known = rows.of(CLUSTER_IP, stored.ref).get(key, "")
+    address = (
+        known if known and known not in used else rows.first_free(CLUSTER_IP, lambda: _candidates(network, key, used))
+    )
+    if not address:
+        return stored, f"no address is free in {network}"
+    rows.take(key, address)
+    spec = replace(service.spec, cluster_ip=address, cluster_ips=(address,))
+    return view.update(stored, replace(service, spec=spec), reason=Reason.PLACED, judged=False), ""
 
 
-def _remember(view: View, stored: StoredObject) -> None:
-    address = cast(Service, stored.object).spec.cluster_ip
-    key = allocation_key(stored)
-    if address and address != "None" and view.observed.allocations.get(key) != address:
-        view.allocations[key] = address
-        view.keep_awake()
+def _used(view: View) -> frozenset[str]:
+    """Return the addresses that Services have, or ask for."""
+    used: dict[str, frozenset[str]] = view.kept_for_pass("cluster addresses", dict)
+    if not used:
+        asked = (cast(Service, one.object).spec.cluster_ip for one in view.of_kind("Service"))
+        used["asked"] = frozenset(asked)
+    return used["asked"]
 
 
-def _complain(view: View, stored: StoredObject, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
-    address = cast(Service, stored.object).spec.cluster_ip
-    if address and address != "None" and ipaddress.ip_address(address) not in network:
-        view.warn(f"{stored.ref}: clusterIP {address} is outside of {network} and will not be reached")
-
-
-def _free(network: ipaddress.IPv4Network | ipaddress.IPv6Network, stored: StoredObject, used: set[str]) -> str:
+def _candidates(network: _Network, key: str, used: frozenset[str]) -> Iterator[str]:
     """Probe from the digest of the name, in the band above the reserved first addresses."""
     size = network.num_addresses
     first = min(max(_RESERVED, size // 16), 256)
-    band = size - first - 1
-    start = int.from_bytes(hashlib.sha256(allocation_key(stored).encode()).digest()[:8], "big")
-    for step in range(max(band, 0)):
-        address = str(network[first + (start + step) % band])
+    for index in probing(key, size - first - 1):
+        address = str(network[first + index])
         if address not in used:
-            return address
-    return ""
+            yield address

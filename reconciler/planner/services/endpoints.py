@@ -1,16 +1,19 @@
 """Endpoints of Services: the Pods a selector chooses, or what a person wrote by hand. Pure."""
 
-from collections.abc import Callable
+import ipaddress
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias, TypeVar, cast
 
 from reconciler.model import kinds as k
-from reconciler.model.kinds import Pod, Service, ServicePort
+from reconciler.model.kinds import Pod, Service, ServicePort, ServiceSpec
 from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.identity import suffix
+from reconciler.planner.services.balancers import outer_addresses
+from reconciler.planner.services.nodeports import held_node_ports
 from reconciler.planner.view import View, owner_of, replace
 from reconciler.planner.workloads.podview import is_ready
 
@@ -49,13 +52,16 @@ def service_entry(view: View, stored: StoredObject) -> ServiceEntry:
     """Return one Service with its endpoints: the same value as before when its Pods are the same."""
     spec = cast(Service, stored.object).spec
     chosen = [cast(Pod, one.object) for one in view.labelled(stored.ref.namespace, spec.selector)]
+    held = held_node_ports(view, stored)
     if not spec.selector:
-        return _entry(view, stored, chosen)
-    return view.memo.get(("service", stored.ref), (stored, *chosen), partial(_entry, view, stored, chosen))
+        return _entry(view, stored, chosen, held)
+    return view.memo.get(("service", stored.ref), (stored, *held, *chosen), partial(_entry, view, stored, chosen, held))
 
 
-def _entry(view: View, stored: StoredObject, chosen: list[Pod]) -> ServiceEntry:
-    spec = cast(Service, stored.object).spec
+def _entry(view: View, stored: StoredObject, chosen: list[Pod], held: tuple[bool, ...]) -> ServiceEntry:
+    """`held` says which of the ports on the nodes are the Service's own; no other is ever programmed."""
+    service = cast(Service, stored.object)
+    spec = service.spec
     affinity = spec.session_affinity_config.client_ip.timeout_seconds if spec.session_affinity == "ClientIP" else 0
     ports = [_port(one, chosen, stored.ref.name) for one in spec.ports]
     if not spec.ports and chosen:
@@ -71,8 +77,31 @@ def _entry(view: View, stored: StoredObject, chosen: list[Pod]) -> ServiceEntry:
         publish_not_ready=spec.publish_not_ready_addresses,
         affinity_timeout_s=affinity,
         internal_local=spec.internal_traffic_policy == "Local",
-        ports=tuple(ports),
+        external_ips=() if spec.type == "ExternalName" else spec.external_ips,
+        balanced=outer_addresses(service),
+        source_ranges=source_ranges(spec),
+        external_local=spec.external_traffic_policy == "Local",
+        health_check_port=spec.health_check_node_port if held[-1] else 0,
+        distribution=spec.traffic_distribution or "",
+        ports=tuple(_on_nodes(ports, spec.ports, held)),
     )
+
+
+def source_ranges(spec: ServiceSpec) -> tuple[str, ...]:
+    """Return who may use a load balancer, as ranges that do not overlap; nothing where everybody may."""
+    if spec.type != "LoadBalancer":
+        return ()
+    ranges = (ipaddress.IPv4Network(one.strip(), strict=False) for one in spec.load_balancer_source_ranges)
+    return tuple(map(str, ipaddress.collapse_addresses(ranges)))
+
+
+def _on_nodes(
+    entries: list[ServicePortEntry], ports: tuple[ServicePort, ...], held: tuple[bool, ...]
+) -> Iterator[ServicePortEntry]:
+    """Add the ports on the nodes that are the Service's own."""
+    for number, entry in enumerate(entries):
+        has_one = number < len(ports) and held[number]
+        yield replace(entry, node_port=ports[number].node_port or 0) if has_one else entry
 
 
 def _port(port: ServicePort, pods: list[Pod], service: str) -> ServicePortEntry:
@@ -153,6 +182,7 @@ def _of_slice(slice_: k.EndpointSlice) -> tuple[Endpoint, ...]:
     return tuple(
         Endpoint(
             ip=address,
+            node=one.node_name or "",
             hostname=one.hostname or "",
             ready=one.conditions.ready,
             serving=one.conditions.serving,

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, cast
 
 from reconciler.model.base import wire_name
+from reconciler.model.external import needs_health_check
 from reconciler.model.kinds import (
     AnyObject,
     Job,
@@ -52,9 +53,16 @@ def _of_kind(old: Any, new: Any) -> Iterator[Fault]:
 
 
 def _address_faults(before: ServiceSpec, after: ServiceSpec) -> Iterator[Fault]:
-    """An address stays as it is; a Service that is, or becomes, a name elsewhere has none."""
+    """An address stays as it is; a Service that is, or becomes, a name elsewhere has none.
+
+    So do the class of a load balancer that has one, and its port for health checks.
+    """
     if before.cluster_ip and "ExternalName" not in (before.type, after.type):
         yield from fixed("spec.clusterIP", before.cluster_ip, after.cluster_ip)
+    if before.type == after.type == "LoadBalancer" and before.load_balancer_class is not None:
+        yield from fixed("spec.loadBalancerClass", before.load_balancer_class, after.load_balancer_class)
+    if needs_health_check(before) and needs_health_check(after):
+        yield from fixed("spec.healthCheckNodePort", before.health_check_node_port, after.health_check_node_port)
 
 
 def _immutable_faults(old: Any, new: Any) -> Iterator[Fault]:

@@ -47,6 +47,7 @@ def across(declared: Sequence[Declared], mentioned: frozenset[ObjectRef]) -> lis
     problems += _references(declared, present)
     problems += _dependencies(declared, first, present)
     problems += _host_ports(declared)
+    problems += _node_ports(declared)
     problems += _selections(declared, frozenset(ref.namespace for ref in mentioned if ref.kind in _WORKLOADS))
     return problems
 
@@ -126,6 +127,23 @@ def _host_ports(declared: Sequence[Declared]) -> Iterator[Problem]:
             if other[0] is not one and (not port.address or not other[1] or port.address == other[1]):
                 message = f"{words} is also wanted by {other[0].desired.ref} ({other[0].place})"
                 yield _at(one, reference, message, "on one host only one of them will run", "host-port", warn=True)
+
+
+def _node_ports(declared: Sequence[Declared]) -> Iterator[Problem]:
+    """A node port is one Service's, whatever the protocol; on its node it takes the place of a Pod's host port."""
+    on_hosts = {(port.port, port.protocol): one for one in reversed(declared) for port in one.facts.host_ports}
+    taken: dict[int, Declared] = {}
+    for one in declared:
+        for port in one.facts.node_ports:
+            reference = Reference(one.desired.ref, port.pointer, port.mark)
+            holder = taken.setdefault(port.port, one)
+            if holder.desired.ref != one.desired.ref:
+                message = f"node port {port.port} is also wanted by {holder.desired.ref} ({holder.place})"
+                yield _at(one, reference, message, "each Service needs its own; leave it out for any", "node-port")
+            pod = on_hosts.get((port.port, port.protocol))
+            if pod is not None:
+                message = f"node port {port.port}/{port.protocol} is also a host port of {pod.desired.ref} ({pod.place})"
+                yield _at(one, reference, message, "on its host only the Service answers", "node-port", warn=True)
 
 
 def _selections(declared: Sequence[Declared], unsure: frozenset[str]) -> Iterator[Problem]:

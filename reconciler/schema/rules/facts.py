@@ -48,7 +48,8 @@ class Facts:
     """What other objects' rules need of one object.
 
     `pod_labels` are the labels of the Pods it makes, `pod_ports` the names of their ports, `selects` the labels by
-    which it chooses Pods (Services, and workloads that keep copies running).
+    which it chooses Pods (Services, and workloads that keep copies running). `node_ports` are those that a Service
+    asks for.
     """
 
     references: tuple[Reference, ...] = ()
@@ -60,6 +61,7 @@ class Facts:
     selects: Mapping[str, str] | None = None
     selects_at: Reference | None = None
     target_ports: tuple[tuple[str, str, Mark], ...] = ()
+    node_ports: tuple[HostPort, ...] = ()
 
 
 def facts_of(object: AnyObject, positions: Positions) -> Facts:
@@ -110,8 +112,9 @@ def _selected_by(object: AnyObject) -> Mapping[str, str] | None:
 
 
 def _service_facts(service: Service, positions: Positions, depends_on: tuple[Reference, ...]) -> Facts:
+    node_ports = tuple(_node_ports(service, positions))
     if not service.spec.selector or service.spec.type == "ExternalName":
-        return Facts(depends_on=depends_on)
+        return Facts(depends_on=depends_on, node_ports=node_ports)
     targets = []
     for number, port in enumerate(service.spec.ports):
         if isinstance(port.target_port, str):
@@ -122,7 +125,18 @@ def _service_facts(service: Service, positions: Positions, depends_on: tuple[Ref
         selects=service.spec.selector,
         selects_at=_reference("", "", "", "/spec/selector", positions),
         target_ports=tuple(targets),
+        node_ports=node_ports,
     )
+
+
+def _node_ports(service: Service, positions: Positions) -> Iterator[HostPort]:
+    for number, port in enumerate(service.spec.ports):
+        if port.node_port:
+            pointer = f"/spec/ports/{number}/nodePort"
+            yield HostPort(port.node_port, port.protocol, "", pointer, positions.value(pointer))
+    if service.spec.health_check_node_port:
+        pointer = "/spec/healthCheckNodePort"
+        yield HostPort(service.spec.health_check_node_port, "TCP", "", pointer, positions.value(pointer))
 
 
 def _depends_on(object: AnyObject, positions: Positions) -> Iterator[Reference]:

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 
 from reconciler.model.kinds import Endpoints, EndpointSlice, Service
+from reconciler.schema.rules.external import external_access_findings
 from reconciler.schema.rules.finding import Finding, error, repeated
 from reconciler.schema.rules.pods import address_findings, is_address
 
@@ -11,6 +12,7 @@ from reconciler.schema.rules.pods import address_findings, is_address
 def service_findings(service: Service) -> Iterator[Finding]:
     """Yield what is wrong with a Service."""
     spec = service.spec
+    yield from external_access_findings(service)
     if spec.type == "ExternalName":
         yield from _external_findings(service)
         return

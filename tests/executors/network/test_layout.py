@@ -7,6 +7,7 @@ from reconciler.executors.network import layout
 from reconciler.executors.network.contents import Contents, UdpTarget
 from reconciler.model.details import HostPort, ProgramServices
 from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
+from reconciler.model.serving import serving_backends
 
 
 def _service(
@@ -48,15 +49,15 @@ def test_terminating_endpoints_serve_only_when_no_other_does() -> None:
     """As kube-proxy does: ready ones, else those that still serve while they end."""
     ending = Endpoint(ip="10.42.0.8", ready=False, serving=True, terminating=True)
     port = _service(A, ending).ports[0]
-    assert layout.backends(_service(A, ending), port) == (("10.42.0.5", 8080),)
+    assert serving_backends(_service(A, ending), port) == (("10.42.0.5", 8080),)
     alone = _service(ending, Endpoint(ip="10.42.0.9", ready=False))
-    assert layout.backends(alone, alone.ports[0]) == (("10.42.0.8", 8080),)
+    assert serving_backends(alone, alone.ports[0]) == (("10.42.0.8", 8080),)
 
 
 def test_publish_not_ready_leads_to_everyone() -> None:
     """A Service that publishes addresses that are not ready leads to them too."""
     service = _service(Endpoint(ip="10.42.0.5", ready=False), publish_not_ready=True)
-    assert layout.backends(service, service.ports[0]) == (("10.42.0.5", 8080),)
+    assert serving_backends(service, service.ports[0]) == (("10.42.0.5", 8080),)
 
 
 def test_affinity_names_an_endpoint_the_same_whoever_else_serves() -> None:
@@ -88,7 +89,7 @@ def test_host_ports_lead_to_their_pod() -> None:
     after, change = Contents().change_to(ProgramServices(digest="", services=(), host_ports=(every, one)))
     assert after.elements["host-ports"] == {"6 . 8080": "10.42.0.5 . 80"}
     assert after.elements["host-ports-on"] == {"10.88.0.2 . 17 . 53": "10.42.0.5 . 53"}
-    assert change.new_udp_host_ports() == {UdpTarget("10.88.0.2", 53)}
+    assert change.new_udp_ports() == {UdpTarget("10.88.0.2", 53)}
 
 
 def _program(*services: ServiceEntry, host_ports: tuple[HostPort, ...] = ()) -> ProgramServices:
