@@ -95,7 +95,6 @@ class NetworkExecutor:
             self._host = Host(cluster_id, self._mirror)
             self._accept = AcceptRules(cluster_id)
             self._external = ExternalAddresses(cluster_id, self._mirror)
-            self._external = ExternalAddresses(cluster_id, self._mirror)
             self._peers = PeerRoutes(cluster_id, node, self._mirror, StateFile(runtime / "peers.json", kernel))
             self._table = ServiceTable(
                 cluster_id,
@@ -154,8 +153,6 @@ class NetworkExecutor:
                 return self._table.program(detail) and self._open_to_loopback()
             case ProgramPeers():
                 return self._peers.program(detail)
-            case ProgramExternal():
-                return self._external.program(detail)
             case ProgramPolicies():
                 return self._policies.program(detail)
             case ProgramExternal():
@@ -210,7 +207,6 @@ class NetworkExecutor:
                 self._policies.compare()
                 self._links.compare_inside()
                 self._peers.compare()
-                self._external.announce_again()
                 self._external.announce_again()
                 if self._wanted is not None:
                     self._accepts = self._accept.are_whole(self._wanted.cluster_pod_cidr)
@@ -319,7 +315,6 @@ class NetworkExecutor:
             != (now.policies_digest, now.policies_damaged),
             "host": before.prepared != now.prepared,
             "peers": (before.peers_digest, before.tunnel_error) != (now.peers_digest, now.tunnel_error),
-            "external": before.external_digest != now.external_digest,
             "external": before.external_digest != now.external_digest,
             "dns": (before.dns_running, before.names_digest) != (now.dns_running, now.names_digest),
         }
