@@ -33,7 +33,6 @@ from reconciler.planner.revisions import revision_endings
 from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.announce import announce_addresses
-from reconciler.planner.services.announce import announce_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
 from reconciler.planner.storage.claims import bind_placed_claims, ensure_default_class, sync_claims
 from reconciler.planner.storage.ephemeral import sync_ephemeral_claims
@@ -109,7 +108,6 @@ def plan(
     bind_placed_claims(view)
     allocate_addresses(view)
     sync_endpoints(view)
-    announce_addresses(view)
     announce_addresses(view)
     sync_budgets(view)
     sync_quotas(view)
