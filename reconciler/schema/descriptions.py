@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 
+from reconciler.schema.descriptions_networkpolicy import OF_NETWORK_POLICIES
 from reconciler.schema.descriptions_workloads import OF_POLICIES, OF_WORKLOADS
 
 _COMMON: Mapping[str, str] = {
@@ -400,6 +401,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     **_VOLUMES,
     **OF_WORKLOADS,
     **OF_POLICIES,
+    **OF_NETWORK_POLICIES,
     **_SERVICES,
     **_OTHERS,
 }

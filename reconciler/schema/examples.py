@@ -177,6 +177,29 @@ _ALL: tuple[_Manifest, ...] = (
         },
     ),
     _example(
+        "NetworkPolicy",
+        "networking.k8s.io/v1",
+        "web",
+        True,
+        spec={
+            "podSelector": {"matchLabels": _LABELS},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [
+                {
+                    "from": [{"podSelector": {"matchLabels": {"app": "shop"}}}],
+                    "ports": [{"port": "http"}],
+                }
+            ],
+            "egress": [
+                {
+                    "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
+                    "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
+                },
+                {"to": [{"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.7/32"]}}]},
+            ],
+        },
+    ),
+    _example(
         "CronJob",
         "batch/v1",
         "report",

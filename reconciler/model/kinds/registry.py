@@ -14,6 +14,7 @@ from reconciler.model.kinds.daemonset import DaemonSet
 from reconciler.model.kinds.event import Event
 from reconciler.model.kinds.job import Job
 from reconciler.model.kinds.meta import Object
+from reconciler.model.kinds.networkpolicy import NetworkPolicy
 from reconciler.model.kinds.node import Node
 from reconciler.model.kinds.pod import Pod
 from reconciler.model.kinds.policy import PodDisruptionBudget, PriorityClass
@@ -57,6 +58,7 @@ AnyObject: TypeAlias = (
     | PriorityClass
     | ResourceQuota
     | LimitRange
+    | NetworkPolicy
 )
 
 
@@ -154,6 +156,7 @@ _ROWS: tuple[KindSpec, ...] = (
     _kind(StorageClass, "storage.k8s.io/v1", "storageclasses", 30, "sc", namespaced=False),
     _kind(PersistentVolume, "v1", "persistentvolumes", 31, "pv", namespaced=False),
     _kind(PersistentVolumeClaim, "v1", "persistentvolumeclaims", 32, "pvc"),
+    _kind(NetworkPolicy, "networking.k8s.io/v1", "networkpolicies", 37, "netpol"),
     _kind(PodDisruptionBudget, "policy/v1", "poddisruptionbudgets", 38, "pdb"),
     _kind(ControllerRevision, "apps/v1", "controllerrevisions", 39, declarable=False),
     _kind(Pod, "v1", "pods", 40, "po", categories=_ALL),

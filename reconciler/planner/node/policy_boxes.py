@@ -8,6 +8,7 @@ that let the same through are one. The same permissions give the same boxes, in 
 import ipaddress
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
 from reconciler.model.networkpolicy import ADDRESS_MAX, ANY_PROTOCOL, PORT_MAX, Box, PolicyBlock
 
@@ -74,8 +75,7 @@ def boxes_of(permissions: Iterable[Permission]) -> tuple[Box, ...]:
     active: Counter[Ports] = Counter()
     known: dict[frozenset[Ports], Ports] = {}
     stretches: list[tuple[int, int, Ports]] = []
-    cuts = sorted({*begins, *ends})
-    for cut, following in zip(cuts, (*cuts[1:], ADDRESS_MAX + 1), strict=True):
+    for cut, following in pairwise(sorted({*begins, *ends})):
         for ports in ends.get(cut, ()):
             active[ports] -= 1
             if not active[ports]:

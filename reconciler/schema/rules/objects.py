@@ -16,6 +16,7 @@ from reconciler.model.kinds import (
     HorizontalPodAutoscaler,
     Job,
     LimitRange,
+    NetworkPolicy,
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
@@ -38,6 +39,7 @@ from reconciler.schema.rules.configuration import config_map_findings, secret_fi
 from reconciler.schema.rules.finding import Finding
 from reconciler.schema.rules.jobs import cron_job_findings, job_findings
 from reconciler.schema.rules.metadata import metadata_findings
+from reconciler.schema.rules.networkpolicy import network_policy_findings
 from reconciler.schema.rules.pods import own_pod_findings, pod_findings
 from reconciler.schema.rules.policy import budget_findings, priority_findings
 from reconciler.schema.rules.quota import limit_findings, quota_findings
@@ -95,6 +97,8 @@ def _of_kind(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
             return quota_findings(object)
         case LimitRange():
             return limit_findings(object)
+        case NetworkPolicy():
+            return network_policy_findings(object)
         case Service():
             return service_findings(object)
         case Endpoints():
