@@ -10,7 +10,6 @@ from reconciler.model.kinds import KINDS, KindSpec
 _NOT_IMPLEMENTED: Mapping[str, str] = {
     "Ingress": "",
     "IngressClass": "",
-    "NetworkPolicy": "",
     "RuntimeClass": "",
     "PodTemplate": "",
     "PodSecurityPolicy": "it was removed from Kubernetes",
