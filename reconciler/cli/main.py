@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = {
     "status": "the state of everything, in one word first",
     "get": "list objects of a kind, or show one",
     "describe": "show one object with its events",
+    "expose": "print the manifest of a Service for what is there",
     "logs": "print the log of a container",
     "exec": "run a command in a container",
     "events": "what happened, newest last",

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 from api_double import COMMIT, Api, pod, sample_plan, secret
 
 from reconciler.cli.exits import Exit
@@ -301,3 +302,19 @@ def test_explain_shows_the_reason(api: Api, ask: Any) -> None:
     """What the daemon knows, in words."""
     assert "in-sync" in ask("explain", "deploy/shop/web").out
     assert ask("explain", "web").code == Exit.ERROR
+
+
+def test_expose_prints_a_manifest(api: Api, ask: Any) -> None:
+    """It can be put into the repository as it is; nothing is written by itself."""
+    api.objects.put(pod("web-1", app="web"))
+    made = yaml.safe_load(ask("expose", "pod/web-1", "-n", "shop", "--port", 80, "--target-port", 8080).out)
+    assert made["spec"]["selector"] == {"app": "web"}
+    assert made["spec"]["ports"] == [{"port": 80, "protocol": "TCP", "targetPort": 8080}]
+    named = ask("expose", "pod/shop/web-1", "--port", 80, "--target-port", "http", "-o", "json", "--name", "front").out
+    assert (json.loads(named)["metadata"]["name"], json.loads(named)["spec"]["ports"][0]["targetPort"]) == (
+        "front",
+        "http",
+    )
+    refused = ask("expose", "pod/shop/web-1")
+    assert (refused.code, "names no ports" in refused.err) == (Exit.ERROR, True)
+    assert ask("expose", "pod/shop/web-1", "--port", 80, "--port", 81, "--target-port", 8).code == Exit.ERROR

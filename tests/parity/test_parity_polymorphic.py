@@ -73,12 +73,12 @@ def _applies_revision(kind: str, case: dict[str, Any]) -> bool:
 
 
 def _has_pod_spec(case: dict[str, Any]) -> bool:
-    kind, spec = _kind_of(case["object"]), case["object"]["spec"]
+    kind, spec = kind_of(case["object"]), case["object"]["spec"]
     found = pod_spec_of(loosely(KINDS[kind].type, {"spec": spec}))
     return (found is not None) == case.get("expect", False)
 
 
-def _kind_of(given: dict[str, Any]) -> str:
+def kind_of(given: dict[str, Any]) -> str:
     """Return the kind of an object that does not say it, by the fields that only this kind has."""
     spec, status = given["spec"], given["status"]
     marks = {
@@ -88,6 +88,7 @@ def _kind_of(given: dict[str, Any]) -> str:
         "Deployment": "strategy" in spec,
         "Pod": "containers" in spec,
         "Node": "nodeInfo" in status,
+        "Service": "loadBalancer" in status,
         "ReplicationController": "template" not in spec,
         "ReplicaSet": "replicas" in status,
     }
