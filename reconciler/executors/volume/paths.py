@@ -126,7 +126,7 @@ def checked_name(name: str) -> str:
 
 
 def bound_to(pod: PodAssignment, volume: Volume) -> ClaimBinding | None:
-    """Return what the claim of a volume is bound to, None for a volume of another kind; raises where it is not bound."""
+    """Return what the claim of a volume is bound to, None for another kind of volume; raises where it is not bound."""
     if volume.persistent_volume_claim is None:
         return None
     claim = volume.persistent_volume_claim.claim_name

@@ -18,19 +18,29 @@ from pathlib import Path
 from reconciler.executors.volume import share_work
 from reconciler.executors.volume.mounts import mount_table
 from reconciler.executors.volume.paths import MountError, VolumePaths, checked_name
+from reconciler.model.base import Value
 from reconciler.model.details import MountShare, TrashVolume
 from reconciler.model.storage import NfsShare
 
-MOUNT_S, UNMOUNT_S, WORK_S, KILL_S = 60.0, 20.0, 20.0, 2.0
+KILL_S = 2.0
 _HELPERS = "/sbin:/usr/sbin:/usr/local/sbin"
 _TOLD_S = 86_400.0
+
+
+class Deadlines(Value):
+    """How many seconds a server may take: to be mounted, to be unmounted, to answer about what is on its share."""
+
+    mount_s: float = 60.0
+    unmount_s: float = 15.0
+    work_s: float = 20.0
 
 
 class Shares:
     """Mounts, uses and unmounts shares. Thread-safe; each share is worked on by one thread at a time."""
 
-    def __init__(self, paths: VolumePaths, helpers: str = _HELPERS) -> None:
+    def __init__(self, paths: VolumePaths, deadlines: Deadlines = Deadlines(), helpers: str = _HELPERS) -> None:
         self._paths = paths
+        self._deadlines = deadlines
         self._helpers = helpers
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
@@ -83,9 +93,9 @@ class Shares:
                 entry.unlink(missing_ok=True)
             if key not in self.mounted():
                 return False
-            code, said = _run(("umount", str(place)), UNMOUNT_S)
+            code, said = _run(("umount", str(place)), self._deadlines.unmount_s)
             if code != 0:
-                code, said = _run(("umount", "--lazy", "--internal-only", str(place)), UNMOUNT_S)
+                code, said = _run(("umount", "--lazy", "--internal-only", str(place)), self._deadlines.unmount_s)
             if key in self.mounted():
                 raise MountError(f"share at {place} cannot be unmounted: {said or f'umount ended with {code}'}")
             place.rmdir()
@@ -118,12 +128,14 @@ class Shares:
             )
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
         options = ("-o", ",".join(share.options)) if share.options else ()
-        code, said = _run(("mount", "-t", "nfs", *options, share.source, str(place)), MOUNT_S)
+        code, said = _run(("mount", "-t", "nfs", *options, share.source, str(place)), self._deadlines.mount_s)
         if share.key in self.mounted():
             return True
         place.rmdir()
         if code is None:
-            raise MountError(f"{share.source} is not mounted: its server has not answered for {MOUNT_S:.0f} s")
+            raise MountError(
+                f"{share.source} is not mounted: its server has not answered for {self._deadlines.mount_s:.0f} s"
+            )
         why = said or f"mount ended with {code}"
         if not _has_client():
             why = f"this node's kernel has no NFS client; `modprobe nfs` loads it where there is one ({why})"
@@ -132,9 +144,11 @@ class Shares:
     def _work(self, share: NfsShare, verb: str, directory: str, *more: str) -> bool:
         """Do something on a mounted share in a process of its own; return whether it changed anything."""
         program = (sys.executable, "-I", "-S", share_work.__file__)
-        code, said = _run((*program, verb, str(self.place(share.key)), directory, *more), WORK_S)
+        code, said = _run((*program, verb, str(self.place(share.key)), directory, *more), self._deadlines.work_s)
         if code is None:
-            raise MountError(f"the server of {share.source} has not answered for {WORK_S:.0f} s; it stays mounted")
+            raise MountError(
+                f"the server of {share.source} has not answered for {self._deadlines.work_s:.0f} s; it stays mounted"
+            )
         if code not in (share_work.DONE, share_work.UNCHANGED):
             raise MountError(f"{share.source}: {said or f'nothing was said, status {code}'}")
         return code == share_work.DONE

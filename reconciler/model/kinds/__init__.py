@@ -107,7 +107,6 @@ from reconciler.model.kinds.meta import (
     OwnerReference,
     SelectorOperator,
 )
-from reconciler.model.kinds.nfs import NFSVolumeSource
 from reconciler.model.kinds.networkpolicy import (
     IPBlock,
     NetworkPolicy,
@@ -119,6 +118,7 @@ from reconciler.model.kinds.networkpolicy import (
     PolicyType,
     policy_types,
 )
+from reconciler.model.kinds.nfs import NFSVolumeSource
 from reconciler.model.kinds.node import (
     ContainerImage,
     Node,
