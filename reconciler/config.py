@@ -15,7 +15,15 @@ import yaml
 
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.node import NetworkBackend
-from reconciler.model.pressure import EVICTION_HARD, Threshold, parse_thresholds
+from reconciler.model.pressure import (
+    EVICTION_HARD,
+    HostLimits,
+    ImageLimits,
+    parse_graces,
+    parse_thresholds,
+    with_graces,
+    with_reclaim,
+)
 
 DEFAULT_DATA = "/var/lib/reconciler"
 DEFAULT_RUNTIME = "/run/reconciler"
@@ -60,7 +68,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     `node_address` is by which other hosts reach this one (empty: that of the default route). `server` is the daemon's,
     where this host has joined one as a node: then an agent runs here and no daemon. `eviction_hard` says below what
     this host counts as pressed, as the kubelet's `evictionHard` does (`memory.available<100Mi,nodefs.available<10%`;
-    empty: it never does).
+    empty: it never does). `eviction_soft` with `eviction_soft_grace_period` (`memory.available=1m30s`) does so too, but
+    ends Pods only once it has held that long, with `eviction_max_pod_grace_s` to end; `eviction_minimum_reclaim`
+    (`nodefs.available=500Mi`) is how much more has to be left before it is over, and a condition stays for
+    `eviction_pressure_transition_s`. From `image_gc_high_percent` of its disk on (100: never), images that were
+    pulled for Pods and that nobody uses are removed down to `image_gc_low_percent`, none that came less than
+    `image_minimum_gc_age_s` ago. `default_not_ready_toleration_s` and `default_unreachable_toleration_s` are for how
+    long Pods bear it that their node is not ready, or not reached, unless they say so themselves.
     """
 
     data_dir: str = DEFAULT_DATA
@@ -85,6 +99,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     resync_s: float = 30.0
     history_days: float = 14.0
     eviction_hard: str = EVICTION_HARD
+    ingress_http_port: int = 80
+    ingress_https_port: int = 443
+    eviction_soft: str = ""
+    eviction_soft_grace_period: str = ""
+    eviction_minimum_reclaim: str = ""
+    eviction_max_pod_grace_s: float = 0.0
+    eviction_pressure_transition_s: float = 300.0
+    image_gc_high_percent: int = 85
+    image_gc_low_percent: int = 80
+    image_minimum_gc_age_s: float = 120.0
+    default_not_ready_toleration_s: int = 300
+    default_unreachable_toleration_s: int = 300
 
     @property
     def node_name(self) -> str:
@@ -107,12 +133,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
         return _endpoint(self.api_address) if self.api_address else None
 
     @property
-    def thresholds(self) -> tuple[Threshold, ...]:
-        """Below what this host counts as pressed."""
+    def host_limits(self) -> HostLimits:
+        """What this host does about itself when memory, a disk or process numbers run out."""
         try:
-            return parse_thresholds(self.eviction_hard)
+            soft = with_graces(parse_thresholds(self.eviction_soft), parse_graces(self.eviction_soft_grace_period))
+            both = (*parse_thresholds(self.eviction_hard), *soft)
+            thresholds = with_reclaim(both, self.eviction_minimum_reclaim)
         except ValueError as error:
-            raise ConfigurationError(f"evictionHard: {error}", hint=f"such as {EVICTION_HARD}") from error
+            raise ConfigurationError(f"evictionHard, evictionSoft: {error}", hint=f"such as {EVICTION_HARD}") from error
+        if not 0 <= self.image_gc_low_percent < self.image_gc_high_percent <= 100:
+            raise ConfigurationError(
+                f"imageGcLowPercent {self.image_gc_low_percent} is not below imageGcHighPercent "
+                f"{self.image_gc_high_percent}, or they are no percentages",
+                hint="such as 80 and 85; an imageGcHighPercent of 100 keeps all images",
+            )
+        return HostLimits(
+            thresholds=thresholds,
+            transition_s=self.eviction_pressure_transition_s,
+            max_pod_grace_s=self.eviction_max_pod_grace_s,
+            images=ImageLimits(
+                high=self.image_gc_high_percent,
+                low=self.image_gc_low_percent,
+                min_age_s=self.image_minimum_gc_age_s,
+            ),
+        )
 
     @property
     def pki_path(self) -> Path:
@@ -158,7 +202,7 @@ def load_settings(data_dir: str | None = None, overrides: Mapping[str, Any] | No
         settings = msgspec.convert(values, Settings, strict=False)
         check_api(settings)
         check_node_address(settings)
-        _ = settings.thresholds
+        _ = settings.host_limits
         return settings
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path}: {error}", hint="see `reconciler init --help` for the settings") from error

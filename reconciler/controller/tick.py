@@ -142,7 +142,7 @@ class Projection:
         lease_s = self._policy.node_lease_s
         assignments = self._departures.mark(view, generation, assignments, observed.nodes, now, lease_s)
         for node, assignment in assignments.items():
-            materials = project_materials(observed.objects, self._policy, assignment)
+            materials = project_materials(observed.objects, self._policy, assignment, view.ingress)
             before = self._sent.get(node, NodeDocuments())
             fresh = NodeDocuments(assignment=assignment, view=view, materials=materials)
             if fresh == before:

@@ -5,6 +5,7 @@ from pathlib import Path
 from reconciler.config import Settings
 from reconciler.executors.container.executor import ContainerExecutor
 from reconciler.executors.engine import Engine
+from reconciler.executors.ingress.executor import IngressExecutor
 from reconciler.executors.network.executor import NetworkExecutor
 from reconciler.executors.volume.executor import VolumeExecutor
 from reconciler.executors.world import RealWorld
@@ -25,4 +26,5 @@ def open_world(settings: Settings, clock: Clock) -> RealWorld:
         return next((one.pid for one in found if one.state == "running" and one.pid), None)
 
     network = NetworkExecutor(settings.cluster_id, settings.node_name, data, runtime, netns_of)
-    return RealWorld(settings.node_name, container, network, volume, clock, data, settings.node_address)
+    ingress = IngressExecutor(runtime, settings.ingress_http_port, settings.ingress_https_port)
+    return RealWorld(settings.node_name, container, network, volume, clock, data, settings.node_address, ingress)

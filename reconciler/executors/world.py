@@ -10,17 +10,23 @@ from pathlib import Path
 
 from reconciler import __version__
 from reconciler.executors.container.executor import ContainerExecutor
+from reconciler.executors.disk import DiskMeter
+from reconciler.executors.ingress.executor import IngressExecutor
 from reconciler.executors.network.addresses import node_address
 from reconciler.executors.network.executor import NetworkExecutor
 from reconciler.executors.signals import SignalReader
 from reconciler.executors.usage import UsageReader, host_cpu_seconds, host_memory_bytes
 from reconciler.executors.volume.executor import VolumeExecutor
+from reconciler.model.details import ProgramIngress, StopIngress
 from reconciler.model.errors import ReconcilerError
+from reconciler.model.ingress import IngressFact
 from reconciler.model.metrics import NodeSample, memory_by_pod
 from reconciler.model.node import HostFact, Materials, NodeFacts, ProbeTarget
 from reconciler.model.plan import Action, Executor, Outcome
 from reconciler.model.ports import Clock, ExecRequest, ExecSession, LogRequest, Look
 from reconciler.model.release import release_text
+
+_OF_INGRESS = (ProgramIngress, StopIngress)
 
 
 class RealWorld:
@@ -35,12 +41,14 @@ class RealWorld:
         clock: Clock,
         data_dir: Path,
         address: str = "",
+        ingress: IngressExecutor | None = None,
     ) -> None:
         self._node = node
         self._address = address
         self._container = container
         self._network = network
         self._volume = volume
+        self._ingress = ingress
         self._clock = clock
         self._data_dir = data_dir
         self._host = HostFact()
@@ -49,6 +57,7 @@ class RealWorld:
         self._pod_memory: Mapping[str, int] = {}
         self._usage = UsageReader()
         self._sampling = threading.Lock()
+        self._disk = DiskMeter(volume.paths.pods, container, lambda: self._root_dir)
 
     def observe(self, *, full: bool = False) -> NodeFacts:
         """Return the host's state; see the port."""
@@ -57,11 +66,11 @@ class RealWorld:
         try:
             self._container.refresh(full=full)
             containers, images = self._container.facts(), self._container.images()
-            largest = self._container.largest_images()
+            largest, own = self._container.largest_images(), self._container.own_images()
             if full or not self._host.boot_id:
                 self._host = self._observe_host()
         except ReconcilerError as failure:
-            containers, images, largest, error = (), (), (), str(failure)
+            containers, images, largest, own, error = (), (), (), (), str(failure)
         self._network.refresh(full=full)
         return NodeFacts(
             node=self._node,
@@ -76,8 +85,11 @@ class RealWorld:
             directories=self._volume.directories(),
             storage=self._volume.storage(),
             network=self._network.facts(),
+            ingress=self._ingress.refresh(full) if self._ingress is not None else IngressFact(),
             signals=self._signals.read(now, self._data_dir, self._root_dir),
             pod_memory=self._pod_memory,
+            pod_disk=self._disk.latest,
+            own_images=own,
         )
 
     def execute(self, action: Action, materials: Materials) -> Outcome:
@@ -85,6 +97,8 @@ class RealWorld:
         match action.executor:
             case Executor.CONTAINER:
                 return self._container.execute(action, materials)
+            case Executor.NETWORK if self._ingress is not None and isinstance(action.detail, _OF_INGRESS):
+                return self._ingress.execute(action, materials)
             case Executor.NETWORK:
                 return self._network.execute(action, materials)
             case Executor.VOLUME:
@@ -115,11 +129,17 @@ class RealWorld:
         """Follow the Engine's and the kernel's events; see the port."""
         self._container.watch(look)
         self._network.watch(look)
+        if self._ingress is not None:
+            self._ingress.watch(look)
+        self._disk.start()
 
     def close(self) -> None:
         """Stop following; see the port."""
+        self._disk.stop()
         self._container.close()
         self._network.close()
+        if self._ingress is not None:
+            self._ingress.close()
 
     def logs(self, container_id: str, request: LogRequest) -> Iterator[bytes]:
         """Stream a container's log; raise LookupError when there is no such container."""

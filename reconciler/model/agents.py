@@ -275,6 +275,8 @@ def merged(view: NetworkView | None, delta: ViewDelta) -> NetworkView | None:
 
 def delta_between(old: NetworkView, new: NetworkView) -> ViewDelta | None:
     """Return what has changed from one view to the next; None where the whole is to be sent."""
+    if old.ingress != new.ingress:
+        return None
     if old.cluster_id != new.cluster_id or old.services != tuple(sorted(old.services, key=_order)):
         return None
     before = {name_of(one): one for one in old.services}

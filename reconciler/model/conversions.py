@@ -108,11 +108,61 @@ def _event_from_kept(document: Mapping[str, Any]) -> Document:
     return {**renamed, "apiVersion": "events.k8s.io/v1", "eventTime": renamed.get("eventTime")}
 
 
+def _ingress_to_kept(document: Mapping[str, Any]) -> Document:
+    """Turn `serviceName` and `servicePort` of the old forms into `service`; a path says of which type it is."""
+    converted = {**document, "apiVersion": "networking.k8s.io/v1"}
+    spec = document.get("spec")
+    if not isinstance(spec, dict):
+        return converted
+    if "defaultBackend" in spec:
+        raise NotConvertible("/spec/defaultBackend")
+    kept = {name: value for name, value in spec.items() if name != "backend"}
+    if "backend" in spec:
+        kept["defaultBackend"] = _backend_to_kept(spec["backend"], "/spec/backend")
+    if isinstance(spec.get("rules"), list):
+        kept["rules"] = [_rule_to_kept(rule, f"/spec/rules/{number}") for number, rule in enumerate(spec["rules"])]
+    return {**converted, "spec": kept}
+
+
+def _rule_to_kept(rule: Any, at: str) -> Any:
+    http = rule.get("http") if isinstance(rule, dict) else None
+    if not isinstance(http, dict) or not isinstance(http.get("paths"), list):
+        return rule
+    paths = [_path_to_kept(path, f"{at}/http/paths/{number}") for number, path in enumerate(http["paths"])]
+    return {**rule, "http": {**http, "paths": paths}}
+
+
+def _path_to_kept(path: Any, at: str) -> Any:
+    if not isinstance(path, dict):
+        return path
+    backend = {"backend": _backend_to_kept(path["backend"], f"{at}/backend")} if "backend" in path else {}
+    return {"pathType": "ImplementationSpecific", **path, **backend}
+
+
+def _backend_to_kept(backend: Any, at: str) -> Any:
+    if not isinstance(backend, dict):
+        return backend
+    if "service" in backend:
+        raise NotConvertible(f"{at}/service")
+    kept = {name: value for name, value in backend.items() if name not in ("serviceName", "servicePort")}
+    if "serviceName" in backend or "servicePort" in backend:
+        port = backend.get("servicePort")
+        service = {"name": backend.get("serviceName", "")}
+        kept["service"] = service | ({} if port is None else {"port": {_port_field(port): port}})
+    return kept
+
+
+def _port_field(port: Any) -> str:
+    return "name" if isinstance(port, str) else "number"
+
+
+_OLD_INGRESSES = (("networking.k8s.io/v1beta1", "Ingress"), ("extensions/v1beta1", "Ingress"))
 _V1 = ("autoscaling/v1", "HorizontalPodAutoscaler")
 _EVENTS_V1 = ("events.k8s.io/v1", "Event")
 _TO_KEPT: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Document]] = {
     _V1: _autoscaler_to_kept,
     _EVENTS_V1: _event_to_kept,
+    **dict.fromkeys(_OLD_INGRESSES, _ingress_to_kept),
 }
 _FROM_KEPT: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Document]] = {
     _V1: _autoscaler_from_kept,

@@ -5,6 +5,7 @@ Every effect is idempotent by name: doing it again finds its own work and answer
 
 from reconciler.model.base import Value
 from reconciler.model.external import HealthCheck, Way
+from reconciler.model.ingress import ProxyBackend, ProxyCertificate, ProxyMap, ProxyUsers
 from reconciler.model.kinds import Container, Lifecycle
 from reconciler.model.networkpolicy import PolicyRules
 from reconciler.model.node import Peer, PodAssignment, ServiceEntry
@@ -21,6 +22,13 @@ class PullImage(_Detail, tag="pullImage"):
     image: str
     namespace: str = ""
     pull_secrets: tuple[str, ...] = ()
+
+
+class RemoveImage(_Detail, tag="removeImage"):
+    """Remove an image that was pulled for this cluster, unless a container is made from it or it has another name."""
+
+    image_id: str
+    names: tuple[str, ...] = ()
 
 
 class CreateSandbox(_Detail, tag="createSandbox"):
@@ -253,6 +261,26 @@ class PublishNames(_Detail, tag="publishNames"):
     records: tuple[DnsRecord, ...]
 
 
+class ProgramIngress(_Detail, tag="programIngress"):
+    """Have the proxy of Ingresses run this configuration. `structure` names all but the servers, `endpoints` those.
+
+    `view` is the digest of what it was made from. Secrets are named; what they hold is among the materials.
+    """
+
+    structure: str
+    endpoints: str
+    view: str
+    head: str
+    backends: tuple[ProxyBackend, ...] = ()
+    maps: tuple[ProxyMap, ...] = ()
+    certificates: tuple[ProxyCertificate, ...] = ()
+    users: tuple[ProxyUsers, ...] = ()
+
+
+class StopIngress(_Detail, tag="stopIngress"):
+    """Stop the proxy of Ingresses: this node serves none."""
+
+
 class Bind(_Detail, tag="bind"):
     """Place a Pod on a node."""
 
@@ -262,6 +290,7 @@ class Bind(_Detail, tag="bind"):
 
 Detail = (
     PullImage
+    | RemoveImage
     | CreateSandbox
     | RemoveSandbox
     | AttachPod
@@ -285,6 +314,8 @@ Detail = (
     | ProgramExternal
     | ProgramPolicies
     | PublishNames
+    | ProgramIngress
+    | StopIngress
     | Bind
 )
 

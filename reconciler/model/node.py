@@ -11,6 +11,7 @@ import msgspec
 from reconciler.model.base import Value
 from reconciler.model.external import Announced
 from reconciler.model.granted import Granted
+from reconciler.model.ingress import IngressFact, IngressView
 from reconciler.model.kinds import (
     Container,
     ContainerImage,
@@ -22,7 +23,7 @@ from reconciler.model.kinds import (
     Protocol,
 )
 from reconciler.model.networkpolicy import NO_POLICIES, Policies
-from reconciler.model.pressure import SignalFact
+from reconciler.model.pressure import OwnImage, PodDisk, SignalFact
 from reconciler.model.storage import DeviceSource, NfsShare, StorageFact
 
 DOCUMENT_VERSION = "reconciler.dev/v1"
@@ -62,10 +63,10 @@ class PodAssignment(Value):
     """One Pod that a node is to run.
 
     `digest` is that of the canonical spec; `revision` the commit it came from. `deletion_requested_at` is set once the
-    Pod is to end, `grace_s` then bounds the ending; `still_served` while another live node may lead to it. `owner_kind` is Job, ReplicaSet, ... or empty. `exclusive` Pods
-    wait for one contact with the leader after a reboot. `features` are what an agent must know to run it. `finished`
-    is Succeeded or Failed once the cluster knows that the Pod has ended for ever: an agent that lost its memory must
-    not run it again.
+    Pod is to end, `grace_s` then bounds the ending; `still_served` while another live node may lead to it.
+    `owner_kind` is Job, ReplicaSet, ... or empty. `exclusive` Pods wait for one contact with the leader after a reboot.
+    `features` are what an agent must know to run it. `finished` is Succeeded or Failed once the cluster knows that the
+    Pod has ended for ever: an agent that lost its memory must not run it again.
     """
 
     uid: str
@@ -204,6 +205,7 @@ class NetworkView(Value):
     peers: tuple[Peer, ...] = ()
     announced: tuple[Announced, ...] = ()
     policies: Policies = NO_POLICIES
+    ingress: IngressView | None = None
 
 
 class ConfigMaterial(Value):
@@ -333,8 +335,8 @@ class NodeFacts(Value):
 
     `complete` is false when a part could not be read (the Engine does not answer): then nothing may be concluded from
     what is missing. `images` lists references and ids that are present, `largest_images` what the Node's status
-    shows of them. `signals`, and `pod_memory` by uid in bytes, stay on the host: they change all the time, and what
-    follows from them is reported.
+    shows of them. What stays on the host changes all the time, and what follows from it is reported: `signals`,
+    `pod_memory` and `pod_disk` by uid, `own_images` (that may be removed).
     """
 
     node: str
@@ -349,8 +351,15 @@ class NodeFacts(Value):
     directories: tuple[str, ...] = ()
     storage: StorageFact = StorageFact()
     network: NetworkFact = NetworkFact()
+    ingress: IngressFact = IngressFact()
     signals: tuple[SignalFact, ...] = ()
     pod_memory: Mapping[str, int] = {}
+    pod_disk: Mapping[str, PodDisk] = {}
+    own_images: tuple[OwnImage, ...] = ()
+
+    def as_reported(self) -> "NodeFacts":
+        """Return it without what stays on the host."""
+        return msgspec.structs.replace(self, signals=(), pod_memory={}, pod_disk={}, own_images=())
 
 
 class ProbeTarget(Value):
@@ -418,7 +427,8 @@ class Observation(Value):
     """One report of one node: facts, Pods, the agent's memory (opaque to all but the node planner), and events.
 
     `generation` is that of the assignment it was planned from, `view_generation` that of the network view which the
-    kernel's table and the names were last made from: what it leads to by now, not what was received. `pressures` are the conditions of the host that hold: MemoryPressure, DiskPressure, PIDPressure.
+    kernel's table and the names were last made from: what it leads to by now, not what was received. `pressures` are
+    the conditions of the host that hold: MemoryPressure, DiskPressure, PIDPressure.
     """
 
     api_version: str = DOCUMENT_VERSION

@@ -7,6 +7,7 @@ from reconciler.model.kinds import (
     CronJob,
     DaemonSet,
     Deployment,
+    Ingress,
     Job,
     PersistentVolumeClaim,
     Pod,
@@ -162,12 +163,22 @@ def _claim(claim: PersistentVolumeClaim) -> Judged:
     return (Health.HEALTHY, "", "", "") if bound else (Health.PROGRESSING, claim.status.phase, "waits for a volume", "")
 
 
+def _ingress(ingress: Ingress) -> Judged:
+    """An Ingress is healthy once its nodes serve it as it is; one that others serve is none of ours to judge."""
+    status, said = ingress.status, (ingress.status.noted or "").split("\n")[0]
+    reason, _, message = said.partition(": ")
+    if status.observed_generation >= ingress.metadata.generation:
+        return Health.HEALTHY, reason, message, ""
+    return Health.PROGRESSING, reason or "NotServed", message or "no node serves it yet", ""
+
+
 _JUDGES: Mapping[str, Callable[[Any], Judged]] = {
     "Deployment": _deployment,
     "StatefulSet": _stateful_set,
     "ReplicaSet": _replica_set,
     "ReplicationController": _replica_set,
     "Pod": _pod,
+    "Ingress": _ingress,
     "Job": _job,
     "DaemonSet": _daemon_set,
     "CronJob": _cron_job,

@@ -17,6 +17,7 @@ from reconciler.planner.admission.tell import tell_refusals
 from reconciler.planner.budgets import sync_budgets
 from reconciler.planner.conditions import lay_conditions
 from reconciler.planner.declare import apply_declared
+from reconciler.planner.ingress.status import sync_ingresses
 from reconciler.planner.memo import Memo
 from reconciler.planner.nodes import observe_nodes
 from reconciler.planner.overrides import (
@@ -44,6 +45,7 @@ from reconciler.planner.workloads.cronjob import sync_cron_jobs
 from reconciler.planner.workloads.daemonset import sync_daemon_sets
 from reconciler.planner.workloads.deployment import finish_deployments, judge_deployments, sync_deployments
 from reconciler.planner.workloads.job import sync_jobs
+from reconciler.planner.workloads.job_orphans import untrack_orphans
 from reconciler.planner.workloads.owners import (
     collect_orphans,
     empty_namespaces,
@@ -98,6 +100,7 @@ def plan(
     sync_daemon_sets(view)
     sync_cron_jobs(view)
     sync_jobs(view)
+    untrack_orphans(view)
     collect_orphans(view)
     tell_refusals(view)
     finish_deployments(view)
@@ -108,6 +111,7 @@ def plan(
     bind_placed_claims(view)
     allocate_addresses(view)
     sync_endpoints(view)
+    sync_ingresses(view)
     announce_addresses(view)
     sync_budgets(view)
     sync_quotas(view)

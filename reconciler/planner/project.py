@@ -6,6 +6,7 @@ from typing import cast
 
 from reconciler.model import kinds as k
 from reconciler.model.canonical import digest
+from reconciler.model.ingress import IngressView
 from reconciler.model.kinds import PersistentVolume, PersistentVolumeClaim, Pod
 from reconciler.model.node import (
     Assignment,
@@ -23,6 +24,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.model.times import unix
 from reconciler.planner.contents import config_version as config_version
 from reconciler.planner.contents import material_of
+from reconciler.planner.ingress.view import ingress_view, secrets_of
 from reconciler.planner.memo import Memo
 from reconciler.planner.networkpolicy import cluster_policies
 from reconciler.planner.numbers import node_cidr, node_numbers
@@ -62,6 +64,7 @@ def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo
     view = View(observed, policy, now, memo)
     view.declared = view.objects
     services = service_entries(view)
+    ingress = ingress_view(view)
     view.settle()
     return NetworkView(
         cluster_id=observed.cluster.id,
@@ -71,6 +74,7 @@ def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo
         peers=tuple(_peers(observed)),
         announced=view.memo.get("announced", (observed.allocations,), lambda: announced(observed.allocations)),
         policies=cluster_policies(view),
+        ingress=ingress,
     )
 
 
@@ -184,9 +188,11 @@ def _read_by(objects: Objects, stored: StoredObject) -> Iterator[StoredObject | 
             yield objects.get(ObjectRef(kind="PersistentVolume", name=volume))
 
 
-def project_materials(objects: Objects, policy: Policy, assignment: Assignment) -> Materials:
-    """Return the values that the assignment's Pods read, and nothing else (P22)."""
-    wanted: dict[ObjectRef, None] = {}
+def project_materials(
+    objects: Objects, policy: Policy, assignment: Assignment, ingress: IngressView | None = None
+) -> Materials:
+    """Return the values that the assignment's Pods read, or its node needs for Ingresses, and nothing else (P22)."""
+    wanted: dict[ObjectRef, None] = dict.fromkeys(secrets_of(ingress, assignment.node))
     for pod in assignment.pods:
         for reference in pod.configuration:
             if reference.version:

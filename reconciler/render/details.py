@@ -67,5 +67,7 @@ _DESCRIBE: Mapping[type, Callable[[Any], str]] = {
     details.ProgramPeers: lambda detail: f"ways to {count(len(detail.peers), 'node')}",
     details.ProgramExternal: _external,
     details.PublishNames: lambda detail: count(len(detail.records), "name"),
+    details.ProgramIngress: lambda detail: f"HAProxy with {count(len(detail.backends), 'backend')}",
+    details.StopIngress: lambda _: "HAProxy, stopped",
     details.Bind: lambda detail: f"→ {detail.node}",
 }

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 
+from reconciler.schema.descriptions_ingress import OF_INGRESSES
 from reconciler.schema.descriptions_networkpolicy import OF_NETWORK_POLICIES
 from reconciler.schema.descriptions_workloads import OF_POLICIES, OF_WORKLOADS
 
@@ -266,7 +267,7 @@ _POD: Mapping[str, str] = {
     "WeightedPodAffinityTerm.podAffinityTerm": "The other Pods.",
     "Toleration.key": "Taint's key; empty, with Exists, means every taint.",
     "Toleration.tolerationSeconds": "How long a NoExecute taint is borne.",
-    "Toleration.value": "Taint's value, for Equal.",
+    "Toleration.value": "Taint's value, for Equal; the whole number that it is compared with, for Gt and Lt.",
     "TopologySpreadConstraint.maxSkew": "Largest allowed difference in the number of Pods.",
     "TopologySpreadConstraint.whenUnsatisfiable": "Whether to wait or to place it anyway.",
     "TopologySpreadConstraint.minDomains": "How many groups of nodes there must be.",
@@ -403,6 +404,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     **OF_POLICIES,
     **OF_NETWORK_POLICIES,
     **_SERVICES,
+    **OF_INGRESSES,
     **_OTHERS,
 }
 

@@ -221,6 +221,37 @@ _ALL: tuple[_Manifest, ...] = (
         },
     ),
     _example(
+        "IngressClass",
+        "networking.k8s.io/v1",
+        "outside",
+        False,
+        spec={"controller": "reconciler.dev/ingress"},
+    ),
+    _example(
+        "Ingress",
+        "networking.k8s.io/v1",
+        "web",
+        True,
+        spec={
+            "ingressClassName": "outside",
+            "tls": [{"hosts": ["shop.example.com"], "secretName": "shop-tls"}],
+            "rules": [
+                {
+                    "host": "shop.example.com",
+                    "http": {
+                        "paths": [
+                            {
+                                "path": "/",
+                                "pathType": "Prefix",
+                                "backend": {"service": {"name": "web", "port": {"number": 80}}},
+                            }
+                        ]
+                    },
+                }
+            ],
+        },
+    ),
+    _example(
         "Service",
         "v1",
         "web",

@@ -8,8 +8,6 @@ from reconciler.model.kinds import KINDS, KindSpec
 
 # Kinds of the Kubernetes API that are known here and not implemented, with a hint where there is one.
 _NOT_IMPLEMENTED: Mapping[str, str] = {
-    "Ingress": "",
-    "IngressClass": "",
     "RuntimeClass": "",
     "PodTemplate": "",
     "PodSecurityPolicy": "it was removed from Kubernetes",

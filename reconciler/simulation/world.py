@@ -18,6 +18,7 @@ from reconciler.model.details import (
     MountShare,
     PrepareHost,
     ProgramExternal,
+    ProgramIngress,
     ProgramPeers,
     ProgramPolicies,
     ProgramServices,
@@ -26,16 +27,19 @@ from reconciler.model.details import (
     PublishVolumes,
     PullImage,
     RemoveContainer,
+    RemoveImage,
     RemoveSandbox,
     ResizeContainer,
     StartContainer,
     StopContainer,
+    StopIngress,
     TrashVolume,
     UnmountShare,
     UnpublishVolumes,
     WatchRooms,
 )
 from reconciler.model.errors import ReconcilerError, Retry, StaleError, TerminalError, TransientError
+from reconciler.model.ingress import IngressFact
 from reconciler.model.metrics import NodeSample
 from reconciler.model.networkpolicy import IsolatedPod
 from reconciler.model.node import (
@@ -49,7 +53,7 @@ from reconciler.model.node import (
 )
 from reconciler.model.plan import Action, Executor, Outcome, OutcomeStatus
 from reconciler.model.ports import ExecRequest, ExecSession, Look
-from reconciler.model.pressure import SignalFact
+from reconciler.model.pressure import PodDisk, SignalFact
 from reconciler.planner.node.actions import tag_of
 from reconciler.simulation.behaviour import Behaviour
 from reconciler.simulation.clock import VirtualClock
@@ -109,6 +113,7 @@ class SimulatedWorld:
         self.network = NetworkFact()
         self.programmed: ProgramServices | None = None
         self.names: PublishNames | None = None
+        self.ingress = IngressFact(program="simulated")
         self.peers: ProgramPeers | None = None
         self.external: ProgramExternal | None = None
         self.policies: ProgramPolicies | None = None
@@ -120,6 +125,7 @@ class SimulatedWorld:
         self.disk_full = False
         self.signals: tuple[SignalFact, ...] = ()
         self.pod_memory: dict[str, int] = {}
+        self.pod_disk: dict[str, PodDisk] = {}
         self.faults: dict[str, Fault] = {}
         self.durations = dict(_DURATIONS)
         self._boots = 1
@@ -137,12 +143,19 @@ class SimulatedWorld:
             directories=tuple(sorted(self.directories)),
             storage=self.storage.facts(self.directories),
             network=replace(self.network, links=tuple(self.links[uid] for uid in sorted(self.links))),
+            ingress=self.ingress,
             signals=self.signals,
             pod_memory=dict(self.pod_memory),
+            pod_disk=dict(self.pod_disk),
         )
         if self.engine_silent:
             return replace(facts, complete=False, engine_error="the Engine does not answer")
-        return replace(facts, containers=self.engine.facts(), images=tuple(sorted(self.engine.images)))
+        return replace(
+            facts,
+            containers=self.engine.facts(),
+            images=tuple(sorted(self.engine.images)),
+            own_images=tuple(self.engine.own_images[id] for id in sorted(self.engine.own_images)),
+        )
 
     def execute(self, action: Action, materials: Materials) -> Outcome:
         """Carry one action out; see the port. A stop lets virtual time pass until the process has ended."""
@@ -326,6 +339,8 @@ class SimulatedWorld:
                 return self._on_engine(detail)
             case RemoveContainer() | RemoveSandbox():
                 return self.engine.remove(detail)
+            case RemoveImage():
+                return self.engine.remove_image(detail)
             case MountShare() | UnmountShare() | AttachDevice() | DetachDevice() | WatchRooms():
                 return self.storage.execute(detail)
             case PublishVolumes() | UnpublishVolumes() | ProvisionVolume() | TrashVolume():
@@ -334,6 +349,8 @@ class SimulatedWorld:
                 return self._on_network(detail)
             case ProgramServices() | ProgramPeers() | ProgramPolicies():
                 return self._on_kernel(detail)
+            case ProgramIngress() | StopIngress():
+                return self._on_ingress(detail)
             case _:
                 raise TerminalError("this action is not for a host", reason="UnknownAction")
 
@@ -411,6 +428,14 @@ class SimulatedWorld:
                 self.names = detail
                 return changed, detail.digest
 
+    def _on_ingress(self, detail: ProgramIngress | StopIngress) -> tuple[bool, str]:
+        before, self.ingress = self.ingress, IngressFact(program="simulated")
+        if isinstance(detail, ProgramIngress):
+            self.ingress = replace(
+                self.ingress, structure=detail.structure, endpoints=detail.endpoints, view=detail.view
+            )
+        return self.ingress != before, ""
+
     def _on_kernel(self, detail: ProgramServices | ProgramPeers | ProgramPolicies) -> tuple[bool, str]:
         match detail:
             case ProgramServices():
@@ -445,7 +470,6 @@ class SimulatedWorld:
         changed = self.links.get(detail.pod_uid) != link
         self.links[detail.pod_uid] = link
         return changed, link.interface
-
 
     def _lacks_rules(self, detail: AttachPod) -> str:
         rules = self.policies.rules.pods if self.policies is not None else ()

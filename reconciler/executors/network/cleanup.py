@@ -6,6 +6,7 @@ Effect. Works without state of ours: ownership is read from aliases, comments an
 import shutil
 from pathlib import Path
 
+from reconciler.executors.ingress.cleanup import stop_proxy
 from reconciler.executors.network.dns import pidfile
 from reconciler.executors.network.external import LINK as EXTERNAL
 from reconciler.executors.network.external import remove_link
@@ -22,7 +23,7 @@ from reconciler.executors.network.services import remove_table
 
 def remove_all(cluster_id: str, runtime_dir: Path) -> tuple[str, ...]:
     """Remove links, routes, table, accept rules and DNS server of a cluster; return what was removed."""
-    removed: list[str] = []
+    removed = list(stop_proxy(runtime_dir))
     runtime = runtime_dir / "network"
     if (server := pidfile.running(runtime)) is not None and pidfile.stop(server):
         removed.append(f"DNS server (process {server.pid})")

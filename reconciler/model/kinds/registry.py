@@ -12,6 +12,7 @@ from reconciler.model.kinds.configuration import ConfigMap, Namespace, Secret, S
 from reconciler.model.kinds.cronjob import CronJob
 from reconciler.model.kinds.daemonset import DaemonSet
 from reconciler.model.kinds.event import Event
+from reconciler.model.kinds.ingress import Ingress, IngressClass
 from reconciler.model.kinds.job import Job
 from reconciler.model.kinds.meta import Object
 from reconciler.model.kinds.networkpolicy import NetworkPolicy
@@ -56,6 +57,8 @@ AnyObject: TypeAlias = (
     | HorizontalPodAutoscaler
     | PodDisruptionBudget
     | PriorityClass
+    | Ingress
+    | IngressClass
     | ResourceQuota
     | LimitRange
     | NetworkPolicy
@@ -179,6 +182,15 @@ _ROWS: tuple[KindSpec, ...] = (
     _kind(Service, "v1", "services", 50, "svc", categories=_ALL, name_form=NameForm.SERVICE),
     _kind(Endpoints, "v1", "endpoints", 51, "ep"),
     _kind(EndpointSlice, "discovery.k8s.io/v1", "endpointslices", 52),
+    _kind(IngressClass, "networking.k8s.io/v1", "ingressclasses", 55, namespaced=False),
+    _kind(
+        Ingress,
+        "networking.k8s.io/v1",
+        "ingresses",
+        56,
+        "ing",
+        also=("networking.k8s.io/v1beta1", "extensions/v1beta1"),
+    ),
     _kind(Event, "v1", "events", 90, "ev", declarable=False),
 )
 

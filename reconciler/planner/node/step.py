@@ -19,12 +19,14 @@ from reconciler.model.node import (
     ProbeTarget,
 )
 from reconciler.model.plan import Action, Blocked, Executor, Outcome, Plan, Reason, Verb
-from reconciler.model.pressure import DEFAULT_THRESHOLDS, Threshold
+from reconciler.model.pressure import DEFAULT_LIMITS, HostLimits
 from reconciler.planner.node.actions import node_ref
 from reconciler.planner.node.addresses import REST_S, next_free_at, still_resting
 from reconciler.planner.node.attachments import releasing
 from reconciler.planner.node.chain import Shared
-from reconciler.planner.node.eviction import evict_for_memory
+from reconciler.planner.node.collection import collect_images
+from reconciler.planner.node.eviction import evict
+from reconciler.planner.node.ingress import ingress_tasks
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
 from reconciler.planner.node.network import NetworkMap, network_map, network_tasks
@@ -66,7 +68,7 @@ def step(
     in_flight: frozenset[str],
     now: float,
     in_contact: bool = True,
-    thresholds: tuple[Threshold, ...] = DEFAULT_THRESHOLDS,
+    limits: HostLimits = DEFAULT_LIMITS,
 ) -> NodeStep:
     """Decide what the node does now.
 
@@ -76,8 +78,8 @@ def step(
         return _refuse(memory, now)
     noted = note_outcomes(memory, outcomes, now)
     memory = _note_documents(noted.memory, assignment, view, facts, in_contact)
-    memory = note_pressures(memory, facts, thresholds, now)
-    memory = evict_for_memory(memory, assignment, facts, thresholds, now)
+    memory = note_pressures(memory, facts, limits, now)
+    memory = evict(memory, assignment, facts, limits, now, in_flight)
     look = Look(
         node=facts.node,
         now=now,
@@ -87,15 +89,19 @@ def step(
         probes=probes,
         images=memory.images,
         in_contact=memory.boot_in_contact == facts.host.boot_id,
+        reclaim=bool(memory.reclaim_at),
+        limits=limits,
     )
     if not facts.complete:
         return _wait_for_engine(look, memory, view, noted.events)
     surveys = survey_all(look, memory)
     truths = tuple(one.truth for one in surveys if one.truth is not None)
-    volumes = step_volumes(look, memory)
+    collected = collect_images(look, memory, limits.images)
+    volumes = step_volumes(look, collected.memory)
     wanted = network_map(look.node, assignment.domain, view, truths)
     policies = wanted_policies(look, view, truths)
-    due = (*policy_tasks(look, policies), *network_tasks(look, wanted, view), *volumes.tasks)
+    proxy = ingress_tasks(look, wanted.services, view)
+    due = (*policy_tasks(look, policies), *network_tasks(look, wanted, view), *volumes.tasks, *collected.tasks, *proxy)
     tasks = hand_out(look, volumes.memory, due)
     turns = _take_turns(look, tasks.memory, surveys, _shared(look, volumes, tasks, policies))
     memory = _remember(look, tasks.memory, turns)
@@ -106,7 +112,7 @@ def step(
         plan=_plan(look, memory, surveys, actions, blocked),
         reports=tuple(turn.survey.report for turn in turns),
         probes=tuple(target for turn in turns for target in turn.survey.targets),
-        events=(*noted.events, *(event for turn in turns for event in turn.events)),
+        events=(*noted.events, *collected.events, *(event for turn in turns for event in turn.events)),
         pressures=pressures_of(memory),
         map=wanted,
     )
@@ -261,8 +267,8 @@ def _plan(
     blocked: tuple[Blocked, ...],
 ) -> Plan:
     times = [one.until for one in blocked if one.until is not None and one.until > look.now]
-    relief_at = next_relief_at(memory)
-    times.extend(() if relief_at is None or relief_at <= look.now else (relief_at,))
+    relief_at = next_relief_at(memory, look.limits, look.now)
+    times.extend(() if relief_at is None else (relief_at,))
     for survey in surveys:
         pod = survey.pod
         if pod is not None and pod.spec.active_deadline_seconds is not None and not survey.memory.finished:

@@ -79,6 +79,7 @@ _FIXED: dict[str, tuple[str, ...]] = {
     "DaemonSet": ("spec.selector",),
     "Deployment": ("spec.selector",),
     "EndpointSlice": ("address_type",),
+    "IngressClass": ("spec.controller",),
     "Job": (
         "spec.template",
         "spec.completions",

@@ -14,6 +14,8 @@ from reconciler.model.kinds import (
     Endpoints,
     EndpointSlice,
     HorizontalPodAutoscaler,
+    Ingress,
+    IngressClass,
     Job,
     LimitRange,
     NetworkPolicy,
@@ -37,6 +39,8 @@ from reconciler.schema.rules.annotations import annotation_findings
 from reconciler.schema.rules.autoscaling import autoscaler_findings
 from reconciler.schema.rules.configuration import config_map_findings, secret_findings
 from reconciler.schema.rules.finding import Finding
+from reconciler.schema.rules.ingress import class_findings as ingress_class_findings
+from reconciler.schema.rules.ingress import ingress_findings
 from reconciler.schema.rules.jobs import cron_job_findings, job_findings
 from reconciler.schema.rules.metadata import metadata_findings
 from reconciler.schema.rules.networkpolicy import network_policy_findings
@@ -105,6 +109,10 @@ def _of_kind(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
             return endpoints_findings(object)
         case EndpointSlice():
             return slice_findings(object)
+        case Ingress():
+            return ingress_findings(object)
+        case IngressClass():
+            return ingress_class_findings(object)
         case ConfigMap():
             return config_map_findings(object)
         case Secret():

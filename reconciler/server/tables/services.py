@@ -20,6 +20,8 @@ from reconciler.server.tables.columns import (
     text,
 )
 
+_DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
+
 
 def _service(one: Service) -> Cells:
     spec = one.spec
@@ -101,7 +103,9 @@ def _ingress_class(one: Any) -> Cells:
     if parameters is not None:
         group = f".{parameters.api_group}" if parameters.api_group else ""
         shown = f"{parameters.kind}{group}/{parameters.name}"
-    return one.metadata.name, one.spec.controller, shown, age(one.metadata)
+    is_default = one.metadata.annotations.get(_DEFAULT_CLASS) == "true"
+    name = f"{one.metadata.name} (default)" if is_default else one.metadata.name
+    return name, one.spec.controller, shown, age(one.metadata)
 
 
 def _network_policy(one: Any) -> Cells:

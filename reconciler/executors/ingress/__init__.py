@@ -1,0 +1,1 @@
+"""Ingresses on this host: HAProxy as a process of its own, its files, its certificates, its servers. Effect."""

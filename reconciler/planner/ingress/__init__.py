@@ -1,0 +1,1 @@
+"""Ingresses: what the planner decides about them. Pure."""

@@ -1,0 +1,77 @@
+"""What the node's proxy of Ingresses must run, and the step towards it.
+
+Pure. A node that is none of those that serve runs none. Endpoints of its own Pods are as the node knows them.
+"""
+
+from dataclasses import dataclass
+
+from reconciler.model.details import ProgramIngress, StopIngress
+from reconciler.model.ingress import IngressView
+from reconciler.model.node import NetworkView, ServiceEntry
+from reconciler.model.plan import Reason
+from reconciler.planner.ingress.config import ProxyConfig, proxy_config
+from reconciler.planner.node.actions import make_action, node_ref
+from reconciler.planner.node.look import Look
+from reconciler.planner.node.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    view: IngressView
+    services: tuple[ServiceEntry, ...]
+    place: tuple[str, int, int]
+    config: ProxyConfig
+
+
+# The last answer for each node: it is large, and mostly the same.
+_MADE: dict[str, _Made] = {}
+_MADE_MAX = 64
+
+
+def ingress_tasks(look: Look, services: tuple[ServiceEntry, ...], view: NetworkView) -> tuple[Task, ...]:
+    """Return what the node's proxy lacks; `services` are those of the node's own map."""
+    fact = look.facts.ingress
+    ingress = view.ingress
+    if ingress is None or look.node not in ingress.nodes:
+        if not fact.structure and not fact.error:
+            return ()
+        return (Task(make_action(look.node, node_ref(look.node), StopIngress(), Reason.INGRESS_NOT_SERVED)),)
+    config = _config(look, ingress, _everywhere(services, view))
+    if (fact.structure, fact.endpoints, fact.view) == (config.structure, config.endpoints, ingress.digest):
+        return ()
+    detail = ProgramIngress(
+        structure=config.structure,
+        endpoints=config.endpoints,
+        view=ingress.digest,
+        head=config.head,
+        backends=config.backends,
+        maps=config.maps,
+        certificates=config.certificates,
+        users=config.users,
+    )
+    reason = Reason.INGRESS_CHANGED if fact.structure else Reason.INGRESS_DOWN
+    target = f"{config.structure}/{config.endpoints}/{ingress.digest}"
+    return (Task(make_action(look.node, node_ref(look.node), detail, reason, target=target)),)
+
+
+def _config(look: Look, ingress: IngressView, services: tuple[ServiceEntry, ...]) -> ProxyConfig:
+    fact = look.facts.ingress
+    place = (look.assignment.dns_address, fact.http_port, fact.https_port)
+    made = _MADE.get(look.node)
+    if made is not None and made.view is ingress and made.place == place and _are_same(made.services, services):
+        return made.config
+    config = proxy_config(ingress, {(one.namespace, one.name): one for one in services}, *place)
+    if len(_MADE) >= _MADE_MAX:
+        _MADE.clear()
+    _MADE[look.node] = _Made(ingress, services, place, config)
+    return config
+
+
+def _are_same(one: tuple[ServiceEntry, ...], other: tuple[ServiceEntry, ...]) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+
+
+def _everywhere(services: tuple[ServiceEntry, ...], view: NetworkView) -> tuple[ServiceEntry, ...]:
+    """Return the Services with endpoints on all nodes: internalTrafficPolicy is about clients inside the cluster."""
+    whole = {(one.namespace, one.name): one for one in view.services if one.internal_local}
+    return tuple(whole.get((one.namespace, one.name), one) for one in services)
