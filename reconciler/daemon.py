@@ -105,7 +105,7 @@ class Daemon:
             link.report,
             self._controller.receive_outcomes,
             settings.resync_s,
-            settings.thresholds,
+            settings.host_limits,
         )
         self._sampling = Sampling(self._world, link.sample)
         link.attach(settings.node_name, self._agent.deliver)
@@ -273,6 +273,8 @@ def _policy(settings: Settings, digest_key: bytes) -> Policy:
     return Policy(
         volumes_dir=f"{settings.data_dir}/volumes",
         digest_key=digest_key.hex(),
+        toleration_s=settings.default_unreachable_toleration_s,
+        not_ready_toleration_s=settings.default_not_ready_toleration_s,
         sources={
             one.name: SourcePolicy(
                 prune=one.prune,

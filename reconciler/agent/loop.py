@@ -19,7 +19,7 @@ from reconciler.model.errors import ReconcilerError
 from reconciler.model.node import Assignment, Materials, NetworkView, NodeEvent, NodeFacts, Observation, PodReport
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import Clock, NodeDocuments, World
-from reconciler.model.pressure import DEFAULT_THRESHOLDS, Threshold
+from reconciler.model.pressure import DEFAULT_LIMITS, HostLimits
 from reconciler.model.status import LoopStatus
 from reconciler.planner.node.leading import Leading
 from reconciler.planner.node.step import NodeStep, step
@@ -47,7 +47,7 @@ class AgentLoop:
         report: Report,
         tell: Tell,
         resync_s: float = 30.0,
-        thresholds: tuple[Threshold, ...] = DEFAULT_THRESHOLDS,
+        limits: HostLimits = DEFAULT_LIMITS,
     ) -> None:
         self._node = node
         self._world = world
@@ -57,7 +57,7 @@ class AgentLoop:
         self._report = report
         self._tell = tell
         self._resync_s = resync_s
-        self._thresholds = thresholds
+        self._limits = limits
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._inbox: queue.SimpleQueue[NodeDocuments | Outcome] = queue.SimpleQueue()
@@ -204,7 +204,7 @@ class AgentLoop:
             in_flight=in_flight,
             now=self._clock.now(),
             in_contact=self._heard,
-            thresholds=self._thresholds,
+            limits=self._limits,
         )
 
     def _drain(self) -> tuple[Outcome, ...]:
@@ -266,7 +266,7 @@ class AgentLoop:
             observed_at=now,
             generation=self._generation(),
             view_generation=self._leading.generation,
-            facts=replace(facts, signals=(), pod_memory={}),
+            facts=facts.as_reported(),
             pods=reports,
             pressures=pressures,
             memory=msgspec.Raw(msgspec.json.encode(self._memory)),

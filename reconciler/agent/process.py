@@ -73,7 +73,7 @@ class Agent:
             self._link.outbox.report,
             self._link.outbox.tell,
             settings.resync_s,
-            settings.thresholds,
+            settings.host_limits,
         )
         self._sampling = Sampling(self._world, self._link.outbox.sample)
 

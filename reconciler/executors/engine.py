@@ -208,6 +208,21 @@ class Engine:
         """Return everything about an image, or None when it is not on the host."""
         return self._find(f"/images/{quote(reference)}/json")
 
+    def remove_image(self, reference: str, timeout_s: float) -> None:
+        """Remove a name of an image, and with its last one the image; refused while a container is made from it."""
+        self._call("DELETE", f"/images/{quote(reference)}", {"force": "false", "noprune": "false"}, None, timeout_s)
+
+    def containers_of(self, image_id: str) -> list[dict[str, Any]]:
+        """Return all containers, anybody's, running or not, that are made from an image or from one built on it."""
+        query = {"all": "1", "filters": json.dumps({"ancestor": [image_id]})}
+        return list(self._get("/containers/json", query) or ())
+
+    def written_sizes(self, label: str, timeout_s: float) -> dict[str, int]:
+        """Return how many bytes each container that carries `label` wrote outside of volumes, by id."""
+        query = {"all": "1", "size": "1", "filters": json.dumps({"label": [label]})}
+        found = self._call("GET", "/containers/json", query, None, timeout_s) or ()
+        return {str(one["Id"]): int(one.get("SizeRw") or 0) for one in found}
+
     def exec_create(
         self, container: str, command: tuple[str, ...], deadline: Deadline, streams: ExecStreams = _OUTPUT_ONLY
     ) -> str:

@@ -18,9 +18,9 @@ class Policy(Value):
 
     Deletions of one source are held when they exceed max(`prune_min`, min(`prune_share` of what it owns, `prune_max`)),
     counted over `prune_window_s`. A node is silent after `node_lease_s` without a word; a Pod that does not say for how
-    long it bears that, or a node that is not ready, does so for `toleration_s`. `finished_pods_max` Pods that
-    have ended are kept, the oldest go (0: all stay). `volumes_dir` is where the local provisioner keeps directories.
-    `digest_key` (hex) keys the digests that cover secrets.
+    long it bears that does so for `toleration_s`, and a node that is not ready for `not_ready_toleration_s`.
+    `finished_pods_max` Pods that have ended are kept, the oldest go (0: all stay). `volumes_dir` is where the local
+    provisioner keeps directories. `digest_key` (hex) keys the digests that cover secrets.
     """
 
     prune_min: int = 3
@@ -29,6 +29,7 @@ class Policy(Value):
     prune_window_s: float = 3600.0
     node_lease_s: float = 40.0
     toleration_s: int = 300
+    not_ready_toleration_s: int = 300
     finished_pods_max: int = 12500
     volumes_dir: str = "/var/lib/reconciler/volumes"
     digest_key: str = ""

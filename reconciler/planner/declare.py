@@ -322,7 +322,8 @@ def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
         new = replace(new, spec=replace(new.spec, node_name=old.spec.node_name))
     if old.kind == "Pod":
         new = kept_defaults(old, new)
-        new = replace(new, spec=with_default_tolerations(new.spec, view.policy.toleration_s))
+        policy = view.policy
+        new = replace(new, spec=with_default_tolerations(new.spec, policy.not_ready_toleration_s, policy.toleration_s))
         new = replace(new, spec=with_kept_priority(view, old.spec, new.spec))
     if old.kind == "ClusterRole" and new.aggregation_rule is not None:
         new = replace(new, rules=old.rules)

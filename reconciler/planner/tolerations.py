@@ -14,11 +14,11 @@ UNREACHABLE = "node.kubernetes.io/unreachable"
 FOREVER = float("inf")
 
 
-def with_default_tolerations(spec: PodSpec, seconds: int) -> PodSpec:
+def with_default_tolerations(spec: PodSpec, not_ready_s: int, unreachable_s: int) -> PodSpec:
     """Return a Pod's spec that bears a node which is not ready, or not reached, for a while, unless it says itself."""
     added = tuple(
         Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=seconds)
-        for key in (NOT_READY, UNREACHABLE)
+        for key, seconds in ((NOT_READY, not_ready_s), (UNREACHABLE, unreachable_s))
         if not any(_is_about(one, key) for one in spec.tolerations)
     )
     return replace(spec, tolerations=(*spec.tolerations, *added)) if added else spec

@@ -13,6 +13,7 @@ from reconciler.model.details import (
     CreateSandbox,
     PullImage,
     RemoveContainer,
+    RemoveImage,
     RemoveSandbox,
     ResizeContainer,
     StartContainer,
@@ -21,6 +22,7 @@ from reconciler.model.details import (
 from reconciler.model.errors import StaleError, TerminalError, TransientError
 from reconciler.model.granted import granted
 from reconciler.model.node import ContainerFact
+from reconciler.model.pressure import OwnImage
 from reconciler.planner.node.images import full_name
 from reconciler.simulation.behaviour import KILLED, SERVER, Behaviour, behaviour_of
 from reconciler.simulation.clock import VirtualClock
@@ -72,6 +74,8 @@ class SimulatedEngine:
     registry: dict[str, Behaviour] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
     containers: dict[str, SimulatedContainer] = field(default_factory=dict)
+    own_images: dict[str, OwnImage] = field(default_factory=dict)
+    image_bytes: int = 100 << 20
     registry_error: str = ""
     pulls: int = 0
     _made: int = 0
@@ -123,8 +127,22 @@ class SimulatedEngine:
         if not self.offers(name):
             raise TransientError(f"{detail.image}: not found", reason="ErrImagePull")
         self.pulls += 1
+        if detail.image not in self.images:
+            identity = f"sha256:{detail.image}"
+            self.own_images[identity] = OwnImage(
+                id=identity, names=(detail.image,), size_bytes=self.image_bytes, pulled_at=self.clock.now()
+            )
         self.images.add(detail.image)
         return True, detail.image
+
+    def remove_image(self, detail: RemoveImage) -> tuple[bool, str]:
+        """Remove an image that was pulled and that no container is made from."""
+        image = self.own_images.get(detail.image_id)
+        if image is None or any(one.fact.image_id == detail.image_id for one in self.containers.values()):
+            return False, ""
+        del self.own_images[detail.image_id]
+        self.images.difference_update(image.names)
+        return True, detail.image_id
 
     def offers(self, name: str) -> bool:
         """Whether the registry has an image (full name)."""

@@ -89,7 +89,7 @@ class SimulatedNode:
             observed_at=self.clock.now(),
             generation=self._generation(),
             view_generation=self._leading.generation,
-            facts=msgspec.structs.replace(facts, signals=(), pod_memory={}),
+            facts=facts.as_reported(),
             pods=self.reports,
             pressures=self.last.pressures if self.last is not None else (),
             memory=self._encoded(),

@@ -194,7 +194,7 @@ DEFAULTS = [("node.kubernetes.io/not-ready", 300), ("node.kubernetes.io/unreacha
 def test_what_a_pod_does_not_say_of_lost_nodes_is_added(own: Toleration | None, added: list[tuple[str, int]]) -> None:
     """One key at a time, with the effect NoExecute."""
     spec = PodSpec(containers=(), tolerations=(own,) if own else ())
-    found = with_default_tolerations(spec, 300)
+    found = with_default_tolerations(spec, 300, 300)
     more = found.tolerations[len(spec.tolerations) :]
     assert [(one.key, one.toleration_seconds) for one in more] == added
     assert {(one.operator, one.effect) for one in more} <= {("Exists", "NoExecute")}

@@ -30,6 +30,7 @@ _LAST_BYTES = 2048
 class _Images(NamedTuple):
     names: tuple[str, ...]
     largest: tuple[ContainerImage, ...]
+    sizes: Mapping[str, int]
 
 
 class Cache:
@@ -61,13 +62,21 @@ class Cache:
         """Return the largest of the host's images."""
         return self._listed_images().largest
 
+    def image_sizes(self) -> Mapping[str, int]:
+        """Return the bytes of each of the host's images, by id."""
+        return self._listed_images().sizes
+
     def _listed_images(self) -> _Images:
         with self._lock:
             known, version = self._images, self._version
         if known is not None:
             return known
         found = self._engine.list_images()
-        listed = _Images(image_names(found), largest_images(found))
+        listed = _Images(
+            image_names(found),
+            largest_images(found),
+            {str(one["Id"]): int(one.get("Size") or 0) for one in found},
+        )
         with self._lock:
             if self._version == version and self._is_current:
                 self._images = listed

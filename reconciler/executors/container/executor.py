@@ -4,8 +4,10 @@ Effect. Every call is bounded; expected failures become outcomes here.
 """
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.executors.container import labels
 from reconciler.executors.container.cache import Cache
 from reconciler.executors.container.exec import EngineExec, open_exec
 from reconciler.executors.container.files import ContainerFiles
@@ -14,6 +16,7 @@ from reconciler.executors.container.labels import Owner
 from reconciler.executors.container.logs import LogStream, open_log
 from reconciler.executors.container.owned import Owned, is_running
 from reconciler.executors.container.probes import run_probe
+from reconciler.executors.container.pulled import PulledImages
 from reconciler.executors.container.resize import resize_container
 from reconciler.executors.container.sandbox import create_sandbox, remove_sandbox
 from reconciler.executors.container.start import Starter
@@ -27,6 +30,7 @@ from reconciler.model.details import (
     CreateSandbox,
     PullImage,
     RemoveContainer,
+    RemoveImage,
     RemoveSandbox,
     ResizeContainer,
     StartContainer,
@@ -37,6 +41,7 @@ from reconciler.model.kinds import ContainerImage
 from reconciler.model.node import ContainerFact, Materials, ProbeTarget
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import ExecRequest, Look
+from reconciler.model.pressure import OwnImage
 
 
 class ContainerExecutor:
@@ -53,6 +58,7 @@ class ContainerExecutor:
         self._files = ContainerFiles(volumes.paths)
         self._starter = Starter(engine, self._owned, volumes, self._files, Path(data_dir))
         self._cache = Cache(engine, owner, self._files)
+        self._images = PulledImages(engine, Path(data_dir) / "images.json")
         self._watcher: Watcher | None = None
         self._lock = threading.Lock()
 
@@ -75,6 +81,14 @@ class ContainerExecutor:
     def largest_images(self) -> tuple[ContainerImage, ...]:
         """Return the largest images on the host with their sizes; raises `EngineSilent`."""
         return self._cache.largest_images()
+
+    def own_images(self) -> tuple[OwnImage, ...]:
+        """Return the images on the host that were pulled for this cluster; raises `EngineSilent`."""
+        return self._images.present(self._cache.image_sizes())
+
+    def written_sizes(self, timeout_s: float) -> Mapping[str, int]:
+        """Return how many bytes our containers wrote outside of volumes, by id; raises `EngineSilent`."""
+        return self._engine.written_sizes(f"{labels.CLUSTER}={self._owner.cluster}", timeout_s)
 
     def engine_version(self) -> EngineInfo:
         """Return what the Engine says about itself; raises `EngineSilent`."""
@@ -137,9 +151,14 @@ class ContainerExecutor:
         deadline = Deadline(action.deadline_s)
         detail, expects = action.detail, action.expects
         if isinstance(detail, PullImage):
-            pulled = pull_image(self._engine, detail, materials, deadline)
+            with self._images.noting(detail.image):
+                pulled = pull_image(self._engine, detail, materials, deadline)
             self._cache.forget_images()
             return pulled
+        if isinstance(detail, RemoveImage):
+            removed = self._images.remove(detail.image_id, deadline)
+            self._cache.forget_images()
+            return removed
         try:
             match detail:
                 case CreateSandbox():

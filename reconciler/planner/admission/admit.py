@@ -23,7 +23,8 @@ def given_defaults(view: View, object: T) -> T:
     if object.kind != "Pod":
         return object
     pod = cast(Pod, object)
-    pod = replace(pod, spec=with_default_tolerations(pod.spec, view.policy.toleration_s))
+    policy = view.policy
+    pod = replace(pod, spec=with_default_tolerations(pod.spec, policy.not_ready_toleration_s, policy.toleration_s))
     pod = with_named_claims(pod)
     ranges = _limit_ranges(view, pod.metadata.namespace)
     return cast(T, with_defaults(ranges, pod) if ranges else pod)

@@ -15,6 +15,7 @@ from reconciler.model.node import (
     ProbeState,
     VolumeFact,
 )
+from reconciler.model.pressure import DEFAULT_LIMITS, HostLimits
 from reconciler.planner.node.memory import ImageMemory
 
 SANDBOX = "sandbox"
@@ -27,7 +28,11 @@ _LIVE = ("running", "paused", "restarting")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What all Pods of one step share. `in_contact`: the leader was heard since this boot of the host."""
+    """What all Pods of one step share.
+
+    `in_contact`: the leader was heard since this boot of the host. `reclaim`: the images' disk is so full that whatever
+    nobody uses goes.
+    """
 
     node: str
     now: float
@@ -37,6 +42,8 @@ class Look:
     probes: Mapping[str, ProbeState]
     images: Mapping[str, ImageMemory]
     in_contact: bool
+    reclaim: bool = False
+    limits: HostLimits = DEFAULT_LIMITS
 
     @property
     def host_ip(self) -> str:

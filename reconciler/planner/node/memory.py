@@ -66,9 +66,9 @@ class PodMemory(Value):
     `started_at` is when this node first met it. `sandbox_id` and `sandbox_started_at` tell a restarted sandbox;
     `initialized` is the id of the sandbox whose init containers are done. `failure` is that of the Pod's sandbox,
     link or volumes. `broken` is the id of a sandbox that has to go, `broken_because` why. `finished` is Succeeded or
-    Failed, for ever. `absent_at`: no longer assigned since; `asked_at`: asked to end since, by this host's clock.
-    `allocated` are the resources of each container that the node has agreed to; where the Pod asks for others,
-    `pending` is Deferred or Infeasible.
+    Failed, for ever; `evicted_grace_s` is how long it then has, where the host ended it. `absent_at`: no longer
+    assigned since; `asked_at`: asked to end since, by this host's clock. `allocated` are the resources of each
+    container that the node has agreed to; where the Pod asks for others, `pending` is Deferred or Infeasible.
     """
 
     namespace: str
@@ -88,6 +88,7 @@ class PodMemory(Value):
     finished: str = ""
     reason: str = ""
     message: str = ""
+    evicted_grace_s: float = 1.0
     absent_at: float | None = None
     asked_at: float | None = None
     allocated: Mapping[str, ResourceRequirements] = field(default_factory=dict)
@@ -103,8 +104,20 @@ class ImageMemory(Value):
     failure: Failure = Failure()
 
 
+class Collection(Value):
+    """When images were last chosen to be removed, which (ids), and how often in a row they were too few."""
+
+    at: float = 0.0
+    chosen: tuple[str, ...] = ()
+    failures: int = 0
+
+
 class NodeMemory(Value):
-    """Everything remembered of one node. Mappings are by Pod uid, image, address, kind of action, and condition."""
+    """Everything remembered of one node. Mappings are by Pod uid, image, address, kind of action, and condition.
+
+    `met` says by threshold since when so little is left, `reclaim_at` since when room is made on the images' disk
+    (0: none is), `unused` by id since when no container uses an image of ours.
+    """
 
     api_version: str = DOCUMENT_VERSION
     term: int = 0
@@ -120,7 +133,11 @@ class NodeMemory(Value):
     emitted: tuple[Emitted, ...] = ()
     failures: Mapping[str, Failure] = field(default_factory=dict)
     pressures: Mapping[str, float] = field(default_factory=dict)
+    met: Mapping[str, float] = field(default_factory=dict)
+    reclaim_at: float = 0.0
     evicted_at: float = 0.0
+    unused: Mapping[str, float] = field(default_factory=dict)
+    collection: Collection = Collection()
 
 
 def memory_of(observation: Observation | None) -> NodeMemory:

@@ -50,6 +50,8 @@ def settled_survey(
 ) -> Survey | None:
     """Return the kept answer when it still holds."""
     kept = _SETTLED.get((look.node, uid))
+    if look.reclaim and memory.finished and found.containers:
+        return None
     if kept is None or (kept.until is not None and look.now >= kept.until):
         return None
     survey = kept.survey

@@ -9,7 +9,7 @@ from reconciler.model.kinds import Container
 from reconciler.model.node import ContainerFact
 from reconciler.model.plan import Executor, Reason, Verb
 from reconciler.planner.node.chain import Chain, Shared, add_removal, add_stop
-from reconciler.planner.node.eviction import EVICTED, GRACE_S
+from reconciler.planner.node.eviction import EVICTED
 from reconciler.planner.node.look import SIDECAR, Look, is_live
 from reconciler.planner.node.pods import PodJudgement, Stage
 
@@ -58,19 +58,22 @@ def _waits_until(judged: PodJudgement, now: float) -> float:
 
 
 def wind_down_chain(look: Look, judged: PodJudgement) -> Chain:
-    """Return what a Pod that finished no longer needs; its containers stay until it is unassigned."""
+    """Return what a Pod that finished no longer needs; its containers stay until it is unassigned, or room is short."""
     chain = Chain(look, judged)
     if not _is_held(chain, judged):
         reason = _WHY.get(judged.memory.reason, Reason.POD_FINISHED)
         stops = _stop(chain, _grace_s(judged), reason, ())
         if stops is not None:
+            if look.reclaim:
+                ended = (fact for fact in judged.found.containers if not is_live(fact))
+                stops = (*stops, *(add_removal(chain, fact, Reason.NODE_PRESSED, stops) for fact in ended))
             _tear_down(chain, reason, stops, keep_volumes=False)
     return chain
 
 
 def _grace_s(judged: PodJudgement) -> float:
     if judged.memory.reason == EVICTED:
-        return GRACE_S
+        return judged.memory.evicted_grace_s
     return judged.pod.grace_s if judged.pod else DEFAULT_GRACE_S
 
 

@@ -11,7 +11,7 @@ from reconciler.model.details import type_of
 from reconciler.model.kinds import Container, ResourceRequirements, Volume
 from reconciler.model.kinds.volumes import EmptyDirVolumeSource
 from reconciler.model.node import PodAssignment
-from reconciler.model.pressure import SignalFact, parse_thresholds
+from reconciler.model.pressure import HostLimits, SignalFact, parse_thresholds
 from reconciler.planner.node.memory import NodeMemory, PodMemory
 from tests.planner.node.host import assignment, container, pod, volume
 from tests.planner.node.situation import NOW, fact, look, sandbox, shows
@@ -44,7 +44,7 @@ def evicted(*pods: PodAssignment, used: dict[str, int], **fields: Any) -> str:
         pod_memory={f"{name}-uid-0001": amount * MIB for name, amount in used.items()},
     )
     memory = NodeMemory(pods=known, evicted_at=given["evicted_at"])
-    more = {} if given["thresholds"] is None else {"thresholds": parse_thresholds(given["thresholds"])}
+    more = {} if given["thresholds"] is None else {"limits": HostLimits(thresholds=parse_thresholds(given["thresholds"]))}
     answer = look(facts, *pods, memory=memory, **more)
     gone = [one.name for one in answer.memory.pods.values() if one.reason == "Evicted"]
     assert answer.memory.evicted_at == (NOW if gone else given["evicted_at"])
@@ -121,7 +121,7 @@ def test_the_message_says_how_much_was_left_and_how_much_should_be(thresholds: s
     """As the kubelet says it."""
     facts = replace(shows(), signals=LOW, pod_memory={A.uid: 1})
     memory = NodeMemory(pods={A.uid: PodMemory(namespace="shop", name="a", started_at=1.0)})
-    answer = look(facts, A, memory=memory, thresholds=parse_thresholds(thresholds))
+    answer = look(facts, A, memory=memory, limits=HostLimits(thresholds=parse_thresholds(thresholds)))
     message = f"The node was low on resource: memory. Threshold quantity: {said}, available: 51200Ki. "
     assert answer.memory.pods[A.uid].message == message
 
