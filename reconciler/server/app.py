@@ -33,6 +33,7 @@ from reconciler.server import (
     own,
     pod_resize,
     reviews,
+    scale,
     status,
     users,
     writes,
@@ -222,6 +223,7 @@ def _kind_routes(prefix: str) -> list[BaseRoute]:
         _route(namespaced, objects.collection, *_ALL_METHODS),
         _route(f"{prefix}/{{plural}}/{{name}}", objects.single, *_ALL_METHODS),
         _route(f"{prefix}/{{plural}}", objects.collection, *_ALL_METHODS),
+        _route(f"{namespaced}/{{name}}/scale", scale.scale, *_ALL_METHODS),
         _route(f"{namespaced}/{{name}}/{{below}}", writes.below, *_ALL_METHODS),
         _route(f"{prefix}/{{plural}}/{{name}}/{{below}}", writes.below, *_ALL_METHODS),
     ]

@@ -11,6 +11,7 @@ import msgspec
 from reconciler.model.base import Value
 from reconciler.model.kinds import KINDS, KindSpec
 from reconciler.model.overrides import RESTARTABLE
+from reconciler.model.scale import SCALED
 from reconciler.planner.updates.status import KEPT
 
 OWN_GROUP = "reconciler.dev"
@@ -58,7 +59,9 @@ _WRITES: Mapping[str, tuple[str, ...]] = {
     "Pod": ("delete",),
     **dict.fromkeys(sorted(RESTARTABLE), ("patch", "update")),
 }
+_SCALE = Subresource(name="scale", kind="Scale", verbs=("get",), group="autoscaling", version="v1")
 _SUBRESOURCES: Mapping[str, tuple[Subresource, ...]] = {
+    **dict.fromkeys(sorted(SCALED), (_SCALE,)),
     "Pod": (
         Subresource(name="eviction", kind="Eviction", verbs=("create",), group="policy", version="v1"),
         Subresource(name="exec", kind="PodExecOptions", verbs=("create", "get")),

@@ -69,17 +69,13 @@ async def _name_in_body(request: Request) -> str:
 
 
 async def below(request: Request) -> Response:
-    """Refuse what stands below an object (scale, status, eviction): of an object that exists with its place."""
+    """Refuse what else stands below an object: of an object that exists with its place."""
     spec = kind_of_path(request)
     if request.method in ("GET", "HEAD"):
         raise ApiError(404, "the server could not find the requested resource")
     context = context_of(request)
     stored = existing(context, spec, ref_of_path(request, spec))
-    name = request.path_params["below"]
-    raise refusal(context.objects, spec, stored, _BELOW.get(name, name))
-
-
-_BELOW = {"scale": "spec.replicas"}
+    raise refusal(context.objects, spec, stored, request.path_params["below"])
 
 
 # Changes

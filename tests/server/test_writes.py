@@ -424,7 +424,7 @@ def test_scale_is_refused_with_the_place(api: Api) -> None:
     answer = patch(api, f"{WEB}/scale", MERGE, {"spec": {"replicas": 2}})
     assert answer.code == 409
     assert answer.document["message"].startswith("spec.replicas of deployment/shop/web cannot be changed here")
-    assert ask(api.path, "GET", f"{WEB}/scale").code == 404
+    assert ask(api.path, "GET", f"{WEB}/other").code == 404
     assert ask(api.path, "PATCH", f"{PODS}/nope/status", b"{}").code == 404
 
 
