@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.parity.differences import PURPOSES, refused_kind
+from tests.parity.differences import PURPOSES, is_without_input, refused_kind
 
 ROOT = Path(__file__).resolve().parents[2]
 _ENDINGS = (".jsonl.gz", ".jsonl")
@@ -94,7 +94,9 @@ def outcome_of(package: str, number: int, row: dict[str, Any]) -> str:
     """Return what a row counts as in the account: agree, purpose, inapplicable or differ."""
     found = ACCOUNT.get((package, number), "differ")
     if found == "differ" and (
-        refused_kind(package, row["test"], row.get("case")) or _CODE in json.dumps(row.get("case"))
+        refused_kind(package, row["test"], row.get("case"))
+        or is_without_input(package, row)
+        or _CODE in json.dumps(row.get("case"))
     ):
         return "inapplicable"
     return found

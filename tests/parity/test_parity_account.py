@@ -37,6 +37,12 @@ def test_a_row_with_an_object_of_a_refused_kind_is_left_out_by_itself() -> None:
     assert refused_kind("p", "t", {"nodes": [{"a": 1}], "draObjects": [], "schedulingGroup": None}) == ""
 
 
+def test_a_row_without_input_is_left_out() -> None:
+    """What a row does not say cannot be judged; a judge that reads its table counts all the same."""
+    assert outcome_of("apimachinery_pkg_api_resource", -1, {"test": "TestDec", "case": {"got": "1"}}) == "inapplicable"
+    assert outcome_of("nowhere", 0, {"test": "TestSomething", "error": "unsupported value"}) == "inapplicable"
+
+
 def test_a_row_that_nobody_reads_differs() -> None:
     """What is not compared is no agreement; what was code, and is judged by nobody, does not count."""
     row = {"test": "TestSomething", "name": "", "case": {"a": 1}}

@@ -182,7 +182,11 @@ def test_cron_jobs_are_admitted_as_upstream_admits_them() -> None:
     def why(row: dict[str, Any]) -> str:
         if row["case"].get("allowTZInSchedule"):
             return "a zone in a schedule of old is not carried on"
-        return "a field that defaults fill first" if "concurrencyPolicy: Required" in row["name"] else ""
+        return (
+            "the fault is in a field that defaults fill before the API validates"
+            if "concurrencyPolicy: Required" in row["name"]
+            else ""
+        )
 
     def named(case: dict[str, Any]) -> bool:
         names[id(case)] = next(row for row in rows if row["case"] == case)["name"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reconciler.model.kinds import LabelSelector
+from reconciler.model.kinds import LabelSelector, LabelSelectorRequirement
 from reconciler.model.labels import (
     END,
     Operator,
@@ -115,6 +115,13 @@ def _adds(case: dict[str, Any]) -> bool:
     ]
 
 
+def _sorts(case: dict[str, Any]) -> bool:
+    """Judge a row about values that are put in order; those that were given stay as they are."""
+    given = LabelSelectorRequirement(key="a", operator="In", values=tuple(case.get("in") or ()))
+    (found,) = requirements_of(LabelSelector(match_expressions=(given,)))
+    return list(found.values) == case.get("want", []) and list(given.values) == case.get("inCopy", [])
+
+
 def test_selectors_agree_with_upstream() -> None:
     """Every row about reading selectors and matching labels agrees."""
     compare(
@@ -134,5 +141,6 @@ def test_selectors_agree_with_upstream() -> None:
             "TestSetSelectorString": _writes_labels,
             "TestLabelHas": _has_label,
             "TestAdd": _adds,
+            "TestSafeSort": _sorts,
         },
     )

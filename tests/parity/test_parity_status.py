@@ -45,10 +45,17 @@ def transitions(field: str) -> Judge:
     return judged
 
 
+def conditions(case: Case) -> bool:
+    """Judge a row with conditions of a Pod; those that are refused are called invalid."""
+    new = made(Pod, {"Status": {"Conditions": case["podConditions"]}})
+    return (not list(status_faults(made(Pod, {}), new))) == ("invalid" not in case["desc"])
+
+
 def test_the_status_of_pods_is_judged_as_upstream_judges_it() -> None:
     """Generations, nominations, states, classes of service."""
     tables: dict[str, Judge] = {
         "TestValidatePodStatusUpdate": update,
+        "TestValidatePodConditions": conditions,
         "TestValidateContainerStateTransition": transitions("containers"),
         "TestValidateInitContainerStateTransition": transitions("initContainers"),
     }

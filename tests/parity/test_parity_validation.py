@@ -143,9 +143,10 @@ class Judge:
         return self.verdict(volume, not case.get("isExpectedFailure"))
 
     def job(self, case: dict[str, Any], name: str) -> bool:
-        """Judge a row with a Job; the API has made its selector."""
+        """Judge a row with a Job; a manifest has no selector where the API has made it."""
         job = {"apiVersion": "batch/v1", "kind": "Job", **manifest(case["job"])}
-        job["spec"].pop("selector", None)
+        if _made_by_api(job):
+            job["spec"].pop("selector", None)
         template = job["spec"]["template"]
         template["spec"] = pod_manifest({"Spec": case["job"]["Spec"]["Template"]["Spec"]})["spec"]
         return self.verdict(job, name.startswith(("valid", "do not allow", "metadata.uid")))
@@ -184,6 +185,16 @@ class Judge:
         return self.verdict(endpoints, not case.get("expectedErrs"))
 
 
+def _made_by_api(job: dict[str, Any]) -> bool:
+    """Whether a Job's selector is what the API makes of its uid, and its Pods are labelled for it."""
+    labels = job["spec"]["template"].get("metadata", {}).get("labels", {})
+    wanted = job["spec"].get("selector", {}).get("matchLabels", {})
+    is_ours = all(
+        value == job["metadata"].get("uid") for key, value in wanted.items() if key.endswith("controller-uid")
+    )
+    return wanted.items() <= labels.items() and is_ours and any(key.endswith("controller-uid") for key in wanted)
+
+
 _DEFAULTED = "the fault is in a field that defaults fill before the API validates"
 _DIFFERENCES: tuple[tuple[str, str], ...] = (
     (r"no volume source|missing APIVersion|empty message termination|hostPort unspecified", _DEFAULTED),
@@ -191,8 +202,9 @@ _DIFFERENCES: tuple[tuple[str, str], ...] = (
     (r"invalid name [a-d]|invalid env var name", "the strict form of old releases; names of variables are relaxed now"),
     (r"legacy IP", "addresses with leading zeros are ambiguous"),
     (r"onPodConditions.0..status: Required", _DEFAULTED),
+    (r"^spec.selector:Required", _DEFAULTED),
     (r"^spec.(template.metadata.labels\[|selector)", "a Job's selector and its labels are made by us"),
-    (r"Forbidden RestartPolicy", "a cluster without a feature that is always on"),
+    (r"Forbidden RestartPolicy|gate disabled", "a cluster without a feature that is always on"),
     (r"privilege disabled", "a setting of the API server, not a rule"),
 )
 
