@@ -1,4 +1,4 @@
-"""How many Pods a workload has and is to have, in the form that is the same for all kinds (autoscaling/v1 Scale). Pure."""
+"""How many Pods a workload has and is to have, in the form of all kinds: Scale of autoscaling/v1. Pure."""
 
 from typing import Any
 
