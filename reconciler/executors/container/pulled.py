@@ -22,6 +22,8 @@ from reconciler.model.pressure import OwnImage
 
 log = logging.getLogger(__name__)
 
+_OLDER_BY_S = 600.0
+
 
 class ImageGCFailed(TransientError):
     """An image could not be removed."""
@@ -63,14 +65,19 @@ class PulledImages:
             self._write({**self._known, str(found["Id"]): pulled})
 
     def present(self, sizes: Mapping[str, int]) -> tuple[OwnImage, ...]:
-        """Return those that are on the host (bytes by id); those that are not are forgotten."""
+        """Return those that are on the host (bytes by id); those that are not are forgotten.
+
+        `sizes` may be older than the last pull: what came of late is kept.
+        """
+        since = time.time() - _OLDER_BY_S
         with self._lock:
-            kept = {id: one for id, one in self._known.items() if id in sizes}
+            kept = {id: one for id, one in self._known.items() if id in sizes or one.pulled_at > since}
             if len(kept) < len(self._known):
                 self._write(kept)
             return tuple(
                 OwnImage(id=id, names=one.names, size_bytes=sizes[id], pulled_at=one.pulled_at)
                 for id, one in sorted(kept.items())
+                if id in sizes
             )
 
     def remove(self, image_id: str, deadline: Deadline) -> tuple[bool, str]:

@@ -27,9 +27,9 @@ def asking(name: str = "web", asks: str = "", limit: str = "", **fields: Any) ->
     return container(name, resources=ResourceRequirements(requests=requests, limits=limits), **fields)
 
 
-def scratch(name: str, limit: str | None, medium: str = "") -> Volume:
+def scratch(name: str, limit: str | None) -> Volume:
     """An emptyDir with a limit."""
-    return Volume(name=name, empty_dir=EmptyDirVolumeSource(size_limit=limit, medium=medium))
+    return Volume(name=name, empty_dir=EmptyDirVolumeSource(size_limit=limit))
 
 
 def full(*pods: PodAssignment, held: dict[str, PodDisk], signals: tuple[str, ...], **fields: Any) -> dict[str, str]:

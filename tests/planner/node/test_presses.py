@@ -44,7 +44,9 @@ def evicted(*pods: PodAssignment, used: dict[str, int], **fields: Any) -> str:
         pod_memory={f"{name}-uid-0001": amount * MIB for name, amount in used.items()},
     )
     memory = NodeMemory(pods=known, evicted_at=given["evicted_at"])
-    more = {} if given["thresholds"] is None else {"limits": HostLimits(thresholds=parse_thresholds(given["thresholds"]))}
+    more = (
+        {} if given["thresholds"] is None else {"limits": HostLimits(thresholds=parse_thresholds(given["thresholds"]))}
+    )
     answer = look(facts, *pods, memory=memory, **more)
     gone = [one.name for one in answer.memory.pods.values() if one.reason == "Evicted"]
     assert answer.memory.evicted_at == (NOW if gone else given["evicted_at"])
