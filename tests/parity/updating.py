@@ -24,11 +24,13 @@ class Updates:
     def verdict(self, kind: str, old: Case, new: Case, is_valid: bool) -> bool:
         """Whether our verdict is upstream's: on the new manifest by itself, and on what it was."""
         self.not_implemented = ""
-        refused = [self._problems(kind, document) for document in (old, new)]
-        if self.not_implemented:
-            # No object of ours was ever like that.
+        is_refused = self._problems(kind, new)
+        of_new, self.not_implemented = self.not_implemented, ""
+        self._problems(kind, old)
+        if self.not_implemented or (of_new and is_valid):
+            # No object of ours was ever like that, or may become so.
             raise NotTranslated
-        if refused[1]:
+        if is_refused:
             return not is_valid
         before, after = (self.object(kind, document) for document in (old, new))
         return (not update_faults(before, after)) == is_valid
