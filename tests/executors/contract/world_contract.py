@@ -18,6 +18,7 @@ from reconciler.model.details import (
     Detail,
     PrepareHost,
     ProgramPeers,
+    ProgramPolicies,
     ProgramServices,
     ProvisionVolume,
     PublishNames,
@@ -32,6 +33,7 @@ from reconciler.model.details import (
 from reconciler.model.kinds import Container, PodSpec, Volume
 from reconciler.model.kinds.volumes import EmptyDirVolumeSource
 from reconciler.model.metrics import usage_between
+from reconciler.model.networkpolicy import IsolatedPod, PolicyProfile, PolicyRules
 from reconciler.model.node import ContainerFact, Materials, NodeFacts, Peer, PodAssignment
 from reconciler.model.plan import Outcome, OutcomeStatus, Reason
 from reconciler.model.ports import ExecRequest, ExecSession, World
@@ -406,6 +408,24 @@ class WorldContract:
         assert self.act(world, pod, none).status is DONE
         assert self.act(world, pod, none).status is UNCHANGED
         assert world.observe(full=True).network.peers_digest == ""
+
+    def test_rules_of_policies_are_known_by_their_digest(self, world: World, pod: PodAssignment) -> None:
+        """A Pod is not wired without those that it needs; they go with the last that needs some."""
+        self.prepare(world, pod)
+        rules = PolicyRules(pods=(IsolatedPod(ip=POD_IP, ingress="in-1"),), profiles=(PolicyProfile(name="in-1"),))
+        program = ProgramPolicies(digest="r1", dns_address="169.254.20.10", rules=rules)
+        attach = AttachPod(pod_uid=pod.uid, sandbox=self.name(pod, "POD"), pod_ip=POD_IP, isolated=("ingress",))
+        assert self.act(world, pod, self.sandbox(pod)).status is DONE
+        assert self.act(world, pod, attach).status is STALE
+        assert self.act(world, pod, program).status is DONE
+        assert self.act(world, pod, program).status is UNCHANGED
+        network = world.observe(full=True).network
+        assert (network.policies_digest, network.policies_damaged) == ("r1", False)
+        assert self.act(world, pod, attach).status is DONE
+        none = ProgramPolicies(digest="", dns_address="169.254.20.10", rules=PolicyRules())
+        assert self.act(world, pod, none).status is DONE
+        assert self.act(world, pod, none).status is UNCHANGED
+        assert world.observe(full=True).network.policies_digest == ""
 
     # Volumes
 
