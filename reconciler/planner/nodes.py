@@ -15,6 +15,7 @@ from reconciler.planner.node_conditions import node_conditions, readiness
 from reconciler.planner.node_taints import condition_taints, evicting_nodes, evicting_taints
 from reconciler.planner.numbers import allocation_key, node_cidr, node_numbers
 from reconciler.planner.overrides import node_labels, node_spec
+from reconciler.planner.storage.capacity import noted_room
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 from reconciler.planner.workloads.pods import is_silent
@@ -80,7 +81,8 @@ def _update(view: View, stored: StoredObject, state: NodeState, number: int, *, 
         facts = state.observation.facts
         host = facts.host
         labels = with_former_labels({**node.metadata.labels, "kubernetes.io/arch": _arch(host.architecture)})
-        node = replace(node, metadata=replace(node.metadata, labels=labels))
+        annotations = noted_room(node.metadata.annotations, facts.storage.rooms, view.policy.volumes_dir)
+        node = replace(node, metadata=replace(node.metadata, labels=labels, annotations=annotations))
         stored = view.update(stored, node, reason=Reason.STATUS, judged=False)
         node = replace(node, status=_status(node, host))
         if facts.complete:

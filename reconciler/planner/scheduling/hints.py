@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 from reconciler.model.kinds import Node, Object, Pod, PodSpec
 from reconciler.planner.scheduling.resizing import counted_spec
 from reconciler.planner.scheduling.room import allocatable
+from reconciler.planner.storage.capacity import STORAGE_FREE
 
 T = TypeVar("T", bound=Object)
 
@@ -99,7 +100,7 @@ def _is_ending(pod: Pod) -> bool:
 
 
 def _outline(node: Node) -> object:
-    return node.metadata.labels, node.spec, allocatable(node)
+    return node.metadata.labels, node.metadata.annotations.get(STORAGE_FREE), node.spec, allocatable(node)
 
 
 def _identity(pod: Pod) -> tuple[str, str, str]:

@@ -5,8 +5,10 @@ node: a free volume that the node reaches, or one that can be made there. Once t
 what was found.
 """
 
-from collections.abc import Collection, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeAlias
 
 import msgspec
 
@@ -17,7 +19,8 @@ from reconciler.planner.references import claims_of
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster, Misfit, Plugin
 from reconciler.planner.scheduling.hints import Change
-from reconciler.planner.scheduling.volumes_score import Share, score_of
+from reconciler.planner.scheduling.volumes_score import EMPTIEST, FULLEST, Point, Share, score_of
+from reconciler.planner.storage.capacity import STORAGE_FREE, Capacity, capacities_of, has_enough
 from reconciler.planner.storage.catalogue import Catalogue
 from reconciler.planner.storage.claims import tie
 from reconciler.planner.storage.classes import (
@@ -29,11 +32,16 @@ from reconciler.planner.storage.classes import (
     waits_for_consumer,
 )
 from reconciler.planner.storage.ephemeral import claims_brought_along, is_claim_of, not_made_for
+from reconciler.planner.storage.provision import why_not_made
 from reconciler.planner.storage.volumes import SELECTED_NODE, is_reachable, size_of, wanted_size
 from reconciler.planner.view import View, ref_for, replace
 
+# The room for volumes of a class on a node; None where nobody tells.
+Capacities: TypeAlias = Callable[[StorageClass, Node], Iterable[Capacity] | None]
+
 UNREACHABLE = "node(s) didn't match PersistentVolume's node affinity"
 NO_VOLUME = "node(s) didn't find available persistent volumes to bind"
+NO_ROOM = "node(s) did not have enough free storage"
 GONE = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
 UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 
@@ -48,11 +56,17 @@ class PodClaims:
 
 @dataclass(frozen=True, slots=True)
 class VolumeChoice:
-    """What the claims that wait would get on a node; `is_complete`: every one of them gets something."""
+    """What the claims that wait would get on a node.
+
+    `is_complete`: every one of them gets something; `has_room`: so far as that is known there is room for what is made.
+    `shares` are what is made, and the room there is for it, by class.
+    """
 
     matched: tuple[tuple[PersistentVolumeClaim, PersistentVolume], ...] = ()
     provisioned: tuple[PersistentVolumeClaim, ...] = ()
     is_complete: bool = True
+    has_room: bool = True
+    shares: Mapping[str, Share] = field(default_factory=dict)
 
 
 def claims_for(objects: Objects, pod: Pod) -> PodClaims | Misfit:
@@ -82,7 +96,11 @@ def claims_for(objects: Objects, pod: Pod) -> PodClaims | Misfit:
 
 
 def choose_volumes(
-    objects: Objects, volumes: Catalogue, delayed: Collection[PersistentVolumeClaim], node: Node
+    objects: Objects,
+    volumes: Catalogue,
+    delayed: Collection[PersistentVolumeClaim],
+    node: Node,
+    capacities: Capacities = capacities_of,
 ) -> VolumeChoice:
     """Return what claims that wait for their first Pod would get on a node; the smallest choose first."""
     matched: list[tuple[PersistentVolumeClaim, PersistentVolume]] = []
@@ -100,12 +118,33 @@ def choose_volumes(
         else:
             matched.append((claim, found))
     is_complete = is_complete and all(_can_be_made(objects, claim, node) for claim in missing)
-    return VolumeChoice(tuple(matched), tuple(missing) if is_complete else (), is_complete)
+    if not is_complete:
+        return VolumeChoice(tuple(matched), is_complete=False)
+    shares: dict[str, Share] = {}
+    without = [claim for claim in missing if not _finds_room(objects, claim, node, capacities, shares)]
+    return VolumeChoice(tuple(matched), () if without else tuple(missing), has_room=not without, shares=shares)
 
 
 def _can_be_made(objects: Objects, claim: PersistentVolumeClaim, node: Node) -> bool:
     class_ = class_of(objects, claim)
-    return class_ is not None and is_provisioned(class_) and allows(class_, node)
+    return class_ is not None and is_provisioned(class_) and allows(class_, node) and not why_not_made(claim, class_)
+
+
+def _finds_room(
+    objects: Objects, claim: PersistentVolumeClaim, node: Node, capacities: Capacities, shares: dict[str, Share]
+) -> bool:
+    """Whether a node has room for the volume of a claim, which is counted; where nobody tells, it has."""
+    class_ = class_of(objects, claim)
+    told = capacities(class_, node) if class_ is not None else None
+    if class_ is None or told is None:
+        return True
+    found = has_enough(told, class_.metadata.name, node, wanted_size(claim))
+    if found is None:
+        return False
+    share = shares.setdefault(class_.metadata.name, Share())
+    share.asked += wanted_size(claim)
+    share.capacity = found.free or Fraction(0)
+    return True
 
 
 def reserve(view: View, pod: Pod, name: str) -> None:
@@ -133,6 +172,10 @@ class VolumeBinding(Plugin[PodClaims]):
 
     name = "VolumeBinding"
     weight = 1
+    # How good a node is by how much of its volumes, or of its room, would be used; and what tells its room.
+    shape: Sequence[Point] = FULLEST
+    shape_made: Sequence[Point] = EMPTIEST
+    capacities: Capacities = staticmethod(capacities_of)
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster)
@@ -172,12 +215,15 @@ class VolumeBinding(Plugin[PodClaims]):
         reasons = []
         if not all(volume is None or is_reachable(volume, node.node) for volume in state.bound):
             reasons.append(UNREACHABLE)
-        if state.delayed and not self._choice(state, node).is_complete:
+        choice = self._choice(state, node) if state.delayed else VolumeChoice()
+        if not choice.is_complete:
             reasons.append(NO_VOLUME)
+        elif not choice.has_room:
+            reasons.append(NO_ROOM)
         return Misfit(tuple(reasons), is_final=True) if reasons else None
 
     def score(self, state: PodClaims, pod: Pod, node: Candidate) -> int:
-        """Prefer nodes whose free volumes are hardly larger than what is asked for."""
+        """Prefer nodes whose free volumes hardly exceed what is asked for; where it is made, those with most room."""
         return self._score(state, node) if state.delayed else 0
 
     def placed(self, state: PodClaims, pod: Pod, other: Pod, node: str) -> Collection[str]:
@@ -191,15 +237,23 @@ class VolumeBinding(Plugin[PodClaims]):
             return namespace == pod.metadata.namespace and name in claims_of(pod.spec)
         if change.of(PersistentVolume) is not None or change.of(StorageClass) is not None:
             return change.old != change.new
-        return change.is_relabelled(Node)
+        return change.is_relabelled(Node) or _has_other_room(change)
 
     def _choice(self, state: PodClaims, node: Candidate) -> VolumeChoice:
-        return choose_volumes(self.cluster.world, self._volumes, state.delayed, node.node)
+        return choose_volumes(self.cluster.world, self._volumes, state.delayed, node.node, self.capacities)
 
     def _score(self, state: PodClaims, node: Candidate) -> int:
+        choice = self._choice(state, node)
+        if not choice.matched:
+            return score_of(choice.shares, self.shape_made)
         shares: dict[str, Share] = {}
-        for claim, volume in self._choice(state, node).matched:
+        for claim, volume in choice.matched:
             share = shares.setdefault(volume.spec.storage_class_name, Share())
             share.asked += wanted_size(claim)
             share.capacity += size_of(volume)
-        return score_of(shares)
+        return score_of(shares, self.shape)
+
+
+def _has_other_room(change: Change) -> bool:
+    told = [one.metadata.annotations.get(STORAGE_FREE) for one in change.of(Node) or () if one is not None]
+    return len(set(told)) > 1

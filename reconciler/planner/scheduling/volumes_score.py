@@ -15,6 +15,8 @@ class Point(NamedTuple):
 
 # The fuller the better: what is hardly larger than asked for is used first.
 FULLEST = (Point(0, 0), Point(100, 100))
+# The emptier the better: what is made shall have room to grow.
+EMPTIEST = (Point(0, 100), Point(100, 0))
 
 
 @dataclass(slots=True)

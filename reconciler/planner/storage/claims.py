@@ -20,7 +20,14 @@ from reconciler.planner.storage.classes import ensure_default_class as ensure_de
 from reconciler.planner.storage.expansion import grow
 from reconciler.planner.storage.phases import sync_volume
 from reconciler.planner.storage.provision import node_for_any, provision, why_not_made
-from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, SELECTED_NODE, is_for, reference_to, why_unfit
+from reconciler.planner.storage.volumes import (
+    BOUND_BY_CONTROLLER,
+    SELECTED_NODE,
+    is_for,
+    reference_to,
+    wanted_size,
+    why_unfit,
+)
 from reconciler.planner.storage.volumes import PROVISIONED_BY as PROVISIONED_BY
 from reconciler.planner.storage.volumes import is_trash as is_trash
 from reconciler.planner.storage.volumes import node_of as node_of
@@ -164,9 +171,9 @@ def _volume_for(view: View, stored: StoredObject, volumes: Catalogue, place: str
         return None, f"no volume fits, and provisioner {class_.provisioner} is not one of ours"
     if why := why_not_made(claim, class_):
         return None, why
-    node = node or ("" if is_on_share(class_) else node_for_any(view, class_))
+    node = node or ("" if is_on_share(class_) else node_for_any(view, class_, wanted_size(claim)))
     if not node and not is_on_share(class_):
-        return None, f"there is no node on which class {class_name} makes volumes"
+        return None, f"there is no node with room on which class {class_name} makes volumes"
     return provision(view, stored, class_, node), ""
 
 

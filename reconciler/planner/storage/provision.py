@@ -5,12 +5,14 @@ the class' `subDir` says, as with the NFS driver of Kubernetes, and every node r
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import cast
 
 from reconciler.model import kinds as k
 from reconciler.model.kinds import Node, PersistentVolume, PersistentVolumeClaim, StorageClass
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
+from reconciler.planner.storage.capacity import capacities_of, has_enough
 from reconciler.planner.storage.classes import (
     LOCAL_PROVISIONER,
     NFS_PROVISIONER,
@@ -25,11 +27,20 @@ from reconciler.planner.workloads.pods import is_silent
 _SUB_DIR = "${pv.metadata.name}"
 
 
-def node_for_any(view: View, class_: StorageClass) -> str:
-    """Return the node for a volume that waits for no Pod: the first by name that its class allows; empty: none."""
+def node_for_any(view: View, class_: StorageClass, size: Fraction) -> str:
+    """Return the node for a volume that waits for no Pod, empty: none; the first by name that its class allows.
+
+    A node that tells that it has no room for the volume is none.
+    """
     nodes = (cast(Node, one.object) for one in view.of_kind("Node"))
     fitting = (one.metadata.name for one in nodes if allows(class_, one) and _is_well(view, one))
-    return next(fitting, "")
+    return next((name for name in fitting if _has_room(view, class_, name, size)), "")
+
+
+def _has_room(view: View, class_: StorageClass, name: str, size: Fraction) -> bool:
+    node = view.typed(Node, "", name)
+    told = capacities_of(class_, node) if node is not None else None
+    return node is None or told is None or has_enough(told, class_.metadata.name, node, size) is not None
 
 
 def _is_well(view: View, node: Node) -> bool:
