@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from reconciler.model.errors import ConfigurationError
+from reconciler.model.external import NODE_PORTS, settings_faults
 from reconciler.model.node import NetworkBackend
 from reconciler.model.pressure import (
     EVICTION_HARD,
@@ -59,6 +60,15 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
     ca_file: str = ""
 
 
+class LoadBalancerSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What Services of type LoadBalancer are given: `addresses` such as `10.0.0.240-10.0.0.250` or `10.0.1.0/28`.
+
+    They have to be free on the hosts' own link: one node holds each and tells the neighbours.
+    """
+
+    addresses: tuple[str, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """Everything a daemon is told. Paths are absolute; networks in CIDR notation; durations in seconds.
 
@@ -99,6 +109,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     resync_s: float = 30.0
     history_days: float = 14.0
     eviction_hard: str = EVICTION_HARD
+    node_port_range: str = NODE_PORTS
+    load_balancer: LoadBalancerSettings = LoadBalancerSettings()
     ingress_http_port: int = 80
     ingress_https_port: int = 443
     eviction_soft: str = ""
@@ -203,6 +215,7 @@ def load_settings(data_dir: str | None = None, overrides: Mapping[str, Any] | No
         check_api(settings)
         check_node_address(settings)
         _ = settings.host_limits
+        check_external(settings)
         return settings
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path}: {error}", hint="see `reconciler init --help` for the settings") from error
@@ -230,6 +243,15 @@ def check_node_address(settings: Settings) -> None:
             f"nodeAddress: {text!r} is no address that other hosts can reach",
             hint="an IPv4 address of this host; leave it out for that of the default route",
         )
+
+
+def check_external(settings: Settings) -> None:
+    """Raise ConfigurationError with everything that is wrong with node ports and addresses of load balancers."""
+    ranges = {"podCidr": settings.pod_cidr, "serviceCidr": settings.service_cidr}
+    addresses = settings.load_balancer.addresses
+    if faults := settings_faults(settings.node_port_range, addresses, ranges, settings.node_address):
+        hint = "such as nodePortRange: 30000-32767, loadBalancer: {addresses: [10.0.0.240-10.0.0.250, 10.0.1.0/28]}"
+        raise ConfigurationError("; ".join(faults), hint=hint)
 
 
 def _endpoint(text: str) -> tuple[str, int]:
@@ -272,7 +294,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _environment() -> dict[str, Any]:
     named = {f"RECONCILER_{_upper(field.encode_name)}": field.encode_name for field in msgspec.structs.fields(Settings)}
-    skipped = {"sources", "dataDir"}
+    skipped = {"sources", "loadBalancer", "dataDir"}
     told = {name: os.environ[env] for env, name in named.items() if env in os.environ and name not in skipped}
     lists = {"apiNames": told["apiNames"].replace(",", " ").split()} if "apiNames" in told else {}
     return {**told, **lists}

@@ -266,6 +266,8 @@ def cluster_of(settings: Settings) -> ClusterInfo:
         node_prefix=settings.node_prefix,
         dns_address=settings.dns_address,
         network_backend=settings.network_backend,
+        node_ports=settings.node_port_range,
+        load_balancer=settings.load_balancer.addresses,
     )
 
 

@@ -6,7 +6,7 @@ to it from outside, decided by the planner, so that who programs it need not cho
 
 import ipaddress
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import Protocol, ServiceSpec
@@ -86,9 +86,12 @@ class AddressPool(Value):
             index -= last - first + 1
         raise IndexError(index)
 
-    def overlapping(self, cidr: str) -> bool:
+    def meets(self, cidr: str) -> bool:
         """Whether an address of the pool is in a range of CIDR notation."""
-        network = ipaddress.ip_network(cidr)
+        try:
+            network = ipaddress.IPv4Network(cidr)
+        except ValueError:  # what is wrong with the range itself is told elsewhere
+            return False
         low, high = int(network.network_address), int(network.broadcast_address)
         return any(first <= high and low <= last for first, last in self.ranges)
 
@@ -108,6 +111,28 @@ def _range(text: str) -> tuple[int, int]:
     if any(one.is_loopback or one.is_multicast or one.is_unspecified or one.is_link_local for one in (low, high)):
         raise ValueError(f"{text!r}: no host can hold such an address")
     return int(low), int(high)
+
+
+def settings_faults(
+    node_ports: str, addresses: Iterable[str], ranges: Mapping[str, str], node_address: str
+) -> tuple[str, ...]:
+    """Return everything that is wrong with the settings; `ranges` are those of Pods and Services, by setting."""
+    faults: list[str] = []
+    pool = AddressPool()
+    try:
+        NodePortRange.parse(node_ports)
+    except ValueError as error:
+        faults.append(f"nodePortRange: {error}")
+    try:
+        pool = AddressPool.parse(addresses)
+    except ValueError as error:
+        faults.append(f"loadBalancer.addresses: {error}")
+    faults += [
+        f"loadBalancer.addresses: some are in {name} {cidr}" for name, cidr in ranges.items() if pool.meets(cidr)
+    ]
+    if node_address and node_address in pool:
+        faults.append(f"loadBalancer.addresses: nodeAddress {node_address} is one of them")
+    return tuple(faults)
 
 
 def is_reached_from_outside(spec: ServiceSpec) -> bool:
