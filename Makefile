@@ -41,6 +41,7 @@ test: CHECK_SEEDS = 2000
 test: CHECK_MINUTES = 4
 test: check ## check, then every test on a real Docker Engine, kernel and PostgreSQL, on lab hosts (root)
 	@scripts/host-packages $$(cat scripts/test-packages)
+	-@scripts/boot-tree
 	timeout --foreground --kill-after=30s $(TEST_DEADLINE) \
 	    scripts/run-tests $(BIN)/python real --dist loadfile --tx $(LAB_HOSTS)*popen//python=scripts/lab-python
 

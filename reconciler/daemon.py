@@ -1,4 +1,4 @@
-"""Wires everything, runs it until it is told to stop, and tells the service manager how it is.
+"""Wires everything that makes the daemon.
 
 Effect. Stopping ends the loops and never the data plane: Pods, links, rules and the DNS server go on.
 """
@@ -6,18 +6,17 @@ Effect. Stopping ends the loops and never the data plane: Pods, links, rules and
 import asyncio
 import hashlib
 import logging
-import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from reconciler import __version__
+from reconciler import service
 from reconciler.agent.journal import Journal
 from reconciler.agent.loop import AgentLoop
 from reconciler.agent.sampling import Sampling
-from reconciler.config import RECEIVED, Settings, load_settings
+from reconciler.config import RECEIVED, Settings
 from reconciler.controller.agents import ClusterAgents
 from reconciler.controller.embedded import EmbeddedLink
 from reconciler.controller.loading import Loader
@@ -27,7 +26,6 @@ from reconciler.controller.remote import NodeLinks
 from reconciler.controller.source import Source, open_repository
 from reconciler.controller.streams import RemoteHost, RemoteStreams
 from reconciler.executors.local import open_world
-from reconciler.executors.memory import give_back, limit_arenas, settle
 from reconciler.git.received import install_hooks
 from reconciler.model.errors import ConfigurationError, ReconcilerError
 from reconciler.model.observed import ClusterInfo
@@ -38,7 +36,7 @@ from reconciler.server.audit import FILE_NAME as AUDIT_FILE
 from reconciler.server.audit import AuditLog
 from reconciler.server.https import RENEW_EVERY_S, Https
 from reconciler.server.serve import serve
-from reconciler.service import SystemClock, feed_period_s, notify, only_one, set_up_logging, why_stalled
+from reconciler.service import SystemClock, give_back
 from reconciler.simulation.forecast import forecast
 from reconciler.store.credentials import Accounts
 from reconciler.store.index import Index
@@ -53,17 +51,9 @@ _DAY_S = 86400.0
 _ACCOUNTS_EVERY_S = 2.0
 
 
-def run(settings: Settings) -> None:
+def run(load: Callable[[], Settings]) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises ConfigurationError when it cannot start."""
-    limit_arenas()
-    set_up_logging(settings.log_level)
-    with ExitStack() as stack:
-        stack.enter_context(only_one(settings, "daemon.lock"))
-        daemon = Daemon(settings)
-        stack.callback(daemon.stop)
-        daemon.start()
-        settle()
-        asyncio.run(daemon.serve())
+    service.run(load, "daemon.lock", Daemon)
 
 
 class Daemon:
@@ -72,7 +62,6 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._clock = SystemClock()
-        self._started_at = self._clock.now()
         key = _read_key(settings)
         self._store = Store.open(settings.database_url, key=key, clock=self._clock)
         cluster = cluster_of(settings)
@@ -112,7 +101,7 @@ class Daemon:
         self._operations = DaemonOperations(
             settings,
             self._controller,
-            self._loops,
+            self.loops,
             self._world,
             self._agent.running,
             forecast,
@@ -147,36 +136,17 @@ class Daemon:
         self._agent.start()
         self._sampling.start()
 
-    async def serve(self) -> None:
-        """Serve the API until a signal says stop; feed the watchdog while the loops make progress."""
-        stop, started = asyncio.Event(), asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+    async def serve(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
+        """Serve the API until a signal says stop."""
         access = self._https.access(self._accounts)
         app = make_app(
             self._operations, self._index, self._store, access=access, audit=self._audit, agents=self._agents
         )
-        socket_path, group = self._settings.socket_path, self._settings.socket_group
-        serving = asyncio.create_task(
-            serve(app, socket_path, stop, group=group, started=started, secure=self._https.listener)
-        )
-        waiting = asyncio.create_task(started.wait())
-        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if not serving.done():
-            log.info("ready", extra={"socket": str(socket_path), "https": self._https.place, "version": __version__})
-            notify(f"READY=1\nSTATUS=serving on {socket_path} {self._https.place}")
-            watching = asyncio.create_task(self._feed_watchdog(stop))
-            await stop.wait()
-            notify("STOPPING=1")
-            watching.cancel()
-        waiting.cancel()
-        await serving
+        settings, secure = self._settings, self._https.listener
+        await serve(app, settings.socket_path, stop, group=settings.socket_group, started=ready, secure=secure)
 
     def stop(self) -> None:
         """End the loops; what runs on the host goes on."""
-        log.info("stopping")
         self._sampling.stop()
         self._agent.stop()
         self._controller.stop()
@@ -184,6 +154,25 @@ class Daemon:
             self._scheduler.shutdown(wait=False)
         self._audit.close()
         self._store.close()
+
+    def look(self) -> None:
+        """Look at every repository and at the host."""
+        for source in self._controller.sources.values():
+            source.poll()
+        self._controller.look("reload")
+        self._agent.look("reload")
+
+    def loops(self) -> tuple[LoopStatus, ...]:
+        """How the loops are."""
+        return (self._controller.status(), self._agent.status())
+
+    def about(self) -> dict[str, str]:
+        """Where it is reached."""
+        return {"socket": str(self._settings.socket_path), "https": self._https.place}
+
+    def told(self) -> str:
+        """What it does, in one line."""
+        return f"serving on {self._settings.socket_path} {self._https.place}"
 
     # Helpers
 
@@ -213,32 +202,6 @@ class Daemon:
             self._accounts.poll()
         except ReconcilerError as error:
             log.debug("credentials could not be read", extra={"error": str(error)})
-
-    def _reload(self) -> None:
-        """SIGHUP: read the log level anew and look at everything."""
-        settings = load_settings(self._settings.data_dir)
-        logging.getLogger("reconciler").setLevel(settings.log_level.upper())
-        log.info("reloaded")
-        for source in self._controller.sources.values():
-            source.poll()
-        self._controller.look("reload")
-        self._agent.look("reload")
-
-    def _loops(self) -> tuple[LoopStatus, ...]:
-        return (self._controller.status(), self._agent.status())
-
-    async def _feed_watchdog(self, stop: asyncio.Event) -> None:
-        """Tell the service manager that we are alive, only while the agent's loop makes progress (P08)."""
-        period = feed_period_s()
-        while not stop.is_set():
-            stalled = self._stalled()
-            notify(f"STATUS={stalled}" if stalled else "WATCHDOG=1")
-            await asyncio.sleep(period)
-
-    def _stalled(self) -> str:
-        """Say which loop has stopped; restarting the daemon then interrupts nothing that runs on the host (P08)."""
-        now = self._clock.now()
-        return next((why for loop in self._loops() if (why := why_stalled(loop, self._started_at, now))), "")
 
 
 def _instead_of(index: Index, source: str, tip: str) -> str:

@@ -5,13 +5,12 @@ Stopping ends the loop and never the data plane: Pods, links, rules and the DNS 
 
 import asyncio
 import logging
-import signal
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from reconciler import __version__
+from reconciler import service
 from reconciler.agent.certificate import CHECK_EVERY_S, NodeCertificate
 from reconciler.agent.journal import Journal
 from reconciler.agent.link import DaemonLink
@@ -19,28 +18,20 @@ from reconciler.agent.loop import AgentLoop
 from reconciler.agent.sampling import Sampling
 from reconciler.agent.streams import AgentStreams
 from reconciler.client.agents import AgentClient
-from reconciler.config import Settings, load_settings
+from reconciler.config import Settings
 from reconciler.executors.local import open_world
-from reconciler.executors.memory import give_back, limit_arenas, settle
 from reconciler.model.errors import ConfigurationError, ReconcilerError
-from reconciler.service import SystemClock, feed_period_s, notify, only_one, set_up_logging, why_stalled
+from reconciler.model.status import LoopStatus
+from reconciler.service import SystemClock, give_back
 
 log = logging.getLogger(__name__)
 
 _GIVE_BACK_EVERY_S = 60
 
 
-def run(settings: Settings) -> None:
+def run(load: Callable[[], Settings]) -> None:
     """Run the agent until SIGTERM or SIGINT. Raises ConfigurationError when it cannot start."""
-    limit_arenas()
-    set_up_logging(settings.log_level)
-    with ExitStack() as stack:
-        stack.enter_context(only_one(settings, "agent.lock"))
-        agent = Agent(settings)
-        stack.callback(agent.stop)
-        agent.start()
-        settle()
-        asyncio.run(agent.serve())
+    service.run(load, "agent.lock", Agent)
 
 
 class Agent:
@@ -54,7 +45,6 @@ class Agent:
             )
         self._settings = settings
         self._clock = SystemClock()
-        self._started_at = self._clock.now()
         self._certificate = NodeCertificate(settings.pki_path, self._clock)
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
@@ -88,29 +78,36 @@ class Agent:
         self._sampling.start()
         self._link.start(self._loop.deliver)
 
-    async def serve(self) -> None:
-        """Wait until a signal says stop; feed the watchdog while the loop makes progress."""
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
-        settings = self._settings
-        log.info("ready", extra={"node": settings.node_name, "server": settings.server, "version": __version__})
-        notify(f"READY=1\nSTATUS={self._told()}")
-        watching = asyncio.create_task(self._feed_watchdog())
+    async def serve(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
+        """Wait until a signal says stop: everything is done by threads."""
+        ready.set()
         await stop.wait()
-        notify("STOPPING=1")
-        watching.cancel()
 
     def stop(self) -> None:
         """End the loop; what runs on the host goes on."""
-        log.info("stopping")
         self._sampling.stop()
         self._loop.stop()
         self._link.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+
+    def look(self) -> None:
+        """Look at the host."""
+        self._loop.look("reload")
+
+    def loops(self) -> tuple[LoopStatus, ...]:
+        """How the loop is. That the daemon is away is no reason to be restarted."""
+        return (self._loop.status(),)
+
+    def about(self) -> dict[str, str]:
+        """Which node of which daemon this is."""
+        return {"node": self._settings.node_name, "server": self._settings.server}
+
+    def told(self) -> str:
+        """What it does, in one line; with why the daemon cannot be talked to."""
+        state = self._link.state
+        where = f"node {self._settings.node_name} of {self._settings.server}"
+        return f"{where}: {state.error}" if state.error else where
 
     # Helpers
 
@@ -129,26 +126,5 @@ class Agent:
         finally:
             client.close()
 
-    def _reload(self) -> None:
-        """SIGHUP: read the log level anew and look at everything."""
-        settings = load_settings(self._settings.data_dir)
-        logging.getLogger("reconciler").setLevel(settings.log_level.upper())
-        self._loop.look("reload")
-
     def _every(self, seconds: float, job: object, name: str) -> None:
         self._scheduler.add_job(job, "interval", seconds=seconds, id=name, max_instances=1)
-
-    def _told(self) -> str:
-        state = self._link.state
-        where = f"node {self._settings.node_name} of {self._settings.server}"
-        return f"{where}: {state.error}" if state.error else where
-
-    async def _feed_watchdog(self) -> None:
-        """Tell the service manager that we are alive, only while the loop makes progress (P08).
-
-        That the daemon is away is no reason to be restarted.
-        """
-        while True:
-            stalled = why_stalled(self._loop.status(), self._started_at, self._clock.now())
-            notify(f"STATUS={stalled}" if stalled else f"WATCHDOG=1\nSTATUS={self._told()}")
-            await asyncio.sleep(feed_period_s())

@@ -1,5 +1,7 @@
 """`reconciler agent`."""
 
+from functools import partial
+
 import click
 
 from reconciler.cli.common import command
@@ -15,4 +17,4 @@ def run(data_dir: str | None, output: str, log_level: str | None) -> None:
     from reconciler.agent.process import run as run_agent
     from reconciler.config import load_settings
 
-    run_agent(load_settings(data_dir, {"logLevel": log_level}))
+    run_agent(partial(load_settings, data_dir, {"logLevel": log_level}))

@@ -1,5 +1,7 @@
 """`reconciler daemon`."""
 
+from functools import partial
+
 import click
 
 from reconciler.cli.common import command
@@ -16,5 +18,4 @@ def run(data_dir: str | None, output: str, node: str | None, log_level: str | No
     from reconciler.config import load_settings
     from reconciler.daemon import run as run_daemon
 
-    settings = load_settings(data_dir, {"node": node, "logLevel": log_level})
-    run_daemon(settings)
+    run_daemon(partial(load_settings, data_dir, {"node": node, "logLevel": log_level}))

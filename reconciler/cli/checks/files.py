@@ -31,6 +31,9 @@ def check_places(settings: "Settings") -> Sequence[Finding]:
     if not settings.cluster_id or not data.is_dir():
         return [warn("data", f"{data} is not initialised", "reconciler init --receive")]
     found = [_private("data", data, 0o027), *disk_findings("data-disk", data)]
+    if settings.server:
+        # A node keeps no database, and no secret on its disk.
+        return found
     if key.exists():
         found.append(_private("key", key, 0o077))
     else:
