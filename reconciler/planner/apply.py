@@ -47,7 +47,7 @@ def apply_plan(observed: ObservedState, plan: Plan) -> ObservedState:
         objects=objects,
         tombstones=tombstones,
         sources=sources,
-        allocations={**observed.allocations, **plan.allocations},
+        allocations={key: value for key, value in {**observed.allocations, **plan.allocations}.items() if value},
         overrides=overrides,
     )
 
