@@ -6,6 +6,7 @@ connection is refused meanwhile. What runs is asked of the worker itself: the di
 
 import contextlib
 import os
+import re
 import select
 import shutil
 import signal
@@ -23,6 +24,8 @@ _START_S = 15.0
 _STOP_S = 5.0
 _ASK_S = 5.0
 _DESCRIPTION = "Description: "
+# What it says has its process in it, which differs each time.
+_ALERT = re.compile(r"\[ALERT\]\s*\(\d+\)\s*:\s*")
 # What the operating system says to more commands than this at a time is not waited for.
 _COMMANDS = 200
 
@@ -180,5 +183,5 @@ def _is_alive(pid: int) -> bool:
 
 def _said(text: str) -> str:
     """Return what went wrong, as HAProxy says it: the first lines with a fault."""
-    lines = [line.strip() for line in text.splitlines() if "[ALERT]" in line]
+    lines = [_ALERT.sub("", line).strip() for line in text.splitlines() if _ALERT.match(line)]
     return " ".join(lines[:3])[:600] or text.strip()[-300:] or "it said nothing"

@@ -31,7 +31,7 @@ global
     stats socket "${{RECONCILER_INGRESS_SOCKET}}" mode 600 level admin expose-fd listeners
     user haproxy
     group haproxy
-    maxconn 20000
+    fd-hard-limit 65536
     hard-stop-after 4m
     mworker-max-reloads 24
     tune.bufsize 32768

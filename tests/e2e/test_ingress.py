@@ -1,0 +1,368 @@
+"""Ingresses on one host: HAProxy leads requests by host and path, with what annotations ask for, and never stops."""
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.echo import ask, certificate, echo, talk
+from tests.e2e.host import ROOT, wait_for
+from tests.e2e.manifests import web
+from tests.e2e.stage import Stage, manifest, stage
+
+pytestmark = pytest.mark.real
+
+NGINX = "nginx.ingress.kubernetes.io/"
+PORTS = {"main": 18101, "canary": 18102, "auth": 18103}
+
+
+def service(name: str, address: str) -> str:
+    """A Service with one endpoint by hand: a server of this test."""
+    port = {"name": "http", "port": 80}
+    subset = {"addresses": [{"ip": address}], "ports": [{"name": "http", "port": PORTS[name]}]}
+    return "\n---\n".join(
+        (manifest("Service", name, spec={"ports": [port]}), manifest("Endpoints", name, subsets=[subset]))
+    )
+
+
+def backend(name: str) -> dict[str, Any]:
+    """Where a path leads."""
+    return {"service": {"name": name, "port": {"number": 80}}}
+
+
+def ingress(name: str, *rules: dict[str, Any], tls: list[dict[str, Any]] | None = None, **options: str) -> str:
+    """An Ingress with annotations of ingress-nginx."""
+    annotations = {f"{NGINX}{key.replace('_', '-')}": text for key, text in options.items()}
+    spec: dict[str, Any] = {"rules": list(rules)}
+    if tls is not None:
+        spec["tls"] = tls
+    version = "networking.k8s.io/v1"
+    return manifest("Ingress", name, version, metadata={"annotations": annotations}, spec=spec)
+
+
+def rule(host: str, path: str = "/", to: str = "main", kind: str = "Prefix") -> dict[str, Any]:
+    """A rule with one path."""
+    return {"host": host, "http": {"paths": [{"path": path, "pathType": kind, "backend": backend(to)}]}}
+
+
+def secret(name: str, values: dict[str, str], kind: str = "Opaque") -> str:
+    """A Secret."""
+    return manifest("Secret", name, type=kind, stringData=values)
+
+
+def files(address: str) -> dict[str, str]:
+    """Everything that the scenarios ask for, pushed at once."""
+    pairs = {name: certificate(name) for name in ("one.example", "two.example")}
+    sha = base64.b64encode(hashlib.sha1(b"secret").digest()).decode()
+    crypted = subprocess.run(["openssl", "passwd", "-6", "open"], capture_output=True, text=True, check=True).stdout
+    apache = subprocess.run(["openssl", "passwd", "-apr1", "sesame"], capture_output=True, text=True, check=True).stdout
+    users = f"ada:{{SHA}}{sha}\nbob:{crypted.strip()}\neve:{apache.strip()}\n"
+    hosts = [{"hosts": [name], "secretName": name.split(".")[0]} for name in pairs]
+    table = [
+        rule("table.example"),
+        rule("table.example", "/api", "canary"),
+        rule("table.example", "/api/exact", "auth", "Exact"),
+        rule("*.wild.example", "/", "canary"),
+    ]
+    auth_url = f"http://{address}:{PORTS['auth']}/judge"
+    return {
+        **{name: service(name, address) for name in PORTS},
+        **{
+            name.split(".")[0]: secret(name.split(".")[0], {"tls.crt": crt, "tls.key": key}, "kubernetes.io/tls")
+            for name, (crt, key) in pairs.items()
+        },
+        "users": secret("users", {"auth": users}),
+        "i_table": ingress("table", *table),
+        "i_tls": ingress("tls", rule("one.example"), rule("two.example"), tls=hosts),
+        "i_broken": ingress("broken", rule("broken.example"), tls=[{"hosts": ["broken.example"], "secretName": "no"}]),
+        "i_rewrite": ingress(
+            "rewrite",
+            rule("rewrite.example", "/app(/|$)(.*)", kind="ImplementationSpecific"),
+            use_regex="true",
+            rewrite_target="/$2",
+        ),
+        "i_redirect": ingress("redirect", rule("old.example"), permanent_redirect="https://new.example$request_uri"),
+        "i_basic": ingress("basic", rule("basic.example"), auth_type="basic", auth_secret="users", auth_realm="Shop"),
+        "i_asked": ingress(
+            "asked",
+            rule("asked.example"),
+            auth_url=auth_url,
+            auth_response_headers="X-User",
+        ),
+        "i_signin": ingress(
+            "signin", rule("signin.example"), auth_url=auth_url, auth_signin="https://in.example/start"
+        ),
+        "i_limited": ingress("limited", rule("limited.example"), limit_rps="1"),
+        "i_small": ingress("small", rule("small.example"), proxy_body_size="1k"),
+        "i_inside": ingress("inside", rule("inside.example"), whitelist_source_range="10.99.0.0/16"),
+        "i_split": ingress("split", rule("split.example")),
+        "i_canary": ingress(
+            "split-canary",
+            rule("split.example", to="canary"),
+            canary="true",
+            canary_by_header="X-Canary",
+            canary_by_cookie="canary",
+            canary_weight="30",
+        ),
+        "i_sticky": ingress("sticky", rule("sticky.example", to="web"), affinity="cookie", session_cookie_name="bound"),
+        "web": web("1", replicas=2),
+        "i_web": manifest("Ingress", "everything", "networking.k8s.io/v1", spec={"defaultBackend": backend("web")}),
+        "i_foreign": manifest(
+            "Ingress",
+            "foreign",
+            "networking.k8s.io/v1",
+            spec={"ingressClassName": "nginx", "rules": [rule("foreign.example")]},
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Stage]:
+    """A host that serves all of the above."""
+    with contextlib.ExitStack() as stack:
+        for name, port in PORTS.items():
+            stack.enter_context(echo(name, port))
+        one = stack.enter_context(stage(tmp_path_factory.mktemp("ingress")))
+        one.until("the node is there", lambda: bool(address_of(one)))
+        one.put(**files(address_of(one)))
+        try:
+            one.until("everything is served", is_up, 60)
+        except AssertionError as error:
+            raise AssertionError(one.host.events()) from error
+        yield one
+
+
+def address_of(one: Stage) -> str:
+    """Return the node's address."""
+    nodes = (one.host.get("/api/v1/nodes") or {"items": []})["items"]
+    found = [a["address"] for n in nodes for a in n["status"].get("addresses", ()) if a["type"] == "InternalIP"]
+    return str(found[0]) if found else ""
+
+
+def is_up() -> bool:
+    """Whether the default backend answers with a Pod."""
+    try:
+        return ask("any.example").body.startswith(b"version-1")
+    except OSError:
+        return False
+
+
+def of(one: Stage, name: str) -> dict[str, Any]:
+    """Return an Ingress."""
+    return dict(one.host.get(f"/apis/networking.k8s.io/v1/namespaces/default/ingresses/{name}"))
+
+
+def server(host: str, path: str = "/", **fields: Any) -> str:
+    """Return which server answers."""
+    answer = ask(host, path, **fields)
+    return str(answer.document["server"]) if answer.status == 200 else str(answer.status)
+
+
+def worker(one: Stage) -> str:
+    """Return the process that serves."""
+    told = subprocess.run(["pgrep", "-P", master(one)], capture_output=True, text=True, check=False).stdout
+    return told.strip()
+
+
+def master(one: Stage) -> str:
+    """Return HAProxy's master process."""
+    return (one.host.data / "run" / "ingress" / "haproxy.pid").read_text().split()[0]
+
+
+def test_hosts_and_paths(served: Stage) -> None:
+    """Exact before prefix, the longest prefix, element by element, wildcards of one label, the default backend."""
+    table = {
+        ("table.example", "/"): "main",
+        ("table.example", "/other"): "main",
+        ("TABLE.example", "/api"): "canary",
+        ("table.example", "/api/"): "canary",
+        ("table.example", "/api/more?x=1"): "canary",
+        ("table.example", "/apiary"): "main",
+        ("table.example", "/api/exact"): "auth",
+        ("table.example", "/api/exact/"): "canary",
+        ("table.example", "//api"): "canary",
+        ("table.example", "/%61pi"): "canary",
+        ("table.example", "/api/../x"): "400",
+        ("a.wild.example", "/"): "canary",
+    }
+    headers = {"X-Ticket": "good"}
+    wrong = {}
+    for (host, path), expected in table.items():
+        answer = ask(host, path, headers=headers)
+        got = str(answer.document.get("server", "auth")) if answer.status == 200 else str(answer.status)
+        if got != expected:
+            wrong[host, path] = (got, expected)
+    assert not wrong
+    assert ask("a.b.wild.example").body.startswith(b"version-1")
+    assert ask("foreign.example").body.startswith(b"version-1")
+
+
+def test_what_the_server_is_told_of_the_client(served: Stage) -> None:
+    """The Host stays; the client's address cannot be made up."""
+    headers = ask("table.example", headers={"X-Forwarded-For": "6.6.6.6"}).document["headers"]
+    assert headers["host"] == "table.example"
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert (headers["x-forwarded-proto"], headers["x-forwarded-host"]) == ("http", "table.example")
+
+
+def test_certificates_by_name_and_the_way_to_tls(served: Stage) -> None:
+    """SNI chooses; without TLS one is sent there; a host whose Secret is missing gets the default certificate."""
+    assert ask("one.example", tls=True).names == ("one.example",)
+    answer = ask("two.example", tls=True)
+    assert answer.names == ("two.example",)
+    assert answer.document["headers"]["x-forwarded-proto"] == "https"
+    redirect = ask("one.example", "/a?b=c")
+    assert (redirect.status, redirect.headers["location"]) == (308, "https://one.example/a?b=c")
+    assert ask("broken.example", tls=True).names == ("reconciler ingress default certificate",)
+    served.until("it is told", lambda: "secret/default/no does not exist" in served.host.events(), 10)
+
+
+def test_redirects_rewriting_and_sizes(served: Stage) -> None:
+    """As ingress-nginx does it."""
+    moved = ask("old.example", "/x?y=1")
+    assert (moved.status, moved.headers["location"]) == (301, "https://new.example/x?y=1")
+    assert ask("rewrite.example", "/app/deep/er?q=1").document["path"] == "/deep/er?q=1"
+    assert ask("rewrite.example", "/APP").document["path"] == "/"
+    assert ask("small.example", method="POST", body=b"x" * 1024).document["size"] == 1024
+    assert ask("small.example", method="POST", body=b"x" * 1025).status == 413
+    assert ask("inside.example").status == 403
+
+
+def test_who_may_ask(served: Stage) -> None:
+    """By password, in each form that htpasswd writes; and by asking another server."""
+
+    def basic(user: str, password: str) -> int:
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        return ask("basic.example", headers={"Authorization": f"Basic {token}"}).status
+
+    nobody = ask("basic.example")
+    assert (nobody.status, nobody.headers["www-authenticate"]) == (401, 'Basic realm="Shop"')
+    good = [basic("ada", "secret"), basic("bob", "open"), basic("eve", "sesame"), basic("eve", "sesame")]
+    assert good == [200] * 4
+    assert [basic("ada", "wrong"), basic("bob", ""), basic("eve", "Sesame"), basic("mallory", "x")] == [401] * 4
+    allowed = ask("asked.example", "/p", headers={"X-Ticket": "good", "X-User": "mallory"})
+    assert allowed.status == 200, allowed
+    assert allowed.document["headers"]["x-user"] == "ada"
+    assert ask("asked.example", headers={"X-Ticket": "bad"}).status == 403
+    refused = ask("asked.example")
+    assert (refused.status, refused.headers["www-authenticate"]) == (401, "Ticket")
+    sent = ask("signin.example", "/deep?x=1")
+    assert sent.status == 302
+    assert sent.headers["location"] == "https://in.example/start?rd=http://signin.example%2Fdeep%3Fx%3D1"
+
+
+def test_limits_and_canaries(served: Stage) -> None:
+    """More than the rate is refused; a part of the requests goes to the canary, by header, cookie or weight."""
+    told = [ask("limited.example").status for _ in range(12)]
+    assert told[:5] == [200] * 5
+    assert told[-1] == 503
+    assert server("split.example", headers={"X-Canary": "always"}) == "canary"
+    assert server("split.example", headers={"Cookie": "canary=always"}) == "canary"
+    assert server("split.example", headers={"X-Canary": "never", "Cookie": "canary=always"}) == "main"
+    share = sum(server("split.example") == "canary" for _ in range(200))
+    assert 25 <= share <= 100
+
+
+def test_web_sockets_and_cookies(served: Stage) -> None:
+    """An upgraded connection goes through; a client with a cookie stays with its Pod."""
+    assert talk("table.example", b"hello") == (101, b"hello")
+    first = ask("sticky.example")
+    assert first.headers["set-cookie"].startswith("bound=")
+    cookie = first.headers["set-cookie"].split(";")[0]
+    assert "set-cookie" not in ask("sticky.example", headers={"Cookie": cookie}).headers
+
+
+def test_an_ingress_says_where_it_is_served(served: Stage) -> None:
+    """Its status has the node's address; one of another class is left alone, and says so."""
+    address = address_of(served)
+    served.until("the address", lambda: of(served, "table")["status"]["loadBalancer"].get("ingress") is not None, 20)
+    assert of(served, "table")["status"]["loadBalancer"]["ingress"] == [{"ip": address}]
+    assert not of(served, "foreign")["status"].get("loadBalancer")
+    assert "ingressclass/nginx does not exist" in served.host.events()
+    served.nothing_to_do()
+
+
+def test_endpoints_come_and_go_without_a_reload_and_reloads_without_a_failure(served: Stage) -> None:
+    """Under 200 new connections a second: more Pods by the runtime API, then new routes by reloads; none fails."""
+    before = worker(served)
+    load = subprocess.Popen(
+        [sys.executable, "-m", "tests.e2e.load", "127.0.0.1", "80", "200"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert load.stdout is not None
+    assert load.stdout.readline() == "started\n"
+    try:
+        served.put(web=web("1", replicas=3))
+        served.until("three Pods", lambda: len(endpoints(served)) == 3)
+        served.put(web=web("1", replicas=1))
+        served.until("one Pod", lambda: len(endpoints(served)) == 1)
+        assert worker(served) == before
+        for number in range(3):
+            host = f"new{number}.example"
+            served.put(i_new=ingress("new", rule(host)))
+            served.until(f"{host} is served", lambda host=host: server_or_none(host) == "main", 20)  # type: ignore[misc]
+        assert worker(served) != before
+    finally:
+        load.terminate()
+        told = json.loads(load.stdout.readline() or "{}")
+        load.wait(20)
+        load.stdout.close()
+    assert told["ok"] > 400
+    assert set(told) == {"ok"}, f"{told}\n{served.host.log()}"
+
+
+def endpoints(one: Stage) -> list[str]:
+    """Return the servers that HAProxy leads everything to."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(5)
+        door.connect(str(one.host.data / "run" / "ingress" / "haproxy.sock"))
+        door.sendall(b"show servers state\n")
+        lines = b"".join(iter(lambda: door.recv(65536), b"")).decode().splitlines()
+    words = [line.split() for line in lines if "_everything_" in line]
+    return [one[4] for one in words if one[5] == "2" and one[8] != "0"]
+
+
+def server_or_none(host: str) -> str:
+    """Return which server answers, if it is one of ours."""
+    answer = ask(host)
+    return str(answer.document["server"]) if answer.body.startswith(b"{") else ""
+
+
+def test_haproxy_outlives_the_daemon_and_is_healed(served: Stage) -> None:
+    """Stopping the daemon stops nothing, starting it restarts nothing; a killed HAProxy is back at once."""
+    before = (master(served), worker(served))
+    served.host.stop()
+    assert server("table.example") == "main"
+    served.host.start()
+    served.nothing_to_do()
+    assert (master(served), worker(served)) == before
+    os.kill(int(before[0]), signal.SIGKILL)
+    wait_for("it is back", lambda: Path(f"/proc/{master(served)}").exists() and up("table.example"), 15)
+
+
+def up(host: str) -> bool:
+    """Whether a host answers."""
+    try:
+        return server(host) == "main"
+    except OSError:
+        return False
+
+
+def test_nothing_is_left_without_ingresses(served: Stage) -> None:
+    """HAProxy goes with the last Ingress."""
+    process = master(served)
+    served.drop(*[name.removesuffix(".yaml") for name in list(served.files) if name.startswith("i-")])
+    served.host.run("resume", "--all")
+    served.until("it has ended", lambda: not Path(f"/proc/{process}").exists(), 30)
