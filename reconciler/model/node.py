@@ -406,6 +406,7 @@ class PodReport(Value):
     conditions: tuple[PodCondition, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
+    ephemeral_container_statuses: tuple[ContainerStatus, ...] = ()
     realised_digest: str = ""
     gone: bool = False
 

@@ -19,12 +19,15 @@ from reconciler.model.kinds import (
 )
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, StoredObject
 from reconciler.model.policy import Policy
+from reconciler.planner.admission.admit import with_named_claims
 from reconciler.planner.view import View, ref_for
 from tests.parity.rows import NotTranslated
 
 NOW = 1_800_000_000.0
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
-REFUSED_DISKS = ("gcePersistentDisk", "awsElasticBlockStore", "rbd", "iscsi", "csi", "ephemeral")
+REFUSED_DISKS = ("gcePersistentDisk", "awsElasticBlockStore", "rbd", "iscsi", "csi")
+# What rows leave out of claims that Pods bring along.
+_BROUGHT = {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {}}}}
 _SOURCES = ("local", "hostPath", "nfs")
 
 
@@ -46,8 +49,6 @@ def claim_of(row: dict[str, Any]) -> PersistentVolumeClaim:
     if spec.get("volumeAttributesClassName"):
         raise NotTranslated
     spec.pop("volumeAttributesClassName", None)
-    if spec.get("volumeMode", "Filesystem") != "Filesystem":
-        raise NotTranslated
     spec.setdefault("accessModes", ["ReadWriteOnce"])
     spec.setdefault("resources", {})
     _name_class(spec)
@@ -58,7 +59,7 @@ def claim_of(row: dict[str, Any]) -> PersistentVolumeClaim:
 def volume_of(row: dict[str, Any]) -> PersistentVolume:
     """Return a volume, as a directory where it says nothing of where it lies."""
     spec = {name: value for name, value in row["spec"].items() if name not in _SOURCES}
-    if any(name in spec for name in REFUSED_DISKS) or spec.get("volumeMode", "Filesystem") != "Filesystem":
+    if any(name in spec for name in REFUSED_DISKS):
         raise NotTranslated
     spec["local"] = {"path": "/mnt"}
     spec.setdefault("accessModes", ["ReadWriteOnce"])
@@ -76,12 +77,19 @@ def pod_of(row: dict[str, Any]) -> Pod:
     volumes = row["spec"].get("volumes") or []
     if any(name in volume for volume in volumes for name in REFUSED_DISKS):
         raise NotTranslated
-    named = [{**volume, "name": f"v{number}"} for number, volume in enumerate(volumes)]
+    named = [
+        {
+            **volume,
+            "name": volume.get("name") or f"v{number}",
+            **({"ephemeral": _BROUGHT} if "ephemeral" in volume else {}),
+        }
+        for number, volume in enumerate(volumes)
+    ]
     spec = {"containers": [{"name": "a", "image": "b"}], "volumes": named}
     if row["spec"].get("nodeName"):
         spec["nodeName"] = row["spec"]["nodeName"]
     document = {"kind": "Pod", "metadata": _metadata(row), "spec": spec}
-    return msgspec.convert(document, Pod)
+    return with_named_claims(msgspec.convert(document, Pod))
 
 
 def pod_with(claims: list[PersistentVolumeClaim]) -> Pod:
