@@ -16,6 +16,7 @@ import yaml
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.external import NODE_PORTS, settings_faults
 from reconciler.model.node import NetworkBackend
+from reconciler.model.placing import PlacingPolicy, faults_of
 from reconciler.model.pressure import (
     EVICTION_HARD,
     HostLimits,
@@ -84,7 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     `eviction_pressure_transition_s`. From `image_gc_high_percent` of its disk on (100: never), images that were
     pulled for Pods and that nobody uses are removed down to `image_gc_low_percent`, none that came less than
     `image_minimum_gc_age_s` ago. `default_not_ready_toleration_s` and `default_unreachable_toleration_s` are for how
-    long Pods bear it that their node is not ready, or not reached, unless they say so themselves.
+    long Pods bear it that their node is not ready, or not reached, unless they say so themselves. `scheduler` says
+    which nodes are better for Pods than others, with the arguments of kube-scheduler's plugins.
     """
 
     data_dir: str = DEFAULT_DATA
@@ -123,6 +125,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     image_minimum_gc_age_s: float = 120.0
     default_not_ready_toleration_s: int = 300
     default_unreachable_toleration_s: int = 300
+
+    scheduler: PlacingPolicy = PlacingPolicy()
 
     @property
     def node_name(self) -> str:
@@ -214,6 +218,7 @@ def load_settings(data_dir: str | None = None, overrides: Mapping[str, Any] | No
         settings = msgspec.convert(values, Settings, strict=False)
         check_api(settings)
         check_node_address(settings)
+        check_scheduler(settings)
         _ = settings.host_limits
         check_external(settings)
         return settings
@@ -227,6 +232,15 @@ def check_api(settings: Settings) -> None:
     wrong = [name for name in settings.api_names if not name or not name.isascii() or " " in name]
     if wrong:
         raise ConfigurationError(f"apiNames: {wrong[0]!r} is no host name and no address")
+
+
+def check_scheduler(settings: Settings) -> None:
+    """Raise ConfigurationError unless Pods can be placed as `scheduler` says."""
+    for path, fault in faults_of(settings.scheduler):
+        raise ConfigurationError(
+            f"scheduler.{path}: {fault}",
+            hint="such as scoringStrategy: {type: MostAllocated}; leave it out for the default",
+        )
 
 
 def check_node_address(settings: Settings) -> None:

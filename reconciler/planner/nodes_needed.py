@@ -49,7 +49,7 @@ def nodes_needed(view: View, wanted: Iterable[Wanted], candidates: dict[str, Can
 
 
 def _choice(view: View, nodes: Iterable[Candidate]) -> Choice:
-    return Choice({node.name: node for node in nodes}, view)
+    return Choice({node.name: node for node in nodes}, view, settings=view.policy.placing)
 
 
 def _unplaced(pod: Pod) -> Pod:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
-from reconciler.model.kinds import Node, Pod
+from reconciler.model.kinds import Node, NodeAffinity, Pod
+from reconciler.model.placing import PlacingPolicy
 from reconciler.planner.scheduling.fit import Candidate, candidate_of
 from reconciler.planner.scheduling.framework import Cluster
 from tests.parity.loosely import NoSuchField, loosely
@@ -36,6 +37,12 @@ def spelled_candidates(nodes: Iterable[Any], pods: Iterable[Any] | None) -> list
     return [candidate_of(node, [pod for pod in placed if pod.spec.node_name == node.metadata.name]) for node in found]
 
 
-def spelled_cluster(nodes: Iterable[Candidate]) -> Cluster:
+def spelled_cluster(nodes: Iterable[Candidate], settings: PlacingPolicy | None = None) -> Cluster:
     """Return what plugins are made for."""
-    return Cluster({one.name: one for one in nodes}, Objects())
+    return Cluster({one.name: one for one in nodes}, Objects(), settings=settings or PlacingPolicy())
+
+
+def spelled_affinity(args: Any) -> PlacingPolicy:
+    """Return settings with the affinity that a row's arguments add to every Pod's own."""
+    added = (args or {}).get("AddedAffinity")
+    return PlacingPolicy(added_affinity=loosely(NodeAffinity, added) if added else None)

@@ -5,7 +5,7 @@ from typing import Any
 
 from reconciler.model.kinds import PersistentVolumeClaim, StorageClass
 from reconciler.planner.admission.admit import with_named_claims
-from reconciler.planner.scheduling.framework import AnyPlugin, Cluster
+from reconciler.planner.scheduling.framework import AnyPlugin
 from reconciler.planner.scheduling.gates import SchedulingGates
 from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.interpod_plugin import InterPodAffinity
@@ -16,9 +16,8 @@ from reconciler.planner.scheduling.spread_plugin import PodTopologySpread
 from reconciler.planner.scheduling.volumes import VolumeBinding
 from reconciler.planner.scheduling.volumes_restrictions import VolumeRestrictions
 from tests.parity.loosely import NoSuchField, loosely
-from tests.parity.placing import Objects
 from tests.parity.rows import NotTranslated, compare
-from tests.parity.spelling import spelled_node, spelled_pod
+from tests.parity.spelling import spelled_affinity, spelled_cluster, spelled_node, spelled_pod
 
 _PLUGINS = "pkg_scheduler_framework_plugins_"
 _OLD, _NEW = ("oldObj", "oldPod", "oldNode", "oldPVC", "oldSC"), ("newObj", "newPod", "newNode", "newPVC", "newSC")
@@ -51,12 +50,14 @@ def hint(plugin: type[AnyPlugin], spelled: Callable[[Any], Any]) -> Callable[[di
     """Return the judge of rows about one plugin and changes of objects of one type."""
 
     def judge(case: dict[str, Any]) -> bool:
-        # What is added to every Pod's affinity, and rows in which a resource of a Pod never shrinks.
-        if case.get("args") or (plugin is NodeResourcesFit and _is_without_resizing(case)):
+        # Rows in which a resource of a Pod never shrinks.
+        if plugin is NodeResourcesFit and _is_without_resizing(case):
             raise NotTranslated
         try:
             change = Change(_one(case, _OLD, spelled), _one(case, _NEW, spelled))
-            found = plugin(Cluster({}, Objects())).may_help(with_named_claims(spelled_pod(case["pod"])), change)
+            found = plugin(spelled_cluster((), spelled_affinity(case.get("args")))).may_help(
+                with_named_claims(spelled_pod(case["pod"])), change
+            )
         except NoSuchField as error:
             raise NotTranslated from error
         return found == bool(case.get("expectedHint") or case.get("expect"))

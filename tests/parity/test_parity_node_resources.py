@@ -4,23 +4,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from reconciler.model.kinds import Node, NodeStatus
+from reconciler.model.placing import (
+    PlacingPolicy,
+    RequestedToCapacityRatio,
+    ResourceWeight,
+    ScoringStrategy,
+    ShapePoint,
+    faults_of,
+)
 from reconciler.planner.scheduling.fit import Candidate, candidate_of
 from reconciler.planner.scheduling.framework import AnyPlugin
 from reconciler.planner.scheduling.resources import (
     NodeResourcesBalancedAllocation,
     NodeResourcesFit,
-    Weights,
     lack_of_room,
 )
 from reconciler.planner.scheduling.room import Room, requested, room_of, supposed
-from reconciler.planner.scheduling.strategies import (
-    Shape,
-    Strategy,
-    least_allocated,
-    most_allocated,
-    on_lines,
-    requested_to_capacity_ratio,
-)
+from reconciler.planner.scheduling.strategies import on_lines
 from tests.parity.placing import SKIPPED, is_status
 from tests.parity.rows import Judge, NotTranslated, compare
 from tests.parity.spelling import spelled_candidates, spelled_cluster, spelled_node, spelled_pod
@@ -35,7 +35,7 @@ _ROOM = {
     "hugepages-2Mi": "5",
 }
 # The settings of the tables about packing, which the rows do not show.
-_PACKED: Shape = ((0, 0), (100, 1))
+_PACKED = ({"Utilization": 0, "Score": 0}, {"Utilization": 100, "Score": 1})
 
 
 def enough(pods: int) -> Judge:
@@ -75,30 +75,41 @@ def fits(case: dict[str, Any]) -> bool:
     return (misfit is None) == bool(case.get("expected"))
 
 
-def weights_of(resources: Iterable[Any] | None) -> Weights:
+def resources_of(rows: Iterable[Any] | None) -> tuple[ResourceWeight, ...]:
     """Return resources as rows spell them."""
-    return tuple((one["Name"], one.get("Weight", 0)) for one in resources or ())
+    return tuple(ResourceWeight(name=one["Name"], weight=one.get("Weight", 0)) for one in rows or ())
 
 
-def shape_of(points: Iterable[Any]) -> Shape:
+def shape_of(points: Iterable[Any]) -> tuple[ShapePoint, ...]:
     """Return a shape as rows spell it."""
-    return [(one.get("Utilization", 0), one.get("Score", 0)) for one in points]
+    return tuple(ShapePoint(utilization=one.get("Utilization", 0), score=one.get("Score", 0)) for one in points)
 
 
-def scores(type_: type[AnyPlugin], case: dict[str, Any], resources: Weights, strategy: Strategy | None = None) -> bool:
-    """Whether a plugin with these settings scores the nodes as a row wants it."""
-    if case.get("draObjects") or case.get("wantStatusCode") or any(case.get("wantErrs") or ()):
+def strategy(type_: Any, resources: Iterable[Any] | None, shape: Iterable[Any] = ()) -> PlacingPolicy:
+    """Return the settings of a row."""
+    ratio = RequestedToCapacityRatio(shape=shape_of(shape))
+    return PlacingPolicy(
+        scoring_strategy=ScoringStrategy(
+            type=type_, resources=resources_of(resources), requested_to_capacity_ratio=ratio
+        )
+    )
+
+
+def scores(type_: type[AnyPlugin], case: dict[str, Any], settings: PlacingPolicy) -> bool:
+    """Whether a plugin with these settings scores the nodes as a row wants it, or they are refused as there."""
+    if case.get("draObjects"):
         raise NotTranslated
-    settings = {"resources": resources, **({} if strategy is None else {"strategy": staticmethod(strategy)})}
-    configured: type[AnyPlugin] = type("Configured", (type_,), settings)
-    plugin = configured(spelled_cluster(_nodes(case)))
+    refused = list(faults_of(settings))
+    if any(case.get("wantErrs") or ()) or case.get("wantStatusCode"):
+        return bool(refused)
+    plugin = type_(spelled_cluster(_nodes(case), settings))
     pod = spelled_pod(case.get("requestedPod") or case.get("pod"))
     state = plugin.prepare(pod)
     if case.get("expectedPreScoreStatusCode") == SKIPPED:
         return state is None
     wanted = case.get("expectedScores") or case.get("expectedPriorities") or ()
     found = plugin.scores(state, pod, plugin.cluster.nodes) if state is not None else {}
-    return {one["Name"]: one.get("Score", 0) for one in wanted} == found
+    return not refused and {one["Name"]: one.get("Score", 0) for one in wanted} == found
 
 
 def _nodes(case: dict[str, Any]) -> list[Candidate]:
@@ -109,38 +120,29 @@ def fit_scores(case: dict[str, Any]) -> bool:
     """Judge a row about any strategy."""
     settings = case["nodeResourcesFitArgs"]["ScoringStrategy"]
     ratio = settings.get("RequestedToCapacityRatio") or {}
-    strategies: dict[str, Strategy] = {
-        "LeastAllocated": least_allocated,
-        "MostAllocated": most_allocated,
-        "RequestedToCapacityRatio": requested_to_capacity_ratio(shape_of(ratio.get("Shape") or ({},))),
-    }
-    return scores(NodeResourcesFit, case, weights_of(settings["Resources"]), strategies[settings["Type"]])
+    return scores(NodeResourcesFit, case, strategy(settings["Type"], settings["Resources"], ratio.get("Shape") or ()))
 
 
-def by(strategy: Strategy) -> Judge:
+def by(name: str) -> Judge:
     """Return the judge of rows about one strategy."""
-    return lambda case: scores(NodeResourcesFit, case, weights_of(case.get("resources")), strategy)
-
-
-def by_shape(case: dict[str, Any]) -> bool:
-    """Judge a row about the strategy by shape."""
-    strategy = requested_to_capacity_ratio(shape_of(case["shape"]))
-    return scores(NodeResourcesFit, case, weights_of(case["resources"]), strategy)
+    return lambda case: scores(NodeResourcesFit, case, strategy(name, case.get("resources"), case.get("shape") or ()))
 
 
 def packed(*resources: tuple[str, int]) -> Judge:
     """Return the judge of rows about packing resources of third parties."""
-    return lambda case: scores(NodeResourcesFit, case, resources, requested_to_capacity_ratio(_PACKED))
+    rows = [{"Name": name, "Weight": weight} for name, weight in resources]
+    return lambda case: scores(NodeResourcesFit, case, strategy("RequestedToCapacityRatio", rows, _PACKED))
 
 
 def is_balanced(case: dict[str, Any]) -> bool:
     """Judge a row about balance."""
-    return scores(NodeResourcesBalancedAllocation, case, weights_of(case["args"]["Resources"]))
+    settings = PlacingPolicy(balanced_resources=resources_of(case["args"]["Resources"]))
+    return scores(NodeResourcesBalancedAllocation, case, settings)
 
 
 def on_line(case: dict[str, Any]) -> bool:
     """Judge a row about straight lines between points."""
-    points = shape_of(case["points"])
+    points = [(one.utilization, one.score) for one in shape_of(case["points"])]
     return all(on_lines(points, one.get("p", 0)) == one.get("expected", 0) for one in case["assertions"])
 
 
@@ -190,9 +192,9 @@ JUDGES: dict[str, Judge] = {
     "TestRestartableInitContainers": sidecars,
     "TestIsFit": fits,
     "TestFitScore": fit_scores,
-    "TestLeastAllocatedScoringStrategy": by(least_allocated),
-    "TestMostAllocatedScoringStrategy": by(most_allocated),
-    "TestRequestedToCapacityRatioScoringStrategy": by_shape,
+    "TestLeastAllocatedScoringStrategy": by("LeastAllocated"),
+    "TestMostAllocatedScoringStrategy": by("MostAllocated"),
+    "TestRequestedToCapacityRatioScoringStrategy": by("RequestedToCapacityRatio"),
     "TestResourceBinPackingSingleExtended": packed(("intel.com/foo", 1)),
     "TestResourceBinPackingMultipleExtended": packed(("intel.com/foo", 3), ("intel.com/bar", 5)),
     "TestNodeResourcesBalancedAllocation": is_balanced,

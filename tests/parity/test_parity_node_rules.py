@@ -17,15 +17,15 @@ from reconciler.planner.scheduling.noderules import (
 )
 from reconciler.planner.scheduling.room import host_ports
 from tests.parity.placing import SKIPPED, is_status
-from tests.parity.rows import Judge, NotTranslated, compare
-from tests.parity.spelling import spelled_cluster, spelled_node, spelled_pod
+from tests.parity.rows import Judge, compare
+from tests.parity.spelling import spelled_affinity, spelled_cluster, spelled_node, spelled_pod
 
 PACKAGE = "pkg_scheduler_framework_plugins_"
 
 
-def against(type_: type[AnyPlugin], pod_row: Any, node: Candidate) -> tuple[Misfit | None, Any]:
+def against(type_: type[AnyPlugin], pod_row: Any, node: Candidate, args: Any = None) -> tuple[Misfit | None, Any]:
     """Return what a plugin has against a node for a Pod, and its state."""
-    plugin, pod = type_(spelled_cluster([node])), spelled_pod(pod_row)
+    plugin, pod = type_(spelled_cluster([node], spelled_affinity(args))), spelled_pod(pod_row)
     state = plugin.prepare(pod)
     if isinstance(state, Misfit) or state is None:
         return state, state
@@ -46,13 +46,11 @@ def scores(type_: type[AnyPlugin]) -> Judge:
     """Return the judge of rows about the scores of several nodes."""
 
     def judge(case: dict[str, Any]) -> bool:
-        if case.get("args"):
-            raise NotTranslated
         code = (case.get("wantPreScoreStatus") or {}).get("code", 0)
         if code not in (0, SKIPPED):
             return False
         nodes = [candidate_of(spelled_node(one)) for one in case["nodes"]]
-        plugin, pod = type_(spelled_cluster(nodes)), spelled_pod(case["pod"])
+        plugin, pod = type_(spelled_cluster(nodes, spelled_affinity(case.get("args")))), spelled_pod(case["pod"])
         state = plugin.prepare(pod)
         if isinstance(state, Misfit):
             return False
@@ -68,12 +66,10 @@ def scores(type_: type[AnyPlugin]) -> Judge:
 
 def chosen(case: dict[str, Any]) -> bool:
     """Judge a row about the labels and the name of a node."""
-    if case.get("args"):
-        raise NotTranslated
     node = candidate_of(
         spelled_node({"metadata": {"name": case.get("nodeName", ""), "labels": case.get("labels")}, "spec": {}})
     )
-    misfit, state = against(NodeAffinity, case["pod"], node)
+    misfit, state = against(NodeAffinity, case["pod"], node, case.get("args"))
     wanted = case.get("wantPreFilterStatus") or {}
     if wanted.get("code") == SKIPPED:
         return state is None

@@ -160,7 +160,7 @@ def choice_of(view: View, candidates: Mapping[str, Candidate], kept: dict[str, A
     """Return the choice among these nodes; those that are silent take no new Pods. `kept` makes it quicker."""
     nodes = view.observed.nodes
     silent = [name for name in candidates if is_silent(view, nodes.get(name))]
-    return Choice(candidates, view, silent, kept=kept)
+    return Choice(candidates, view, silent, kept=kept, settings=view.policy.placing)
 
 
 def refusals(view: View, pod: Pod, candidates: Mapping[str, Candidate]) -> dict[str, str]:

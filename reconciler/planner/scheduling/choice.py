@@ -7,6 +7,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any
 
 from reconciler.model.kinds import Pod
+from reconciler.model.placing import PlacingPolicy
 from reconciler.planner.scheduling.alike import Alike
 from reconciler.planner.scheduling.fit import Candidate, with_pod, without
 from reconciler.planner.scheduling.framework import AnyPlugin, Cluster, Misfit, TopologyPlugin, World
@@ -27,8 +28,10 @@ class Choice:
         silent: Collection[str] = (),
         plugins: Iterable[type[AnyPlugin]] = PLUGINS,
         kept: dict[str, Any] | None = None,
+        settings: PlacingPolicy | None = None,
     ) -> None:
-        self.cluster = Cluster(dict(candidates), world, kept={} if kept is None else kept)
+        shared = {} if kept is None else kept
+        self.cluster = Cluster(dict(candidates), world, kept=shared, settings=settings or PlacingPolicy())
         made = [one(self.cluster) for one in plugins]
         self._topology = tuple(one for one in made if isinstance(one, TopologyPlugin))
         self._plain = tuple(one for one in made if not isinstance(one, TopologyPlugin))

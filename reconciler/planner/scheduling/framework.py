@@ -31,6 +31,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from reconciler.model.kinds import Object, Pod
 from reconciler.model.observed import StoredObject
+from reconciler.model.placing import PlacingPolicy
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.hints import Change
@@ -62,6 +63,7 @@ class Cluster:
     nodes: dict[str, Candidate]
     world: World
     placements: list[tuple[Pod, str]] = field(default_factory=list)
+    settings: PlacingPolicy = field(default_factory=PlacingPolicy)
     # What plugins keep from one pass to the next; it may only be used while the very same values come in again.
     kept: dict[str, Any] = field(default_factory=dict)
 

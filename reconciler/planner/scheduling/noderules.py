@@ -7,8 +7,9 @@ from typing import cast
 import msgspec
 
 from reconciler.model.kinds import Node, NodeSelector, Pod, PreferredSchedulingTerm, Taint, Toleration
+from reconciler.model.kinds import NodeAffinity as Affinity
 from reconciler.planner.scheduling.fit import Candidate, Port, selects, term_holds, tolerates
-from reconciler.planner.scheduling.framework import Misfit, Plugin, SpotPlugin
+from reconciler.planner.scheduling.framework import Cluster, Misfit, Plugin, SpotPlugin
 from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.room import host_ports
 
@@ -16,6 +17,7 @@ CORDONED = Misfit(("node(s) were unschedulable",), is_final=True)
 OTHER_NAME = Misfit(("node(s) didn't match the requested node name",), is_final=True)
 TAINTED = Misfit(("node(s) had untolerated taint(s)",), is_final=True)
 NOT_CHOSEN = Misfit(("node(s) didn't match Pod's node affinity/selector",), is_final=True)
+NOT_ENFORCED = Misfit(("node(s) didn't match scheduler-enforced node affinity",), is_final=True)
 CONFLICTING = Misfit(("pod affinity terms conflict",), is_final=True)
 PORT_TAKEN = Misfit(("node(s) didn't have free ports for the requested pod ports",))
 _CORDON = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
@@ -146,6 +148,13 @@ class NodeAffinity(SpotPlugin[Choosing]):
     weight = 2
     refuses_spots = False
 
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
+        # What an operator adds to every Pod's own.
+        added = cluster.settings.added_affinity or Affinity()
+        self._enforced = added.required_during_scheduling_ignored_during_execution
+        self._preferred = added.preferred_during_scheduling_ignored_during_execution
+
     def likeness(self, pod: Pod) -> Hashable:
         """Return the node selector and the node affinity."""
         affinity = pod.spec.affinity.node_affinity
@@ -158,8 +167,11 @@ class NodeAffinity(SpotPlugin[Choosing]):
         """Leave Pods alone that take any node; a choice that contradicts itself takes none."""
         affinity = pod.spec.affinity.node_affinity
         required = affinity.required_during_scheduling_ignored_during_execution
-        wishes = affinity.preferred_during_scheduling_ignored_during_execution
-        if required is None and not wishes and not pod.spec.node_selector:
+        wishes = (
+            *self._preferred,
+            *affinity.preferred_during_scheduling_ignored_during_execution,
+        )
+        if required is None and not wishes and not pod.spec.node_selector and self._enforced is None:
             return None
         named = _named(required) if required is not None else None
         if named is not None and not named:
@@ -172,12 +184,20 @@ class NodeAffinity(SpotPlugin[Choosing]):
 
     def why_not(self, state: Choosing, pod: Pod, node: Candidate) -> Misfit | None:
         """Refuse nodes that are not chosen."""
+        if self._enforced is not None and not selects(self._enforced, node.node):
+            return NOT_ENFORCED
         return None if is_chosen(state.labels, state.required, node.node) else NOT_CHOSEN
 
     def may_help(self, pod: Pod, change: Change) -> bool:
         """A node that is chosen now."""
         required = pod.spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
-        return _is_let_in(change, lambda node: is_chosen(pod.spec.node_selector, required, node))
+        enforced = self._enforced
+        return _is_let_in(
+            change,
+            lambda node: (
+                (enforced is None or selects(enforced, node)) and is_chosen(pod.spec.node_selector, required, node)
+            ),
+        )
 
     def spot(self, state: Choosing, node: Candidate) -> Hashable:
         """Return the weight of the wishes that a node meets."""

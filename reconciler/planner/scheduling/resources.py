@@ -2,17 +2,17 @@
 
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import ClassVar
 
 import msgspec
 
 from reconciler.model.kinds import Node, Pod
+from reconciler.model.placing import CPU_AND_MEMORY, ResourceWeight
 from reconciler.planner.scheduling.fit import Candidate
-from reconciler.planner.scheduling.framework import Misfit, Plugin
+from reconciler.planner.scheduling.framework import Cluster, Misfit, Plugin
 from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.resizing import counted_spec
 from reconciler.planner.scheduling.room import Room, allocatable, requested, supposed
-from reconciler.planner.scheduling.strategies import Strategy, Weighed, balanced, least_allocated
+from reconciler.planner.scheduling.strategies import Weighed, balanced, strategy_of
 
 # Resources by name, with their weights.
 Weights = tuple[tuple[str, int], ...]
@@ -34,8 +34,11 @@ class NodeResourcesFit(Plugin[Asked]):
 
     name = "NodeResourcesFit"
     weight = 1
-    strategy: ClassVar[Strategy] = staticmethod(least_allocated)
-    resources: ClassVar[Weights] = DEFAULT_RESOURCES
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
+        settings = cluster.settings.scoring_strategy
+        self._strategy, self._resources = strategy_of(settings), weights_of(settings.resources)
 
     def likeness(self, pod: Pod) -> Hashable:
         """Return what the Pod asks for."""
@@ -70,7 +73,7 @@ class NodeResourcesFit(Plugin[Asked]):
         key = _key(node.supposed, node.has)
         found = state.known.get(key)
         if found is None:
-            found = type(self).strategy(weighed(self.resources, state.supposed, node.supposed, node.has))
+            found = self._strategy(weighed(self._resources, state.supposed, node.supposed, node.has))
             state.known[key] = found
         return found
 
@@ -139,6 +142,11 @@ def _misfit(reasons: tuple[str, ...], is_final: bool) -> Misfit:
     return Misfit(reasons, is_final=is_final)
 
 
+def weights_of(resources: tuple[ResourceWeight, ...]) -> Weights:
+    """Return resources with their weights; the default is that very value, which is quickly told."""
+    return DEFAULT_RESOURCES if resources == CPU_AND_MEMORY else tuple((one.name, one.weight) for one in resources)
+
+
 def weighed(resources: Weights, asked: Room, used: Room, has: Room) -> list[Weighed]:
     """Return resources once the Pod is there; one of a third party counts only for Pods that ask for it."""
     if resources is DEFAULT_RESOURCES:
@@ -161,7 +169,10 @@ class NodeResourcesBalancedAllocation(Plugin[Asked]):
 
     name = "NodeResourcesBalancedAllocation"
     weight = 1
-    resources: ClassVar[Weights] = DEFAULT_RESOURCES
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster)
+        self._resources = weights_of(cluster.settings.balanced_resources)
 
     def likeness(self, pod: Pod) -> Hashable:
         """Return what the Pod asks for."""
@@ -170,14 +181,14 @@ class NodeResourcesBalancedAllocation(Plugin[Asked]):
     def prepare(self, pod: Pod) -> Asked | None:
         """Leave Pods alone that ask for nothing: they change no balance."""
         asked = requested(pod.spec)
-        return Asked(asked, asked, {}) if any(asked.of(name) for name, _ in self.resources) else None
+        return Asked(asked, asked, {}) if any(asked.of(name) for name, _ in self._resources) else None
 
     def score(self, state: Asked, pod: Pod, node: Candidate) -> int:
         """Compare the balance with the Pod to that without."""
         key = _key(node.used, node.has)
         found = state.known.get(key)
         if found is None:
-            found = state.known[key] = balance_with(self.resources, state.room, node)
+            found = state.known[key] = balance_with(self._resources, state.room, node)
         return found
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from reconciler.model.placing import ScoringStrategy
+
 Shape = Sequence[tuple[int, int]]
 
 
@@ -53,6 +55,17 @@ def requested_to_capacity_ratio(shape: Shape) -> Strategy:
         return math.floor(total / weights + 0.5) if weights else 0
 
     return strategy
+
+
+def strategy_of(settings: ScoringStrategy) -> Strategy:
+    """Return the strategy that an operator has chosen."""
+    match settings.type:
+        case "LeastAllocated":
+            return least_allocated
+        case "MostAllocated":
+            return most_allocated
+    shape = settings.requested_to_capacity_ratio.shape
+    return requested_to_capacity_ratio([(point.utilization, point.score) for point in shape])
 
 
 def on_lines(points: Shape, at: int) -> int:

@@ -1,0 +1,48 @@
+"""The settings of placing, as they stand in the settings file."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.config import load_settings
+from reconciler.model.errors import ConfigurationError
+
+PACKED = """
+scheduler:
+  scoringStrategy:
+    type: MostAllocated
+    resources: [{name: cpu, weight: 3}, {name: memory}]
+"""
+
+
+def load(folder: Path, text: str) -> object:
+    """Return the settings of a file."""
+    (folder / "config.yaml").write_text(text)
+    return load_settings(str(folder)).scheduler
+
+
+def test_a_strategy_is_read(tmp_path: Path) -> None:
+    """With its resources and their weights; all else is the default."""
+    strategy = load_settings(str(tmp_path)).scheduler.scoring_strategy
+    assert strategy.type == "LeastAllocated"
+    (tmp_path / "config.yaml").write_text(PACKED)
+    strategy = load_settings(str(tmp_path)).scheduler.scoring_strategy
+    assert strategy.type == "MostAllocated"
+    assert [(one.name, one.weight) for one in strategy.resources] == [("cpu", 3), ("memory", 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "scheduler: {scoringStrategy: {resources: [{name: cpu, weight: 0}]}}",
+            r"scoringStrategy.resources\[0\].weight",
+        ),
+        ("scheduler: {scoringStrategy: {type: Tetris}}", "Tetris"),
+        ("scheduler: {scoringStrategie: {}}", "scoringStrategie"),
+    ],
+)
+def test_what_is_wrong_stops_the_start(tmp_path: Path, text: str, told: str) -> None:
+    """It names the setting."""
+    with pytest.raises(ConfigurationError, match=told):
+        load(tmp_path, text)
