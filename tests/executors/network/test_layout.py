@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from reconciler.executors.network import layout
 from reconciler.executors.network.contents import Contents, UdpTarget
 from reconciler.model.details import HostPort, ProgramServices
+from reconciler.model.external import Backend, Way
 from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
 from reconciler.model.serving import serving_backends
 
@@ -96,6 +97,70 @@ def _program(*services: ServiceEntry, host_ports: tuple[HostPort, ...] = ()) -> 
     return ProgramServices(digest="", services=services, host_ports=host_ports)
 
 
+HERE, THERE = Backend(ip="10.42.0.5", port=8080), Backend(ip="10.42.1.5", port=8080, elsewhere=True)
+
+
+def _way(*backends: Backend, **settings: object) -> Way:
+    return Way(service="shop/web", protocol="TCP", port=80, backends=backends, **settings)  # type: ignore[arg-type]
+
+
+def test_a_way_leads_by_address_and_by_port_of_the_node() -> None:
+    """The same endpoints under both; those elsewhere are noted, for their clients to be masked."""
+    found = set(layout.way_elements(_way(HERE, THERE, addresses=("192.0.2.1",), node_port=30080)))
+    assert found == {
+        ("services", "192.0.2.1 . 6 . 80", "goto balance-2"),
+        ("ports", "192.0.2.1 . 6 . 80", "8080"),
+        ("endpoints", "192.0.2.1 . 6 . 80 . 0", "10.42.0.5"),
+        ("endpoints", "192.0.2.1 . 6 . 80 . 1", "10.42.1.5"),
+        ("node-services", "6 . 30080", "goto node-balance-2"),
+        ("node-ports", "6 . 30080", "8080"),
+        ("node-endpoints", "6 . 30080 . 0", "10.42.0.5"),
+        ("node-endpoints", "6 . 30080 . 1", "10.42.1.5"),
+        ("elsewhere", "10.42.1.5 . 6 . 8080", ""),
+        ("hairpin", "10.42.0.5 . 10.42.0.5", ""),
+        ("hairpin", "10.42.1.5 . 10.42.1.5", ""),
+    }
+
+
+def test_the_local_policy_has_planes_of_its_own() -> None:
+    """For clients outside: endpoints here, or nothing at all."""
+    local = _way(HERE, THERE, node_port=30080, local=True)
+    found = {(name, key): value for name, key, value in layout.way_elements(local)}
+    assert found["node-local-services", "6 . 30080"] == "drop"
+    assert found["node-services", "6 . 30080"] == "goto node-balance-2"
+    found = {(n, k): v for n, k, v in layout.way_elements(_way(HERE, THERE, node_port=30080, local=True, own=(HERE,)))}
+    assert found["node-local-services", "6 . 30080"] == "goto node-local-balance-1"
+    assert found["node-local-endpoints", "6 . 30080 . 0"] == "10.42.0.5"
+
+
+def test_a_way_without_endpoints_is_refused() -> None:
+    """By port and by address, whatever the policy."""
+    for local in (False, True):
+        found = layout.way_elements(_way(addresses=("192.0.2.1",), node_port=30080, local=local))
+        assert set(found) == {("unserved-on", "192.0.2.1 . 6 . 80", ""), ("unserved-ports", "6 . 30080", "")}
+
+
+def test_chains_of_each_plane_look_into_its_own_maps() -> None:
+    """With the timeouts of affinity."""
+    names = layout.chains_of(["goto node-local-affinity-2-60", "goto node-balance-3", "drop", "goto local-mixed-1"])
+    assert names == {"node-local-affinity-2-60", "node-local-stick-60", "node-balance-3", "local-mixed-1"}
+    script = layout.chains_script(names)
+    assert script.index("chain node-local-stick-60") < script.index("chain node-local-affinity-2-60")
+    assert "meta l4proto . th dport . numgen random mod 3 map @node-endpoints" in script
+    assert "ip daddr . meta l4proto . th dport . numgen random mod 1 map @local-choices" in script
+
+
+def test_udp_clients_of_node_ports_are_named() -> None:
+    """When an endpoint goes, and when a port begins to lead somewhere."""
+    there = _way(HERE, THERE, node_port=30080, affinity_timeout_s=60)
+    udp = Way(**{name: getattr(there, name) for name in there.__struct_fields__} | {"protocol": "UDP"})
+    before, change = Contents().change_to(ProgramServices(digest="", services=(), ways=(udp,)))
+    assert change.new_udp_ports() == {UdpTarget("", 30080)}
+    less = Way(**{name: getattr(udp, name) for name in udp.__struct_fields__} | {"backends": (HERE,)})
+    _, change = before.change_to(ProgramServices(digest="", services=(), ways=(less,)))
+    assert change.gone_udp() == {UdpTarget("", 30080, "10.42.1.5")}
+
+
 _ips = st.integers(2, 6).map(lambda number: f"10.42.0.{number}")
 _endpoints = st.lists(st.builds(Endpoint, ip=_ips, ready=st.booleans(), terminating=st.booleans()), max_size=4)
 _ports = st.builds(
@@ -122,8 +187,32 @@ _services = st.lists(
 _host_ports = st.lists(
     st.builds(HostPort, port=st.integers(8080, 8082), pod_ip=_ips, pod_port=st.integers(80, 81)), max_size=2
 )
+_backends = st.lists(st.builds(Backend, ip=_ips, port=st.integers(8080, 8081)), max_size=3).map(tuple)
+_ways = st.lists(
+    st.builds(
+        Way,
+        service=st.sampled_from(["shop/a", "shop/b"]),
+        protocol=st.sampled_from(["TCP", "UDP"]),
+        port=st.integers(80, 81),
+        # Few on purpose, and some those of Services.
+        addresses=st.sampled_from([(), ("10.43.0.1",), ("192.0.2.1", "192.0.2.2")]),
+        node_port=st.sampled_from([0, 30001, 30002]),
+        affinity_timeout_s=st.sampled_from([0, 600]),
+        backends=_backends,
+        local=st.booleans(),
+        own=_backends,
+        fenced=st.sampled_from([(), ("192.0.2.1",)]),
+        source_ranges=st.just(("10.0.0.0/8",)),
+    ),
+    max_size=3,
+    unique_by=lambda way: (way.service, way.protocol, way.port),
+)
 _details = st.builds(
-    ProgramServices, digest=st.just(""), services=_services.map(tuple), host_ports=_host_ports.map(tuple)
+    ProgramServices,
+    digest=st.just(""),
+    services=_services.map(tuple),
+    host_ports=_host_ports.map(tuple),
+    ways=_ways.map(tuple),
 )
 
 
