@@ -12,6 +12,7 @@ from reconciler.access import Authority
 from reconciler.access.certificates import NAME_MAX, fingerprint_of, key_hash
 from reconciler.access.requests import requested_key
 from reconciler.controller.loop import Controller
+from reconciler.controller.oddities import DUPLICATE, Oddities
 from reconciler.controller.remote import NodeLinks
 from reconciler.controller.streams import RemoteStreams
 from reconciler.model.access import Account, CredentialKind
@@ -30,9 +31,10 @@ from reconciler.model.agents import (
     StreamEnd,
     ToldOutcome,
 )
-from reconciler.model.errors import TerminalError
+from reconciler.model.errors import StaleError, TerminalError
 from reconciler.model.metrics import NodeSample
 from reconciler.model.node import Observation
+from reconciler.model.plan import Happening
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.numbers import allocation_key, node_cidr, node_numbers, numbers_in
 from reconciler.store.credentials import Accounts
@@ -61,6 +63,7 @@ class ClusterAgents:
         self._streams = streams
         self._authority = authority
         self._accounts = accounts
+        self._oddities = Oddities()
 
     # Letting hosts in
 
@@ -165,11 +168,20 @@ class ClusterAgents:
 
     def report(self, observation: Observation, sent_at: float) -> None:
         """Take a report; see the port."""
-        self._links.report(observation, sent_at)
+        try:
+            self._links.report(observation, sent_at)
+        except StaleError as error:
+            if error.reason == DUPLICATE:
+                now = self._controller.clock.now()
+                self._note(self._oddities.duplicate(observation.node, f"{error}: {error.hint}", now))
+            raise
+        self._note_clock(observation.node)
 
     def heartbeat(self, node: str, beat: Heartbeat, sent_at: float) -> bool:
         """Take a report that says nothing new; see the port."""
-        return self._links.heartbeat(node, beat, sent_at)
+        is_known = self._links.heartbeat(node, beat, sent_at)
+        self._note_clock(node)
+        return is_known
 
     def sample(self, sample: NodeSample) -> None:
         """Take a reading; see the port."""
@@ -184,6 +196,15 @@ class ClusterAgents:
         return self._streams.attach(node, id)
 
     # Helpers
+
+    def _note_clock(self, node: str) -> None:
+        heard = self._links.heard().get(node)
+        if heard is not None:
+            self._note(self._oddities.clock(node, heard.skew_s, self._controller.clock.now()))
+
+    def _note(self, happening: Happening | None) -> None:
+        if happening is not None:
+            self._controller.note(happening)
 
     def _sign(self, node: str, request: str) -> tuple[bytes, Account]:
         user, now = f"{NODE_PREFIX}{node}", self._controller.clock.now()

@@ -149,6 +149,10 @@ class Controller:
         """Take what came of the actions of a node on another host, for the history."""
         self._do(lambda: self._take_told(told))
 
+    def note(self, happening: Happening) -> None:
+        """Take something that is worth an Event."""
+        self._do(lambda: self._events.append(happening))
+
     def _do(self, task: Callable[[], None]) -> None:
         self._inbox.append(task)
         self._wake.set()

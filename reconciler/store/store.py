@@ -105,10 +105,10 @@ class Store:
     def set_cluster(self, cluster: ClusterInfo) -> None:
         """Fix what is fixed; the same again is fine, anything else a ConfigurationError."""
         found = self._fix(_CLUSTER, to_bytes(cluster))
-        if found is not None and msgspec.json.decode(found, type=ClusterInfo) != cluster:
+        if found is not None and (others := _others(msgspec.json.decode(found, type=ClusterInfo), cluster)):
             raise ConfigurationError(
-                "the database belongs to a cluster with other identity or networks",
-                hint="networks and names of a cluster are fixed when it is made",
+                f"the database belongs to a cluster with other identity or networks: {others}",
+                hint="these are fixed when a cluster is made: set them back in config.yaml",
             )
         self._cluster_id = cluster.id
 
@@ -424,3 +424,12 @@ def _require_guards(changes: Iterable[Change]) -> None:
     for change in changes:
         if change.verb != "create" and not change.expected_resource_version:
             raise StaleError(f"{change.ref}: a write without a term names the version it expects")
+
+
+def _others(kept: ClusterInfo, told: ClusterInfo) -> str:
+    """Say what of a cluster is told otherwise than it was made: the settings' names, and both values."""
+    fields = msgspec.structs.fields(ClusterInfo)
+    pairs = (
+        (one.encode_name.replace("CIDR", "Cidr"), getattr(kept, one.name), getattr(told, one.name)) for one in fields
+    )
+    return ", ".join(f"{name} is {was}, not {now}" for name, was, now in pairs if was != now)

@@ -3,7 +3,7 @@
 import http.client
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from reconciler.client.agents import AgentClient
 from reconciler.client.errors import ApiRefused
 from reconciler.model.agents import Heartbeat
+from reconciler.model.kinds import Event
 from reconciler.model.node import Assignment, HostFact, Materials, NetworkView, NodeFacts, Observation, ServiceEntry
 from reconciler.model.ports import NodeDocuments
 from tests.nodes.cluster import OWN, Agent, Daemon, eventually, running
@@ -148,6 +149,7 @@ def test_two_hosts_with_one_certificate_are_noticed(daemon: Daemon, agent: Agent
     with pytest.raises(ApiRefused, match="two hosts report as node node-2") as told:
         client.report("node-2", report(boot="b1", sequence=6))
     assert "copy" in told.value.hint
+    eventually("the Node says so", lambda: "DuplicateNode" in reasons_of(daemon))
 
 
 def test_a_clock_that_is_wrong_is_told(daemon: Daemon, agent: Agent) -> None:
@@ -160,6 +162,13 @@ def test_a_clock_that_is_wrong_is_told(daemon: Daemon, agent: Agent) -> None:
         client.documents("node-2", "", 0)
         assert client.skew_s is not None
         assert client.skew_s > 85
+        eventually("the Node says so", lambda: "ClockSkew" in reasons_of(daemon))
+
+
+def reasons_of(daemon: Daemon) -> set[str]:
+    """Why the Node has events."""
+    found = (cast(Event, one.object) for one in daemon.index.by_kind("Event"))
+    return {one.reason for one in found if one.involved_object.name == "node-2"}
 
 
 ELSEWHERE = (

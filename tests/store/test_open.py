@@ -82,8 +82,10 @@ def test_the_cluster_is_set_once(store: Store) -> None:
     assert store.cluster() is None
     store.set_cluster(cluster)
     store.set_cluster(cluster)
-    with pytest.raises(ConfigurationError):
-        store.set_cluster(ClusterInfo(id="c1", pod_cidr="10.99.0.0/16"))
+    other = ClusterInfo(id="c1", pod_cidr="10.99.0.0/16", network_backend="host-gw")
+    named = "podCidr is 10.42.0.0/16, not 10.99.0.0/16, networkBackend is vxlan, not host-gw"
+    with pytest.raises(ConfigurationError, match=named):
+        store.set_cluster(other)
     assert store.cluster() == cluster
 
 

@@ -19,6 +19,7 @@ from reconciler.executors.network.peers import LINK as TUNNEL
 from reconciler.executors.network.peers import remove_routes, remove_tunnel
 from reconciler.executors.network.policies import remove_table as remove_policies
 from reconciler.executors.network.services import remove_table
+from reconciler.executors.network.tunnel_door import TunnelDoor
 
 
 def remove_all(cluster_id: str, runtime_dir: Path) -> tuple[str, ...]:
@@ -33,6 +34,8 @@ def remove_all(cluster_id: str, runtime_dir: Path) -> tuple[str, ...]:
             removed.append("nftables table ip reconciler")
         if remove_policies(nftables, cluster_id):
             removed.append("nftables table ip reconciler-policy")
+        if TunnelDoor(cluster_id, nftables).remove():
+            removed.append("nftables table ip reconciler-tunnel")
     finally:
         nftables.close()
     mirror = Mirror()

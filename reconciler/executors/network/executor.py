@@ -95,7 +95,9 @@ class NetworkExecutor:
             self._host = Host(cluster_id, self._mirror)
             self._accept = AcceptRules(cluster_id)
             self._external = ExternalAddresses(cluster_id, self._mirror)
-            self._peers = PeerRoutes(cluster_id, node, self._mirror, StateFile(runtime / "peers.json", kernel))
+            self._peers = PeerRoutes(
+                cluster_id, node, self._mirror, StateFile(runtime / "peers.json", kernel), self._nftables
+            )
             self._table = ServiceTable(
                 cluster_id,
                 self._nftables,

@@ -12,8 +12,10 @@ from typing import NamedTuple
 from reconciler.executors.network import netlink, tunnel
 from reconciler.executors.network.mirror import Link, Mirror
 from reconciler.executors.network.netlink import Netlink, NetlinkError, write_setting
+from reconciler.executors.network.nftables import Nftables
 from reconciler.executors.network.state import StateFile
 from reconciler.executors.network.tunnel import PROTOCOL_OURS, Route, Tunnel
+from reconciler.executors.network.tunnel_door import TunnelDoor
 from reconciler.model.details import ProgramPeers
 from reconciler.model.errors import ConfigurationError, TerminalError
 from reconciler.model.node import Peer
@@ -35,8 +37,9 @@ class _Wanted(NamedTuple):
 class PeerRoutes:
     """The ways from this host. Not thread-safe: its owner holds a lock."""
 
-    def __init__(self, cluster_id: str, node: str, mirror: Mirror, file: StateFile) -> None:
+    def __init__(self, cluster_id: str, node: str, mirror: Mirror, file: StateFile, nftables: Nftables) -> None:
         self._cluster_id = cluster_id
+        self._door = TunnelDoor(cluster_id, nftables)
         self._node = node
         self._mirror = mirror
         self._file = file
@@ -63,6 +66,7 @@ class PeerRoutes:
             if (known := self._mirror.named(LINK)) is not None:
                 # A link that is off tells nobody when it is given another owner.
                 self._mirror.read_link(door, known.index)
+            self._guard(detail)
             self._ensure_tunnel(door, detail, underlay)
             link = self._tunnel_link()
             wanted = self._wanted(detail, underlay, link)
@@ -94,9 +98,17 @@ class PeerRoutes:
                 and tunnel.tunnel_of(found) == self._tunnel(detail)
                 and tunnel.neighbours(door, link.index) == wanted.neighbours
                 and tunnel.hosts(door, link.index) == wanted.hosts
+                and self._door.stands(tunnel.vni_of(self._cluster_id), _hosts(detail))
             )
 
     # The tunnel
+
+    def _guard(self, detail: ProgramPeers) -> None:
+        """Let only peers send into the tunnel, before there is one."""
+        if _tunnelled(detail):
+            self._door.program(tunnel.vni_of(self._cluster_id), _hosts(detail))
+        else:
+            self._door.remove()
 
     def _ensure_tunnel(self, door: Netlink, detail: ProgramPeers, underlay: Link | None) -> None:
         link = self._tunnel_link()
@@ -273,6 +285,11 @@ def remove_tunnel(door: Netlink, mirror: Mirror, cluster_id: str) -> bool:
     if link is None or link.alias not in ("", f"reconciler tunnel {cluster_id}"):
         return False
     return door.delete_link(link.index)
+
+
+def _hosts(detail: ProgramPeers) -> frozenset[str]:
+    """Return the addresses of the hosts that are reached by the tunnel."""
+    return frozenset(one.address for one in detail.peers if one.backend == "vxlan")
 
 
 def _tunnelled(detail: ProgramPeers) -> bool:

@@ -106,6 +106,40 @@ def test_pods_of_two_nodes_reach_each_other_with_their_own_addresses(
     assert network.ask("10.42.1.5", 8080) == [f"there {from_host}"]
 
 
+def test_only_the_hosts_of_nodes_may_send_into_the_tunnel(network: Network, neighbour: Neighbour) -> None:
+    """Whoever knows the tunnel's number gets nothing in from another address; other tunnels are not looked at."""
+    neighbour.wire("vxlan")
+    neighbour.serve()
+    here = network.pod("here", "10.42.0.2")
+    network.serve(here)
+    network.must(_ways("1", _peer("node-2", OTHER, 1)))
+    assert neighbour.ask(here.ip) == "here 10.42.1.5"
+    rule = _run("nft", "list", "table", "ip", "reconciler-tunnel")
+    assert OTHER in rule
+    neighbour.run("ip", "address", "add", f"{THIRD}/24", "dev", "lan")
+    neighbour.run("ip", "link", "delete", "vx")
+    there, here_mac = tunnel.mac_of(CLUSTER, "node-2"), tunnel.mac_of(CLUSTER, "node-1")
+    device = ["ip", "link", "add", "vx", "address", there, "type", "vxlan", "id", str(tunnel.vni_of(CLUSTER))]
+    neighbour.run(*device, "local", THIRD, "dev", "lan", "dstport", "4789", "nolearning")
+    neighbour.run("ip", "link", "set", "vx", "up")
+    neighbour.run("ip", "neigh", "replace", "10.42.0.0", "lladdr", here_mac, "dev", "vx", "nud", "permanent")
+    neighbour.run("bridge", "fdb", "replace", here_mac, "dev", "vx", "dst", OWN)
+    neighbour.run(
+        "ip", "route", "replace", "10.42.0.0/24", "via", "10.42.0.0", "dev", "vx", "onlink", "src", "10.42.1.5"
+    )
+    assert neighbour.ask(here.ip) == "silent"
+    # Known as a node's, it gets in; and the rule comes back when somebody takes it away.
+    network.must(_ways("2", _peer("node-2", THIRD, 1)))
+    assert neighbour.ask(here.ip) == "here 10.42.1.5"
+    _run("nft", "delete", "table", "ip", "reconciler-tunnel")
+    network.executor.refresh(full=True)
+    assert network.executor.facts().peers_damaged
+    network.must(_ways("2", _peer("node-2", THIRD, 1)))
+    assert THIRD in _run("nft", "list", "table", "ip", "reconciler-tunnel")
+    network.must(_ways("none"))
+    assert "reconciler-tunnel" not in _run("nft", "list", "tables")
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_programming_again_changes_nothing_and_a_restart_neither(
     network: Network, neighbour: Neighbour, backend: NetworkBackend
