@@ -37,6 +37,7 @@ class Drain:
         for one in pods:
             if one not in chosen:
                 self._say(f"stays   {_name(one)}: of a DaemonSet")
+        self._tell_of_data(chosen)
         running = [one for one in chosen if one.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
         alone = [] if force else [_name(one) for one in running if not _owner(one)]
         data = [] if empty_dirs else [_name(one) for one in running if _has_empty_dir(one)]
@@ -50,6 +51,20 @@ class Drain:
                 hint="if it may be lost: --delete-emptydir-data",
             )
         return chosen
+
+    def _tell_of_data(self, chosen: list[Document]) -> None:
+        """Say which Pods can go nowhere else, since their data is on this node alone."""
+        from reconciler.cli.stranded import claims_only_on, claims_used
+
+        using = {_name(one): claims for one in chosen if (claims := claims_used(one))}
+        kept = claims_only_on(self._client, self._node) if using else {}
+        for name, claims in using.items():
+            for claim in claims:
+                if claim in kept:
+                    self._say(
+                        f"pinned  {name}: the data of claim {claim} is on this node alone; "
+                        f"its Pod waits until `reconciler uncordon {self._node}`"
+                    )
 
     def evict_all(self, chosen: list[Document], timeout_s: float | None) -> None:
         """Cordon the node, then have the Pods go, each as soon as its budget lets it, and wait until they are gone."""

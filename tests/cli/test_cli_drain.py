@@ -27,11 +27,16 @@ class Api:
         self.refusals = dict.fromkeys(self.pods, budget)
         self.cordoned = False
         self.evicted: list[str] = []
+        self.volumes: list[Document] = []
 
     def object(self, kind: Any, namespace: str, name: str) -> Document:
         if name != "node-1":
             raise NotFound(404, f'nodes "{name}" not found')
         return {}
+
+    def objects(self, kind: Any) -> Document:
+        assert kind.kind == "PersistentVolume"
+        return {"items": self.volumes}
 
     def get(self, path: str, query: Any = None) -> Document:
         if path == "/api/v1/pods":
@@ -118,3 +123,46 @@ def test_a_node_that_is_not_there_is_said() -> None:
     """A typing error cordons nothing."""
     with pytest.raises(NotFound):
         Drain(Api(), "node-9", lambda _: None).choose(force=False, empty_dirs=False)  # type: ignore[arg-type]
+
+
+def volume(claim: str, node: str, phase: str = "Bound") -> Document:
+    """A volume on the disk of a node."""
+    label = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"pv-{claim}"},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "local": {"path": "/mnt"},
+            "claimRef": {"kind": "PersistentVolumeClaim", "namespace": "shop", "name": claim},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [label]}]}},
+        },
+        "status": {"phase": phase},
+    }
+
+
+def test_pods_whose_data_is_on_the_node_alone_are_named_before_they_go() -> None:
+    """Claims that a Pod brings along count; those on other nodes, and released volumes, do not."""
+    volumes = [
+        {"name": "a", "persistentVolumeClaim": {"claimName": "here"}},
+        {"name": "b", "persistentVolumeClaim": {"claimName": "there"}},
+        {"name": "c", "persistentVolumeClaim": {"claimName": "old"}},
+        {"name": "d", "ephemeral": {}},
+    ]
+    api = Api(pod("db", volumes=volumes), pod("web"))
+    api.volumes = [
+        volume("here", "node-1"),
+        volume("there", "node-2"),
+        volume("old", "node-1", phase="Released"),
+        volume("db-d", "node-1"),
+    ]
+    one, said = drain(api)
+    one.choose(force=False, empty_dirs=False)
+    rest = "is on this node alone; its Pod waits until `reconciler uncordon node-1`"
+    assert said == [
+        f"pinned  pod/shop/db: the data of claim shop/here {rest}",
+        f"pinned  pod/shop/db: the data of claim shop/db-d {rest}",
+    ]
+    assert not api.cordoned

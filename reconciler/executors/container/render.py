@@ -132,7 +132,9 @@ def sub_path(mount: VolumeMount, variables: Mapping[str, str]) -> str:
 
 def _namespaces(spec: PodSpec, sandbox: str) -> dict[str, str]:
     joined = f"container:{sandbox}"
-    shared_pid = joined if spec.share_process_namespace else ""
+    shared_pid = f"container:{processes_of}" if processes_of else ""
+    if spec.share_process_namespace:
+        shared_pid = joined
     return {
         "NetworkMode": joined,
         "IpcMode": "host" if spec.host_ipc else joined,

@@ -20,6 +20,7 @@ from reconciler.planner.storage.classes import ensure_default_class as ensure_de
 from reconciler.planner.storage.expansion import grow
 from reconciler.planner.storage.phases import sync_volume
 from reconciler.planner.storage.provision import node_for_any, provision, why_not_made
+from reconciler.planner.storage.stranded import warn_of_stranded
 from reconciler.planner.storage.volumes import (
     BOUND_BY_CONTROLLER,
     SELECTED_NODE,
@@ -57,6 +58,7 @@ def bind_placed_claims(view: View) -> None:
         verdict = view.verdicts.get(stored.ref)
         if verdict is None or verdict.decision is Decision.UNCHANGED:
             view.judge(stored.ref, Decision.BLOCKED, Reason.CLAIM_NOT_BOUND, why, stored=stored)
+    warn_of_stranded(view)
 
 
 def _is_pending(stored: StoredObject) -> bool:
