@@ -34,6 +34,7 @@ def checks() -> Sequence[Check]:
         engine.check_programs,
         host.check_kernel,
         host.check_libnftables,
+        host.check_haproxy,
         host.check_cgroup,
         host.check_forwarding,
         host.check_ranges,

@@ -23,6 +23,9 @@ from tests.e2e.stage import Stage, manifest, stage
 pytestmark = pytest.mark.real
 
 NGINX = "nginx.ingress.kubernetes.io/"
+# The passwords `open` and `sesame`, as `openssl passwd` writes them with -6 and -apr1.
+OPEN = "$6$abcdefgh$M/SXtNftV98x2.EyjBiyjWo6.orwqG24oTGdY0vZFp75Eu4/jnwCUJDGaEgE8S6H346weBqUfIt.bef7LRd5u."
+SESAME = "$apr1$abcdefgh$GQVaHFsauSKl0cgw4bVFJ/"
 PORTS = {"main": 18101, "canary": 18102, "auth": 18103}
 
 
@@ -64,9 +67,7 @@ def files(address: str) -> dict[str, str]:
     """Everything that the scenarios ask for, pushed at once."""
     pairs = {name: certificate(name) for name in ("one.example", "two.example")}
     sha = base64.b64encode(hashlib.sha1(b"secret").digest()).decode()
-    crypted = subprocess.run(["openssl", "passwd", "-6", "open"], capture_output=True, text=True, check=True).stdout
-    apache = subprocess.run(["openssl", "passwd", "-apr1", "sesame"], capture_output=True, text=True, check=True).stdout
-    users = f"ada:{{SHA}}{sha}\nbob:{crypted.strip()}\neve:{apache.strip()}\n"
+    users = f"ada:{{SHA}}{sha}\nbob:{OPEN}\neve:{SESAME}\n"
     hosts = [{"hosts": [name], "secretName": name.split(".")[0]} for name in pairs]
     table = [
         rule("table.example"),
@@ -364,5 +365,5 @@ def test_nothing_is_left_without_ingresses(served: Stage) -> None:
     """HAProxy goes with the last Ingress."""
     process = master(served)
     served.drop(*[name.removesuffix(".yaml") for name in list(served.files) if name.startswith("i-")])
-    served.host.run("resume", "--all")
+    served.host.run("apply", "--ack", "--yes")
     served.until("it has ended", lambda: not Path(f"/proc/{process}").exists(), 30)

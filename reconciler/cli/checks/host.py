@@ -63,6 +63,16 @@ def check_libnftables(_: "Settings") -> Sequence[Finding]:
     return [ok("libnftables", "libnftables.so.1")]
 
 
+def check_haproxy(_: "Settings") -> Sequence[Finding]:
+    """Whether the program that serves Ingresses is there; a host that serves none does not need it."""
+    from reconciler.executors.ingress.process import version
+
+    found = version()
+    if not found:
+        return [warn("haproxy", "not installed: this host cannot serve Ingresses", "apt-get install haproxy")]
+    return [ok("haproxy", found)]
+
+
 def check_forwarding(_: "Settings") -> Sequence[Finding]:
     """Whether the host forwards packets; the daemon turns it on by itself."""
     path = Path("/proc/sys/net/ipv4/ip_forward")

@@ -39,6 +39,7 @@ class _State(Value):
     """What HAProxy runs with, as it was last given."""
 
     code: str
+    started: str
     structure: str
     endpoints: str
     view: str
@@ -90,6 +91,7 @@ class IngressExecutor:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         before = self._state
         is_running = self._proxy.master() is not None
+        before = before if self._is_of_this_start(before) else None
         known = before.slots if before is not None and is_running else {}
         slots = {one.name: assign(one, known.get(one.name, ())) for one in detail.backends if one.slots}
         if before is not None and is_running and before.structure == detail.structure == self._proxy.running():
@@ -97,7 +99,12 @@ class IngressExecutor:
         else:
             self._load(detail, slots, materials, is_running)
         self._state = _State(
-            code=_CODE, structure=detail.structure, endpoints=detail.endpoints, view=detail.view, slots=slots
+            code=_CODE,
+            started=self._proxy.started(),
+            structure=detail.structure,
+            endpoints=detail.endpoints,
+            view=detail.view,
+            slots=slots,
         )
         self._file.save(self._state)
         return True
@@ -154,7 +161,7 @@ class IngressExecutor:
 
     def facts(self) -> IngressFact:
         """Return how the proxy stands."""
-        state = self._state if self._proxy.master() is not None else None
+        state = self._state if self._is_of_this_start(self._state) else None
         return IngressFact(
             program=self._program,
             http_port=self._ports[0],
@@ -176,10 +183,15 @@ class IngressExecutor:
                 self._lock.release()
         return self.facts()
 
+    def _is_of_this_start(self, state: _State | None) -> bool:
+        """Whether the process is the one that was given this state: another one began with what was on disk."""
+        return state is not None and self._proxy.started() == state.started
+
     def _found(self) -> _State | None:
         """Return what a proxy that an earlier process of ours started runs with; None where it is not that."""
         state = self._file.load(_State)
-        is_ours = state is not None and state.code == _CODE and self._proxy.running() == state.structure
+        is_known = self._is_of_this_start(state) and state is not None and state.code == _CODE
+        is_ours = is_known and state is not None and self._proxy.running() == state.structure
         return state if is_ours else None
 
     # Watching

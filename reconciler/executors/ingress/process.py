@@ -13,12 +13,15 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from reconciler.executors.network.dns.pidfile import start_time
 from reconciler.model.errors import DeadlineError, TerminalError, TransientError
 
 _SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+UNIT = "reconciler-ingress.service"
+_UNIT_FOLDER = Path("/run/reconciler/ingress")
 _CHECK_S = 20.0
 _START_S = 15.0
 _STOP_S = 5.0
@@ -48,10 +51,18 @@ def version() -> str:
     return words[2] if told.startswith("HAProxy version ") and len(words) > 2 else ""
 
 
+def unit_of(folder: Path) -> str:
+    """Return the unit that runs HAProxy where the service manager does; an empty text where it is a plain process."""
+    is_its_place = folder == _UNIT_FOLDER and Path("/run/systemd/system").is_dir()
+    places = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+    return UNIT if is_its_place and any((Path(place) / UNIT).exists() for place in places) else ""
+
+
 class Proxy:
     """The HAProxy of one folder."""
 
     def __init__(self, folder: Path, config: Path) -> None:
+        self._unit = unit_of(folder)
         self._config = config
         self._pid_file = folder / "haproxy.pid"
         self._socket = folder / "haproxy.sock"
@@ -66,6 +77,11 @@ class Proxy:
             return None
         return pid if str(self._config).encode() in words and _is_alive(pid) else None
 
+    def started(self) -> str:
+        """Return when the process started, in the kernel's ticks; empty when it does not run."""
+        pid = self.master()
+        return start_time(pid) if pid is not None else ""
+
     def running(self) -> str:
         """Return the digest of the configuration that the worker runs; empty when it does not answer."""
         try:
@@ -78,7 +94,9 @@ class Proxy:
 
     def check(self, config: Path) -> None:
         """Raise TerminalError when HAProxy does not take a configuration."""
-        done = self._run(["-c", "-f", str(config)], _CHECK_S)
+        # A unit of the service manager has other rights than we do: what it can compile, we may not.
+        outside = ("systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--") if self._unit else ()
+        done = self._run(["-c", "-f", str(config)], _CHECK_S, outside)
         if done.returncode != 0:
             raise TerminalError(
                 f"haproxy refuses the configuration, the one before stays: {_said(done.stderr)}",
@@ -87,9 +105,12 @@ class Proxy:
 
     def start(self, structure: str) -> None:
         """Start it; return once it runs with the configuration `structure`."""
-        done = self._run(["-W", "-D", "-p", str(self._pid_file), "-f", str(self._config)], _START_S)
-        if done.returncode != 0:
-            raise TransientError(f"haproxy does not start: {_said(done.stderr)}", reason="ProxyNotStarted")
+        if self._unit:
+            self._tell_manager("restart")
+        else:
+            done = self._run(["-W", "-D", "-p", str(self._pid_file), "-f", str(self._config)], _START_S)
+            if done.returncode != 0:
+                raise TransientError(f"haproxy does not start: {_said(done.stderr)}", reason="ProxyNotStarted")
         self._wait_for(structure)
 
     def reload(self, structure: str) -> None:
@@ -105,6 +126,9 @@ class Proxy:
         pid = self.master()
         if pid is None:
             return False
+        if self._unit:
+            self._tell_manager("stop")
+            return True
         with contextlib.suppress(ProcessLookupError):
             process = os.pidfd_open(pid)
             try:
@@ -145,7 +169,17 @@ class Proxy:
                 )
             time.sleep(0.02)
 
-    def _run(self, arguments: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    def _tell_manager(self, verb: str) -> None:
+        try:
+            subprocess.run(["systemctl", verb, self._unit], check=True, capture_output=True, timeout=_START_S)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            raise TransientError(
+                f"systemctl {verb} {self._unit} failed: journalctl -u {self._unit} says why", reason="ProxyNotStarted"
+            ) from error
+
+    def _run(
+        self, arguments: list[str], timeout: float, outside: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
         found = program()
         if not found:
             raise TerminalError(
@@ -158,7 +192,7 @@ class Proxy:
         with self._log.open("w+b") as output:
             try:
                 done = subprocess.run(
-                    [found, *arguments],
+                    [*outside, found, *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
