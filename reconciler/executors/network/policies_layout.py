@@ -11,6 +11,7 @@ freely, and they with it. Services have been translated to their endpoints befor
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
@@ -49,7 +50,7 @@ def _box(box: Box) -> str:
 
 
 def _address(number: int) -> str:
-    return str(ipaddress.IPv4Address(number))
+    return socket.inet_ntoa(number.to_bytes(4, "big"))
 
 
 def table_script(cluster_id: str, dns_address: str, elements: Elements) -> str:

@@ -9,6 +9,7 @@ whoever is wired without being known to the cluster any more is isolated, as lon
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network
 from typing import TypeAlias
 
@@ -188,8 +189,8 @@ def _profile(
     """
     rules = tuple(rule for entry in entries for rule in _of(entry, direction) or ())
     own = _own_ports(rules, pod)
-    names = [f"{entry.namespace}/{entry.name}" for entry in entries]
-    name = f"{_PREFIX[direction]}-{digest(direction, names, [[*one] for one in sorted(own.items())])[:12]}"
+    names = tuple(f"{entry.namespace}/{entry.name}" for entry in entries)
+    name = _profile_name(direction, names, tuple(sorted(own.items())))
     if name not in boxes:
         inputs = (rules, tuple(groups.members(one) for one in _groups_of(rules)))
         known = before.get(name)
@@ -197,6 +198,12 @@ def _profile(
             known = (inputs, boxes_of(_permissions(rules, own, groups)))
         boxes[name] = known
     return name
+
+
+@lru_cache(maxsize=1 << 14)
+def _profile_name(direction: str, names: tuple[str, ...], own: tuple[tuple[str, int], ...]) -> str:
+    """Return the same name for the same policies and numbers: most Pods share theirs with others."""
+    return f"{_PREFIX[direction]}-{digest(direction, names, own)[:12]}"
 
 
 def _own_ports(rules: Iterable[PolicyRule], pod: PodAssignment | None) -> dict[str, int]:

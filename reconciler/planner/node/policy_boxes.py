@@ -8,6 +8,7 @@ that let the same through are one. The same permissions give the same boxes, in 
 import ipaddress
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 
 from reconciler.model.networkpolicy import ADDRESS_MAX, ANY_PROTOCOL, PORT_MAX, Box, PolicyBlock
@@ -21,6 +22,7 @@ EVERYWHERE: Span = (0, ADDRESS_MAX)
 Permission = tuple[Span, Ports]
 
 
+@lru_cache(maxsize=1 << 16)
 def address_number(ip: str) -> int:
     """Return an IPv4 address as a number."""
     return int(ipaddress.IPv4Address(ip))
