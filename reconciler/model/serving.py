@@ -1,6 +1,5 @@
 """Which endpoints serve a port of a Service. Pure: one rule for the planner and for who programs a host."""
 
-import socket
 from collections.abc import Callable
 
 from reconciler.model.node import Endpoint, ServiceEntry, ServicePortEntry
@@ -26,9 +25,9 @@ def serving_backends(service: ServiceEntry, port: ServicePortEntry) -> tuple[tup
     return tuple(sorted({(one.ip, number) for one, number in serving_endpoints(service, port)}, key=backend_order))
 
 
-def backend_order(backend: tuple[str, int]) -> tuple[bytes, int]:
+def backend_order(backend: tuple[str, int]) -> tuple[int, ...]:
     """Return what backends are ordered by."""
-    return socket.inet_aton(backend[0]), backend[1]
+    return (*map(int, backend[0].split(".")), backend[1])
 
 
 def _is_ready(service: ServiceEntry, endpoint: Endpoint) -> bool:

@@ -1,0 +1,168 @@
+"""Three hosts as clients outside see them: node ports on each, and an address that outlives the host that holds it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster import Cluster, NodeHost, start_cluster
+from tests.e2e.host import wait_for
+from tests.e2e.kubectl import Kubectl, found
+from tests.e2e.lab_node import lab_nodes
+from tests.e2e.stage import container, manifest, pod_spec, workload
+from tests.e2e.test_network_between_nodes import MANY, NAMES, SERVER, Net, ask, server
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+POOL = "10.99.0.240-10.99.0.241"
+CLIENT = "10.99.0.1"  # the network's own end, which is no host of the cluster
+EXCLUDED = {"node.kubernetes.io/exclude-from-external-load-balancers": "true"}
+EVERY, HERE = 30080, 30081
+
+
+def service(name: str, app: str, type_: str, node_port: int | None = None, **fields: Any) -> str:
+    """A Service that is reached from outside, on port 80."""
+    port = {"port": 80, "targetPort": 8080} | ({"nodePort": node_port} if node_port else {})
+    return manifest("Service", name, spec={"type": type_, "selector": {"app": app}, "ports": [port], **fields})
+
+
+def one_server() -> str:
+    """A single Pod, on the third host."""
+    node = {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    probe = {"exec": {"command": ["test", "-e", "/www/cgi-bin/who"]}, "periodSeconds": 1}
+    placed = {"nodeSelector": {"kubernetes.io/hostname": "host-3"}}
+    return workload("Deployment", "one", pod_spec(container("one", SERVER, env=[node], readinessProbe=probe), **placed))
+
+
+MANIFESTS = {
+    "who.yaml": server(),
+    "one.yaml": one_server(),
+    "node.yaml": manifest("Node", "host-1", metadata={"labels": EXCLUDED}),
+    "every.yaml": service("every", "who", "NodePort", EVERY),
+    "here.yaml": service("here", "one", "NodePort", HERE, externalTrafficPolicy="Local"),
+    "balanced.yaml": service("balanced", "who", "LoadBalancer"),
+    "kept.yaml": service("kept", "one", "LoadBalancer", externalTrafficPolicy="Local"),
+    "late.yaml": service("late", "who", "LoadBalancer", loadBalancerIP="10.99.0.99"),
+}
+
+
+class Outside(Net):
+    """The cluster, and a client that is no part of it."""
+
+    def from_outside(self, script: str) -> list[str]:
+        """Run a script on the network between the hosts."""
+        network = self.hosts["host-1"].node.home.parent.name
+        words = ["ip", "netns", "exec", network, "busybox", "sh", "-c", script]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        return done.stdout.replace("::ffff:", "").splitlines()
+
+    def service(self, name: str) -> dict[str, Any]:
+        """Return a Service as the API shows it."""
+        found: dict[str, Any] = self.cluster.main.get(f"/api/v1/namespaces/default/services/{name}")
+        return found
+
+    def address(self, name: str) -> str:
+        """Return the address of a load balancer; nothing while it has none."""
+        ingress = self.service(name).get("status", {}).get("loadBalancer", {}).get("ingress", [])
+        return "".join(one["ip"] for one in ingress)
+
+    def holders(self, address: str, names: tuple[str, ...] = NAMES) -> list[str]:
+        """Return the hosts that hold an address."""
+        return [name for name in names if address in self.hosts[name].node.run("ip", "addr", "show").stdout]
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Outside]:
+    """Three hosts with a Pod on each, and one more on the third."""
+    with lab_nodes(3, image) as nodes:
+        hosts = [NodeHost(tmp_path_factory.mktemp(node.name), node) for node in nodes]
+        hosts[0].data.mkdir()
+        (hosts[0].data / "config.yaml").write_text(f"loadBalancer: {{addresses: [{POOL}]}}\n")
+        cluster = start_cluster(hosts)
+        cluster.main.push(MANIFESTS, wait=False)
+        cluster.main.run("status", "--wait", "--timeout", "60", timeout=80)
+        yield Outside(cluster, "vxlan")
+
+
+def test_every_node_answers_on_the_node_port(net: Outside) -> None:
+    """From outside, from hosts and from Pods; the client is masked only where its answer would go astray."""
+    own = {name: net.hosts[name].node.address for name in NAMES}
+    for node in NAMES:
+        answers = net.from_outside(ask(own[node], MANY, port=EVERY))
+        assert len(answers) == MANY, (node, answers, net.log())
+        assert {one.split()[0] for one in answers} == set(NAMES), node
+        seen = {one.split()[1] for one in answers if one.split()[0] == node}
+        assert seen == {CLIENT}, node
+        assert CLIENT not in {one.split()[1] for one in answers if one.split()[0] != node}
+        for client in NAMES:
+            inside = net.in_pod(client, ask(own[node], 6, port=EVERY))
+            assert len(inside) == 6, (client, node, inside)
+            assert len(net.on_host(client, ask(own[node], 6, port=EVERY))) == 6, (client, node)
+
+
+def test_the_local_policy_keeps_the_client_and_answers_where_the_pod_is(net: Outside) -> None:
+    """Elsewhere nobody answers; a client inside is served all the same."""
+    own = {name: net.hosts[name].node.address for name in NAMES}
+    assert set(net.from_outside(ask(own["host-3"], 4, port=HERE))) == {f"host-3 {CLIENT}"}
+    assert net.from_outside(ask(own["host-2"], 1, port=HERE)) == []
+    assert [one.split()[0] for one in net.on_host("host-2", ask(own["host-2"], 1, port=HERE))] == ["host-3"]
+
+
+def test_an_address_leads_to_its_service(net: Outside) -> None:
+    """From outside and from every host; exactly one holds it."""
+    address = net.address("balanced")
+    assert address in ("10.99.0.240", "10.99.0.241")
+    answers = net.from_outside(ask(address, MANY))
+    assert {one.split()[0] for one in answers} == set(NAMES) and len(answers) == MANY, net.log()
+    for client in NAMES:
+        assert len(net.on_host(client, ask(address, 3))) == 3, client
+        assert len(net.in_pod(client, ask(address, 3))) == 3, client
+    (holder,) = net.holders(address)
+    assert holder != "host-1"
+    assert set(net.from_outside(ask(net.address("kept"), 4))) == {f"host-3 {CLIENT}"}
+    assert net.holders(net.address("kept")) == ["host-3"]
+
+
+def test_nodes_tell_whether_they_have_endpoints(net: Outside) -> None:
+    """For load balancers before the cluster: 200 where one is, 503 elsewhere."""
+    number = net.service("kept")["spec"]["healthCheckNodePort"]
+    for name in NAMES:
+        url = f"http://{net.hosts[name].node.address}:{number}/healthz"
+        answers = net.from_outside(f"busybox wget -S -O - {url} 2>&1")
+        code, count = ("200", 1) if name == "host-3" else ("503", 0)
+        assert any(f" {code} " in line for line in answers), (name, answers)
+        assert code == "503" or any(f'"localEndpoints": {count}' in line for line in answers), answers
+
+
+@pytest.mark.skipif(not found(), reason="needs kubectl")
+def test_kubectl_shows_ports_and_addresses(net: Outside, tmp_path: Path) -> None:
+    """And `<pending>` for what waits, with an Event that says why."""
+    config = tmp_path / "kubeconfig"
+    config.write_text(net.cluster.main.run("kubeconfig").out)
+    kubectl = Kubectl(list(found().values())[-1], config, tmp_path / "cache")
+    shown = {line.split()[0]: line.split() for line in kubectl.out("get", "services").splitlines()[1:]}
+    assert shown["every"][1:5:3] == ["NodePort", f"80:{EVERY}/TCP"] and shown["every"][3] == "<none>"
+    assert shown["balanced"][1] == "LoadBalancer" and shown["balanced"][3] == net.address("balanced")
+    assert shown["late"][3] == "<pending>"
+    told = kubectl.out("describe", "service", "late")
+    assert (
+        "loadBalancerIP 10.99.0.99 is not among the addresses for load balancers" in told and "AllocationFailed" in told
+    )
+    kept = kubectl.out("describe", "service", "kept")
+    for part in ("External Traffic Policy:", "Local", "HealthCheck NodePort:", "LoadBalancer Ingress:", "nodeAssigned"):
+        assert part in kept
+
+
+def test_another_host_takes_the_address_when_its_holder_is_switched_off(net: Outside) -> None:
+    """Neighbours are told, so that clients which knew the former come to it at once."""
+    address = net.address("balanced")
+    (holder,) = net.holders(address)
+    left = tuple(name for name in NAMES if name != holder)
+    net.hosts[holder].node.power_off()
+    wait_for("another host holds it", lambda: bool(net.holders(address, left)), 90, 0.5)
+    wait_for("clients reach it", lambda: len(net.from_outside(ask(address, 4))) == 4, 20, 0.5)
+    assert holder not in {one.split()[0] for one in net.from_outside(ask(address, MANY))}
