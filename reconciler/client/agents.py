@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from reconciler import __version__
 from reconciler.client.api import OWN
 from reconciler.client.errors import DaemonUnreachable, refusal
 from reconciler.client.secure import Answer, SecureConnection
@@ -20,6 +21,7 @@ from reconciler.model.agents import (
     Renewed,
     ToldOutcome,
 )
+from reconciler.model.skew import VERSION_HEADER, require_close
 
 T = TypeVar("T")
 Context = Callable[[], ssl.SSLContext]
@@ -91,13 +93,19 @@ class AgentClient:
 
     def _ask(self, method: str, path: str, body: bytes | None = None, timeout_s: float = _ANSWER_S) -> Answer:
         sent_at = self._now()
-        headers = {"Accept": "application/json", "X-Reconciler-Sent-At": f"{sent_at:.3f}"}
+        headers = {
+            "Accept": "application/json",
+            "X-Reconciler-Sent-At": f"{sent_at:.3f}",
+            VERSION_HEADER: __version__,
+        }
         if body is not None:
             headers["Content-Type"] = "application/json"
         answer = self._connection.ask(method, path, body, headers, timeout_s)
         if answer.code >= 400:
             raise refusal(answer.code, _status_of(answer.body))
         self._note_clock(answer)
+        if told := answer.headers.get(VERSION_HEADER, ""):
+            require_close(told, __version__)
         return answer
 
     def _note_clock(self, answer: Answer) -> None:

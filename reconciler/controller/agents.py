@@ -63,6 +63,7 @@ class ClusterAgents:
         self._streams = streams
         self._authority = authority
         self._accounts = accounts
+        self._versions: dict[str, str] = {}
         self._oddities = Oddities()
 
     # Letting hosts in
@@ -129,6 +130,7 @@ class ClusterAgents:
         self._controller.store.fence_node(node)
         self._accounts.poll()
         self._links.forget(node)
+        self._versions.pop(node, None)
         self._controller.forget_node(node)
         log.warning("a node was removed", extra={"node": node, "by": by})
 
@@ -147,7 +149,7 @@ class ClusterAgents:
                     pod_cidr=node_cidr(picture.cluster, numbers[name]),
                     heard_at=state.heartbeat_at,
                     skew_s=known.skew_s if known is not None else 0.0,
-                    version=last.facts.host.agent_version if last is not None else "",
+                    version=self._versions.get(name) or (last.facts.host.agent_version if last is not None else ""),
                     address=last.facts.host.address if last is not None else "",
                     generation=last.generation if last is not None else 0,
                     view_generation=last.view_generation if last is not None else 0,
@@ -157,6 +159,10 @@ class ClusterAgents:
         return tuple(found)
 
     # Documents and reports
+
+    def note_version(self, node: str, version: str) -> None:
+        """Remember an agent's version; see the port."""
+        self._versions[node] = version
 
     def documents(self, node: str, cursor: str) -> AgentDocuments | None:
         """Return what a node lacks; see the port."""

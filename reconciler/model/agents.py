@@ -226,6 +226,10 @@ class Agents(Protocol):
         """Return how every agent stands, by name."""
         ...
 
+    def note_version(self, node: str, version: str) -> None:
+        """Remember which version an agent says that it is (empty: it does not say)."""
+        ...
+
     def documents(self, node: str, cursor: str) -> AgentDocuments | None:
         """Return what a node lacks; None when it has everything."""
         ...

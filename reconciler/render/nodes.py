@@ -24,6 +24,7 @@ def nodes_table(nodes: Sequence[Document], *, now: float) -> Table:
             "POD-CIDR",
             "HEARD",
             "CLOCK",
+            "AGENT",
             "OS-IMAGE",
             "KERNEL-VERSION",
             "CONTAINER-RUNTIME",
@@ -61,6 +62,7 @@ def _node(node: Document, now: float) -> tuple[str, ...]:
         agent.get("podCIDR") or at(node, "spec", "podCIDR") or _NONE,
         _heard(agent, now),
         _clock(agent),
+        _version(agent),
         info.get("osImage") or _UNKNOWN,
         f"{kernel} ({architecture})" if architecture else kernel,
         info.get("containerRuntimeVersion") or _UNKNOWN,
@@ -88,6 +90,13 @@ def _clock(agent: Document) -> str:
     """Say how far a node's clock is from the daemon's, where that matters."""
     skew = float(agent.get("clockSkewSeconds") or 0.0)
     return f"{skew:+.0f}s" if abs(skew) > SKEW_MAX_S else "ok"
+
+
+def _version(agent: Document) -> str:
+    """Say which version a node's agent is, and how that differs from the daemon's."""
+    version = str(agent.get("agentVersion") or "").rpartition("+reconciler.")[2] or _UNKNOWN
+    skew = agent.get("versionSkew")
+    return f"{version} ({skew})" if skew else version
 
 
 def _state(token: Document, now: float) -> str:

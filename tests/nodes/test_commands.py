@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from reconciler import __version__
 from reconciler.cli.main import cli, main
 from tests.nodes.cluster import Agent, Daemon, eventually, running
 
@@ -73,6 +74,7 @@ def test_nodes_and_tokens_are_tables(run: Callable[..., Result], daemon: Daemon,
         [line] = run("nodes").stdout.splitlines()[1:]
     assert line.split()[:2] == ["host-2", "Ready"]
     assert "s ago" in line
+    assert f" {__version__} " in line
     assert "used by host-2" in run("token", "list").stdout
     document = json.loads(run("nodes", "--output", "json").stdout)
     assert document["items"][0]["agent"]["podCIDR"] == "10.42.0.0/24"

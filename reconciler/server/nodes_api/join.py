@@ -8,13 +8,16 @@ import msgspec
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from reconciler import __version__
 from reconciler.model.agents import Agents, AgentState, JoinBody, JoinRefused, RenewalBody
+from reconciler.model.skew import VERSION_HEADER, skew_words
 from reconciler.model.times import rfc3339
 from reconciler.render import DOCUMENT_VERSION
 from reconciler.server.authentication import user_of
 from reconciler.server.bodies import body_of
 from reconciler.server.context import context_of
 from reconciler.server.errors import ApiError
+from reconciler.server.nodes_api.versions import require_close_agent
 from reconciler.server.users import Access
 from reconciler.server.wire import encode
 
@@ -46,6 +49,7 @@ async def collection(request: Request) -> Response:
         states = await context_of(request).read(agents.states)
         items = [state_document(one) for one in states]
         return _json({"apiVersion": DOCUMENT_VERSION, "kind": "AgentList", "metadata": {}, "items": items})
+    require_close_agent(request)
     body = await body_of(request, JoinBody)
     address = request.client.host if request.client else ""
     try:
@@ -53,7 +57,8 @@ async def collection(request: Request) -> Response:
     except JoinRefused as error:
         details = {"causes": [{"reason": error.reason, "message": str(error)}], "hint": error.hint}
         raise ApiError(_CODES.get(error.reason, 403), str(error), reason=error.reason, details=details) from error
-    return Response(msgspec.json.encode(joined), status_code=201, media_type="application/json")
+    told = {VERSION_HEADER: __version__}
+    return Response(msgspec.json.encode(joined), status_code=201, media_type="application/json", headers=told)
 
 
 async def renew(request: Request) -> Response:
@@ -90,6 +95,7 @@ def state_document(state: AgentState) -> dict[str, Any]:
         "podCIDR": state.pod_cidr,
         "clockSkewSeconds": round(state.skew_s, 3),
         "agentVersion": state.version,
+        "versionSkew": skew_words(__version__, state.version),
         "address": state.address,
         "generation": state.generation,
         "viewGeneration": state.view_generation,

@@ -3,6 +3,7 @@
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from reconciler.server.nodes_api import documents, join, streams, tokens
+from reconciler.server.nodes_api.versions import close
 
 
 def agent_routes(own: str) -> list[BaseRoute]:
@@ -14,11 +15,11 @@ def agent_routes(own: str) -> list[BaseRoute]:
         Route(f"{own}/tokens/{{name}}", tokens.delete, methods=["DELETE"]),
         Route(f"{own}/agents", join.collection, methods=["GET", "POST"]),
         Route(agent, join.remove, methods=["DELETE"]),
-        Route(f"{agent}/certificate", join.renew, methods=["POST"]),
-        Route(f"{agent}/documents", documents.documents, methods=["GET"]),
-        Route(f"{agent}/observations", documents.observation, methods=["POST"]),
-        Route(f"{agent}/heartbeats", documents.heartbeat, methods=["POST"]),
-        Route(f"{agent}/samples", documents.sample, methods=["POST"]),
-        Route(f"{agent}/outcomes", documents.outcomes, methods=["POST"]),
+        Route(f"{agent}/certificate", close(join.renew), methods=["POST"]),
+        Route(f"{agent}/documents", close(documents.documents), methods=["GET"]),
+        Route(f"{agent}/observations", close(documents.observation), methods=["POST"]),
+        Route(f"{agent}/heartbeats", close(documents.heartbeat), methods=["POST"]),
+        Route(f"{agent}/samples", close(documents.sample), methods=["POST"]),
+        Route(f"{agent}/outcomes", close(documents.outcomes), methods=["POST"]),
         WebSocketRoute(f"{agent}/streams/{{id}}", streams.stream),
     ]
