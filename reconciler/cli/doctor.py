@@ -26,7 +26,7 @@ def run(data_dir: str | None, output: str) -> int:
 
 def checks() -> Sequence[Check]:
     """Return every check, in the order in which they are shown."""
-    from reconciler.cli.checks import access, engine, files, host, peers
+    from reconciler.cli.checks import access, engine, files, host, peers, storage
 
     return (
         files.check_user,
@@ -35,6 +35,8 @@ def checks() -> Sequence[Check]:
         host.check_kernel,
         host.check_libnftables,
         host.check_haproxy,
+        storage.check_nfs,
+        storage.check_block,
         host.check_cgroup,
         host.check_forwarding,
         host.check_ranges,

@@ -15,7 +15,8 @@ def claim(name: str = "data", size: str = "1Gi", modes: str = "ReadWriteOnce", *
 def volume(name: str, size: str = "1Gi", node: str = "", modes: str = "ReadWriteOnce", **spec: Any) -> str:
     """Return a volume, a directory of a node or one that every node has."""
     wanted: dict[str, Any] = {"accessModes": [modes], "capacity": {"storage": size}, **spec}
-    wanted["local" if node else "hostPath"] = {"path": f"/mnt/{name}"}
+    if "nfs" not in wanted:
+        wanted["local" if node else "hostPath"] = {"path": f"/mnt/{name}"}
     if node:
         label = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
         wanted["nodeAffinity"] = {"required": {"nodeSelectorTerms": [{"matchExpressions": [label]}]}}
