@@ -63,7 +63,8 @@ class Net:
         self.backend = backend
         self.hosts: dict[str, NodeHost] = {one.node.name: one for one in cluster.hosts}
         self.ips = {one["spec"]["nodeName"]: one["status"]["podIP"] for one in cluster.main.pods()}
-        self.services = {name: cluster.main.address(name) for name in ("all", "sticky", "local", "nobody")}
+        services = cluster.main.get("/api/v1/namespaces/default/services")["items"]
+        self.services = {one["metadata"]["name"]: one["spec"]["clusterIP"] for one in services}
 
     def in_pod(self, node: str, script: str) -> list[str]:
         """Run a script in the Pod of a node; return the lines it prints."""

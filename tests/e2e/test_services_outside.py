@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import Cluster, NodeHost, start_cluster
+from tests.e2e.cluster import NodeHost, start_cluster
 from tests.e2e.host import wait_for
 from tests.e2e.kubectl import Kubectl, found
 from tests.e2e.lab_node import lab_nodes
@@ -46,8 +46,8 @@ MANIFESTS = {
     "here.yaml": service("here", "one", "NodePort", HERE, externalTrafficPolicy="Local"),
     "balanced.yaml": service("balanced", "who", "LoadBalancer"),
     "kept.yaml": service("kept", "one", "LoadBalancer", externalTrafficPolicy="Local"),
-    "late.yaml": service("late", "who", "LoadBalancer", loadBalancerIP="10.99.0.99"),
 }
+LATE = {"late.yaml": service("late", "who", "LoadBalancer", loadBalancerIP="10.99.0.99")}
 
 
 class Outside(Net):
@@ -84,7 +84,7 @@ def net(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Outsid
         (hosts[0].data / "config.yaml").write_text(f"loadBalancer: {{addresses: [{POOL}]}}\n")
         cluster = start_cluster(hosts)
         cluster.main.push(MANIFESTS, wait=False)
-        cluster.main.run("status", "--wait", "--timeout", "60", timeout=80)
+        cluster.main.settle(90)
         yield Outside(cluster, "vxlan")
 
 
@@ -141,6 +141,8 @@ def test_nodes_tell_whether_they_have_endpoints(net: Outside) -> None:
 @pytest.mark.skipif(not found(), reason="needs kubectl")
 def test_kubectl_shows_ports_and_addresses(net: Outside, tmp_path: Path) -> None:
     """And `<pending>` for what waits, with an Event that says why."""
+    net.cluster.main.push({**MANIFESTS, **LATE}, wait=False)
+    wait_for("it is told", lambda: "AllocationFailed" in net.cluster.main.events(), 20, 0.2)
     config = tmp_path / "kubeconfig"
     config.write_text(net.cluster.main.run("kubeconfig").out)
     kubectl = Kubectl(list(found().values())[-1], config, tmp_path / "cache")
