@@ -12,6 +12,7 @@ from reconciler import __version__
 from reconciler.executors.container.executor import ContainerExecutor
 from reconciler.executors.disk import DiskMeter
 from reconciler.executors.ingress.executor import IngressExecutor
+from reconciler.executors.listening import listening_ports
 from reconciler.executors.network.addresses import node_address
 from reconciler.executors.network.executor import NetworkExecutor
 from reconciler.executors.signals import SignalReader
@@ -53,6 +54,7 @@ class RealWorld:
         self._data_dir = data_dir
         self._host = HostFact()
         self._root_dir = ""
+        self._listening: tuple[str, ...] = ()
         self._signals = SignalReader()
         self._pod_memory: Mapping[str, int] = {}
         self._usage = UsageReader()
@@ -69,6 +71,7 @@ class RealWorld:
             largest, own = self._container.largest_images(), self._container.own_images()
             if full or not self._host.boot_id:
                 self._host = self._observe_host()
+                self._listening = listening_ports()
         except ReconcilerError as failure:
             containers, images, largest, own, error = (), (), (), (), str(failure)
         self._network.refresh(full=full)
@@ -90,6 +93,7 @@ class RealWorld:
             pod_memory=self._pod_memory,
             pod_disk=self._disk.latest,
             own_images=own,
+            listening=self._listening,
         )
 
     def execute(self, action: Action, materials: Materials) -> Outcome:

@@ -236,7 +236,7 @@ class Materials(Value):
 
 
 class ContainerFact(Value):
-    """One container of ours on the host, as the Engine tells. `role` is sandbox, init, sidecar or app.
+    """One container of ours on the host, as the Engine tells. `role` is sandbox, init, sidecar, app or ephemeral.
 
     `state` is created, running, paused, exited or dead. `attempt` counts starts of this container of the Pod from 0.
     `sandbox` is the id of the container whose network it shares (`NetworkMode=container:ID`), empty when not told.
@@ -336,7 +336,8 @@ class NodeFacts(Value):
     `complete` is false when a part could not be read (the Engine does not answer): then nothing may be concluded from
     what is missing. `images` lists references and ids that are present, `largest_images` what the Node's status
     shows of them. What stays on the host changes all the time, and what follows from it is reported: `signals`,
-    `pod_memory` and `pod_disk` by uid, `own_images` (that may be removed).
+    `pod_memory` and `pod_disk` by uid, `own_images` (that may be removed), `listening` (`PROTOCOL/PORT/ADDRESS` of
+    programs, without an address for those that listen on all).
     """
 
     node: str
@@ -356,10 +357,11 @@ class NodeFacts(Value):
     pod_memory: Mapping[str, int] = {}
     pod_disk: Mapping[str, PodDisk] = {}
     own_images: tuple[OwnImage, ...] = ()
+    listening: tuple[str, ...] = ()
 
     def as_reported(self) -> "NodeFacts":
         """Return it without what stays on the host."""
-        return msgspec.structs.replace(self, signals=(), pod_memory={}, pod_disk={}, own_images=())
+        return msgspec.structs.replace(self, signals=(), pod_memory={}, pod_disk={}, own_images=(), listening=())
 
 
 class ProbeTarget(Value):

@@ -17,6 +17,7 @@ from reconciler.planner.node.actions import make_action, node_ref
 from reconciler.planner.node.images import full_name
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import Collection, NodeMemory
+from reconciler.planner.node.remember import every_container
 from reconciler.planner.node.tasks import Task
 
 # The kubelet looks this often (its ImageGCPeriod).
@@ -61,6 +62,8 @@ def percent_used(fact: SignalFact) -> int:
 
 def _unused(look: Look, before: Mapping[str, float]) -> dict[str, float]:
     """Return since when nobody uses each image of ours."""
+    if not look.facts.own_images:
+        return {}
     used = {fact.image_id for fact in look.facts.containers}
     wanted = {full_name(name) for name in _wanted(look)}
     found = {}
@@ -73,7 +76,7 @@ def _unused(look: Look, before: Mapping[str, float]) -> dict[str, float]:
 def _wanted(look: Look) -> Iterable[str]:
     for pod in look.assignment.pods:
         if not pod.finished:
-            yield from (one.image for one in (*pod.spec.init_containers, *pod.spec.containers))
+            yield from (one.image for one in every_container(pod.spec))
 
 
 def _removable(look: Look, unused: Mapping[str, float], limits: ImageLimits) -> list[OwnImage]:

@@ -9,6 +9,7 @@ from reconciler.model.node import NodeEvent, PodReport
 from reconciler.planner.node.eviction import EVICTED
 from reconciler.planner.node.judgement import Want
 from reconciler.planner.node.look import Look
+from reconciler.planner.node.network import host_ports
 from reconciler.planner.node.pods import PodJudgement, Stage
 
 _WAITING = {
@@ -36,12 +37,26 @@ def _changes(look: Look, judged: PodJudgement, earlier: PodReport | None, report
     if report.reason and (earlier is None or earlier.reason != report.reason):
         kind = "Warning" if report.reason == EVICTED else "Normal"
         yield _event(look, judged, kind, report.reason, report.message)
+    if report.pod_ip and (earlier is None or not earlier.pod_ip):
+        for port in _taken_ports(look, judged):
+            message = f"A program on this host listens on {port}: what comes to it leads to the Pod while that runs"
+            yield _event(look, judged, "Warning", "HostPortConflict", message)
     pending = _pending(report)
     if pending and (earlier is None or _pending(earlier)[:1] != pending[:1]):
         yield _event(look, judged, "Warning", f"Resize{pending[0]}", pending[1])
     if judged.stage is Stage.RECREATE and (earlier is None or earlier.realised_digest):
         message = f"Pod sandbox changed, it will be killed and re-created: {judged.why}"
         yield _event(look, judged, "Normal", "SandboxChanged", message)
+
+
+def _taken_ports(look: Look, judged: PodJudgement) -> Iterator[str]:
+    """Yield the Pod's ports of the host that a program of the host has as well."""
+    assert judged.pod is not None
+    for port in host_ports(judged.pod, judged.memory.ip):
+        whole = f"{port.protocol}/{port.port}/"
+        of_some = (one for one in look.facts.listening if one.startswith(whole) and not port.host_ip)
+        if any(one in look.facts.listening for one in (whole, f"{whole}{port.host_ip}")) or any(of_some):
+            yield f"{port.host_ip or '0.0.0.0'}:{port.port}/{port.protocol}"
 
 
 def _pending(report: PodReport) -> tuple[str, ...]:

@@ -358,12 +358,12 @@ def test_a_host_that_never_shows_what_was_done_is_not_hammered() -> None:
     host = Host(pod())
     host.settle()
     host.done()
-    broken = host.world._on_network
-    host.world._on_network = lambda detail: (True, "")  # type: ignore[method-assign]
+    broken = host.world._on_kernel
+    host.world._on_kernel = lambda detail: (True, "")  # type: ignore[method-assign]
     host.world.flush_table()
     host.node.run_for(120)
     assert 2 <= len(host.done()) <= 10
-    host.world._on_network = broken  # type: ignore[method-assign]
+    host.world._on_kernel = broken  # type: ignore[method-assign]
     host.settle()
     assert host.world.network.services_digest
 
