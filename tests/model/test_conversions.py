@@ -38,3 +38,62 @@ def test_other_documents_stay_as_they_are() -> None:
     document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
     assert to_kept(document) == document
     assert from_kept(document, "v1") == document
+
+
+def test_an_old_ingress_becomes_a_new_one() -> None:
+    """`serviceName` and `servicePort` are in `service`, and a path says of which type it is."""
+    old = {
+        "apiVersion": "extensions/v1beta1",
+        "kind": "Ingress",
+        "metadata": {"name": "web"},
+        "spec": {
+            "backend": {"serviceName": "web", "servicePort": 80},
+            "rules": [{"http": {"paths": [{"path": "/a", "backend": {"serviceName": "web", "servicePort": "http"}}]}}],
+        },
+    }
+    assert to_kept(old) == {
+        **old,
+        "apiVersion": "networking.k8s.io/v1",
+        "spec": {
+            "defaultBackend": {"service": {"name": "web", "port": {"number": 80}}},
+            "rules": [
+                {
+                    "http": {
+                        "paths": [
+                            {
+                                "path": "/a",
+                                "pathType": "ImplementationSpecific",
+                                "backend": {"service": {"name": "web", "port": {"name": "http"}}},
+                            }
+                        ]
+                    }
+                }
+            ],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("spec", "pointer"),
+    [
+        ({"defaultBackend": {}}, "/spec/defaultBackend"),
+        ({"backend": {"service": {}}}, "/spec/backend/service"),
+        (
+            {"rules": [{"http": {"paths": [{"backend": {"service": {}}}]}}]},
+            "/spec/rules/0/http/paths/0/backend/service",
+        ),
+    ],
+)
+def test_a_field_of_the_new_ingress_in_an_old_one_is_named(spec: dict[str, object], pointer: str) -> None:
+    """It would be dropped by the old version's rules."""
+    with pytest.raises(NotConvertible) as caught:
+        to_kept({"apiVersion": "networking.k8s.io/v1beta1", "kind": "Ingress", "spec": spec})
+    assert caught.value.pointer == pointer
+
+
+@pytest.mark.parametrize("spec", [None, {"rules": "x"}, {"rules": [3]}, {"rules": [{"http": {"paths": [7]}}]}])
+def test_an_old_ingress_of_a_wrong_shape_is_left_to_the_schema(spec: object) -> None:
+    """Its faults are told with their places."""
+    found = to_kept({"apiVersion": "extensions/v1beta1", "kind": "Ingress", "spec": spec})
+    assert found["apiVersion"] == "networking.k8s.io/v1"
+    assert found["spec"] == spec

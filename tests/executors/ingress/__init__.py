@@ -1,0 +1,1 @@
+"""Tests of HAProxy as this host runs it."""

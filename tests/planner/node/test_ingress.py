@@ -1,0 +1,77 @@
+"""What a node does for the proxy of Ingresses."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from reconciler.model.ingress import IngressFact, IngressRoute, IngressTarget, IngressView
+from reconciler.model.node import NetworkView
+from reconciler.model.ports import NodeDocuments
+from tests.planner.node.host import NODE, Host, assignment, pod
+from tests.planner.node.test_network import endpoint, service
+
+ROUTE = IngressRoute(id="r", host="a.example", target=IngressTarget(namespace="shop", service="web", port=80))
+VIEW = IngressView(nodes=(NODE,), routes=(ROUTE,), digest="d1")
+
+
+def know(host: Host, view: IngressView | None) -> list[str]:
+    """Deliver a view of Ingresses, let the node come to rest, and return what it did for them."""
+    host.done()
+    host.generation += 1
+    whole = NetworkView(cluster_id="c", term=1, generation=host.generation, services=host.services, ingress=view)
+    host.node.deliver(NodeDocuments(assignment=assignment(*host.pods, generation=host.generation), view=whole))
+    host.settle()
+    return ingresses(host)
+
+
+def ingresses(host: Host) -> list[str]:
+    """Return the steps for Ingresses since the last look."""
+    return [one for one in host.done() if "Ingress" in one]
+
+
+def test_a_node_that_serves_runs_the_proxy() -> None:
+    """Once; a view of the same is nothing new, one with another digest is."""
+    host = Host(pod())
+    assert len(know(host, VIEW)) == 1
+    assert (host.world.ingress.view, bool(host.world.ingress.structure)) == ("d1", True)
+    assert know(host, VIEW) == []
+    assert len(know(host, replace(VIEW, digest="d2"))) == 1
+    assert host.world.ingress.view == "d2"
+
+
+def test_a_node_that_serves_no_more_stops_it() -> None:
+    """As one that is no longer chosen, or without any Ingress; one that never did does nothing."""
+    host = Host(pod())
+    assert know(host, None) == []
+    assert know(host, replace(VIEW, nodes=("node-9",))) == []
+    know(host, VIEW)
+    assert len(know(host, replace(VIEW, nodes=("node-9",)))) == 1
+    assert host.world.ingress.structure == ""
+    know(host, VIEW)
+    assert len(know(host, None)) == 1
+
+
+def test_a_proxy_that_ended_is_started_again() -> None:
+    """At once, without a word from anybody."""
+    host = Host(pod())
+    know(host, VIEW)
+    before = host.world.ingress
+    host.world.ingress = IngressFact(program="simulated")
+    host.settle()
+    assert len(ingresses(host)) == 1
+    assert host.world.ingress == before
+
+
+def test_endpoints_follow_and_the_structure_stays() -> None:
+    """A ready Pod more changes only the endpoints; one of this node's own that it does not know is none."""
+    host = Host()
+    host.services = (service(),)
+    know(host, VIEW)
+    first = host.world.ingress
+    host.services = (service(endpoint("far-uid", "10.42.9.1", node="node-9")),)
+    assert len(know(host, VIEW)) == 1
+    assert host.world.ingress.structure == first.structure
+    assert host.world.ingress.endpoints != first.endpoints
+    host.services = (service(endpoint("lost-uid")),)
+    know(host, VIEW)
+    assert host.world.ingress.endpoints == first.endpoints
