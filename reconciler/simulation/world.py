@@ -313,6 +313,12 @@ class SimulatedWorld:
         self.network = replace(self.network, peers_digest="", peers_damaged=True)
         self.tell("peers")
 
+    def flush_policies(self) -> None:
+        """Lose the rules of network policies, or find some that nobody wants."""
+        self.policies = None
+        self.network = replace(self.network, policies_digest="", policies_damaged=True)
+        self.tell("policies")
+
     def execute_half(self, action: Action) -> None:
         """Do what a process that is killed in the middle of an action leaves behind."""
         match action.detail:

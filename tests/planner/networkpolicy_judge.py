@@ -2,11 +2,12 @@
 
 import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from reconciler.executors.network.policies_layout import EGRESS, INGRESS, SELVES, elements_of
+from reconciler.executors.network.policies_layout import EGRESS, INGRESS, MAPS, SELVES, elements_of
 from reconciler.model.kinds import Namespace, NetworkPolicy, ObjectMeta, Pod, policy_types
 from reconciler.model.labels import matches
 from reconciler.model.networkpolicy import Policies, PolicyRules
@@ -23,6 +24,7 @@ DNS = "169.254.20.10"
 CIDRS = {"a": "10.42.0.0/24", "b": "10.42.1.0/24"}
 NUMBERS = {"TCP": 6, "UDP": 17, "SCTP": 132, "ICMP": 1}
 Objects = dict[ObjectRef, StoredObject]
+Box = tuple[tuple[int, int], ...]
 
 
 def namespace(name: str, **labels: str) -> Namespace:
@@ -76,7 +78,6 @@ class Kernel:
         policies = policies or cluster_policies(view_of(objects))
         self.pods = [one.object for one in objects.values() if isinstance(one.object, Pod)]
         self.rules = {node: self._rules(node, policies) for node in CIDRS}
-        self.elements = {node: elements_of(rules) for node, rules in self.rules.items()}
 
     def _rules(self, node: str, policies: Policies) -> PolicyRules:
         here = [
@@ -92,14 +93,40 @@ class Kernel:
         return leaves and self._passes(destination, INGRESS, destination, source, protocol, port)
 
     def _passes(self, ip: str, direction: str, own: str, peer: str, protocol: str, port: int) -> bool:
-        node = next((name for name, cidr in CIDRS.items() if _is_in(ip, cidr)), None)
-        if node is None:
-            return True
-        elements = self.elements[node]
-        verdict = elements[direction].get(own)
-        if verdict is None or (own == peer and f"{own} . {own}" in elements[SELVES]):
-            return True
-        return any(_covers(one, peer, protocol, port) for one in elements[verdict.removeprefix("jump ")])
+        node = next((name for name, cidr in CIDRS.items() if _is_in(ip, cidr)), "")
+        return passes(self.rules.get(node), direction, own, peer, protocol, port)
+
+
+def passes(rules: PolicyRules | None, direction: str, own: str, peer: str, protocol: str, port: int) -> bool:
+    """Whether a node's table lets a first packet through, looked up as its chains do it."""
+    if rules is None:
+        return True
+    elements, boxes = _elements(rules)
+    verdict = elements[direction].get(own)
+    if verdict is None or (own == peer and f"{own} . {own}" in elements[SELVES]):
+        return True
+    packet = (_number(peer), NUMBERS[protocol], port)
+    return any(
+        all(low <= value <= high for value, (low, high) in zip(packet, box, strict=True))
+        for box in boxes[verdict.removeprefix("jump ")]
+    )
+
+
+@lru_cache(maxsize=64)
+def _elements(rules: PolicyRules) -> tuple[dict[str, dict[str, str]], dict[str, list[Box]]]:
+    elements = elements_of(rules)
+    return elements, {name: [_box(one) for one in of] for name, of in elements.items() if name not in MAPS}
+
+
+def _box(element: str) -> Box:
+    addresses, *others = [field.split("-") for field in element.split(" . ")]
+    low, high = map(_number, addresses)
+    return ((low, high), *((int(first), int(last)) for first, last in others))
+
+
+@lru_cache(maxsize=1024)
+def _number(ip: str) -> int:
+    return int(ipaddress.ip_address(ip))
 
 
 def assigned(one: Pod) -> PodAssignment:
@@ -110,14 +137,7 @@ def assigned(one: Pod) -> PodAssignment:
     )
 
 
-def _covers(element: str, peer: str, protocol: str, port: int) -> bool:
-    wanted = (int(ipaddress.ip_address(peer)), NUMBERS[protocol], port)
-    fields = [field.split("-") for field in element.split(" . ")]
-    addresses, protocols, ports = fields
-    spans = [[int(ipaddress.ip_address(text)) for text in addresses], [*map(int, protocols)], [*map(int, ports)]]
-    return all(low <= value <= high for value, (low, high) in zip(wanted, spans, strict=True))
-
-
+@lru_cache(maxsize=1024)
 def _is_in(ip: str, cidr: str) -> bool:
     return ipaddress.ip_address(ip) in ipaddress.ip_network(cidr)
 

@@ -29,7 +29,7 @@ from tests.planner.networkpolicy_judge import (
 OUTSIDE = ("192.0.2.1", "192.0.2.129", "203.0.113.9", "10.99.0.1")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(clusters())
 def test_what_is_let_through_is_what_the_manifests_say(objects: Objects) -> None:
     """Between all Pods, from and to outside and to the DNS server, at ports on both sides of every boundary."""
@@ -44,7 +44,7 @@ def test_what_is_let_through_is_what_the_manifests_say(objects: Objects) -> None
                 assert ours == theirs, (source, destination, protocol, port)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(clusters(), clusters())
 def test_differences_lead_from_any_policies_to_any_others(before: Objects, after: Objects) -> None:
     """Also through one memo, which gives what a fresh one gives, and the same value when nothing changed."""
