@@ -109,10 +109,9 @@ def _backend_findings(at: str, backend: IngressBackend) -> Iterator[Finding]:
     if backend.resource is not None and backend.service is not None:
         yield error(at, "a backend is either a service or a resource")
     elif backend.resource is not None:
-        yield warning(
+        yield error(
             f"{at}/resource",
-            f"resource {backend.resource.kind}/{backend.resource.name} cannot be a backend here: "
-            "requests for it are answered with 503",
+            f"resource {backend.resource.kind}/{backend.resource.name} cannot be a backend: only Services can",
             "name a service",
             code="not-implemented",
         )

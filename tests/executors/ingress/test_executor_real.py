@@ -1,0 +1,113 @@
+"""HAProxy on a host: started, found again, changed while it runs, refused, in the way of others, stopped."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.executors.ingress.cleanup import stop_proxy
+from reconciler.executors.ingress.executor import IngressExecutor
+from reconciler.model.details import ProgramIngress, StopIngress
+from reconciler.model.ingress import IngressRoute, IngressTarget, IngressView
+from reconciler.model.node import Endpoint, EndpointPort, Materials, ServiceEntry, ServicePortEntry
+from reconciler.model.plan import Outcome, OutcomeStatus, Reason
+from reconciler.planner.ingress.config import proxy_config
+from reconciler.planner.node.actions import make_action, node_ref
+from tests.e2e.echo import ask, echo
+from tests.executors.ingress.test_check import programmed
+
+pytestmark = pytest.mark.real
+
+HTTP, HTTPS, BACKEND = 18480, 18443, 18490
+WEB = IngressTarget(namespace="default", service="web", port=80)
+ROUTE = IngressRoute(id="web", host="a.example", target=WEB)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A runtime directory; what runs from it is stopped afterwards."""
+    yield tmp_path
+    stop_proxy(tmp_path)
+
+
+@pytest.fixture
+def executor(folder: Path) -> Iterator[IngressExecutor]:
+    """The executor of this host."""
+    one = IngressExecutor(folder, HTTP, HTTPS)
+    yield one
+    one.close()
+
+
+def wanted(*routes: IngressRoute, ip: str = "127.0.0.1", view: str = "v1") -> ProgramIngress:
+    """The step for these routes to one endpoint."""
+    port = ServicePortEntry(port=80, targets=(EndpointPort(port=BACKEND, endpoints=(Endpoint(ip=ip),)),))
+    services = {("default", "web"): ServiceEntry(namespace="default", name="web", ports=(port,))}
+    found = proxy_config(IngressView(routes=routes or (ROUTE,)), services, "169.254.20.10", HTTP, HTTPS)
+    return replace(programmed(found), view=view)
+
+
+def carry_out(executor: IngressExecutor, detail: ProgramIngress | StopIngress) -> Outcome:
+    """Have a step carried out."""
+    return executor.execute(make_action("n", node_ref("n"), detail, Reason.INGRESS_CHANGED), Materials())
+
+
+def test_a_proxy_lives_on_and_is_known_again(executor: IngressExecutor, folder: Path) -> None:
+    """Its facts are what was programmed, also for the next process; an endpoint more is no reload; stop ends all."""
+    detail = wanted()
+    assert carry_out(executor, detail).status is OutcomeStatus.DONE
+    fact = executor.facts()
+    assert (fact.structure, fact.endpoints, fact.view) == (detail.structure, detail.endpoints, "v1")
+    assert ask("a.example", port=HTTP).status == 503
+    with echo("main", BACKEND):
+        assert ask("a.example", port=HTTP).document["server"] == "main"
+        again = IngressExecutor(folder, HTTP, HTTPS)
+        assert again.facts() == fact
+        other = wanted(ip="127.0.0.2")
+        assert carry_out(again, other).status is OutcomeStatus.DONE
+        assert again.facts().endpoints == other.endpoints
+        assert ask("a.example", port=HTTP).document["server"] == "main"
+        again.close()
+    assert carry_out(executor, StopIngress()).status is OutcomeStatus.DONE
+    assert executor.facts().structure == ""
+    assert not (folder / "ingress").exists()
+    with pytest.raises(ConnectionRefusedError):
+        ask("a.example", port=HTTP)
+
+
+def test_a_refused_configuration_changes_nothing(executor: IngressExecutor) -> None:
+    """The one before goes on, and the fact says why; the next good one ends that."""
+    good = wanted()
+    carry_out(executor, good)
+    bad = wanted(replace(ROUTE, match="Regex", path="/(?<x"), view="v2")
+    told = carry_out(executor, bad)
+    assert (told.status, told.reason) == (OutcomeStatus.FAILED, "BadConfiguration")
+    assert (executor.facts().structure, executor.facts().view) == (good.structure, "v1")
+    assert "haproxy refuses" in executor.facts().error
+    with echo("main", BACKEND):
+        assert ask("a.example", port=HTTP).status == 200
+    assert carry_out(executor, wanted(replace(ROUTE, host="b.example"))).status is OutcomeStatus.DONE
+    assert executor.facts().error == ""
+
+
+def test_a_port_that_another_has_is_told_with_its_name(executor: IngressExecutor) -> None:
+    """And taken once it is free."""
+    with socket.create_server(("0.0.0.0", HTTP)):
+        told = carry_out(executor, wanted())
+        assert (told.status, told.reason) == (OutcomeStatus.FAILED, "PortInUse")
+        assert f"port {HTTP} of this host is in use by" in told.message
+        assert "(process " in told.message
+    assert carry_out(executor, wanted()).status is OutcomeStatus.DONE
+
+
+def test_the_end_of_the_proxy_is_noticed(executor: IngressExecutor, folder: Path) -> None:
+    """At once, by whoever watches."""
+    carry_out(executor, wanted())
+    ended = threading.Event()
+    executor.watch(lambda _: ended.set())
+    assert not ended.wait(0.2)
+    assert stop_proxy(folder) == ("HAProxy of the ingresses",)
+    assert ended.wait(5)
+    assert executor.facts().structure == ""
