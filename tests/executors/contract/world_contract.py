@@ -12,8 +12,10 @@ import msgspec
 import pytest
 
 from reconciler.model.details import (
+    AttachDevice,
     AttachPod,
     CreateSandbox,
+    DetachDevice,
     DetachPod,
     Detail,
     PrepareHost,
@@ -30,11 +32,23 @@ from reconciler.model.details import (
     TrashVolume,
     UnpublishVolumes,
 )
-from reconciler.model.kinds import Container, PodSpec, Volume
+from reconciler.model.kinds import (
+    Container,
+    PersistentVolumeClaimVolumeSource,
+    PodSpec,
+    Volume,
+)
 from reconciler.model.kinds.volumes import EmptyDirVolumeSource
 from reconciler.model.metrics import usage_between
 from reconciler.model.networkpolicy import IsolatedPod, PolicyProfile, PolicyRules
-from reconciler.model.node import ContainerFact, Materials, NodeFacts, Peer, PodAssignment
+from reconciler.model.node import (
+    ClaimBinding,
+    ContainerFact,
+    Materials,
+    NodeFacts,
+    Peer,
+    PodAssignment,
+)
 from reconciler.model.plan import Outcome, OutcomeStatus, Reason
 from reconciler.model.ports import ExecRequest, ExecSession, World
 from reconciler.planner.node.actions import container_name, make_action, pod_ref
@@ -428,6 +442,35 @@ class WorldContract:
         assert world.observe(full=True).network.policies_digest == ""
 
     # Volumes
+
+    def test_a_block_device_is_attached_grows_and_is_detached(self, world: World, pod: PodAssignment) -> None:
+        """A file with its size and, while it is attached, its device; nothing is published that is not attached."""
+        name = f"pvc-{pod.uid}"
+        path = f"{self.volumes_dir}/{name}"
+
+        def shown() -> list[tuple[int, bool]]:
+            devices = world.observe(full=True).storage.devices
+            return [(one.size, bool(one.device)) for one in devices if one.volume == name]
+
+        assert self.act(world, pod, ProvisionVolume(name=name, path=path, size=1 << 20)).status is DONE
+        assert self.act(world, pod, ProvisionVolume(name=name, path=path, size=1 << 20)).status is UNCHANGED
+        assert shown() == [(1 << 20, False)]
+        binding = ClaimBinding(claim="c", volume=name, path=path, device="file")
+        claimed = Volume(name="v", persistent_volume_claim=PersistentVolumeClaimVolumeSource(claim_name="c"))
+        spec = PodSpec(containers=pod.spec.containers, volumes=(claimed,))
+        user = msgspec.structs.replace(pod, spec=spec, claims=(binding,))
+        publish = PublishVolumes(pod=user, version="v1", node="node-1", pod_ip=POD_IP, host_ip="192.0.2.1")
+        assert self.act(world, pod, publish).status is FAILED
+        assert self.act(world, pod, AttachDevice(name=name, path=path)).status is DONE
+        assert self.act(world, pod, AttachDevice(name=name, path=path)).status is UNCHANGED
+        assert self.act(world, pod, ProvisionVolume(name=name, path=path, size=2 << 20)).status is DONE
+        assert shown() == [(2 << 20, True)]
+        assert self.act(world, pod, publish).status is DONE
+        assert [one.uses for one in world.observe().volumes if one.pod_uid == pod.uid] == [(name,)]
+        assert self.act(world, pod, UnpublishVolumes(pod_uid=pod.uid)).status is DONE
+        assert self.act(world, pod, DetachDevice(name=name, path=path)).status is DONE
+        assert self.act(world, pod, DetachDevice(name=name, path=path)).status is UNCHANGED
+        assert shown() == [(2 << 20, False)]
 
     def test_volumes_are_published_and_removed(self, world: World, pod: PodAssignment) -> None:
         """Known by their version."""
