@@ -228,12 +228,13 @@ class AgentLoop:
         if documents.materials is not None:
             self._materials = documents.materials
             self._journal.keep_materials(documents.materials)
-        if documents.assignment is not None and not _is_older(documents.assignment, self._assignment):
-            self._assignment = documents.assignment
-            self._journal.keep_assignment(documents.assignment)
+        # First what isolates Pods, then the Pods: a process that is killed between has the one on disk without the other.
         if documents.view is not None and not _is_older(documents.view, self._view):
             self._view = documents.view
             self._journal.keep_view(documents.view)
+        if documents.assignment is not None and not _is_older(documents.assignment, self._assignment):
+            self._assignment = documents.assignment
+            self._journal.keep_assignment(documents.assignment)
 
     def _has_documents(self) -> bool:
         return self._assignment is not None and self._view is not None

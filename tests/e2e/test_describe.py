@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.kubectl import Kubectl, found
 from tests.e2e.manifests import web
-from tests.e2e.stage import Stage, container, pod, stage
+from tests.e2e.stage import Stage, container, manifest, pod, stage
 from tests.e2e.test_kubectl import kubeconfig
 
 pytestmark = pytest.mark.real
@@ -22,7 +22,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[St
     """A host that runs a Deployment behind a Service, and a Pod with an init container."""
     with stage(tmp_path_factory.mktemp("describe")) as one:
         first = container("first", "echo ready")
-        one.put(web=web(), once=pod("staged", container("app"), initContainers=[first]))
+        peer = {"namespaceSelector": {"matchLabels": {"team": "blue"}}}
+        rule = {"from": [peer, {"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 8080, "endPort": 8090}]}
+        spec = {"podSelector": {"matchLabels": {"app": "nobody"}}, "ingress": [rule]}
+        policy = manifest("NetworkPolicy", "closed", "networking.k8s.io/v1", spec=spec)
+        one.put(web=web(), policy=policy, once=pod("staged", container("app"), initContainers=[first]))
         one.host.settle()
         yield one
 
@@ -66,6 +70,18 @@ def test_workloads_and_services_are_described(kubectl: Kubectl) -> None:
     assert "2 available" in told
     assert "10.42." in kubectl.out("describe", "service", "web")
     assert "2 Running" in kubectl.out("describe", "replicaset")
+
+
+def test_network_policies_are_listed_and_described(kubectl: Kubectl) -> None:
+    """By their short name; with the direction that the manifest left out, and their rules."""
+    head, row = kubectl.out("get", "netpol").splitlines()
+    assert head.split() == ["NAME", "POD-SELECTOR", "AGE"]
+    assert row.split()[:2] == ["closed", "app=nobody"]
+    told = kubectl.out("describe", "networkpolicy", "closed")
+    for line in ("NamespaceSelector: team=blue", "CIDR: 192.0.2.0/24", "8080", "Policy Types: Ingress"):
+        assert line in told, told
+    assert kubectl.out("get", "netpol", "closed", "-o", "jsonpath={.spec.policyTypes}") == '["Ingress"]'
+    assert "ipBlock" in kubectl.out("explain", "networkpolicy.spec.ingress.from")
 
 
 def test_the_parts_of_the_control_plane_are_healthy(kubectl: Kubectl) -> None:

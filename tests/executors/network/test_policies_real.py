@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from reconciler.executors.network.nftables import Nftables
+from reconciler.executors.network.policies import remove_table as remove_policies
 from reconciler.executors.network.policies_layout import TABLE
 from reconciler.model.details import AttachPod, ProgramPolicies
 from reconciler.model.networkpolicy import ANY_PROTOCOL, Box, IsolatedPod, PolicyProfile, PolicyRules
 from reconciler.model.plan import OutcomeStatus
 from reconciler.planner.node.policy_boxes import address_number
-from tests.executors.network.conftest import HOST, Network, Pod, program, service
+from tests.executors.network.conftest import CLUSTER, HOST, Network, Pod, program, service
 
 pytestmark = pytest.mark.real
 A, B, C = "10.42.0.2", "10.42.0.3", "10.42.0.4"
@@ -187,28 +189,29 @@ def test_one_change_after_the_other_leads_to_each(network: Network, pods: list[P
         assert (TABLE in _nft("list", "tables")) == bool(one.digest)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "flush chain ip reconciler-policy forwarding",
-        "delete table ip reconciler-policy",
-        "delete element ip reconciler-policy ingress { 10.42.0.2 }",
-        "add element ip reconciler-policy in-104202 { 10.42.0.4 . 0-255 . 0-65535 }",
-        "insert rule ip reconciler-policy forwarding accept",
-    ],
-)
-def test_what_others_change_is_noticed_and_mended(network: Network, pods: list[Pod], damage: str) -> None:
+def test_what_others_change_is_noticed_and_mended(network: Network, pods: list[Pod]) -> None:
     """At once, by the kernel's own event; the next program writes all of it."""
     network.watch()
     wanted = rules("1", {A: (_box(B),)}, {})
-    network.must(wanted)
-    _nft(damage)
-    assert network.looked("policies")
-    facts = network.executor.facts()
-    assert (facts.policies_digest, facts.policies_damaged) == ("", True)
-    assert network.must(wanted) is OutcomeStatus.DONE
-    assert network.executor.refresh(full=True).policies_digest == "1"
+    for damage in _DAMAGES:
+        network.must(wanted)
+        network.looks.clear()
+        _nft(damage)
+        assert network.looked("policies"), damage
+        facts = network.executor.facts()
+        assert (facts.policies_digest, facts.policies_damaged) == ("", True), damage
+        assert network.must(wanted) is OutcomeStatus.DONE
+        assert network.executor.refresh(full=True).policies_digest == "1", damage
     assert not _reach(network, A, 8080, pods[2])
+
+
+_DAMAGES = (
+    "flush chain ip reconciler-policy forwarding",
+    "delete table ip reconciler-policy",
+    "delete element ip reconciler-policy ingress { 10.42.0.2 }",
+    "add element ip reconciler-policy in-104202 { 10.42.0.4 . 0-255 . 0-65535 }",
+    "insert rule ip reconciler-policy forwarding accept",
+)
 
 
 def test_a_restart_finds_the_rules_and_touches_nothing(network: Network, pods: list[Pod]) -> None:
@@ -229,6 +232,14 @@ def test_a_restart_finds_the_rules_and_touches_nothing(network: Network, pods: l
     _nft("flush", "chain", "ip", TABLE, "in-104202")
     network.executor = network.start()
     assert network.executor.facts().policies_damaged
+
+
+def test_clean_up_takes_the_rules_along(network: Network) -> None:
+    """Those of this cluster only."""
+    network.must(rules("1", {A: ()}, {}))
+    assert remove_policies(Nftables(), "another") is False
+    assert remove_policies(Nftables(), CLUSTER) is True
+    assert TABLE not in _nft("list", "tables")
 
 
 def test_a_table_of_somebody_else_is_left_alone(network: Network) -> None:
