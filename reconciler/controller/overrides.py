@@ -58,6 +58,7 @@ def _require_possible(stored: StoredObject, change: Override) -> None:
         "a deletion": (change.delete_at is not None, kind == "Pod"),
         "a condition": (change.conditions is not None, kind in KEPT),
         "a resize": (change.resources is not None, kind == "Pod"),
+        "an ephemeral container": (change.ephemeral is not None, kind == "Pod"),
     }
     for what, (is_given, is_possible) in given.items():
         if is_given and not is_possible:
@@ -116,6 +117,9 @@ def _said(stored: StoredObject, change: Override) -> tuple[Reason, str, str]:
         return Reason.STATUS, "ConditionsChanged", f"conditions of other controllers set to {words} by {change.by}"
     if change.resources is not None:
         return Reason.SPEC_CHANGED, "ResizeRequested", f"resize asked for by {change.by}"
+    if change.ephemeral is not None:
+        words = ", ".join(one.name for one in change.ephemeral)
+        return Reason.SPEC_CHANGED, "DebuggingRequested", f"ephemeral container {words} asked for by {change.by}"
     if change.unschedulable is not None:
         word = "cordoned" if change.unschedulable else "uncordoned"
         return Reason.SPEC_CHANGED, word.capitalize(), f"{word} by {change.by}"

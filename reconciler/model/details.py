@@ -70,7 +70,10 @@ class DetachPod(_Detail, tag="detachPod"):
 
 
 class StartContainer(_Detail, tag="startContainer"):
-    """Create and start one container of a Pod (and run its postStart hook). `role` is init, sidecar or app."""
+    """Create and start one container of a Pod (and run its postStart hook). `role` is init, sidecar, app or ephemeral.
+
+    `processes_of` is the id of the container whose processes an ephemeral one sees.
+    """
 
     pod: PodAssignment
     spec: Container
@@ -81,6 +84,7 @@ class StartContainer(_Detail, tag="startContainer"):
     pod_ip: str
     host_ip: str
     node: str
+    processes_of: str = ""
 
 
 class StopContainer(_Detail, tag="stopContainer"):

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from reconciler.model.base import Value
-from reconciler.model.kinds import Condition, PodTemplateSpec, ResourceRequirements, Taint
+from reconciler.model.kinds import Condition, EphemeralContainer, PodTemplateSpec, ResourceRequirements, Taint
 from reconciler.model.refs import ObjectRef
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -43,8 +43,8 @@ class Override(Value):
     `labels` are a Node's; a label that is None is taken away. `delete_at` (Unix seconds) is when the deletion of a Pod
     was asked for, of the Pod with this `uid` only, with `grace_s` seconds to end. `conditions` are what other
     controllers say of an object, such as that a readiness gate is open; `resources` are what a Pod's containers are to
-    have, until the Pod says so itself. `freed` is the uid of the claim that a released volume is to
-    forget. `by` is who did the last of it, `at` when, in Unix seconds.
+    have, and `ephemeral` are containers that are to look into it, until the Pod says so itself. `freed` is the uid of
+    the claim that a released volume is to forget. `by` is who did the last of it, `at` when, in Unix seconds.
     """
 
     ref: ObjectRef
@@ -58,6 +58,7 @@ class Override(Value):
     grace_s: int | None = None
     conditions: tuple[Condition, ...] | None = None
     resources: Mapping[str, ResourceRequirements] | None = None
+    ephemeral: tuple[EphemeralContainer, ...] | None = None
     freed: str = ""
     by: str = ""
     at: float = 0.0
@@ -65,7 +66,7 @@ class Override(Value):
     @property
     def is_empty(self) -> bool:
         """Whether nothing is overridden."""
-        other = self.labels or self.delete_at or self.conditions or self.resources or self.freed
+        other = self.labels or self.delete_at or self.conditions or self.resources or self.ephemeral or self.freed
         return not (self.restarted_at or self.rollback or self.unschedulable or self.taints or other)
 
 
@@ -103,6 +104,7 @@ def merged(before: Override | None, change: Override) -> Override:
         grace_s=_shorter(before.grace_s, change.grace_s),
         conditions=_first(change.conditions, before.conditions) or None,
         resources=_first(change.resources, before.resources) or None,
+        ephemeral=_together(before.ephemeral or (), change.ephemeral or ()) or None,
         freed=change.freed or before.freed,
         by=change.by,
         at=change.at,
@@ -113,6 +115,14 @@ def without(override: Override, **parts: object) -> Override | None:
     """Return an override with some parts changed; None when nothing is left of it."""
     left = _replace(override, **parts)
     return None if left.is_empty else left
+
+
+def _together(
+    before: tuple[EphemeralContainer, ...], more: tuple[EphemeralContainer, ...]
+) -> tuple[EphemeralContainer, ...]:
+    """Containers that were asked for one after the other all come; of two of one name the first does."""
+    names = {one.name for one in before}
+    return (*before, *(one for one in more if one.name not in names))
 
 
 def _first(one: T | None, other: T | None) -> T | None:

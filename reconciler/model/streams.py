@@ -26,7 +26,8 @@ def chosen_container(pod: Pod, asked: str) -> str:
     regular = [one.name for one in pod.spec.containers]
     initial = [one.name for one in pod.spec.init_containers]
     if asked:
-        if asked not in (*regular, *initial):
+        added = (one.name for one in pod.spec.ephemeral_containers)
+        if asked not in (*regular, *initial, *added):
             raise ContainerUnavailable(f"container {asked} is not valid for pod {name}")
         return asked
     default = pod.metadata.annotations.get(DEFAULT_CONTAINER, "")
@@ -80,7 +81,8 @@ def logged_container_id(pod: Pod, asked: str, *, previous: bool) -> str:
 
 def status_of_container(pod: Pod, name: str) -> ContainerStatus | None:
     """Return what was observed of a container of any kind; None before anything was."""
-    statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
+    status = pod.status
+    statuses = (*status.container_statuses, *status.init_container_statuses, *status.ephemeral_container_statuses)
     return next((one for one in statuses if one.name == name), None)
 
 

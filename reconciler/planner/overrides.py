@@ -304,4 +304,8 @@ def _set(view: View, override: Override, after: Override | None) -> None:
 def overlaid(view: View, stored: StoredObject, object: AnyObject, declared: str) -> tuple[AnyObject, str]:
     """Return a declared object with what is laid over it, and the digest of both."""
     overlay = overlay_of(view, stored, declared)
+    if isinstance(object, Pod) and cast(Pod, stored.object).spec.ephemeral_containers:
+        # What looks into the Pod is of this very Pod; no declaration speaks of it.
+        ephemeral = cast(Pod, stored.object).spec.ephemeral_containers
+        object = replace(object, spec=replace(object.spec, ephemeral_containers=ephemeral))
     return cast(AnyObject, overlay.on(object)), overlay.digest_with(declared)

@@ -16,9 +16,11 @@ from reconciler.planner.admission.quota import sync_quotas
 from reconciler.planner.admission.tell import tell_refusals
 from reconciler.planner.budgets import sync_budgets
 from reconciler.planner.conditions import lay_conditions
+from reconciler.planner.debugging import add_ephemeral_containers
 from reconciler.planner.declare import apply_declared
 from reconciler.planner.ingress.status import sync_ingresses
 from reconciler.planner.memo import Memo
+from reconciler.planner.node_admission import admit_named_pods
 from reconciler.planner.nodes import observe_nodes
 from reconciler.planner.overrides import (
     delete_requested_pods,
@@ -85,6 +87,7 @@ def plan(
     note_autoscaled(view)
     apply_declared(view, desired)
     lay_over_stored(view)
+    add_ephemeral_containers(view)
     ensure_default_class(view)
     ensure_default_roles(view)
     gather_rules(view)
@@ -108,6 +111,7 @@ def plan(
     sync_ephemeral_claims(view)
     sync_claims(view)
     bindings = place_pods(view)
+    admit_named_pods(view)
     bind_placed_claims(view)
     allocate_addresses(view)
     sync_endpoints(view)

@@ -45,7 +45,7 @@ def _both(a: Reference, b: Reference) -> Reference:
 
 
 def _all(spec: PodSpec) -> Iterator[Reference]:
-    for container in (*spec.init_containers, *spec.containers):
+    for container in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers):
         yield from _of_container(container)
     for volume in spec.volumes:
         yield from _of_volume(volume)

@@ -21,6 +21,7 @@ from reconciler.model.ports import Operations
 from reconciler.server import (
     components,
     discovery,
+    ephemeral,
     eviction,
     exec,
     health,
@@ -206,6 +207,7 @@ def _pod_routes(pod: str) -> list[BaseRoute]:
         _route(f"{pod}/log", logs.log, *_ALL_METHODS),
         _route(f"{pod}/exec", exec.exec_http, *_ALL_METHODS),
         WebSocketRoute(f"{pod}/exec", exec.exec_websocket),
+        _route(f"{pod}/ephemeralcontainers", ephemeral.ephemeral_containers, *_ALL_METHODS),
         _route(f"{pod}/eviction", eviction.evict, *_ALL_METHODS),
         _route(f"{pod}/resize", pod_resize.resize, *_ALL_METHODS),
         *(_route(f"{pod}/{name}", exec.not_offered, *_ALL_METHODS) for name in exec.NOT_OFFERED),

@@ -83,6 +83,9 @@ def is_as_wanted(found: StoredObject, wanted: AnyObject, change: Override) -> bo
     if change.conditions is not None:
         have = {(one.type, one.status) for one in cast(Pod, found.object).status.conditions}
         return have >= {(one.type, one.status) for one in change.conditions}
+    if change.ephemeral is not None:
+        names = {one.name for one in cast(Pod, found.object).spec.ephemeral_containers}
+        return names >= {one.name for one in change.ephemeral}
     if change.resources is not None:
         return bool(cast(Pod, found.object).spec == cast(Pod, wanted).spec)
     template = cast(Any, found.object).spec.template

@@ -101,7 +101,7 @@ def container_body(
         "StdinOnce": container.stdin_once,
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {
-            **_namespaces(pod.spec, around.sandbox),
+            **_namespaces(pod.spec, around.sandbox, detail.processes_of),
             "Mounts": _mounts(detail, around),
             **_devices(detail, around),
             "OomScoreAdj": max(oom_score(pod.spec, container, around.place.memory_bytes), around.oom_score_min),
@@ -130,7 +130,7 @@ def sub_path(mount: VolumeMount, variables: Mapping[str, str]) -> str:
     return posixpath.normpath(path) if path else ""
 
 
-def _namespaces(spec: PodSpec, sandbox: str) -> dict[str, str]:
+def _namespaces(spec: PodSpec, sandbox: str, processes_of: str) -> dict[str, str]:
     joined = f"container:{sandbox}"
     shared_pid = f"container:{processes_of}" if processes_of else ""
     if spec.share_process_namespace:

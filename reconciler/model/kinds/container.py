@@ -236,3 +236,12 @@ class Container(Value):
     stdin: bool = False
     stdin_once: bool = False
     tty: bool = False
+
+
+class EphemeralContainer(Container):
+    """A container that looks into a Pod that runs: it is added, never started again, and counts for nothing.
+
+    It has no ports, probes, hooks and resources of its own. `targetContainerName` is whose processes it sees.
+    """
+
+    target_container_name: str = ""

@@ -9,6 +9,7 @@ from reconciler.model.base import Value
 from reconciler.model.kinds.container import (
     AppArmorProfile,
     Container,
+    EphemeralContainer,
     ResourceMap,
     ResourceRequirements,
     SeccompProfile,
@@ -104,6 +105,7 @@ class PodSpec(Value):
 
     containers: Annotated[tuple[Container, ...], Meta(min_length=1)]
     init_containers: tuple[Container, ...] = ()
+    ephemeral_containers: tuple[EphemeralContainer, ...] = ()
     volumes: tuple[Volume, ...] = ()
     restart_policy: RestartPolicy = "Always"
     termination_grace_period_seconds: Seconds = 30
@@ -225,6 +227,7 @@ class PodStatus(Value):
     observed_generation: int = 0
     init_container_statuses: tuple[ContainerStatus, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
+    ephemeral_container_statuses: tuple[ContainerStatus, ...] = ()
 
 
 PodCondition: TypeAlias = Condition

@@ -45,7 +45,7 @@ def judge(
     if fact is not None and is_live(fact):
         return _running(look, spec, role, memory, fact, starting=starting)
     if fact is not None and not has_ended(fact) and shares(fact, sandbox):
-        return _startable(look, pod, spec, role, memory, fact, fact.attempt, Reason.CONTAINER_MISSING)
+        return startable(look, pod, spec, role, memory, fact, fact.attempt, Reason.CONTAINER_MISSING)
     return _not_running(look, pod, spec, role, memory, fact, sandbox, done)
 
 
@@ -136,7 +136,7 @@ def _not_running(
     until = 0.0 if _has_another_image(memory, spec) or is_other_size(memory, spec) else _backoff_end(memory, fact)
     if fact is not None and until > look.now:
         return _crash_loop(look, pod, spec, role, memory, fact, until)
-    return _startable(look, pod, spec, role, memory, fact, memory.attempt + 1, reason)
+    return startable(look, pod, spec, role, memory, fact, memory.attempt + 1, reason)
 
 
 def _is_final(pod: PodAssignment, spec: Container, role: str, ended: ContainerStateTerminated, here: bool) -> bool:
@@ -194,7 +194,7 @@ def _crash_loop(
     )
 
 
-def _startable(
+def startable(
     look: Look,
     pod: PodAssignment,
     spec: Container,

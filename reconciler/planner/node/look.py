@@ -22,7 +22,8 @@ SANDBOX = "sandbox"
 INIT = "init"
 SIDECAR = "sidecar"
 APP = "app"
-_ROLES = (SANDBOX, INIT, SIDECAR, APP)
+EPHEMERAL = "ephemeral"
+_ROLES = (SANDBOX, INIT, SIDECAR, APP, EPHEMERAL)
 _LIVE = ("running", "paused", "restarting")
 
 

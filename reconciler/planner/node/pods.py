@@ -12,6 +12,7 @@ from msgspec.structs import replace as changed
 from reconciler.model.node import PodAssignment
 from reconciler.model.plan import Reason
 from reconciler.planner.node.containers import judge, role_of
+from reconciler.planner.node.debuggers import judge_debuggers
 from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import INIT, SIDECAR, Look, PodFacts, is_live, shares
 from reconciler.planner.node.memory import ContainerMemory, PodMemory
@@ -47,10 +48,11 @@ class PodJudgement:
     initialized: bool = False
     inits: tuple[Judgement, ...] = ()
     apps: tuple[Judgement, ...] = ()
+    debuggers: tuple[Judgement, ...] = ()
 
     @property
     def containers(self) -> tuple[Judgement, ...]:
-        """All containers in the order of their start."""
+        """All containers that the Pod is made of, in the order of their start."""
         return (*self.inits, *self.apps)
 
     @property
@@ -89,6 +91,7 @@ def judge_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory
         initialized=initialized,
         inits=inits,
         apps=apps,
+        debuggers=judge_debuggers(look, pod, memory, found),
         busy=busy,
     )
 

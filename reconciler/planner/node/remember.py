@@ -7,7 +7,7 @@ is found where it stopped (P17), and a memory that was lost grows back.
 from msgspec.structs import replace
 
 from reconciler.model.granted import granted
-from reconciler.model.kinds import Container, ContainerStateTerminated, ResourceRequirements
+from reconciler.model.kinds import Container, ContainerStateTerminated, PodSpec, ResourceRequirements
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.times import rfc3339
 from reconciler.planner.node.backoff import is_trusted, next_restart_s, restart_s_of
@@ -18,6 +18,11 @@ from reconciler.planner.node.resizes import is_other_size
 
 START_ERROR = 128
 _POD_IP = "reconciler.dev/pod-ip"
+
+
+def every_container(spec: PodSpec) -> tuple[Container, ...]:
+    """Return all containers of a Pod, also those that only look into it."""
+    return (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
 
 
 def first_memory(look: Look, pod: PodAssignment | None, found: PodFacts) -> PodMemory:
@@ -36,7 +41,7 @@ def first_memory(look: Look, pod: PodAssignment | None, found: PodFacts) -> PodM
 def remember(pod: PodAssignment | None, memory: PodMemory, found: PodFacts) -> PodMemory:
     """Return the memory with what the host shows; the same value when there is nothing new."""
     memory = _remember_sandbox(memory, found)
-    specs = {spec.name: spec for spec in (*pod.spec.init_containers, *pod.spec.containers)} if pod else {}
+    specs = {spec.name: spec for spec in every_container(pod.spec)} if pod else {}
     changed: dict[str, ContainerMemory] = {}
     for name, facts in _by_name(found).items():
         earlier = memory.containers.get(name, ContainerMemory())

@@ -65,6 +65,7 @@ def _report(look: Look, judged: PodJudgement) -> PodReport:
         conditions=_conditions(look, judged),
         init_container_statuses=tuple(_status(judged, one) for one in judged.inits),
         container_statuses=tuple(_status(judged, one) for one in judged.apps),
+        ephemeral_container_statuses=tuple(_status(judged, one) for one in judged.debuggers),
         realised_digest=pod.digest if judged.sandbox_up else "",
         gone=_is_gone(judged),
     )
@@ -104,7 +105,9 @@ def _is_explained_late(judged: PodJudgement, earlier: PodReport | None) -> bool:
 
 
 def _says_running(report: PodReport | None) -> bool:
-    statuses = (*report.init_container_statuses, *report.container_statuses) if report else ()
+    if report is None:
+        return False
+    statuses = (*report.init_container_statuses, *report.container_statuses, *report.ephemeral_container_statuses)
     return any(status.state.running is not None for status in statuses)
 
 

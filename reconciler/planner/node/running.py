@@ -19,6 +19,7 @@ from reconciler.model.plan import Executor, Reason, Verb
 from reconciler.planner.node.actions import container_name
 from reconciler.planner.node.attachments import attach_detail, missing_attachments
 from reconciler.planner.node.chain import Chain, Shared, add_removal, add_stop
+from reconciler.planner.node.debuggers import target_of
 from reconciler.planner.node.fingerprint import fingerprint
 from reconciler.planner.node.holding import image_key
 from reconciler.planner.node.images import full_name, full_names
@@ -180,33 +181,43 @@ def _resize(chain: Chain, judged: PodJudgement) -> None:
 
 
 def _start(chain: Chain, judged: PodJudgement, pod: PodAssignment, needs: tuple[str, ...]) -> None:
-    """Start what may start, in order: each needs the one before it, and its image."""
-    look, before = chain.look, ""
+    """Start what may start, in order: each needs the one before it, and its image. What looks on needs no other."""
+    before = ""
     pulls: dict[str, str] = {}
     for one in judged.containers:
         if one.want is not Want.START:
             continue
         pull = _pull(chain, pod, one, pulls) if one.pull else ""
-        detail = StartContainer(
-            pod=pod,
-            spec=one.spec,
-            role=one.role,
-            name=container_name(one.spec.name, pod.name, pod.namespace, judged.uid, one.attempt),
-            attempt=one.attempt,
-            sandbox=_sandbox_name(judged, pod),
-            pod_ip=_pod_ip(look, judged, pod),
-            host_ip=look.host_ip,
-            node=look.node,
-        )
-        before = chain.add(
-            detail,
-            one.reason,
-            target=one.spec.name,
-            attempt=one.attempt,
-            needs=(*needs, pull, before),
-            expects=judged.found.sandbox.id if judged.sandbox_up and judged.found.sandbox else "",
-            message=_start_message(one),
-        )
+        before = _start_one(chain, judged, pod, one, (*needs, pull, before))
+    for one in judged.debuggers:
+        if one.want is Want.START:
+            pull = _pull(chain, pod, one, pulls) if one.pull else ""
+            _start_one(chain, judged, pod, one, (*needs, pull))
+
+
+def _start_one(chain: Chain, judged: PodJudgement, pod: PodAssignment, one: Judgement, needs: tuple[str, ...]) -> str:
+    look, target = chain.look, target_of(pod, one.spec.name, judged.found)
+    detail = StartContainer(
+        pod=pod,
+        spec=one.spec,
+        role=one.role,
+        name=container_name(one.spec.name, pod.name, pod.namespace, judged.uid, one.attempt),
+        attempt=one.attempt,
+        sandbox=_sandbox_name(judged, pod),
+        pod_ip=_pod_ip(look, judged, pod),
+        host_ip=look.host_ip,
+        node=look.node,
+        processes_of=target.id if target is not None else "",
+    )
+    return chain.add(
+        detail,
+        one.reason,
+        target=one.spec.name,
+        attempt=one.attempt,
+        needs=needs,
+        expects=judged.found.sandbox.id if judged.sandbox_up and judged.found.sandbox else "",
+        message=_start_message(one),
+    )
 
 
 def _start_message(one: Judgement) -> str:
@@ -234,7 +245,7 @@ def _pull(chain: Chain, pod: PodAssignment, one: Judgement, pulls: dict[str, str
 
 
 def _explain_waiting(chain: Chain, judged: PodJudgement) -> None:
-    for one in judged.containers:
+    for one in (*judged.containers, *judged.debuggers):
         if one.want is Want.WAIT:
             message = f"container {one.spec.name}: {one.message}"
             chain.block(Executor.CONTAINER, Verb.START, one.reason, message, one.until)
@@ -242,8 +253,9 @@ def _explain_waiting(chain: Chain, judged: PodJudgement) -> None:
 
 def _remove_old(chain: Chain, judged: PodJudgement, pod: PodAssignment) -> None:
     """Keep the newest attempt of each container and the one before it (for its log); the others go."""
-    starting = {one.spec.name for one in judged.containers if one.want is Want.START and _is_new(one)}
-    declared = {one.spec.name for one in judged.containers}
+    every = (*judged.containers, *judged.debuggers)
+    starting = {one.spec.name for one in every if one.want is Want.START and _is_new(one)}
+    declared = {one.spec.name for one in every}
     for name in sorted({fact.container for fact in judged.found.containers}):
         facts = judged.found.of(name)
         kept = (KEPT_ATTEMPTS - 1 if name in starting else KEPT_ATTEMPTS) if name in declared else 0

@@ -142,6 +142,7 @@ def _observed_status(
         start_time=report.start_time or old.start_time,
         init_container_statuses=report.init_container_statuses,
         container_statuses=report.container_statuses,
+        ephemeral_container_statuses=report.ephemeral_container_statuses,
         qos_class=qos_class(pod),
         observed_generation=pod.metadata.generation,
     )

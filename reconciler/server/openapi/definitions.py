@@ -85,7 +85,7 @@ def _structure(type_: type[msgspec.Struct], into: Definitions) -> Schema:
     if issubclass(type_, Object):
         properties["kind"] = {"type": "string", "description": DESCRIPTIONS["kind"]}
     for field in msgspec.structs.fields(type_):
-        words = _words(type_.__name__, field.encode_name)
+        words = next(filter(None, (_words(one.__name__, field.encode_name) for one in type_.__mro__)), {})
         schema = _schema(field.type, into)
         if schema == _PLAIN[str] and field.encode_name.endswith(_TIMES):
             schema = {"$ref": TIME}
