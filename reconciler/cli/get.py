@@ -121,7 +121,9 @@ def _table(asked: _Asked, spec: "KindSpec", answers: list[dict[str, Any]], wide:
 
 
 def _prefix(spec: "KindSpec") -> str:
-    return f"{spec.singular}.{spec.group}/" if spec.group else f"{spec.singular}/"
+    from reconciler.model.kinds import name_with_kind
+
+    return name_with_kind(spec.singular, spec.group, "")
 
 
 def _show_documents(asked: _Asked, output: str) -> None:

@@ -17,6 +17,7 @@ from reconciler.model.kinds import (
     decode_object,
     kind_named,
     kind_of,
+    name_with_kind,
     ref_of,
 )
 from reconciler.model.refs import ObjectRef
@@ -126,3 +127,15 @@ def test_a_secret_prints_without_its_values() -> None:
     secret = Secret(metadata=ObjectMeta(name="a"), data={"x": "aHVudGVyMg=="})
     assert "aHVudGVyMg" not in repr(secret)
     assert "aHVudGVyMg" not in f"{secret} {(secret,)!r}"
+
+
+def test_a_group_may_follow_the_word_for_a_kind() -> None:
+    """What `get -o name` prints can be said again; the group of another kind names none."""
+    deployment = kind_named("deployment")
+    for word in ("deployment.apps", "deployments.apps", "deploy.apps", "Deployments.v1.apps"):
+        assert kind_named(word) is deployment
+    for word in ("deployment.batch", "deployments.v2.apps", "pod.apps", "nothing.apps"):
+        assert kind_named(word) is None
+    assert name_with_kind("Deployment", "apps", "web") == "deployment.apps/web"
+    assert name_with_kind("Pod", "", "web") == "pod/web"
+    assert name_with_kind("", "", "web") == "web"

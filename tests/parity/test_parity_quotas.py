@@ -30,6 +30,17 @@ def used(case: dict[str, Any]) -> bool:
     return all(_same(case["status"][name], getattr(quota.status, name)) for name in ("hard", "used"))
 
 
+def recounted(case: dict[str, Any]) -> bool:
+    """Judge a row of a quota that comes: whether its use is to be counted anew."""
+    quota = loosely(ResourceQuota, case["quota"])
+    ref = ObjectRef(kind=quota.kind, namespace=quota.metadata.namespace, name=quota.metadata.name)
+    stored = StoredObject(ref=ref, object=quota, manager="api")
+    cluster = ObservedState(cluster=ClusterInfo(id="t"), objects={ref: stored})
+    view = View(cluster, Policy(digest_key="00" * 16), 1.8e9)
+    sync_quotas(view)
+    return bool(view.changes()) == case.get("expectedPriority", False)
+
+
 def _same(wanted: dict[str, str], found: Any) -> bool:
     return {name: parse_quantity(text) for name, text in wanted.items()} == {
         name: parse_quantity(text) for name, text in found.items()
@@ -40,10 +51,12 @@ def test_quotas_count_what_upstream_counts() -> None:
     """Pods by phase and scope; a status that is made or mended."""
 
     def why(row: dict[str, Any]) -> str:
+        if "foobars.example.com" in row["case"]["quota"]["spec"]["hard"]:
+            return "a value that is refused at the door"
         words = "a quota counts all of its kinds at once: no list of them can fail"
         return words if "partial-calculation-error" in row["name"] else ""
 
-    compare("pkg_controller_resourcequota", {"TestSyncResourceQuota": used}, why)
+    compare("pkg_controller_resourcequota", {"TestSyncResourceQuota": used, "TestAddQuota": recounted}, why)
 
 
 def test_limit_ranges_bound_what_upstream_bounds() -> None:

@@ -218,6 +218,7 @@ from reconciler.model.kinds.registry import (
     decode_object,
     kind_named,
     kind_of,
+    name_with_kind,
     ref_of,
 )
 from reconciler.model.kinds.replicationcontroller import (
@@ -605,6 +606,7 @@ __all__ = [
     "decode_object",
     "kind_named",
     "kind_of",
+    "name_with_kind",
     "policy_types",
     "ref_of",
 ]

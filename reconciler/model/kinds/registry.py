@@ -204,8 +204,21 @@ def kind_of(api_version: str, kind: str) -> KindSpec | None:
 
 
 def kind_named(word: str) -> KindSpec | None:
-    """Return the kind that a person means by `word`: kind, plural, singular or short name, in any case."""
-    return _BY_WORD.get(word.lower())
+    """Return the kind that a person means by `word`: kind, plural, singular or short name, in any case.
+
+    Its group, or version and group, may follow, as in `deployments.apps` and `deployments.v1.apps`.
+    """
+    name, _, place = word.lower().partition(".")
+    found = _BY_WORD.get(name)
+    if found is None or not place:
+        return found
+    version = found.api_version.rpartition("/")[2]
+    return found if place in (found.group, f"{version}.{found.group}") else None
+
+
+def name_with_kind(kind: str, group: str, name: str) -> str:
+    """Return an object's name as people may say it anywhere: `pod/web`, `deployment.apps/web`; without a kind alone."""
+    return f"{'.'.join(part for part in (kind.lower(), group) if part)}/{name}" if kind else name
 
 
 def ref_of(object: Object) -> ObjectRef:
