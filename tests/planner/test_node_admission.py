@@ -1,0 +1,153 @@
+"""Pods that name their node, which no scheduler looks at: the node takes them in, or they have failed."""
+
+from typing import Any, cast
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.model.kinds import (
+    Affinity,
+    Container,
+    ContainerPort,
+    Node,
+    NodeAffinity,
+    NodeSelector,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    NodeStatus,
+    ObjectMeta,
+    Pod,
+    PodSpec,
+    PodStatus,
+    ResourceRequirements,
+    Taint,
+    Toleration,
+)
+from reconciler.planner.node_admission import refusals
+from reconciler.planner.scheduling.fit import candidate_of
+from tests.planner.world import Cluster
+
+MANIFEST = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}}}
+spec:
+  nodeName: {node}
+  containers: [{{name: main, image: web, resources: {{requests: {{cpu: {cpu}}}}}}}]
+"""
+
+
+def pod(name: str = "new", *, labels: Any = None, annotations: Any = None, port: int = 0, **spec: Any) -> Pod:
+    """A Pod; `asks` are its requests."""
+    ports = (ContainerPort(container_port=80, host_port=port),) if port else ()
+    resources = ResourceRequirements(requests=spec.pop("asks", {}))
+    container = Container(name="c", image="i", ports=ports, resources=resources)
+    metadata = ObjectMeta(name=name, uid=name, labels=labels or {}, annotations=annotations or {})
+    return Pod(metadata=metadata, spec=PodSpec(containers=(container,), **spec), status=PodStatus(phase="Running"))
+
+
+def against(new: Pod, *pods: Pod, taints: tuple[Taint, ...] = (), others: Any = None) -> list[str]:
+    """The reasons of a node with these Pods on it, which has one processor, and `others` beside."""
+    room = {"cpu": "1", "memory": "1Gi", "pods": "3", **(others or {})}
+    node = Node(metadata=ObjectMeta(name="node-1", labels={"disk": "ssd"}), status=NodeStatus(allocatable=room))
+    node = replace(node, spec=replace(node.spec, taints=taints))
+    return [one.reason for one in refusals(new, candidate_of(node, pods))]
+
+
+@pytest.mark.parametrize(
+    ("new", "others", "expected"),
+    [
+        (pod(asks={"cpu": "1"}), (), []),
+        (pod(asks={"cpu": "1001m"}), (), ["OutOfcpu"]),
+        (pod(asks={"cpu": "500m"}), (pod("a", asks={"cpu": "500m"}),), []),
+        (pod(asks={"cpu": "500m"}), (pod("a", asks={"cpu": "501m"}),), ["OutOfcpu"]),
+        (pod(), (pod("a", asks={"cpu": "9"}),), []),
+        (pod(asks={"cpu": "2", "memory": "2Gi"}), (), ["OutOfcpu", "OutOfmemory"]),
+        (pod(asks={"ephemeral-storage": "1"}), (), ["OutOfephemeral-storage"]),
+        (pod(), (pod("a"), pod("b")), []),
+        (pod(), (pod("a"), pod("b"), pod("c")), ["OutOfpods"]),
+        # A resource that the node tells nothing of is not counted.
+        (pod(asks={"example.com/gpu": "1"}), (), []),
+    ],
+)
+def test_a_node_takes_in_what_it_has_room_for(new: Pod, others: tuple[Pod, ...], expected: list[str]) -> None:
+    """Everything that is too little is told, in the kubelet's order."""
+    assert against(new, *others) == expected
+
+
+def test_resources_of_others_count_where_the_node_has_some() -> None:
+    """By the name that they have."""
+    found = against(pod(asks={"example.com/gpu": "2"}), others={"example.com/gpu": "1"})
+    assert found == ["OutOfexample.com/gpu"]
+
+
+def test_the_sentence_says_how_much_is_missing() -> None:
+    """In the kubelet's words; processor time in thousandths."""
+    node = Node(metadata=ObjectMeta(name="n"), status=NodeStatus(allocatable={"cpu": "1", "pods": "9"}))
+    found = next(refusals(pod(asks={"cpu": "2"}), candidate_of(node, (pod("a", asks={"cpu": "100m"}),))))
+    assert found.message == "Node didn't have enough resource: cpu, requested: 2000, used: 100, capacity: 1000"
+
+
+def wants(key: str, *values: str) -> Affinity:
+    """A required node affinity."""
+    term = NodeSelectorTerm(match_expressions=(NodeSelectorRequirement(key=key, operator="In", values=values),))
+    required = NodeSelector(node_selector_terms=(term,))
+    return Affinity(node_affinity=NodeAffinity(required_during_scheduling_ignored_during_execution=required))
+
+
+DEAD = Taint(key="dead", effect="NoExecute")
+
+
+@pytest.mark.parametrize(
+    ("new", "taints", "expected"),
+    [
+        (pod(node_selector={"disk": "ssd"}), (), []),
+        (pod(node_selector={"disk": "hdd"}), (), ["NodeAffinity"]),
+        (pod(affinity=wants("disk", "ssd")), (), []),
+        (pod(affinity=wants("disk", "hdd")), (), ["NodeAffinity"]),
+        (pod(node_name="node-1"), (), []),
+        (pod(node_name="node-2"), (), ["NodeName"]),
+        (pod(port=8080), (), ["NodePorts"]),
+        (pod(port=8081), (), []),
+        (pod(), (DEAD,), ["TaintToleration"]),
+        (pod(tolerations=(Toleration(key="dead", operator="Exists"),)), (DEAD,), []),
+        (pod(), (Taint(key="dead", effect="NoSchedule"),), []),
+        (pod(annotations={"kubernetes.io/config.source": "file"}), (DEAD,), []),
+        (pod(labels={"kubernetes.io/os": "linux"}), (), []),
+        (pod(labels={"kubernetes.io/os": "windows"}), (), ["PodOSSelectorNodeLabelDoesNotMatch"]),
+        (
+            pod(asks={"cpu": "2"}, node_selector={"disk": "hdd"}, node_name="node-2", port=8080),
+            (DEAD,),
+            ["OutOfcpu", "NodeAffinity", "NodeName", "NodePorts", "TaintToleration"],
+        ),
+    ],
+)
+def test_a_node_takes_in_what_it_is_fit_for(new: Pod, taints: tuple[Taint, ...], expected: list[str]) -> None:
+    """Labels, its name, its ports, and taints that would evict it."""
+    assert against(new, pod("a", port=8080), taints=taints) == expected
+
+
+def test_a_pod_that_names_a_node_without_room_has_failed() -> None:
+    """For ever, with the reason; it starts nowhere, and nothing is left to do."""
+    cluster = Cluster()
+    (name,) = cluster.observed.nodes
+    cluster.push(MANIFEST.format(name="big", node=name, cpu="900"))
+    cluster.settle()
+    failed = cast(Pod, cluster.of("Pod")["big"]).status
+    assert (failed.phase, failed.reason) == ("Failed", "OutOfcpu")
+    assert failed.message.startswith("Pod was rejected: Node didn't have enough resource: cpu, requested: 900000, ")
+    assert cluster.plan().is_empty
+
+
+def test_of_pods_that_name_one_node_the_first_ones_are_taken_in() -> None:
+    """As many as there is room for; in the order of their names where they came together."""
+    cluster = Cluster()
+    (name,) = cluster.observed.nodes
+    cluster.settle()
+    node = cast(Node, cluster.of("Node")[name])
+    share = int(node.status.allocatable["cpu"]) // 2
+    texts = (MANIFEST.format(name=one, node=name, cpu=share) for one in ("c", "a", "b"))
+    cluster.push("---".join(texts))
+    cluster.settle()
+    found = {one: cast(Pod, pod).status.reason for one, pod in cluster.of("Pod").items()}
+    assert found == {"a": "", "b": "", "c": "OutOfcpu"}
