@@ -34,7 +34,8 @@ def admit_named_pods(view: View) -> None:
         if not _is_new(pod):
             continue
         node = view.get(ObjectRef(kind="Node", name=pod.spec.node_name))
-        if node is None:
+        if node is None or not cast(Node, node.object).status.allocatable:
+            # Nobody knows yet what it has.
             continue
         others = (cast(Pod, one.object) for one in view.on_node(node.ref.name) if _is_before(one, stored))
         found = next(refusals(pod, candidate_of(cast(Node, node.object), others)), None)

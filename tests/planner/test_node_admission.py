@@ -23,6 +23,7 @@ from reconciler.model.kinds import (
     Taint,
     Toleration,
 )
+from reconciler.model.observed import NodeState
 from reconciler.planner.node_admission import refusals
 from reconciler.planner.scheduling.fit import candidate_of
 from tests.planner.world import Cluster
@@ -151,3 +152,13 @@ def test_of_pods_that_name_one_node_the_first_ones_are_taken_in() -> None:
     cluster.settle()
     found = {one: cast(Pod, pod).status.reason for one, pod in cluster.of("Pod").items()}
     assert found == {"a": "", "b": "", "c": "OutOfcpu"}
+
+
+def test_a_node_that_has_not_told_what_it_has_refuses_nobody() -> None:
+    """Unknown is not nothing (P20)."""
+    cluster = Cluster()
+    (name,) = cluster.observed.nodes
+    cluster.observed = replace(cluster.observed, nodes={name: NodeState(name=name, heartbeat_at=cluster.now)})
+    cluster.push(MANIFEST.format(name="big", node=name, cpu="900"))
+    cluster.settle()
+    assert cast(Pod, cluster.of("Pod")["big"]).status.phase != "Failed"
