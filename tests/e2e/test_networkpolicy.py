@@ -47,7 +47,13 @@ MANIFESTS = {
     "far.yaml": server("far", "host-2"),
     "alien.yaml": server("alien", "host-2", "other"),
     "service.yaml": manifest(
-        "Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "http"}]}
+        "Service",
+        "web",
+        spec={
+            "type": "NodePort",
+            "selector": {"app": "web"},
+            "ports": [{"port": 80, "targetPort": "http", "nodePort": 30080}],
+        },
     ),
 }
 DENY = {"deny.yaml": policy("deny", policyTypes=["Ingress", "Egress"])}
@@ -155,6 +161,8 @@ def test_without_policies_everybody_reaches_everybody(net: Net) -> None:
         ("web", "far:8080", True),
         ("far", "host-1:6443", True),
         ("alien", "service:80", True),
+        ("host-2", "host-1:30080", True),
+        ("host-1", "host-2:30080", True),
         ("near", "names", True),
     )
     assert not any(TABLE in node.run("nft", "list", "tables").stdout for node in net.nodes.values())
@@ -178,6 +186,7 @@ def test_a_default_denial_leaves_a_pod_its_own_host(net: Net) -> None:
         ("web", "host-1:6443", True),
         ("host-2", "web:8080", False),
         ("host-2", "host-1:18080", False),
+        ("host-2", "host-1:30080", False),
         ("host-2", "far:8080", True),
         ("alien", "alien:8080", True),
         ("alien", "names", True),
@@ -199,6 +208,8 @@ def test_what_rules_let_through_is_let_through(net: Net) -> None:
         ("alien", "service:80", False),
         ("alien", "far:8080", False),
         ("host-2", "host-1:18080", True),
+        ("host-2", "host-1:30080", True),
+        ("host-1", "host-2:30080", False),
         ("host-2", "web:8080", False),
         ("far", "names", True),
         ("near", "names", True),
