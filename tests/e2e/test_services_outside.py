@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.cluster import NodeHost, start_cluster
 from tests.e2e.host import wait_for
-from tests.e2e.kubectl import Kubectl, found
+from tests.e2e.kubectl import found
 from tests.e2e.lab_node import lab_nodes
 from tests.e2e.stage import container, manifest, pod_spec, workload
 from tests.e2e.test_network_between_nodes import MANY, NAMES, SERVER, Net, ask, server
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not found(), reason="needs kubectl"),
+]
 
 POOL = "10.99.0.240-10.99.0.241"
 CLIENT = "10.99.0.1"  # the network's own end, which is no host of the cluster
-EXCLUDED = {"node.kubernetes.io/exclude-from-external-load-balancers": "true"}
+EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers=true"
 EVERY, HERE = 30080, 30081
 
 
@@ -41,7 +44,6 @@ def one_server() -> str:
 MANIFESTS = {
     "who.yaml": server(),
     "one.yaml": one_server(),
-    "node.yaml": manifest("Node", "host-1", metadata={"labels": EXCLUDED}),
     "every.yaml": service("every", "who", "NodePort", EVERY),
     "here.yaml": service("here", "one", "NodePort", HERE, externalTrafficPolicy="Local"),
     "balanced.yaml": service("balanced", "who", "LoadBalancer"),
@@ -52,6 +54,11 @@ LATE = {"late.yaml": service("late", "who", "LoadBalancer", loadBalancerIP="10.9
 
 class Outside(Net):
     """The cluster, and a client that is no part of it."""
+
+    def in_pod(self, node: str, script: str) -> list[str]:
+        """Run a script in the Pod of the DaemonSet on a node; return the lines it prints."""
+        [app] = [one for name, one in self.cluster.apps(self.hosts[node]).items() if name.startswith("rc_who_")]
+        return self.hosts[node].node.docker("exec", app["Id"], "/bin/sh", "-c", script).splitlines()
 
     def from_outside(self, script: str) -> list[str]:
         """Run a script on the network between the hosts."""
@@ -75,6 +82,17 @@ class Outside(Net):
         return [name for name in names if address in self.hosts[name].node.run("ip", "addr", "show").stdout]
 
 
+def kubectl(host: NodeHost, *arguments: str) -> str:
+    """Run the newest kubectl on a host, where the API is reached; return what it prints."""
+    config = host.home / "kubeconfig"
+    if not config.exists():
+        config.write_text(host.run("kubeconfig").out)
+    options = (f"--kubeconfig={config}", f"--cache-dir={host.home / 'cache'}")
+    done = host.node.run(list(found().values())[-1], *options, *arguments)
+    assert done.returncode == 0, (arguments, done)
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Outside]:
     """Three hosts with a Pod on each, and one more on the third."""
@@ -83,7 +101,10 @@ def net(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Outsid
         hosts[0].data.mkdir()
         (hosts[0].data / "config.yaml").write_text(f"loadBalancer: {{addresses: [{POOL}]}}\n")
         cluster = start_cluster(hosts)
-        cluster.main.push(MANIFESTS, wait=False)
+        # The daemon's host is not the one that is switched off.
+        kubectl(cluster.main, "label", "node", "host-1", EXCLUDED)
+        pushed = cluster.main.push(MANIFESTS, wait=False)
+        assert pushed.code == 0, pushed
         cluster.main.settle(90)
         yield Outside(cluster, "vxlan")
 
@@ -138,23 +159,20 @@ def test_nodes_tell_whether_they_have_endpoints(net: Outside) -> None:
         assert code == "503" or any(f'"localEndpoints": {count}' in line for line in answers), answers
 
 
-@pytest.mark.skipif(not found(), reason="needs kubectl")
-def test_kubectl_shows_ports_and_addresses(net: Outside, tmp_path: Path) -> None:
+def test_kubectl_shows_ports_and_addresses(net: Outside) -> None:
     """And `<pending>` for what waits, with an Event that says why."""
-    net.cluster.main.push({**MANIFESTS, **LATE}, wait=False)
-    wait_for("it is told", lambda: "AllocationFailed" in net.cluster.main.events(), 20, 0.2)
-    config = tmp_path / "kubeconfig"
-    config.write_text(net.cluster.main.run("kubeconfig").out)
-    kubectl = Kubectl(list(found().values())[-1], config, tmp_path / "cache")
-    shown = {line.split()[0]: line.split() for line in kubectl.out("get", "services").splitlines()[1:]}
+    main = net.cluster.main
+    main.push({**MANIFESTS, **LATE}, wait=False)
+    wait_for("it is told", lambda: "AllocationFailed" in main.events(), 20, 0.2)
+    shown = {line.split()[0]: line.split() for line in kubectl(main, "get", "services").splitlines()[1:]}
     assert shown["every"][1:5:3] == ["NodePort", f"80:{EVERY}/TCP"] and shown["every"][3] == "<none>"
     assert shown["balanced"][1] == "LoadBalancer" and shown["balanced"][3] == net.address("balanced")
     assert shown["late"][3] == "<pending>"
-    told = kubectl.out("describe", "service", "late")
+    told = kubectl(main, "describe", "service", "late")
     assert (
         "loadBalancerIP 10.99.0.99 is not among the addresses for load balancers" in told and "AllocationFailed" in told
     )
-    kept = kubectl.out("describe", "service", "kept")
+    kept = kubectl(main, "describe", "service", "kept")
     for part in ("External Traffic Policy:", "Local", "HealthCheck NodePort:", "LoadBalancer Ingress:", "nodeAssigned"):
         assert part in kept
 
