@@ -22,14 +22,44 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def allocate_addresses(view: View) -> None:
     """Give every Service what its type needs; what cannot be given blocks it, and the rest works."""
-    for stored in view.due("Service"):
-        stored, *faults = _given_address(view, _filled(view, stored))
+    for before in view.due("Service"):
+        stored, *faults = _given_address(view, _filled(view, before))
         for give in (give_node_ports, give_outer_address):
             stored, fault = give(view, stored)
             faults.append(fault)
         if any(faults):
             message = "; ".join(one for one in faults if one)
             view.judge(stored.ref, Decision.BLOCKED, Reason.CONFLICT, message, stored=stored)
+        else:
+            _tell(view, stored, _words(before, stored))
+
+
+def _tell(view: View, stored: StoredObject, words: str) -> None:
+    """Say in the plan what a Service that is written will be given; until then it is a forecast."""
+    verdict = view.verdicts.get(stored.ref)
+    if not words or verdict is None or verdict.decision in (Decision.UNCHANGED, Decision.DELETE):
+        return
+    message = "; ".join(one for one in (verdict.message, f"{words} (forecast)") if one)
+    view.judge(
+        stored.ref,
+        verdict.decision,
+        verdict.reason,
+        message,
+        changes=verdict.changes,
+        stored=stored,
+        provenance=verdict.provenance,
+        since=verdict.since,
+    )
+
+
+def _words(before: StoredObject, after: StoredObject) -> str:
+    """Return what of a Service's ways from outside is new, in words."""
+    old, new = cast(Service, before.object), cast(Service, after.object)
+    had = {port.node_port for port in old.spec.ports}
+    given = dict.fromkeys(str(port.node_port) for port in new.spec.ports if port.node_port not in had)
+    addresses = [one.ip for one in new.status.load_balancer.ingress if one not in old.status.load_balancer.ingress]
+    words = [f"node port{'s' if len(given) > 1 else ''} {', '.join(given)}"] if given else []
+    return ", ".join([*words, *(f"address {one}" for one in addresses if one)])
 
 
 def _filled(view: View, stored: StoredObject) -> StoredObject:

@@ -91,6 +91,20 @@ def test_each_load_balancer_gets_one_address_and_one_node() -> None:
     assert cluster.plan().is_empty and not cluster.plan().allocations
 
 
+def test_a_plan_shows_what_will_be_given() -> None:
+    """As a forecast, beside why the Service is written; what is there already is not repeated."""
+    cluster = of_pool("10.0.0.240")
+    two = "type: LoadBalancer, ports: [{name: a, port: 80}, {name: b, port: 81, nodePort: 30001}]"
+    cluster.push(service("web", two) + service("plain", "ports: [{port: 80}]"))
+    answer = cluster.plan()
+    told = {one.object.name: one.message for one in answer.verdicts if one.object.kind == "Service"}
+    cluster.settle()
+    services: dict[str, Any] = cluster.of("Service")
+    (number, _) = (port.node_port for port in services["web"].spec.ports)
+    assert told == {"web": f"node port {number}, address 10.0.0.240 (forecast)", "plain": ""}
+    assert not any(one.message for one in cluster.plan().verdicts if one.object.kind == "Service")
+
+
 def test_a_pool_that_is_used_up_is_told_once_and_gives_what_becomes_free() -> None:
     """Blocked, an Event, and no address; node ports work meanwhile."""
     cluster = of_pool("10.0.0.240")
