@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.model.kinds import Job, Object
+from reconciler.model.kinds import Job, Object, Pod
 
 _UID = "batch.kubernetes.io/controller-uid"
 _NAME = "batch.kubernetes.io/job-name"
@@ -34,4 +34,10 @@ def _job(object: Object, shown: dict[str, Any]) -> None:
     metadata["labels"] = {**metadata.get("labels", {}), _UID: uid, _NAME: name, _OLD_UID: uid, _OLD_NAME: name}
 
 
-_OF_KIND: Mapping[str, Callable[[Object, dict[str, Any]], None]] = {"Job": _job}
+def _pod(object: Object, shown: dict[str, Any]) -> None:
+    """Add the security context, also where it says nothing: `kubectl debug` reads it without asking."""
+    assert isinstance(object, Pod)
+    shown["spec"].setdefault("securityContext", {})
+
+
+_OF_KIND: Mapping[str, Callable[[Object, dict[str, Any]], None]] = {"Job": _job, "Pod": _pod}

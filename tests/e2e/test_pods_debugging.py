@@ -14,16 +14,7 @@ from tests.e2e.stage import Stage, container, pod, pod_spec, stage, workload
 pytestmark = [pytest.mark.real, pytest.mark.skipif(not found(), reason="needs kubectl")]
 
 APPROVED = "example.com/approved"
-LABELS = {"app": "web"}
-WEB = workload(
-    "Deployment",
-    "web",
-    {
-        "replicas": 1,
-        "selector": {"matchLabels": LABELS},
-        "template": {"metadata": {"labels": LABELS}, "spec": pod_spec(container("app"))},
-    },
-)
+WEB = workload("Deployment", "web", pod_spec(container("app")))
 
 
 @pytest.fixture(scope="module")

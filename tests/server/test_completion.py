@@ -1,6 +1,6 @@
 """What clients find in an object although nobody declared it."""
 
-from api_double import Api
+from api_double import Api, pod
 
 from reconciler.model.kinds import Container, Job, JobSpec, ObjectMeta, PodSpec, PodTemplateSpec
 
@@ -16,3 +16,9 @@ def test_the_pods_of_a_job_are_found_by_its_selector(api: Api) -> None:
     labels = shown["spec"]["template"]["metadata"]["labels"]
     assert labels["batch.kubernetes.io/job-name"] == labels["job-name"] == "task"
     assert (shown["spec"]["completions"], shown["spec"]["backoffLimit"]) == (1, 6)
+
+
+def test_a_pod_has_a_security_context(api: Api) -> None:
+    """Clients of 1.32 and later read what stands in it, and fail where there is none."""
+    api.objects.put(pod("web"))
+    assert api.client.get("/api/v1/namespaces/shop/pods/web")["spec"]["securityContext"] == {}
