@@ -26,11 +26,12 @@ from reconciler.planner.node.repairs import repaired
 class Shared:
     """What the node's own actions mean for its Pods.
 
-    `prepare` and `program` are the keys of these actions of the node, empty when there is nothing to wait for.
-    `unprepared`: no Pod can be wired now. `policies` is the key of the action that makes the rules of policies,
-    `isolated` has the addresses that they isolate, `unruled`: they are due and cannot be made now. `volumes` gives for
-    each assigned volume the key of the action that makes it; `lost` says why a volume cannot be used; `releasing` gives for
-    a share or device the key of the action under way that releases it.
+    `prepare` and `program` are the keys of these actions of the node, empty when there is nothing to wait for; so is
+    `proxy`, of that which gives the proxy of Ingresses its endpoints. `unprepared`: no Pod can be wired now. `policies`
+    is the key of the action that makes the rules of policies, `isolated` has the addresses that they isolate,
+    `unruled`: they are due and cannot be made now. `volumes` gives for each assigned volume the key of the action that
+    makes it; `lost` says why a volume cannot be used; `releasing` gives for a share or device the key of the action
+    under way that releases it.
     """
 
     prepare: str
@@ -41,6 +42,7 @@ class Shared:
     policies: str = ""
     isolated: Mapping[str, IsolatedPod] = field(default_factory=dict)
     unruled: bool = False
+    proxy: str = ""
     releasing: Mapping[str, str] = field(default_factory=dict)
 
 

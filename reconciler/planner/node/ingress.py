@@ -3,12 +3,13 @@
 Pure. A node that is none of those that serve runs none. Endpoints of its own Pods are as the node knows them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.model.details import ProgramIngress, StopIngress
 from reconciler.model.ingress import IngressView
 from reconciler.model.node import NetworkView, ServiceEntry
-from reconciler.model.plan import Reason
+from reconciler.model.plan import Action, Reason
 from reconciler.planner.ingress.config import ProxyConfig, proxy_config
 from reconciler.planner.node.actions import make_action, node_ref
 from reconciler.planner.node.look import Look
@@ -52,6 +53,23 @@ def ingress_tasks(look: Look, services: tuple[ServiceEntry, ...], view: NetworkV
     reason = Reason.INGRESS_CHANGED if fact.structure else Reason.INGRESS_DOWN
     target = f"{config.structure}/{config.endpoints}/{ingress.digest}"
     return (Task(make_action(look.node, node_ref(look.node), detail, reason, target=target)),)
+
+
+def endpoints_key(look: Look, actions: Iterable[Action]) -> str:
+    """Return the key of the step that gives a running proxy its endpoints; empty where none is due, or a reload is."""
+    for action in actions:
+        detail = action.detail
+        if isinstance(detail, ProgramIngress) and detail.structure == look.facts.ingress.structure:
+            return action.key
+    return ""
+
+
+def wanted_endpoints(look: Look, services: tuple[ServiceEntry, ...], view: NetworkView) -> str:
+    """Return the digest of the endpoints that the node's proxy is to have; empty where it is to have none."""
+    ingress = view.ingress
+    if ingress is None or look.node not in ingress.nodes:
+        return ""
+    return _config(look, ingress, _everywhere(services, view)).endpoints
 
 
 def _config(look: Look, ingress: IngressView, services: tuple[ServiceEntry, ...]) -> ProxyConfig:

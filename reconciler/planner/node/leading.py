@@ -18,16 +18,30 @@ class Leading:
         self.generation = 0
         self._services: Mapping[str, int] = {}
         self._names: Mapping[str, int] = {}
+        self._proxies: Mapping[str, int] = {}
 
-    def note(self, wanted: NetworkMap | None, generation: int, shown: NetworkFact) -> None:
-        """Take in what view `generation` asks for, and what the host shows; `generation` is then what it leads by."""
+    def note(
+        self,
+        wanted: NetworkMap | None,
+        generation: int,
+        shown: NetworkFact,
+        proxy: str = "",
+        shown_proxy: str = "",
+    ) -> None:
+        """Take in what view `generation` asks for, and what the host shows; `generation` is then what it leads by.
+
+        `proxy` names the endpoints that the proxy of Ingresses is to have, `shown_proxy` those that it has; one that
+        does not run leads nowhere.
+        """
         if wanted is None:
             return
         self._services = _with(self._services, wanted.digest, generation)
         self._names = _with(self._names, wanted.names_digest, generation)
+        self._proxies = _with(self._proxies, proxy, generation)
         services, names = self._services.get(shown.services_digest), self._names.get(shown.names_digest)
-        if services is not None and names is not None:
-            self.generation = min(services, names)
+        proxied = self._proxies.get(shown_proxy) if shown_proxy else generation
+        if services is not None and names is not None and proxied is not None:
+            self.generation = min(services, names, proxied)
 
 
 def _with(known: Mapping[str, int], digest: str, generation: int) -> Mapping[str, int]:

@@ -26,7 +26,7 @@ from reconciler.planner.node.attachments import releasing
 from reconciler.planner.node.chain import Shared
 from reconciler.planner.node.collection import collect_images
 from reconciler.planner.node.eviction import evict
-from reconciler.planner.node.ingress import ingress_tasks
+from reconciler.planner.node.ingress import endpoints_key, ingress_tasks, wanted_endpoints
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
 from reconciler.planner.node.network import NetworkMap, network_map, network_tasks
@@ -46,6 +46,7 @@ class NodeStep(Value):
 
     `plan.actions` names again what is in flight and still wanted: what of it waits and is not named may be dropped.
     `map`: what the host's table and names are to be by the network view; None where that is not known.
+    `proxy` names the endpoints that its proxy of Ingresses is to have; empty where it is to have none.
     """
 
     memory: NodeMemory
@@ -55,6 +56,7 @@ class NodeStep(Value):
     events: tuple[NodeEvent, ...] = ()
     pressures: tuple[str, ...] = ()
     map: NetworkMap | None = None
+    proxy: str = ""
 
 
 def step(
@@ -115,6 +117,7 @@ def step(
         events=(*noted.events, *collected.events, *(event for turn in turns for event in turn.events)),
         pressures=pressures_of(memory),
         map=wanted,
+        proxy=wanted_endpoints(look, wanted.services, view),
     )
 
 
@@ -205,6 +208,7 @@ def _shared(look: Look, volumes: VolumesStep, tasks: TasksStep, policies: Wanted
         isolated=policies.isolated,
         unruled=bool(policy_tasks(look, policies)) and rules not in planned,
         releasing=releasing(look),
+        proxy=endpoints_key(look, tasks.actions),
     )
 
 

@@ -40,7 +40,7 @@ def terminate_chain(look: Look, judged: PodJudgement, shared: Shared) -> Chain:
             message = "another node's map may still lead to it"
             chain.block(Executor.CONTAINER, Verb.STOP, Reason.STILL_SERVED, message, until)
             return chain
-        needs = (shared.program,) if shared.program else ()
+        needs = tuple(key for key in (shared.program, shared.proxy) if key)
     # The daemon's clock may be ahead of this host's: nobody waits longer than a Pod may take.
     left = max(LEAST_GRACE_S, min(grace, since + grace - look.now)) if grace > 0 else 0.0
     stops = _stop(chain, left, reason, needs)

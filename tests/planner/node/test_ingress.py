@@ -75,3 +75,19 @@ def test_endpoints_follow_and_the_structure_stays() -> None:
     host.services = (service(endpoint("lost-uid")),)
     know(host, VIEW)
     assert host.world.ingress.endpoints == first.endpoints
+
+
+def test_a_pod_ends_once_the_proxy_leads_elsewhere() -> None:
+    """Its containers are stopped after the endpoints were changed, and not after a reload, which takes longer."""
+    host = Host(pod("web"))
+    host.services = (service(endpoint("web-uid-0001"), endpoint("far-uid", "10.42.9.1", node="node-9")),)
+    know(host, VIEW)
+    ending = tuple(replace(one, deletion_requested_at=host.clock.now()) for one in host.pods)
+    host.generation += 1
+    whole = NetworkView(cluster_id="c", term=1, generation=host.generation, services=host.services, ingress=VIEW)
+    host.node.deliver(NodeDocuments(assignment=assignment(*ending, generation=host.generation), view=whole))
+    host.settle()
+    steps = host.done()
+    changed = next(number for number, one in enumerate(steps) if "programIngress" in one)
+    stopped = next(number for number, one in enumerate(steps) if "stopContainer" in one)
+    assert changed < stopped

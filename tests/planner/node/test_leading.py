@@ -79,3 +79,19 @@ def test_what_is_wanted_is_told_also_while_the_engine_is_silent(
     """The network is kept going then."""
     answer = look(shows(network=network, complete=complete))
     assert (answer.map is not None) is is_known
+
+
+def test_a_view_counts_once_the_proxy_of_ingresses_has_it_too() -> None:
+    """Where one runs; one that does not leads nowhere."""
+    leading = Leading()
+    for generation, wanted, proxy, expected in (
+        (1, "x", "", 1),
+        (2, "x", "x", 2),
+        (3, "y", "x", 2),
+        (3, "y", "y", 3),
+        (4, "", "y", 3),
+        (4, "", "", 4),
+        (5, "z", "other", 4),
+    ):
+        leading.note(made("a"), generation, shown("a"), wanted, proxy)
+        assert leading.generation == expected
