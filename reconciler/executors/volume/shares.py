@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.executors.volume import share_work
@@ -28,11 +29,18 @@ _TOLD_S = 86_400.0
 
 
 class Deadlines(Value):
-    """How many seconds a server may take: to be mounted, to be unmounted, to answer about what is on its share."""
+    """How many seconds a server may take: to be mounted, to be unmounted, to change something, to answer at all.
+
+    One that took longer is not asked again for `rest_s`, and nobody waits longer than `turn_s` for others of its share:
+    so that a server that hangs leaves room for the others.
+    """
 
     mount_s: float = 60.0
     unmount_s: float = 15.0
     work_s: float = 20.0
+    answer_s: float = 5.0
+    rest_s: float = 15.0
+    turn_s: float = 2.0
 
 
 class Shares:
@@ -44,6 +52,7 @@ class Shares:
         self._helpers = helpers
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
+        self._silent_until: dict[str, float] = {}
 
     def place(self, key: str) -> Path:
         """Return where a share is mounted."""
@@ -77,7 +86,7 @@ class Shares:
 
     def mount(self, detail: MountShare) -> bool:
         """Mount a share, and find or make the directory of a volume on it; return whether anything changed."""
-        with self._of(detail.share.key):
+        with self._turn(detail.share.key):
             changed = self._mount(detail.share)
             if detail.volume:
                 made = self._work(detail.share, "make", detail.directory, checked_name(detail.volume))
@@ -87,7 +96,7 @@ class Shares:
 
     def unmount(self, key: str) -> bool:
         """Unmount a share; one whose server hangs is taken out of sight at once. Nothing on it is touched."""
-        with self._of(key):
+        with self._turn(key):
             place = self.place(key)
             for entry in _entries(self._paths.share_volumes / key):
                 entry.unlink(missing_ok=True)
@@ -105,7 +114,7 @@ class Shares:
         """Move the directory of a released volume to the trash of its share; return whether it was still there."""
         share = detail.share
         assert share is not None
-        with self._of(share.key):
+        with self._turn(share.key):
             self._mount(share)
             changed = self._work(share, "trash", detail.path, checked_name(detail.name))
             _touch(self._paths.share_trashed / detail.name)
@@ -122,6 +131,7 @@ class Shares:
         place = self.place(share.key)
         if share.key in self.mounted():
             return False
+        self._refuse_silent(share)
         if shutil.which("mount.nfs", path=self._helpers) is None:
             raise MountError(
                 f"this node cannot mount {share.source}: mount.nfs is not installed; `apt install nfs-common` brings it"
@@ -133,6 +143,7 @@ class Shares:
             return True
         place.rmdir()
         if code is None:
+            self._note_silence(share)
             raise MountError(
                 f"{share.source} is not mounted: its server has not answered for {self._deadlines.mount_s:.0f} s"
             )
@@ -143,19 +154,36 @@ class Shares:
 
     def _work(self, share: NfsShare, verb: str, directory: str, *more: str) -> bool:
         """Do something on a mounted share in a process of its own; return whether it changed anything."""
+        self._refuse_silent(share)
+        deadline_s = self._deadlines.answer_s if verb == "answer" else self._deadlines.work_s
         program = (sys.executable, "-I", "-S", share_work.__file__)
-        code, said = _run((*program, verb, str(self.place(share.key)), directory, *more), self._deadlines.work_s)
+        code, said = _run((*program, verb, str(self.place(share.key)), directory, *more), deadline_s)
         if code is None:
-            raise MountError(
-                f"the server of {share.source} has not answered for {self._deadlines.work_s:.0f} s; it stays mounted"
-            )
+            self._note_silence(share)
+            raise MountError(f"the server of {share.source} has not answered for {deadline_s:.0f} s; it stays mounted")
         if code not in (share_work.DONE, share_work.UNCHANGED):
             raise MountError(f"{share.source}: {said or f'nothing was said, status {code}'}")
         return code == share_work.DONE
 
-    def _of(self, key: str) -> threading.Lock:
+    def _note_silence(self, share: NfsShare) -> None:
+        self._silent_until[share.server] = time.monotonic() + self._deadlines.rest_s
+
+    def _refuse_silent(self, share: NfsShare) -> None:
+        left_s = self._silent_until.get(share.server, 0.0) - time.monotonic()
+        if left_s > 0:
+            raise MountError(f"the server of {share.source} has not answered; it is asked again in {left_s:.0f} s")
+
+    @contextmanager
+    def _turn(self, key: str) -> Iterator[None]:
+        """Be the only one who works on a share."""
         with self._lock:
-            return self._locks.setdefault(key, threading.Lock())
+            lock = self._locks.setdefault(key, threading.Lock())
+        if not lock.acquire(timeout=self._deadlines.turn_s):
+            raise MountError("something else is being done with this share, which takes long: it is tried again")
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def _run(command: Sequence[str], deadline_s: float) -> tuple[int | None, str]:

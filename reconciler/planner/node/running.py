@@ -108,9 +108,13 @@ def _publish(chain: Chain, judged: PodJudgement, pod: PodAssignment, shared: Sha
 
 
 def _attach_volume(chain: Chain, one: Attachment, shared: Shared) -> str:
-    """Mount a share or attach a device for the Pod, once it is made and no release of it is under way."""
+    """Mount a share or attach a device for the Pod, once it is made and no release of it is under way.
+
+    It is one action for all Pods that need the same: a server that hangs is asked once.
+    """
     needs = (shared.releasing.get(one.key, ""), shared.volumes.get(one.volume, ""))
-    return chain.add(attach_detail(one), Reason.VOLUME_MISSING, target=f"{one.key}/{one.volume}", needs=needs)
+    target = f"{one.key}/{one.volume}"
+    return chain.add(attach_detail(one), Reason.VOLUME_MISSING, target=target, needs=needs, shared=True)
 
 
 def _sandbox(chain: Chain, judged: PodJudgement, pod: PodAssignment) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from reconciler.executors.volume.mounts import mount_tmpfs, unmount
@@ -17,7 +18,7 @@ from reconciler.model.storage import NfsShare
 
 pytestmark = pytest.mark.real
 SHARE = NfsShare(server="127.0.0.1", path="/data")
-QUICK = Deadlines(mount_s=5.0, unmount_s=1.0, work_s=1.0)
+QUICK = Deadlines(mount_s=5.0, unmount_s=1.0, work_s=1.0, answer_s=1.0, rest_s=0.0, turn_s=0.1)
 
 
 @pytest.fixture
@@ -61,6 +62,23 @@ def test_a_server_that_hangs_holds_nobody(hung: Shares) -> None:
     assert hung.mounted() == (SHARE.key,)
     assert (hung.prepared(), hung.trashed()) == ((), ())
     assert time.monotonic() - began < 15
+
+
+def test_a_server_that_hangs_leaves_room_for_others(hung: Shares, paths: VolumePaths) -> None:
+    """Who was silent is not asked again at once; another server is, and nobody waits long for another's turn."""
+    shares = Shares(paths, msgspec.structs.replace(QUICK, rest_s=60.0))
+    with pytest.raises(MountError, match="has not answered for 1 s"):
+        shares.root_of(SHARE)
+    began = time.monotonic()
+    with pytest.raises(MountError, match="it is asked again in"):
+        shares.root_of(SHARE)
+    other = NfsShare(server="127.0.0.2", path="/data")
+    shares.place(other.key).mkdir()
+    mount_tmpfs(shares.place(other.key), "mode=0755")
+    assert shares.root_of(other) == shares.place(other.key)
+    with hung._turn(SHARE.key), pytest.raises(MountError, match="takes long"):
+        hung.mount(MountShare(share=SHARE))
+    assert time.monotonic() - began < 1.0
 
 
 def test_a_share_that_hangs_can_be_let_go(hung: Shares) -> None:
