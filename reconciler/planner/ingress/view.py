@@ -30,10 +30,19 @@ def ingress_view(view: View) -> IngressView | None:
 
 
 def serving_nodes(view: View) -> tuple[str, ...]:
-    """Return the nodes that carry the label; every node, where none does."""
+    """Return the nodes that carry the label; where none does, those with the program, else all: it is told missing."""
     nodes = list(view.of_kind("Node"))
-    chosen = [one for one in nodes if one.object.metadata.labels.get(NODE_LABEL) == "true"]
-    return tuple(sorted(one.ref.name for one in chosen or nodes))
+    labelled = [one.ref.name for one in nodes if one.object.metadata.labels.get(NODE_LABEL) == "true"]
+    if labelled:
+        return tuple(sorted(labelled))
+    names = sorted(one.ref.name for one in nodes)
+    able = [name for name in names if _has_program(view, name)]
+    return tuple(able or names)
+
+
+def _has_program(view: View, node: str) -> bool:
+    state = view.observed.nodes.get(node)
+    return state is not None and state.observation is not None and bool(state.observation.facts.ingress.program)
 
 
 def secrets_of(ingress: IngressView | None, node: str) -> Iterator[ObjectRef]:

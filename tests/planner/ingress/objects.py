@@ -123,8 +123,11 @@ def told(cluster: Cluster, name: str) -> str:
     return found.status.noted or ""
 
 
-def serve(cluster: Cluster, *nodes: str, view: str | None = None, error: str = "") -> None:
-    """Have nodes report that they run with a view (the newest), and plan again until nothing changes."""
+def serve(cluster: Cluster, *nodes: str, view: str | None = None, error: str = "", able: bool = False) -> None:
+    """Have nodes report that they run with a view (the newest), and plan again until nothing changes.
+
+    The others have the program and do not run it when they are `able`.
+    """
     digest = seen(cluster).digest if view is None else view
     fact = IngressFact(program="2.6", structure="s" if digest else "", view=digest, error=error)
     report = cluster.report
@@ -139,6 +142,8 @@ def serve(cluster: Cluster, *nodes: str, view: str | None = None, error: str = "
             facts = replace(state.observation.facts, host=host)
             if node in nodes:
                 facts = replace(facts, ingress=fact)
+            elif len(nodes) < len(states) and able:
+                facts = replace(facts, ingress=IngressFact(program="2.6"))
             states[node] = replace(state, observation=replace(state.observation, facts=facts))
         cluster.observed = replace(cluster.observed, nodes=states)
 

@@ -16,6 +16,7 @@ from tests.planner.ingress.objects import (
     rule,
     secret,
     seen,
+    serve,
     service,
     told,
 )
@@ -218,10 +219,12 @@ def test_regular_expressions_are_asked_for() -> None:
     assert "BadPath: path '/c(' of b is left out" in told(cluster, "regex")
 
 
-def test_nodes_with_the_label_serve_or_all_where_none_has_it() -> None:
-    """And without Ingresses of ours nobody does."""
+def test_nodes_with_the_label_serve_or_all_that_can() -> None:
+    """All, where none has the program, so that it is told; and without Ingresses of ours nobody does."""
     cluster = cluster_of(service(), ingress("web", rule("a")), nodes=("n1", "n2"))
     assert seen(cluster).nodes == ("n1", "n2")
+    serve(cluster, "n1")
+    assert seen(cluster).nodes == ("n1",)
     _label(cluster, "n2")
     assert seen(cluster).nodes == ("n2",)
     push(cluster, service())

@@ -30,7 +30,7 @@ def test_an_ingress_is_served_where_nodes_say_so() -> None:
     """Not before; one node alone does not make it healthy while the other is to serve, too."""
     cluster = cluster_of(service(), ingress("web", rule("a")), nodes=("n1", "n2"))
     assert (addresses(cluster), health(cluster)) == ([], Health.PROGRESSING)
-    serve(cluster, "n1")
+    serve(cluster, "n1", able=True)
     assert (addresses(cluster), health(cluster)) == (["10.0.0.1"], Health.PROGRESSING)
     serve(cluster, "n1", "n2")
     assert (addresses(cluster), health(cluster)) == (["10.0.0.1", "10.0.0.2"], Health.HEALTHY)
