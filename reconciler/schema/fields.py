@@ -91,7 +91,7 @@ _OWNERS = "lifetimes follow the repository"
 REFUSED: Mapping[str, str] = {
     "ObjectMeta.ownerReferences": _OWNERS,
     "ObjectMeta.finalizers": _OWNERS,
-    "PodSpec.ephemeralContainers": "",
+    "PodSpec.ephemeralContainers": "`kubectl debug` adds them to a Pod that runs",
     "PodSpec.runtimeClassName": "containers run on the Engine's default runtime",
     "PodSpec.overhead": "",
     "PodSpec.resourceClaims": "",

@@ -1,5 +1,6 @@
 """Which container a log or a command is about, and Kubernetes' sentences where there is none."""
 
+import msgspec
 import pytest
 
 from reconciler.model.kinds import (
@@ -9,6 +10,7 @@ from reconciler.model.kinds import (
     ContainerStateTerminated,
     ContainerStateWaiting,
     ContainerStatus,
+    EphemeralContainer,
     ObjectMeta,
     Pod,
     PodSpec,
@@ -138,3 +140,19 @@ def test_a_command_needs_a_container_that_runs() -> None:
         running_container_id(pod(phase="Failed"), "")
     with pytest.raises(ContainerUnavailable, match="pod x does not have a host assigned"):
         running_container_id(pod(node=""), "")
+
+
+def test_a_container_that_looks_into_the_pod_is_meant_by_its_name() -> None:
+    """Its log and its processes are reached; unasked it is nobody's choice."""
+    found = pod("web")
+    status = ContainerStatus(name="debugger", container_id="docker://d", state=RUNNING)
+    found = msgspec.structs.replace(
+        found,
+        spec=msgspec.structs.replace(
+            found.spec, ephemeral_containers=(EphemeralContainer(name="debugger", image="b"),)
+        ),
+        status=msgspec.structs.replace(found.status, ephemeral_container_statuses=(status,)),
+    )
+    assert chosen_container(found, "") == "web"
+    assert running_container_id(found, "debugger") == "d"
+    assert logged_container_id(found, "debugger", previous=False) == "d"

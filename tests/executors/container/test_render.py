@@ -323,3 +323,15 @@ def test_parts_of_volumes(mount: dict[str, str], expected: str | None) -> None:
             sub_path(asked, variables)
     else:
         assert sub_path(asked, variables) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "mode"),
+    [({}, "container:t1"), ({"shareProcessNamespace": True}, "container:s1"), ({"hostPID": True}, "host")],
+)
+def test_the_processes_that_a_container_sees_which_looks_into_another(fields: dict[str, Any], mode: str) -> None:
+    """Those of the one it is aimed at; where all see the same processes, these."""
+    pod = build.pod(**fields)
+    detail = msgspec.structs.replace(build.start(pod), processes_of="t1")
+    made = container_body(detail, OWNER, Surroundings(sandbox="s1"), build.materials())
+    assert made["HostConfig"]["PidMode"] == mode
