@@ -34,6 +34,19 @@ def restart(client: "ApiClient", ref: "ObjectRef", at: str) -> Document:
     return answer
 
 
+def pause_patch(kind: str, *, paused: bool) -> Document:
+    """Return the patch that has a rollout wait, or go on."""
+    if kind != "Deployment":
+        raise click.UsageError(f"{'pause' if paused else 'resume'} is for deployments")
+    return {"spec": {"paused": paused or None}}
+
+
+def pause(client: "ApiClient", ref: "ObjectRef", *, paused: bool) -> Document:
+    """Have a Deployment's rollout wait, or go on."""
+    answer: Document = client.patch(path_to(ref), pause_patch(ref.kind, paused=paused), MERGE_PATCH)
+    return answer
+
+
 def undo(client: "ApiClient", ref: "ObjectRef", revision: Document) -> Document:
     """Return a Deployment to the template of one of its revisions."""
     template = revision["spec"]["template"]

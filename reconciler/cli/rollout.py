@@ -7,7 +7,7 @@ import click
 
 from reconciler.cli.common import client_of, command, note, now, write, write_json, write_result
 from reconciler.cli.exits import Exit
-from reconciler.cli.overriding import restart, revisions_of, undo_to
+from reconciler.cli.overriding import pause, restart, revisions_of, undo_to
 from reconciler.cli.progress import KINDS as FOLLOWED_KINDS
 from reconciler.cli.progress import progress_of
 from reconciler.cli.targets import object_ref
@@ -24,10 +24,11 @@ Document = dict[str, Any]
 @command(
     "reconciler rollout restart deployment/shop/web\n"
     "reconciler rollout undo deployment/web -n shop --to-revision 3\n"
+    "reconciler rollout pause deployment/shop/web\n"
     "reconciler rollout status deployment/shop/web --timeout 60\n"
     "reconciler rollout history deployment/shop/web"
 )
-@click.argument("action", type=click.Choice(["restart", "undo", "status", "history"]))
+@click.argument("action", type=click.Choice(["restart", "undo", "pause", "resume", "status", "history"]))
 @click.argument("workload")
 @click.option("-n", "--namespace", help="The namespace of WORKLOAD.")
 @click.option("--to-revision", type=click.IntRange(1), metavar="N", help="undo: the revision (the one before).")
@@ -41,7 +42,7 @@ def run(
     to_revision: int | None,
     timeout: float,
 ) -> None:
-    """Restart a workload, return it to an earlier template, or see how far it is.
+    """Restart a workload, return it to an earlier template, have its rollout wait, or see how far it is.
 
     undo holds until the declaration of the workload changes in the repository; undo once more to return to what is
     declared. To return a whole source to an earlier commit use `reconciler rollback`.
@@ -51,6 +52,10 @@ def run(
         raise click.UsageError("--to-revision goes with undo")
     if action == "restart":
         write_result(restart(client, ref, _timestamp()), f"{ref} is restarting", output)
+        return
+    if action in ("pause", "resume"):
+        answer = pause(client, ref, paused=action == "pause")
+        write_result(answer, f"{ref} is {action}d", output)
         return
     if action == "status":
         if ref.kind not in FOLLOWED_KINDS:

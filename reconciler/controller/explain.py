@@ -52,6 +52,8 @@ def _override(override: Override) -> dict[str, Any]:
         told["until"] = "the declaration changes in the repository, or it is rolled back to what is declared"
     if override.restarted_at:
         told["restarted"] = override.restarted_at
+    if override.paused:
+        told["paused"] = True
     if override.unschedulable:
         told["cordoned"] = True
     if override.taints:

@@ -10,7 +10,7 @@ import msgspec
 from reconciler.controller.loop import Controller
 from reconciler.model.canonical import digest
 from reconciler.model.errors import StaleError, TerminalError
-from reconciler.model.kinds import PodTemplateSpec, ReplicaSet
+from reconciler.model.kinds import AnyObject, Deployment, PodTemplateSpec, ReplicaSet
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, Rollback
 from reconciler.model.plan import Action, Executor, Happening, Outcome, OutcomeStatus, Reason, Verb
@@ -40,6 +40,9 @@ def write_override(controller: Controller, change: Override) -> None:
     now = controller.clock.now()
     change = replace(change, uid=uid, at=now)
     said = _said(stored, change)
+    declared = _declared(controller, stored)
+    if change.paused is False and isinstance(declared, Deployment) and declared.spec.paused:
+        raise TerminalError(f"{change.ref} is declared as paused: resume it in the repository", reason="Invalid")
     if change.rollback is not None:
         change = _completed(controller, stored, change, change.rollback)
         said = (Reason.ROLLED_BACK, "DeploymentRollback", _rollback_words(change))
@@ -52,6 +55,7 @@ def _require_possible(stored: StoredObject, change: Override) -> None:
     given = {
         "a restart": (bool(change.restarted_at), kind in RESTARTABLE),
         "a rollback": (change.rollback is not None, kind == "Deployment"),
+        "a pause": (change.paused is not None, kind == "Deployment"),
         "a cordon": (change.unschedulable is not None, kind == "Node"),
         "taints": (change.taints is not None, kind == "Node"),
         "labels": (change.labels is not None, kind == "Node"),
@@ -63,8 +67,8 @@ def _require_possible(stored: StoredObject, change: Override) -> None:
     for what, (is_given, is_possible) in given.items():
         if is_given and not is_possible:
             raise TerminalError(f"{change.ref}: {what} of this kind is not one of the overrides", reason="Invalid")
-    is_of_template = change.restarted_at or change.rollback is not None
-    if is_of_template and not stored.manager.startswith("source/"):
+    is_of_workload = change.restarted_at or change.rollback is not None or change.paused is not None
+    if is_of_workload and not stored.manager.startswith("source/"):
         raise TerminalError(f"{change.ref} is not declared in a repository", reason="Invalid")
 
 
@@ -94,10 +98,15 @@ def _completed(controller: Controller, stored: StoredObject, change: Override, r
 
 
 def _declared_template(controller: Controller, stored: StoredObject) -> PodTemplateSpec | None:
+    declared = _declared(controller, stored)
+    return declared.spec.template if isinstance(declared, Deployment) else None
+
+
+def _declared(controller: Controller, stored: StoredObject) -> AnyObject | None:
     source = controller.desired.get(stored.manager.removeprefix("source/"))
     for one in source.objects if source is not None else ():
         if one.ref == stored.ref and one.digest == stored.declared_digest:
-            return cast(PodTemplateSpec, one.object.spec.template)  # type: ignore[union-attr]
+            return one.object
     return None
 
 
@@ -120,6 +129,9 @@ def _said(stored: StoredObject, change: Override) -> tuple[Reason, str, str]:
     if change.ephemeral is not None:
         words = ", ".join(one.name for one in change.ephemeral)
         return Reason.SPEC_CHANGED, "DebuggingRequested", f"ephemeral container {words} asked for by {change.by}"
+    if change.paused is not None:
+        word = "paused" if change.paused else "resumed"
+        return Reason.SPEC_CHANGED, f"Rollout{word.capitalize()}", f"{word} by {change.by}"
     if change.unschedulable is not None:
         word = "cordoned" if change.unschedulable else "uncordoned"
         return Reason.SPEC_CHANGED, word.capitalize(), f"{word} by {change.by}"

@@ -39,7 +39,8 @@ class Rollback(Value):
 class Override(Value):
     """All that is overridden on one object; a part that is None (or empty) is as declared.
 
-    `restarted_at` is an RFC 3339 time that goes into the Pod template's annotations. `unschedulable`, `taints` and
+    `restarted_at` is an RFC 3339 time that goes into the Pod template's annotations. `paused` has a Deployment's
+    rollout wait until it is resumed. `unschedulable`, `taints` and
     `labels` are a Node's; a label that is None is taken away. `delete_at` (Unix seconds) is when the deletion of a Pod
     was asked for, of the Pod with this `uid` only, with `grace_s` seconds to end. `conditions` are what other
     controllers say of an object, such as that a readiness gate is open; `resources` are what a Pod's containers are to
@@ -51,6 +52,7 @@ class Override(Value):
     uid: str = ""
     restarted_at: str = ""
     rollback: Rollback | None = None
+    paused: bool | None = None
     unschedulable: bool | None = None
     taints: tuple[Taint, ...] | None = None
     labels: Mapping[str, str | None] | None = None
@@ -67,7 +69,8 @@ class Override(Value):
     def is_empty(self) -> bool:
         """Whether nothing is overridden."""
         other = self.labels or self.delete_at or self.conditions or self.resources or self.ephemeral or self.freed
-        return not (self.restarted_at or self.rollback or self.unschedulable or self.taints or other)
+        of_workload = self.restarted_at or self.rollback or self.paused
+        return not (of_workload or self.unschedulable or self.taints or other)
 
 
 class OverrideChange(Value):
@@ -97,6 +100,7 @@ def merged(before: Override | None, change: Override) -> Override:
         uid=change.uid,
         restarted_at=restarted_at,
         rollback=rollback,
+        paused=_first(change.paused, before.paused) or None,
         unschedulable=_first(change.unschedulable, before.unschedulable) or None,
         taints=_first(change.taints, before.taints) or None,
         labels={**(before.labels or {}), **(change.labels or {})} or None,

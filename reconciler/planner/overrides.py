@@ -1,9 +1,9 @@
 """What persons and autoscalers override, laid over what is declared and observed. Pure.
 
-The list is closed: restarts and rollbacks of workloads, their number of Pods by an autoscaler, cordons and taints of
-nodes, deletions of Pods. What is laid over a declared object is marked in its digest,
-`DIGEST+TEMPLATE+RESTARTED_AT` and for a number `+scaled`, so that each part of it comes and goes like any other change
-of the object.
+The list is closed: restarts, rollbacks and pauses of workloads, their number of Pods by an autoscaler, cordons and
+taints of nodes, deletions of Pods. What is laid over a declared object is marked in its digest,
+`DIGEST+TEMPLATE+RESTARTED_AT`, for a pause `+paused` and for a number `+scaled`, so that each part of it comes and goes
+like any other change of the object.
 """
 
 from collections.abc import Mapping
@@ -25,13 +25,16 @@ from reconciler.planner.workloads.deployment_sets import HASH_LABEL
 
 # The mark of a number of Pods that is an autoscaler's; which number that is, is not in it.
 _SCALED = "+scaled"
+# The mark of a rollout that a person has wait.
+_PAUSED = "+paused"
 
 
 class Overlay(Value):
-    """What is laid over one workload: another template, the mark of a restart, an autoscaler's number of Pods."""
+    """What is laid over a workload: another template, a restart's mark, a pause, an autoscaler's number of Pods."""
 
     template: PodTemplateSpec | None = None
     restarted_at: str = ""
+    paused: bool = False
     replicas: int | None = None
 
     def digest_with(self, declared: str) -> str:
@@ -39,7 +42,8 @@ class Overlay(Value):
         if self == NOTHING:
             return declared
         rolled_back = digest(self.template)[:16] if self.template is not None else ""
-        return f"{declared}+{rolled_back}+{self.restarted_at}{'' if self.replicas is None else _SCALED}"
+        marks = f"{_PAUSED if self.paused else ''}{'' if self.replicas is None else _SCALED}"
+        return f"{declared}+{rolled_back}+{self.restarted_at}{marks}"
 
     def on(self, object: Any) -> Any:
         """Return the object with this laid over it."""
@@ -47,6 +51,8 @@ class Overlay(Value):
             object = replace(object, spec=replace(object.spec, template=self.template))
         if self.restarted_at:
             object = replace(object, spec=replace(object.spec, template=restarted(object.spec.template, self)))
+        if self.paused:
+            object = replace(object, spec=replace(object.spec, paused=True))
         if self.replicas is not None and object.spec.replicas:
             # Who declares that there shall be none means it.
             object = replace(object, spec=replace(object.spec, replicas=self.replicas))
@@ -72,6 +78,7 @@ def overlay_of(view: View, stored: StoredObject | None, declared: str) -> Overla
     return Overlay(
         template=rollback.template if rollback is not None and is_held else None,
         restarted_at=override.restarted_at,
+        paused=bool(override.paused),
         replicas=replicas,
     )
 
@@ -88,6 +95,8 @@ def why_laid(view: View, stored: StoredObject, overlay: Overlay) -> tuple[Reason
     override = _of(view, stored)
     if override is None or overlay == NOTHING:
         return Reason.SPEC_CHANGED, "back to what is declared"
+    if overlay.paused != _is_paused(stored):
+        return Reason.SPEC_CHANGED, f"{'paused' if overlay.paused else 'resumed'} by {override.by}"
     is_new_restart = overlay.restarted_at and overlay.restarted_at != _laid_on(stored)[1]
     if is_new_restart or override.rollback is None:
         return Reason.RESTART_REQUESTED, f"restart asked for by {override.by}"
@@ -101,8 +110,14 @@ def is_on_top(stored: StoredObject, overlay: Overlay) -> bool:
 
 def _laid_on(stored: StoredObject) -> tuple[str, str]:
     """Return the marks of what lies over a stored object: that of its template, and the time of its restart."""
-    _, template, restarted_at = [*stored.digest.removesuffix(_SCALED).split("+", 2), "", ""][:3]
+    marks = stored.digest.removesuffix(_SCALED).removesuffix(_PAUSED)
+    _, template, restarted_at = [*marks.split("+", 2), "", ""][:3]
     return template, restarted_at
+
+
+def _is_paused(stored: StoredObject) -> bool:
+    """Whether the pause of a stored object is a person's."""
+    return stored.digest.removesuffix(_SCALED).endswith(_PAUSED)
 
 
 def lay_over_stored(view: View) -> None:
@@ -134,6 +149,8 @@ def note_held(view: View, stored: StoredObject) -> tuple[Reason, str]:
         return Reason.IN_SYNC, f"replicas by {by}" if by is not None else ""
     if override.rollback is not None and override.rollback.digest == stored.declared_digest:
         return Reason.ROLLED_BACK, _held_words(override)
+    if override.paused:
+        return Reason.IN_SYNC, _paused_words(override)
     if override.restarted_at:
         return Reason.IN_SYNC, f"restarted at {override.restarted_at}"
     return Reason.IN_SYNC, ""
@@ -251,6 +268,8 @@ def override_notes(view: View) -> tuple[str, ...]:
         said = f"by {override.by}, since {rfc3339(override.at)}"
         if override.rollback is not None:
             notes.append(f"{ref} is {_held_words(override)}")
+        if override.paused:
+            notes.append(f"{ref} is {_paused_words(override)}: its rollout waits until it is resumed")
         if override.unschedulable:
             notes.append(f"{ref} is cordoned ({said}): no Pod is placed on it until it is uncordoned")
         if override.taints:
@@ -285,6 +304,10 @@ def _held_words(override: Override) -> str:
     rollback = override.rollback
     assert rollback is not None
     return f"held back by rollback to revision {rollback.revision} (by {rollback.by}, since {rfc3339(rollback.at)})"
+
+
+def _paused_words(override: Override) -> str:
+    return f"paused (by {override.by}, since {rfc3339(override.at)})"
 
 
 def _of(view: View, stored: StoredObject | None) -> Override | None:

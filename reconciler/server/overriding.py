@@ -1,8 +1,8 @@
 """The closed list of what may be written without Git: a wanted object becomes an override, or is not in the list. Pure.
 
-A Node's labels, `spec.unschedulable` and `spec.taints`; the restart time in a workload's template; a Deployment's
-template when it is that of one of its earlier revisions; that a released volume forgets its claim. What else differs is
-named, and refused.
+A Node's labels, `spec.unschedulable` and `spec.taints`; the restart time in a workload's template; whether a Deployment
+is paused; its template when it is that of one of its earlier revisions; that a released volume forgets its claim. What
+else differs is named, and refused.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,6 +33,7 @@ _OWN_LABELS = frozenset(
     )
 )
 _TEMPLATE: Path = ("spec", "template")
+_PAUSED: Path = ("spec", "paused")
 _RESTART: Path = (*_TEMPLATE, "metadata", "annotations", RESTARTED_AT)
 # What clients send along and servers keep to themselves.
 _KEPT_BY_SERVER = frozenset(
@@ -88,6 +89,8 @@ def is_as_wanted(found: StoredObject, wanted: AnyObject, change: Override) -> bo
         return names >= {one.name for one in change.ephemeral}
     if change.resources is not None:
         return bool(cast(Pod, found.object).spec == cast(Pod, wanted).spec)
+    if change.paused is not None:
+        return bool(cast(Any, found.object).spec.paused == change.paused)
     template = cast(Any, found.object).spec.template
     if change.restarted_at:
         return bool(template.metadata.annotations.get(RESTARTED_AT) == change.restarted_at)
@@ -165,6 +168,8 @@ def _of_workload(
     if paths == [_RESTART] and time:
         _require_time(stored, time)
         return Accepted(Override(ref=stored.ref, restarted_at=time), wanted)
+    if paths == [_PAUSED] and stored.ref.kind == "Deployment":
+        return Accepted(Override(ref=stored.ref, paused=wanted.spec.paused), wanted)
     found = _revision_with(stored, wanted, replica_sets) if stored.ref.kind == "Deployment" else None
     for path in paths:
         if found is None or not _belongs_to(path, wanted, found):

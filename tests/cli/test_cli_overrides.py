@@ -207,3 +207,21 @@ def test_delete_a_pod_and_wait_until_it_has_gone(api: Api, ask: Any) -> None:
     ended = ask("delete", "deployment", "web", "-n", "shop")
     assert ended.code == Exit.ERROR
     assert "edit it there and push" in ended.err
+
+
+def test_pause_and_resume_a_rollout(api: Api, ask: Any, monkeypatch: Any) -> None:
+    """Of Deployments alone."""
+    monkeypatch.setattr("reconciler.server.writes.WRITTEN_WITHIN_S", 0.01)
+    put_web(api)
+    ended = ask("rollout", "pause", "deployment/shop/web")
+    assert (ended.code, ended.out) == (Exit.DONE, "deployment/shop/web is paused\n")
+    assert asked(api).paused is True
+    refused = ask("rollout", "pause", "statefulset/shop/web")
+    assert (refused.code, "pause is for deployments" in refused.err) == (Exit.ERROR, True)
+
+
+def test_what_is_not_paused_is_resumed_already(api: Api, ask: Any) -> None:
+    """Nothing is written."""
+    put_web(api)
+    assert ask("rollout", "resume", "deployment/shop/web").out == "deployment/shop/web is resumed\n"
+    assert not api.operations.calls

@@ -117,3 +117,27 @@ def test_what_cannot_be_overridden_is_refused(tmp_path: Path, change: Override, 
         with pytest.raises(error):
             write_override(one, change)
         assert one.index.side.overrides == {}
+
+
+def test_a_pause_is_written_through_and_ended(tmp_path: Path) -> None:
+    """What is declared as paused is resumed where it is declared."""
+
+    def is_paused(one: Controller) -> bool:
+        stored = one.index.get(WEB)
+        return stored is not None and cast(Deployment, stored.object).spec.paused
+
+    with running(tmp_path) as one:
+        write_override(one, Override(ref=WEB, paused=True, by="ada"))
+        wait(one, lambda: is_paused(one))
+        write_override(one, Override(ref=WEB, paused=False, by="ada"))
+        wait(one, lambda: not is_paused(one))
+        assert [record.action.message for record in one.store.actions(object=WEB)] == [
+            "resumed by ada",
+            "paused by ada",
+        ]
+        one.receive_reading(reading(web("2").replace("replicas:", "paused: true\n  replicas:"), commit="c3"))
+        wait(one, lambda: is_paused(one))
+        with pytest.raises(TerminalError, match="declared as paused"):
+            write_override(one, Override(ref=WEB, paused=False, by="ada"))
+        with pytest.raises(TerminalError, match="a pause of this kind"):
+            write_override(one, Override(ref=NODE, paused=True, by="ada"))

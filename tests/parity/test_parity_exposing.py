@@ -1,9 +1,15 @@
-"""Services are made for what is there as kubectl makes them: whom they choose, and which ports they have."""
+"""Services are made for what is there, and rollouts paused, as kubectl does it."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import click
+
+from reconciler.cli.overriding import pause_patch
 from reconciler.render.exposing import EXPOSABLE, NotExposed, ports_of, selector_of
+from reconciler.server.merge_keys import shape_of
+from reconciler.server.strategic import merge
 from tests.parity.rows import compare
 from tests.parity.test_parity_polymorphic import kind_of
 
@@ -51,13 +57,26 @@ def protocols(case: Case) -> bool:
     return bool(told) and told == case.get("expected", told)
 
 
+def paused(case: Case) -> bool:
+    """Judge a row with a rollout that is to wait, or to go on: only Deployments do."""
+    kind = exposed_kind(case["object"])
+    try:
+        patch = pause_patch(kind, paused="notHave" not in case)
+    except click.UsageError:
+        return bool(case.get("expectErr"))
+    text = json.dumps(merge(case["object"], patch, shape_of(kind)), separators=(",", ":"))
+    return case.get("expect", "") in text and case.get("notHave", "\0") not in text
+
+
 def test_services_are_made_as_kubectl_makes_them() -> None:
-    """Every row about what can be exposed, by which labels, and which ports it has."""
+    """Every row about what can be exposed, by which labels, and which ports it has; so with what can be paused."""
     tables = {
         "TestCanBeExposed": can_be_exposed,
         "TestMapBasedSelectorForObject": selector,
         "TestMultiProtocolsForObject": protocols,
         "TestProtocolsForObject": protocols,
         "TestPortsForObject": ports,
+        "TestDefaultObjectPauser": paused,
+        "TestDefaultObjectResumer": paused,
     }
     compare("kubectl_pkg_polymorphichelpers", tables)

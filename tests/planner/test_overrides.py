@@ -440,3 +440,52 @@ spec:
     spec:
       containers: [{name: one, image: "one:1"}]
 """
+
+
+# Pauses
+
+
+def test_a_paused_rollout_waits_until_it_is_resumed() -> None:
+    """A push in the meantime changes the template, and no Pod; what runs is healed and scaled all the same."""
+    cluster = Cluster()
+    cluster.push(web("1"))
+    cluster.settle()
+    override(cluster, WEB, paused=True)
+    answer = cluster.plan()
+    assert (verdict_of(answer, WEB).decision, verdict_of(answer, WEB).message) == (Decision.UPDATE, "paused by admin")
+    held = settled(cluster)
+    assert deployment(cluster).spec.paused
+    assert "paused (by admin, since" in verdict_of(held, WEB).message
+    assert any("is paused (by admin" in note for note in held.notes)
+    cluster.push(web("2"), commit="c2")
+    settled(cluster)
+    assert deployment(cluster).spec.template.spec.containers[0].image == "web:2"
+    assert len(cluster.of("ReplicaSet")) == 1
+    override(cluster, WEB, paused=False)
+    assert not cluster.observed.overrides
+    answer = cluster.plan()
+    assert (verdict_of(answer, WEB).reason, verdict_of(answer, WEB).message) == (
+        Reason.SPEC_CHANGED,
+        "back to what is declared",
+    )
+    settled(cluster)
+    assert not deployment(cluster).spec.paused
+    assert len(cluster.of("ReplicaSet")) == 2
+
+
+def test_a_pause_and_a_restart_come_and_go_by_themselves() -> None:
+    """The restart of a paused Deployment waits; resuming lets it happen."""
+    cluster = Cluster()
+    cluster.push(web("1"))
+    cluster.settle()
+    override(cluster, WEB, paused=True)
+    settled(cluster)
+    override(cluster, WEB, restarted_at=FIRST)
+    assert verdict_of(cluster.plan(), WEB).reason is Reason.RESTART_REQUESTED
+    settled(cluster)
+    assert len(cluster.of("ReplicaSet")) == 1
+    override(cluster, WEB, paused=False)
+    assert verdict_of(cluster.plan(), WEB).message == "resumed by admin"
+    settled(cluster)
+    assert len(cluster.of("ReplicaSet")) == 2
+    assert not deployment(cluster).spec.paused

@@ -99,6 +99,8 @@ def obey(api: Api) -> None:
             object = replace(object, metadata=replace(gone, deletion_grace_period_seconds=change.grace_s))
         elif change.restarted_at:
             object = replace(object, spec=replace(object.spec, template=template("web:2", **{RESTARTED_AT: NOW})))
+        elif change.paused is not None:
+            object = replace(object, spec=replace(object.spec, paused=change.paused))
         else:
             object = replace(object, spec=replace(object.spec, template=template("web:1")))
         api.objects.put(object, manager=stored.manager, provenance=stored.provenance)
@@ -204,6 +206,19 @@ def test_a_restart_needs_a_time(api: Api) -> None:
     answer = patch(api, WEB, MERGE, body)
     assert answer.code == 422
     assert answer.document["details"]["causes"][0]["reason"] == "FieldValueInvalid"
+
+
+def test_a_rollout_is_paused_and_resumed(api: Api) -> None:
+    """`kubectl rollout pause` and `resume`."""
+    obey(api)
+    put_web(api)
+    answer = patch(api, f"{WEB}?fieldManager=kubectl-rollout", STRATEGIC, {"spec": {"paused": True}})
+    assert (answer.code, answer.document["spec"]["paused"]) == (200, True)
+    assert change_of(api).paused is True
+    api.operations.calls.clear()
+    answer = patch(api, f"{WEB}?fieldManager=kubectl-rollout", STRATEGIC, {"spec": {"paused": None}})
+    assert (answer.code, answer.document["spec"].get("paused", False)) == (200, False)
+    assert change_of(api).paused is False
 
 
 def undo(api: Api, number: int) -> list[dict[str, Any]]:
@@ -394,7 +409,7 @@ def test_a_write_from_another_version_is_a_conflict(api: Api) -> None:
         (MERGE, {"metadata": {"labels": {"a": "b"}}}, "metadata.labels.a"),
         (MERGE, {"metadata": {"annotations": {"team": None}}}, "metadata.annotations.team"),
         (MERGE, {"spec": {"replicas": 5}}, "spec.replicas"),
-        (MERGE, {"spec": {"paused": True}}, "spec.paused"),
+        (MERGE, {"spec": {"paused": True, "minReadySeconds": 3}}, "spec.minReadySeconds"),
         (
             STRATEGIC,
             {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "evil:1"}]}}}},
