@@ -87,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     `image_minimum_gc_age_s` ago. `default_not_ready_toleration_s` and `default_unreachable_toleration_s` are for how
     long Pods bear it that their node is not ready, or not reached, unless they say so themselves. `scheduler` says
     which nodes are better for Pods than others, with the arguments of kube-scheduler's plugins.
+    `ingress_http_port` and `ingress_https_port` are those of this host at which it serves Ingresses.
     """
 
     data_dir: str = DEFAULT_DATA

@@ -106,7 +106,7 @@ class Proxy:
     def start(self, structure: str) -> None:
         """Start it; return once it runs with the configuration `structure`."""
         if self._unit:
-            self._tell_manager("restart")
+            self._restart_unit()
         else:
             done = self._run(["-W", "-D", "-p", str(self._pid_file), "-f", str(self._config)], _START_S)
             if done.returncode != 0:
@@ -168,6 +168,14 @@ class Proxy:
                     f"haproxy did not take the new configuration within {_START_S:.0f} s", reason="ProxyNotStarted"
                 )
             time.sleep(0.02)
+
+    def _restart_unit(self) -> None:
+        """Start the unit; one that does not start is not tried for ever by the service manager, but by who asks us."""
+        try:
+            self._tell_manager("restart")
+        except TransientError:
+            self._tell_manager("stop")
+            raise
 
     def _tell_manager(self, verb: str) -> None:
         try:
