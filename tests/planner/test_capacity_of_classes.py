@@ -1,14 +1,15 @@
 """Nodes tell how much room they have for volumes; Pods go where theirs can be made."""
 
 import json
+from fractions import Fraction
 
 import msgspec
 import pytest
 
-from reconciler.model.kinds import Node
+from reconciler.model.kinds import LabelSelector, Node, ObjectMeta
 from reconciler.model.observed import NodeState
 from reconciler.model.storage import RoomFact, StorageFact
-from reconciler.planner.storage.capacity import STORAGE_FREE
+from reconciler.planner.storage.capacity import STORAGE_FREE, Capacity, has_enough
 from tests.planner.volumes import bindings, claim, places, pod, storage_class, why
 from tests.planner.world import Cluster
 
@@ -91,6 +92,29 @@ def test_a_volume_for_no_pod_is_made_on_the_first_node_with_room(free: int, node
     made = cluster.of("PersistentVolume")[bindings(cluster)["data"]]
     terms = made.spec.node_affinity.required.node_selector_terms  # type: ignore[union-attr]
     assert terms[0].match_expressions[0].values == (node,)
+
+
+@pytest.mark.parametrize(
+    ("free", "largest", "labels", "enough"),
+    [
+        (5, None, {}, True),
+        (4, None, {}, False),
+        (9, 5, {}, True),
+        (9, 4, {}, False),
+        (4, 5, {}, True),
+        (None, None, {}, False),
+        (9, None, {"zone": "a"}, True),
+        (9, None, {"zone": "b"}, False),
+    ],
+)
+def test_what_is_enough(free: int | None, largest: int | None, labels: dict[str, str], enough: bool) -> None:
+    """For five bytes, as upstream: the largest volume counts where it is told, and only on the nodes that are meant."""
+    node = Node(metadata=ObjectMeta(name="n", labels={"zone": "a"}))
+    size, most = (None if one is None else Fraction(one) for one in (free, largest))
+    told = Capacity("fast", LabelSelector(match_labels=labels), size, most)
+    other = Capacity("slow", LabelSelector(), Fraction(100))
+    found = has_enough([other, told], "fast", node, Fraction(5))
+    assert found == (told if enough else None)
 
 
 def test_the_room_stands_at_the_node() -> None:

@@ -5,7 +5,7 @@ nothing is counted, and nothing is lost with the agent. A share whose server han
 again, and what is on it is never taken for gone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from reconciler.model.attachments import Attachment, attachments_of
 from reconciler.model.details import AttachDevice, DetachDevice, Detail, MountShare, UnmountShare
@@ -35,13 +35,14 @@ def attach_detail(one: Attachment) -> Detail:
     return AttachDevice(name=one.volume, path=one.path)
 
 
-def release_tasks(look: Look) -> tuple[Task, ...]:
-    """Return the tasks that release what no Pod uses any more."""
+def release_tasks(look: Look, finished: Collection[str]) -> tuple[Task, ...]:
+    """Return the tasks that release what no Pod uses any more; `finished` are uids of Pods that have ended for ever."""
     storage = look.facts.storage
     if not storage.mounts and not storage.devices:
         return ()
     used = {key for fact in look.facts.volumes for key in fact.uses}
-    used |= {one.key for pod in look.assignment.pods for one in attachments_of(pod)}
+    running = (pod for pod in look.assignment.pods if not pod.finished and pod.uid not in finished)
+    used |= {one.key for pod in running for one in attachments_of(pod)}
     tasks = [Task(_unmount(look, key), key) for key in storage.mounts if key not in used]
     for fact in storage.devices:
         if fact.device and fact.volume not in used:

@@ -42,7 +42,8 @@ def step_volumes(look: Look, memory: NodeMemory) -> VolumesStep:
     used = {binding.volume for pod in look.assignment.pods for binding in pod.claims if binding.volume}
     memory = _remember(memory, look.assignment.volumes, present)
     sizes = {one.volume: one.size for one in look.facts.storage.devices}
-    tasks = [*release_tasks(look), *_room_tasks(look)]
+    finished = {uid for uid, pod in memory.pods.items() if pod.finished}
+    tasks = [*release_tasks(look, finished), *_room_tasks(look)]
     blocked: list[Blocked] = []
     making: dict[str, str] = {}
     lost: dict[str, str] = {}

@@ -8,7 +8,8 @@ from reconciler.model.details import MountShare
 from reconciler.model.kinds import NFSVolumeSource, PersistentVolumeClaimVolumeSource, Volume
 from reconciler.model.node import ClaimBinding, PodAssignment
 from reconciler.model.storage import DeviceFact, NfsShare, RoomFact
-from tests.planner.node.host import Host, pod, volume
+from reconciler.simulation.behaviour import Behaviour
+from tests.planner.node.host import IMAGE, Host, pod, volume
 
 replace = msgspec.structs.replace
 SHARE = NfsShare(server="files", path="/data")
@@ -48,6 +49,14 @@ def test_a_share_is_mounted_before_its_volumes_and_unmounted_after_the_last_pod(
     host.settle()
     done = host.done()
     assert done.index("unpublishVolumes b") < done.index("unmountShare node-1")
+    assert host.world.storage.mounts == set()
+
+
+def test_a_pod_that_has_ended_lets_its_share_go() -> None:
+    """Though it is still assigned: its volumes are gone, and it never runs again."""
+    host = Host(pod("a", volumes=(FILES,), restart_policy="Never"), images={IMAGE: Behaviour(exit_after_s=5.0)})
+    host.settle()
+    assert host.node.report("a").phase == "Succeeded"
     assert host.world.storage.mounts == set()
 
 
