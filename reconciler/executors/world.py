@@ -177,7 +177,8 @@ class RealWorld:
             engine_version=engine.version,
             live_restore=engine.live_restore,
             cpu_millis=_cpus() * 1000,
-            memory_bytes=_memory(),
+            memory_bytes=_memory("MemTotal"),
+            swap_bytes=_memory("SwapTotal"),
             disk_bytes=disk.total,
             disk_free_bytes=disk.free,
             machine_id=_first_line("/etc/machine-id"),
@@ -206,6 +207,6 @@ def _cpus() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _memory() -> int:
+def _memory(what: str) -> int:
     lines = Path("/proc/meminfo").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemTotal:"))
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{what}:")), 0)

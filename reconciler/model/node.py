@@ -322,6 +322,7 @@ class HostFact(Value):
     live_restore: bool = True
     cpu_millis: int = 0
     memory_bytes: int = 0
+    swap_bytes: int = 0
     disk_bytes: int = 0
     disk_free_bytes: int = 0
     machine_id: str = ""

@@ -141,6 +141,7 @@ def _status(node: Node, host: HostFact) -> k.NodeStatus:
         kubelet_version=host.agent_version,
         operating_system="linux",
         architecture=_arch(host.architecture),
+        swap=k.NodeSwapStatus(capacity=host.swap_bytes) if host.swap_bytes else None,
     )
     return replace(node.status, capacity=room, allocatable=room, addresses=addresses, node_info=info)
 

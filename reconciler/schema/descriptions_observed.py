@@ -34,6 +34,8 @@ _NODES: Mapping[str, str] = {
     "NodeSystemInfo.machineID": "Identity of the installation, of /etc/machine-id.",
     "NodeSystemInfo.systemUUID": "Identity of the machine, as its firmware tells it.",
     "NodeSystemInfo.bootID": "Identity of the present boot.",
+    "NodeSystemInfo.swap": "Swap space, where the machine has some.",
+    "NodeSwapStatus.capacity": "Bytes of swap space.",
     "NodeSystemInfo.kernelVersion": "Version of the kernel.",
     "NodeSystemInfo.osImage": "Name of the operating system.",
     "NodeSystemInfo.containerRuntimeVersion": "The Engine and its version.",

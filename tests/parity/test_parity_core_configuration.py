@@ -58,6 +58,13 @@ class Configuration:
         assert isinstance(node, Node)
         return (not list(node_faults(node, node))) == is_first
 
+    def swap(self, case: Case) -> bool:
+        """Judge a row with the swap space of a Node."""
+        document = {"apiVersion": "v1", "kind": "Node", **manifest(case["node"])}
+        node = decode_object(document)
+        assert isinstance(node, Node)
+        return (not list(node_faults(node, node))) == (not case.get("expectError"))
+
     def affinity(self, case: Case | None, is_first: bool) -> bool:
         """Judge a row with how long a client stays with an endpoint."""
         config = {} if case is None else {"sessionAffinityConfig": manifest(case)}
@@ -122,6 +129,7 @@ def test_configuration_is_admitted_as_upstream_admits_it() -> None:
         "TestValidateSSHAuthSecret": of.secret,
         "TestValidateTLSSecret": of.tls,
         "TestValidateResourceNames": of.resource_name,
+        "TestValidateNodeSwapStatus": of.swap,
         "TestValidPodLogOptions": of.log_options,
         **{test: _leading(test, judge) for test, judge in leading.items()},
     }

@@ -149,7 +149,7 @@ class Judge:
             job["spec"].pop("selector", None)
         template = job["spec"]["template"]
         template["spec"] = pod_manifest({"Spec": case["job"]["Spec"]["Template"]["Spec"]})["spec"]
-        return self.verdict(job, name.startswith(("valid", "do not allow", "metadata.uid")))
+        return self.verdict(job, name.startswith(("valid", "do not allow")))
 
     def workload(self, kind: str, case: dict[str, Any], is_valid: bool) -> bool:
         """Judge a row with a Deployment or ReplicaSet."""

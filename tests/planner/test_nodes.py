@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.model.kinds import Node, Taint
+from reconciler.model.kinds import Node, NodeSwapStatus, Taint
 from reconciler.model.node import HostFact, Observation
 from reconciler.model.observed import NodeState
 from reconciler.model.overrides import Override
@@ -86,6 +86,12 @@ def test_a_node_tells_its_addresses_and_its_system() -> None:
     assert (info.operating_system, info.architecture) == ("linux", "amd64")
     bare = served(address="", hostname="")
     assert [(one.type, one.address) for one in bare.status.addresses] == [("Hostname", "node-1")]
+
+
+def test_a_node_tells_its_swap_space() -> None:
+    """Bytes; a host without any says nothing of it."""
+    assert served(swap_bytes=1 << 30).status.node_info.swap == NodeSwapStatus(capacity=1 << 30)
+    assert served(swap_bytes=0).status.node_info.swap is None
 
 
 @pytest.mark.parametrize(("machine", "arch"), [("x86_64", "amd64"), ("aarch64", "arm64"), ("riscv64", "riscv64")])

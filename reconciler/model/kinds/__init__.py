@@ -145,6 +145,7 @@ from reconciler.model.kinds.node import (
     NodeAddress,
     NodeSpec,
     NodeStatus,
+    NodeSwapStatus,
     NodeSystemInfo,
 )
 from reconciler.model.kinds.pod import (
@@ -473,6 +474,7 @@ __all__ = [
     "NodeSelectorTerm",
     "NodeSpec",
     "NodeStatus",
+    "NodeSwapStatus",
     "NodeSystemInfo",
     "Object",
     "ObjectFieldSelector",

@@ -28,6 +28,12 @@ class NodeAddress(Value):
     address: str
 
 
+class NodeSwapStatus(Value):
+    """The swap space of a node, where it has some."""
+
+    capacity: int | None = None
+
+
 class NodeSystemInfo(Value):
     """What the node is made of."""
 
@@ -41,6 +47,7 @@ class NodeSystemInfo(Value):
     kube_proxy_version: str = ""
     operating_system: str = ""
     architecture: str = ""
+    swap: NodeSwapStatus | None = None
 
 
 class ContainerImage(Value):

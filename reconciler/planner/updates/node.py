@@ -21,6 +21,9 @@ def node_faults(old: Node, new: Node) -> Iterator[Fault]:
         yield Fault("spec.providerID", "cannot be changed once it is set", FORBIDDEN)
     yield from network_faults(new.spec.pod_cidrs)
     yield from taint_faults(new.spec.taints)
+    swap = new.status.node_info.swap
+    if swap is not None and swap.capacity is not None and swap.capacity < 1:
+        yield Fault("status.nodeInfo.swap.capacity", "must be greater than 0: a node without swap has none of this")
     seen = set()
     for number, address in enumerate(new.status.addresses):
         if address in seen:

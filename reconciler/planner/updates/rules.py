@@ -76,6 +76,7 @@ def _immutable_faults(old: Any, new: Any) -> Iterator[Fault]:
 # Fields that are fixed once an object is made, by kind.
 _FIXED: dict[str, tuple[str, ...]] = {
     "ClusterRoleBinding": ("role_ref",),
+    "ControllerRevision": ("data",),
     "DaemonSet": ("spec.selector",),
     "Deployment": ("spec.selector",),
     "EndpointSlice": ("address_type",),

@@ -163,3 +163,19 @@ def test_gates_can_only_go() -> None:
     one, two = gated(), gated("{name: b/b}, {name: a/a}")
     assert [fault.field for fault in gate_faults(one, two)] == ["spec.schedulingGates[0]"]
     assert list(gate_faults(two, one)) == []
+
+
+@pytest.mark.parametrize(("capacity", "is_refused"), [("1", False), ("0", True), ("-1", True), ("null", False)])
+def test_a_node_has_swap_space_or_says_nothing_of_it(capacity: str, is_refused: bool) -> None:
+    """None is not told as 0."""
+    node = read("Node", status=f"nodeInfo: {{swap: {{capacity: {capacity}}}}}")
+    fields = ["status.nodeInfo.swap.capacity"] if is_refused else []
+    assert [fault.field for fault in node_faults(node, node)] == fields
+
+
+def test_a_revision_keeps_its_content() -> None:
+    """What its Pods were made from is what it says for ever; its number grows when it is returned to."""
+    before, after = (read("ControllerRevision", rest=f"revision: {n}\ndata: {{a: 1}}") for n in (1, 2))
+    other = read("ControllerRevision", rest="revision: 1\ndata: {a: 2}")
+    assert update_faults(before, after) == ()
+    assert [fault.field for fault in update_faults(before, other)] == ["data"]
