@@ -192,9 +192,12 @@ def test_nodes_and_components(kubectl: Kubectl) -> None:
 
 
 def test_rollouts(kubectl: Kubectl, cluster: Stage) -> None:
-    """Restart, status, history and undo; undo holds."""
+    """Pause, resume, restart, status, history and undo; undo holds."""
     assert "successfully rolled out" in kubectl.out("rollout", "status", "deployment/web", "--timeout=60s")
     before = staying(kubectl)
+    assert "paused" in kubectl.out("rollout", "pause", "deployment/web")
+    assert kubectl.out("get", "deployment", "web", "-o", "jsonpath={.spec.paused}") == "true"
+    assert "resumed" in kubectl.out("rollout", "resume", "deployment/web")
     assert "restarted" in kubectl.out("rollout", "restart", "deployment/web")
     assert "successfully rolled out" in kubectl.out("rollout", "status", "deployment/web", "--timeout=60s")
     after = staying(kubectl)
