@@ -2,21 +2,14 @@
 
 Every selector of peers that policies use is one group, however many use it, so that a Pod that comes or goes changes a
 few groups and no policy. Which Pods a policy isolates is decided where they run, see `planner.node.policies`.
-
-Peers are Pods with a network of their own that have not ended; a Pod in its node's network is its node, and is reached
-by `ipBlock` alone. The DNS server of the nodes counts as the Pods in which Kubernetes runs one, so that rules that let
-these be asked let it be asked.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
 from typing import cast
 
 from reconciler.model import kinds as k
 from reconciler.model.canonical import digest
-from reconciler.model.kinds import LabelSelector, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, Pod, Protocol
-from reconciler.model.labels import matches
+from reconciler.model.kinds import LabelSelector, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort
 from reconciler.model.networkpolicy import (
     NO_POLICIES,
     PORT_MAX,
@@ -24,150 +17,57 @@ from reconciler.model.networkpolicy import (
     Policies,
     PolicyBlock,
     PolicyEntry,
-    PolicyGroup,
-    PolicyMember,
     PolicyPort,
     PolicyRule,
 )
 from reconciler.model.observed import StoredObject
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.policy_peers import Choice, Peers
 from reconciler.planner.view import View
 
-NAME_LABEL = "kubernetes.io/metadata.name"
-DNS_NAMESPACE = "kube-system"
-# How Kubernetes labels its DNS servers: those of the cluster, and those of each node.
-_DNS_LABELS = ({"k8s-app": "kube-dns"}, {"k8s-app": "node-local-dns"})
-_DNS_PORTS: tuple[tuple[str, Protocol, int], ...] = (("dns", "UDP", 53), ("dns-tcp", "TCP", 53))
 _KINDS = ("NetworkPolicy", "Pod", "Namespace")
-
-
-@dataclass(frozen=True, slots=True)
-class PeerPod:
-    """A Pod as others speak with it. `ports` are those with names: name, protocol, number."""
-
-    uid: str
-    ip: str
-    labels: Mapping[str, str]
-    ports: tuple[tuple[str, Protocol, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What a group chooses by. `namespaces` None: only `namespace`. With a port's name: only Pods that have it."""
-
-    namespace: str
-    namespaces: LabelSelector | None
-    pods: LabelSelector | None
-    port: str = ""
-    protocol: str = ""
 
 
 def cluster_policies(view: View) -> Policies:
     """Return every policy with the addresses it speaks of: the very same value as before when none has changed."""
-    picture, memo = view.memo.picture, view.memo
-    if not picture.by_kind["NetworkPolicy"]:
+    if not view.memo.picture.by_kind["NetworkPolicy"]:
         return NO_POLICIES
-    marks = tuple(picture.marks[kind] for kind in _KINDS)
-    return memo.get(("policies",), (view.observed.cluster, *marks), lambda: _policies(view))
+    return view.memo.kept("network policies", _Compiler).compiled(view)
 
 
-def _policies(view: View) -> Policies:
-    memo = view.memo
-    compiled = [
-        memo.get(("policy", one.ref), (one,), partial(compiled_policy, cast(NetworkPolicy, one.object)))
-        for one in view.of_kind("NetworkPolicy")
-    ]
-    choices = {name: choice for _, used in compiled for name, choice in used.items()}
-    peers = memo.kept("policy peers", _Peers)
-    peers.take(view)
-    groups = tuple(_group(view, peers, name, choices[name]) for name in sorted(choices))
-    entries = tuple(entry for entry, _ in compiled)
-    inputs = (*entries, None, *groups)
-    return memo.get(("policies as a whole",), inputs, lambda: Policies(entries=entries, groups=groups))
-
-
-def _group(view: View, peers: "_Peers", name: str, choice: Choice) -> PolicyGroup:
-    namespaces = peers.chosen(choice)
-    inputs = tuple(peers.of[one] for one in namespaces)
-    return view.memo.get(
-        ("policy group", name),
-        inputs,
-        lambda: PolicyGroup(name=name, members=tuple(_members(choice, (one for of in inputs for one in of)))),
-    )
-
-
-class _Peers:
-    """The peers by namespace. What has not changed stays the very same value, so that groups need not be made anew."""
+class _Compiler:
+    """What is made of policies and peers, kept from pass to pass. It sees for itself what has changed."""
 
     def __init__(self) -> None:
-        self.of: dict[str, tuple[PeerPod, ...]] = {}
-        self._labels: dict[str, Mapping[str, str]] = {}
-        self._known: dict[str, tuple[StoredObject, PeerPod | None]] = {}
+        self._marks: tuple[object, ...] = ()
+        self._known: dict[ObjectRef, tuple[StoredObject, PolicyEntry, Mapping[str, Choice]]] = {}
+        self._peers = Peers()
+        self._last = NO_POLICIES
 
-    def take(self, view: View) -> None:
-        """Take in the Pods and namespaces as they are now."""
-        found: dict[str, list[PeerPod]] = {DNS_NAMESPACE: list(dns_peers(view.observed.cluster.dns_address))}
-        known: dict[str, tuple[StoredObject, PeerPod | None]] = {}
-        for stored in view.of_kind("Pod"):
-            peer = self._peer(stored)
-            known[stored.object.metadata.uid] = (stored, peer)
-            if peer is not None:
-                found.setdefault(stored.ref.namespace, []).append(peer)
-        self._known = known
-        before = self.of
-        self.of = {name: _as_before(before.get(name, ()), tuple(pods)) for name, pods in found.items()}
-        declared = {one.ref.name: one.object.metadata.labels for one in view.of_kind("Namespace")}
-        self._labels = {name: {NAME_LABEL: name, **declared.get(name, {})} for name in sorted(self.of)}
+    def compiled(self, view: View) -> Policies:
+        """Return the policies as they are now."""
+        picture, dns_address = view.memo.picture, view.observed.cluster.dns_address
+        marks = (dns_address, *(picture.marks[kind] for kind in _KINDS))
+        if marks == self._marks:
+            return self._last
+        self._marks = marks
+        known, self._known = self._known, {one.ref: self._policy(one) for one in view.of_kind("NetworkPolicy")}
+        is_same = known.keys() == self._known.keys() and all(known[ref] is one for ref, one in self._known.items())
+        if not self._peers.take(picture, dns_address) and is_same:
+            return self._last
+        choices = {name: choice for _, _, used in self._known.values() for name, choice in used.items()}
+        found = Policies(
+            entries=tuple(entry for _, entry, _ in self._known.values()), groups=self._peers.groups(choices)
+        )
+        if found != self._last:
+            self._last = found
+        return self._last
 
-    def chosen(self, choice: Choice) -> tuple[str, ...]:
-        """Return the namespaces that a group's peers may be in."""
-        if choice.namespaces is None:
-            return (choice.namespace,) if choice.namespace in self.of else ()
-        return tuple(name for name, labels in self._labels.items() if matches(choice.namespaces, labels))
-
-    def _peer(self, stored: StoredObject) -> PeerPod | None:
-        before = self._known.get(stored.object.metadata.uid)
-        if before is not None and before[0] is stored:
-            return before[1]
-        peer = peer_of(cast(Pod, stored.object))
-        return before[1] if before is not None and before[1] == peer else peer
-
-
-def _as_before(before: tuple[PeerPod, ...], now: tuple[PeerPod, ...]) -> tuple[PeerPod, ...]:
-    return before if before == now else now
-
-
-def peer_of(pod: Pod) -> PeerPod | None:
-    """Return a Pod as others speak with it; None while it has no address of its own, or none any more."""
-    if pod.spec.host_network or not pod.status.pod_ip or pod.status.phase in ("Succeeded", "Failed"):
-        return None
-    return PeerPod(pod.metadata.uid, pod.status.pod_ip, pod.metadata.labels, named_ports(pod.spec))
-
-
-def named_ports(spec: k.PodSpec) -> tuple[tuple[str, Protocol, int], ...]:
-    """Return the ports of a Pod that have names: name, protocol, number."""
-    containers = (*spec.init_containers, *spec.containers)
-    return tuple((p.name, p.protocol, p.container_port) for one in containers for p in one.ports if p.name)
-
-
-def dns_peers(address: str) -> Iterator[PeerPod]:
-    """Yield the DNS server of the nodes as the Pods that Kubernetes would run."""
-    for labels in _DNS_LABELS:
-        yield PeerPod("", address, labels, _DNS_PORTS)
-
-
-def _members(choice: Choice, peers: Iterable[PeerPod]) -> Iterator[PolicyMember]:
-    seen = set()
-    for peer in peers:
-        if choice.pods is not None and not matches(choice.pods, peer.labels):
-            continue
-        numbers = [0]
-        if choice.port:
-            numbers = [n for name, protocol, n in peer.ports if (name, protocol) == (choice.port, choice.protocol)]
-        for number in numbers:
-            member = PolicyMember(ip=peer.ip, pod_uid=peer.uid, port=number)
-            if member not in seen:
-                seen.add(member)
-                yield member
+    def _policy(self, stored: StoredObject) -> tuple[StoredObject, PolicyEntry, Mapping[str, Choice]]:
+        known = self._known.get(stored.ref)
+        if known is not None and known[0] is stored:
+            return known
+        return stored, *compiled_policy(cast(NetworkPolicy, stored.object))
 
 
 def compiled_policy(policy: NetworkPolicy) -> tuple[PolicyEntry, Mapping[str, Choice]]:

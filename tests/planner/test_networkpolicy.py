@@ -3,6 +3,7 @@
 import ipaddress
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 
@@ -116,6 +117,8 @@ USUAL_DNS = {
         (({**DENY_ALL, "egress": [USUAL_DNS]},), (W, DNS, "TCP", 80), False),
         (({**DENY_ALL, "egress": [{"ports": [{"port": 53, "protocol": "UDP"}]}]},), (W, DNS, "UDP", 53), True),
         (({**DENY_ALL, "egress": [{"to": [{"namespaceSelector": {}}]}]},), (W, DNS, "UDP", 53), True),
+        (({**DENY_ALL, "egress": [{"ports": [{"port": "dns-tcp"}]}]},), (W, DNS, "TCP", 53), True),
+        (({**DENY_ALL, "egress": [{"ports": [{"port": "dns-tcp"}]}]},), (W, DNS, "UDP", 53), False),
         (({**DENY_ALL, "egress": [{"to": [{"ipBlock": {"cidr": f"{DNS}/32"}}]}]},), (W, DNS, "UDP", 53), True),
         (({**DENY_ALL, "egress": [{"to": [{"podSelector": {}}]}]},), (W, DNS, "UDP", 53), False),
     ],
@@ -181,6 +184,31 @@ def test_whoever_is_wired_and_not_known_is_isolated() -> None:
     (found,) = rules.pods
     assert found.ip == "10.42.0.7"
     assert {found.ingress, found.egress} == {one.name for one in rules.profiles if not one.boxes}
+
+
+def test_a_pod_that_changes_in_other_ways_changes_nothing() -> None:
+    """Neither does it cost anything: the very same value comes back, also after passes that did not ask."""
+    spec = {"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"team": "red"}}}]}]}
+    objects, memo = stored(*BASE, policy("one", "n", **spec)), Memo()
+    before = cluster_policies(view_of(objects, memo))
+    for _ in range(3):
+        memo.next_pass()
+        assert cluster_policies(view_of(objects, memo)) is before
+    told = msgspec.structs.replace(WEB, status=msgspec.structs.replace(WEB.status, message="told"))
+    memo.next_pass()
+    assert cluster_policies(view_of({**objects, **stored(told)}, memo)) is before
+
+
+def test_peers_follow_the_labels_of_namespaces() -> None:
+    """And namespaces that come and go."""
+    spec = {"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"team": "blue"}}}]}]}
+    objects, memo = stored(*BASE, policy("one", "n", **spec)), Memo()
+    members = []
+    for two in (namespace("two", team="blue"), namespace("two"), namespace("two", team="blue", more="x")):
+        memo.next_pass()
+        (group,) = cluster_policies(view_of({**objects, **stored(two)}, memo)).groups
+        members.append([(one.ip, one.port) for one in group.members])
+    assert members == [[(X, 0)], [], [(X, 0)]]
 
 
 def test_one_pod_more_changes_one_group_and_no_policy() -> None:

@@ -30,7 +30,6 @@ from reconciler.model.networkpolicy import (
 )
 from reconciler.model.node import Assignment, LinkFact, NetworkView, PodAssignment
 from reconciler.model.plan import Reason
-from reconciler.planner.networkpolicy import named_ports
 from reconciler.planner.node.actions import make_action, node_ref
 from reconciler.planner.node.fingerprint import fingerprint
 from reconciler.planner.node.look import Look
@@ -45,6 +44,7 @@ from reconciler.planner.node.policy_boxes import (
     boxes_of,
 )
 from reconciler.planner.node.tasks import Task
+from reconciler.planner.policy_peers import named_ports
 
 NUMBERS: Mapping[Protocol, int] = {"TCP": 6, "UDP": 17, "SCTP": 132}
 INGRESS, EGRESS = "ingress", "egress"
