@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # Clocks of hosts differ: a certificate holds from a little before it was made.
-_BACKDATED_S = 300.0
+BACKDATED_S = 300.0
 NAME_MAX = 64
 """How long a user's or a group's name in a certificate may be (RFC 5280, ub-common-name)."""
 
@@ -129,7 +129,7 @@ def _dated(
 ) -> x509.CertificateBuilder:
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(issuer).public_key(public_key)
     builder = builder.serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(_time(now - _BACKDATED_S)).not_valid_after(_time(until))
+    builder = builder.not_valid_before(_time(now - BACKDATED_S)).not_valid_after(_time(until))
     return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
 
 

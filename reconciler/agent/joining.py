@@ -5,6 +5,7 @@ same key may use the same token.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def trusted_authority(server: str, ca_hash: str) -> str:
     return authority
 
 
-def ask_to_join(server: str, authority: str, token: str, node: str, folder: Path) -> Admission:
+def ask_to_join(
+    server: str, authority: str, token: str, node: str, folder: Path, now: Callable[[], float] = time.time
+) -> Admission:
     """Join under a name; the key is kept in `folder` from before the question on."""
     files.make_private_directory(folder)
     path = folder / JOINING_KEY
@@ -67,7 +70,7 @@ def ask_to_join(server: str, authority: str, token: str, node: str, folder: Path
     client = AgentClient(server, lambda: context)
     try:
         request = request_for(key).decode("ascii")
-        joined = client.join(JoinBody(token=token, node=node, request=request, sent_at=time.time()))
+        joined = client.join(JoinBody(token=token, node=node, request=request, sent_at=now()))
     finally:
         client.close()
     return Admission(authority, key, joined)

@@ -50,7 +50,21 @@ def run(data_dir: str | None, output: str, server: str, token: str, ca_cert_hash
     joining.forget_key(settings.pki_path)
     if warning := joining.clock_warning(admission.skew_s):
         note(warning)
+    for missing in _what_is_missing(settings):
+        note(missing)
     _tell(settings, joined, file, output)
+
+
+def _what_is_missing(settings: "Settings") -> list[str]:
+    """Say what this host needs to run Pods and has not, and the fix; the node is not ready until then."""
+    from reconciler.cli.checks import Grade, engine, host
+
+    found = (*engine.check_engine(settings), *host.check_libnftables(settings), *engine.check_programs(settings))
+    return [
+        f"this host runs no Pods yet: {one.name}: {one.message}\n  do:  {one.fix}"
+        for one in found
+        if one.grade is Grade.FAIL and one.name != "live-restore"
+    ]
 
 
 def _refuse_daemon(existing: dict[str, Any], file: Path) -> None:

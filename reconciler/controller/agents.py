@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from reconciler.access import Authority
-from reconciler.access.certificates import NAME_MAX, fingerprint_of, key_hash
+from reconciler.access.certificates import BACKDATED_S, NAME_MAX, fingerprint_of, key_hash
 from reconciler.access.requests import requested_key
 from reconciler.controller.loop import Controller
 from reconciler.controller.oddities import DUPLICATE, Oddities
@@ -43,6 +43,8 @@ from reconciler.store.joining import require_usable
 log = logging.getLogger(__name__)
 
 CERTIFICATE_LIFETIME_S = 365 * 86_400.0
+# So long before now a certificate begins.
+JOIN_SKEW_MAX_S = BACKDATED_S
 NODE_NAME_MAX = NAME_MAX - len(NODE_PREFIX)
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -83,7 +85,15 @@ class ClusterAgents:
         return self._controller.store.delete_join_token(id)
 
     def join(self, body: JoinBody, address: str) -> Joined:
-        """Take a host in; see the port."""
+        """Take a host in; see the port. What is refused is in this host's log, too."""
+        try:
+            return self._join(body, address)
+        except JoinRefused as refused:
+            about = {"node": body.node[:80], "address": address, "reason": refused.reason, "why": str(refused)}
+            log.warning("a host may not join", extra=about)
+            raise
+
+    def _join(self, body: JoinBody, address: str) -> Joined:
         store, cluster, now = self._controller.store, self._controller.cluster, self._controller.clock.now()
         fingerprint = hashlib.sha256(body.token.encode("utf-8", "surrogateescape")).hexdigest()
         token = next((one for one in store.join_tokens() if one.fingerprint == fingerprint), None)
@@ -91,6 +101,7 @@ class ClusterAgents:
         require_usable(token, fingerprint, body.node, key, now)
         assert token is not None
         self._require_name(body.node)
+        _require_clock(body, now)
         certificate, account = self._sign(body.node, body.request)
         number = store.enrol(token, body.node, key, account, numbers_in(cluster))
         self._accounts.poll()
@@ -256,6 +267,18 @@ class ClusterAgents:
                 reason="BadName",
                 hint=f"use lower-case letters, digits, '-' and '.', {NODE_NAME_MAX} at most: --node-name NAME",
             )
+
+
+def _require_clock(body: JoinBody, now: float) -> None:
+    """Raise JoinRefused for a host by whose clock its certificate would not be valid; the token can still be used."""
+    ahead_s = body.sent_at - now
+    if body.sent_at and abs(ahead_s) > JOIN_SKEW_MAX_S:
+        word = "ahead of" if ahead_s > 0 else "behind"
+        raise JoinRefused(
+            f"the clock of host {body.node} is {abs(ahead_s):.0f} s {word} the daemon's",
+            reason="Clock",
+            hint="set it right (date -u on both hosts; chrony keeps it so), then run the same command again",
+        )
 
 
 def _hash_of_key(request: str) -> str:

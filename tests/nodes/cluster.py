@@ -124,10 +124,12 @@ class Daemon:
         """Give out a join token."""
         return str(self.api().post(f"{OWN}/tokens", {"node": node, "ttlSeconds": ttl_s})["token"])
 
-    def join(self, node: str, folder: Path, token: str | None = None) -> joining.Admission:
+    def join(
+        self, node: str, folder: Path, token: str | None = None, now: Callable[[], float] = time.time
+    ) -> joining.Admission:
         """Join as a host does; its files are in `folder`."""
         authority = joining.trusted_authority(self.server, self.authority.ca_hash())
-        admission = joining.ask_to_join(self.server, authority, token or self.token(), node, folder)
+        admission = joining.ask_to_join(self.server, authority, token or self.token(), node, folder, now)
         joining.keep(admission, folder)
         joining.forget_key(folder)
         return admission

@@ -231,7 +231,7 @@ def test_a_removed_node_is_shut_out_and_gone(daemon: Daemon, agent: Agent) -> No
 def test_a_certificate_is_renewed_in_time(daemon: Daemon, tmp_path: Path) -> None:
     """At two thirds of its life, without joining again; the new one is used from then on."""
     daemon.clock.ahead_s = -250 * 86_400.0
-    daemon.join("node-2", tmp_path / "pki")
+    daemon.join("node-2", tmp_path / "pki", now=daemon.clock.now)
     daemon.clock.ahead_s = 0.0
     agent = Agent(daemon, "node-2", tmp_path)
     before = agent.certificate.expires_at

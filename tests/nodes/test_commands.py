@@ -10,7 +10,10 @@ import yaml
 from click.testing import CliRunner, Result
 
 from reconciler import __version__
+from reconciler.cli import join
+from reconciler.cli.checks import host
 from reconciler.cli.main import cli, main
+from reconciler.cli.ranges import Network, Route
 from tests.nodes.cluster import Agent, Daemon, eventually, running
 
 
@@ -80,3 +83,49 @@ def test_nodes_and_tokens_are_tables(run: Callable[..., Result], daemon: Daemon,
     assert document["items"][0]["agent"]["podCIDR"] == "10.42.0.0/24"
     assert "removed" in run("node", "remove", "host-2").stdout
     assert "host-2" not in run("nodes").stdout
+
+
+def test_a_range_that_the_host_uses_itself_is_refused_with_its_link(
+    run: Callable[..., Result],
+    daemon: Daemon,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pods' or Services'; nothing is written, and with the route gone the same command joins."""
+    words = shlex.split(run("token", "create").stdout)
+    data = tmp_path / "host"
+    command = [*words[1:], "--node-name", "host-2", "--data-dir", str(data)]
+    for taken in ("10.42.7.0/24", "10.43.0.0/16"):
+        monkeypatch.setattr(join, "host_routes", lambda taken=taken: [Route(Network(taken), "eth7")])
+        assert main(command) == 1
+        said = capsys.readouterr().err
+        assert taken in said and "eth7" in said
+        assert "for this host the token still counts" in said
+        assert not (data / "config.yaml").exists()
+        assert main(["agent", "--data-dir", str(data)]) == 1
+        capsys.readouterr()
+    monkeypatch.setattr(join, "host_routes", list)
+    assert main(command) == 0
+
+
+def test_what_a_host_lacks_to_run_pods_is_said_when_it_joins(
+    run: Callable[..., Result],
+    daemon: Daemon,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is a node, and not a ready one; with the fix it is one without joining again."""
+    words = shlex.split(run("token", "create").stdout)
+    monkeypatch.setenv("RECONCILER_ENGINE", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setattr(host.ctypes, "CDLL", _no_library)
+    assert main([*words[1:], "--node-name", "host-2", "--data-dir", str(tmp_path / "host")]) == 0
+    said = capsys.readouterr().err
+    assert "this host runs no Pods yet: docker: " in said
+    assert "this host runs no Pods yet: libnftables: libnftables.so.1 is not installed" in said
+    assert "apt-get install libnftables1" in said
+
+
+def _no_library(name: str) -> None:
+    raise OSError(f"{name}: cannot open shared object file")

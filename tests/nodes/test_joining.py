@@ -1,5 +1,6 @@
 """Hosts join: with a token, once, believing a hash; and every refusal says what to do."""
 
+import ssl
 import stat
 from pathlib import Path
 
@@ -138,3 +139,49 @@ def test_tokens_are_listed_without_what_is_secret(daemon: Daemon, tmp_path: Path
     assert (item["state"], item["usedBy"]) == ("used", "node-2")
     assert text.partition(".")[2] not in str(item)
     assert text.partition(".")[2].encode() not in (daemon.folder / "state.db").read_bytes()
+
+
+@pytest.mark.parametrize(("ahead_s", "words"), [(900.0, "900 s behind"), (-900.0, "900 s ahead of")])
+def test_a_host_whose_clock_is_far_off_does_not_join(
+    daemon: Daemon, tmp_path: Path, caplog: pytest.LogCaptureFixture, ahead_s: float, words: str
+) -> None:
+    """Its certificate would not be valid there; both ends say so, and the token can still be used."""
+    token = daemon.token()
+    daemon.clock.ahead_s = ahead_s
+    told = refused(daemon, "node-2", tmp_path, token)
+    assert (told.code, told.reason) == (409, "Clock")
+    assert words in str(told)
+    assert "date -u" in told.hint
+    assert [one.reason for one in caplog.records if one.message == "a host may not join"] == ["Clock"]  # type: ignore[attr-defined]
+    daemon.clock.ahead_s = 0.0
+    daemon.join("node-2", tmp_path, token)
+
+
+def test_what_is_refused_is_in_the_daemons_log(
+    daemon: Daemon, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With who asked, from where, and why; never with the token."""
+    token = daemon.token()
+    daemon.join("node-2", tmp_path / "2", token)
+    for folder, name in (("3", "node-3"), ("4", "node-4")):
+        refused(daemon, name, tmp_path / folder, token if name == "node-3" else "abcdef.0123456789abcdef")
+    refused(daemon, "node-2", tmp_path / "other", daemon.token())
+    said = [vars(one) for one in caplog.records if one.message == "a host may not join"]
+    assert [(one["node"], one["reason"], one["address"]) for one in said] == [
+        ("node-3", "TokenUsed", "127.0.0.1"),
+        ("node-4", "TokenUnknown", "127.0.0.1"),
+        ("node-2", "NodeExists", "127.0.0.1"),
+    ]
+    assert token.partition(".")[2] not in caplog.text
+
+
+def test_an_expired_certificate_of_the_daemon_is_a_question_of_clocks(daemon: Daemon) -> None:
+    """A host that is years ahead or behind believes no certificate; it is told to look at its clock."""
+    from reconciler.client.secure import trust_failure
+
+    for code, word in ((9, "not valid yet"), (10, "expired")):
+        error = ssl.SSLCertVerificationError()
+        error.verify_code = code
+        failure = trust_failure(daemon.server, error)
+        assert f"is {word} by this host's clock" in str(failure)
+        assert "date -u" in failure.hint

@@ -29,6 +29,7 @@ _CODES: Mapping[str, int] = {
     "TokenForOther": 403,
     "NodeExists": 409,
     "NoRoom": 409,
+    "Clock": 409,
     "BadName": 422,
 }
 
