@@ -16,9 +16,11 @@ from reconciler.model.kinds import AnyObject, Condition, Node, NodeSpec, Pod, Po
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import RESTARTABLE, RESTARTED_AT, Override, OverrideChange, without
 from reconciler.model.plan import Decision, Reason
-from reconciler.model.times import rfc3339
 from reconciler.planner.node_taints import CORDONED as CORDONED
 from reconciler.planner.node_taints import is_automatic
+from reconciler.planner.override_words import held_words, paused_words
+from reconciler.planner.override_words import override_notes as override_notes
+from reconciler.planner.override_words import taint_words as taint_words
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.configuration import CONFIGURATION
 from reconciler.planner.workloads.deployment_sets import HASH_LABEL
@@ -100,7 +102,7 @@ def why_laid(view: View, stored: StoredObject, overlay: Overlay) -> tuple[Reason
     is_new_restart = overlay.restarted_at and overlay.restarted_at != _laid_on(stored)[1]
     if is_new_restart or override.rollback is None:
         return Reason.RESTART_REQUESTED, f"restart asked for by {override.by}"
-    return Reason.ROLLED_BACK, _held_words(override)
+    return Reason.ROLLED_BACK, held_words(override)
 
 
 def is_on_top(stored: StoredObject, overlay: Overlay) -> bool:
@@ -148,9 +150,9 @@ def note_held(view: View, stored: StoredObject) -> tuple[Reason, str]:
         by = view.autoscaled.get(stored.ref)
         return Reason.IN_SYNC, f"replicas by {by}" if by is not None else ""
     if override.rollback is not None and override.rollback.digest == stored.declared_digest:
-        return Reason.ROLLED_BACK, _held_words(override)
+        return Reason.ROLLED_BACK, held_words(override)
     if override.paused:
-        return Reason.IN_SYNC, _paused_words(override)
+        return Reason.IN_SYNC, paused_words(override)
     if override.restarted_at:
         return Reason.IN_SYNC, f"restarted at {override.restarted_at}"
     return Reason.IN_SYNC, ""
@@ -261,35 +263,6 @@ def override_changes(view: View) -> tuple[OverrideChange, ...]:
     )
 
 
-def override_notes(view: View) -> tuple[str, ...]:
-    """Return one sentence for everything that a person holds otherwise than it is declared."""
-    notes = []
-    for ref, override in sorted(view.overrides.items()):
-        said = f"by {override.by}, since {rfc3339(override.at)}"
-        if override.rollback is not None:
-            notes.append(f"{ref} is {_held_words(override)}")
-        if override.paused:
-            notes.append(f"{ref} is {_paused_words(override)}: its rollout waits until it is resumed")
-        if override.unschedulable:
-            notes.append(f"{ref} is cordoned ({said}): no Pod is placed on it until it is uncordoned")
-        if override.taints:
-            listed = ", ".join(taint_words(taint) for taint in override.taints)
-            notes.append(f"{ref} is tainted with {listed} ({said})")
-        if listed := label_words(override.labels):
-            notes.append(f"{ref} is labelled {listed} ({said})")
-    return tuple(notes)
-
-
-def taint_words(taint: Taint) -> str:
-    """Return a taint as kubectl writes it: `key=value:effect`."""
-    return f"{taint.key}={taint.value}:{taint.effect}" if taint.value else f"{taint.key}:{taint.effect}"
-
-
-def label_words(labels: Mapping[str, str | None] | None) -> str:
-    """Return labels as kubectl writes them, without those that are taken away."""
-    return ", ".join(f"{key}={value}" for key, value in sorted((labels or {}).items()) if value is not None)
-
-
 def judge_overridden(view: View) -> None:
     """Have the verdict of an object that is held back, and otherwise in sync, say so."""
     for ref in sorted({*view.overrides, *view.autoscaled}):
@@ -298,16 +271,6 @@ def judge_overridden(view: View) -> None:
             reason, message = note_held(view, stored)
             if message:
                 view.judge(ref, Decision.UNCHANGED, reason, message, stored=stored)
-
-
-def _held_words(override: Override) -> str:
-    rollback = override.rollback
-    assert rollback is not None
-    return f"held back by rollback to revision {rollback.revision} (by {rollback.by}, since {rfc3339(rollback.at)})"
-
-
-def _paused_words(override: Override) -> str:
-    return f"paused (by {override.by}, since {rfc3339(override.at)})"
 
 
 def _of(view: View, stored: StoredObject | None) -> Override | None:
