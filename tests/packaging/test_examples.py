@@ -15,6 +15,8 @@ from reconciler.schema.validate import validate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MANIFESTS = sorted((EXAMPLES / "repo").rglob("*.yaml"))
+MARKET = sorted((EXAMPLES / "many-workloads").glob("*.yaml"))
+WORKLOADS = {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob"}
 
 
 def documents() -> list[dict[str, Any]]:
@@ -39,7 +41,7 @@ def test_the_demo_can_update_to_the_other_version() -> None:
     assert "image web 1.0" in script and "image web 1.1" in script
 
 
-@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*MANIFESTS, *MARKET], ids=lambda path: path.name)
 def test_a_manifest_begins_by_saying_what_it_is(path: Path) -> None:
     """A newcomer can read any file first."""
     assert path.read_text().startswith("# ")
@@ -77,3 +79,17 @@ def test_the_shop_has_no_problems() -> None:
     result = validate([ManifestFile(path=each.path, blob_id=each.blob_id, content=each.content) for each in files])
     assert [f"{each.file}:{each.line}: {each.message}" for each in result.problems] == []
     assert len(result.objects) == len(documents())
+
+
+def test_the_market_has_twelve_workloads_of_every_kind_and_no_problems() -> None:
+    """It is pushed to a lab; one image is all that has to be loaded there."""
+    found = [document for path in MARKET for document in yaml.safe_load_all(path.read_text())]
+    workloads = [document["kind"] for document in found if document["kind"] in WORKLOADS]
+    assert (len(workloads), set(workloads)) == (12, WORKLOADS)
+    images = {image for path in MARKET for image in re.findall(r"image: (\S+)", path.read_text())}
+    text = (EXAMPLES / "many-workloads" / "README.md").read_text()
+    assert [image for image in images if f"reconciler lab load {image}" in text] == list(images)
+    assert set(re.findall(r"`(\S+\.yaml)`", text)) == {path.name for path in MARKET if path.name != "market.yaml"}
+    files = read_directory(EXAMPLES / "many-workloads").files
+    result = validate([ManifestFile(path=each.path, blob_id=each.blob_id, content=each.content) for each in files])
+    assert [f"{each.file}:{each.line}: {each.message}" for each in result.problems] == []
