@@ -8,6 +8,7 @@ import pytest
 from reconciler.model.kinds import PersistentVolume
 from reconciler.model.node import Assignment
 from reconciler.model.observed import NodeState
+from reconciler.model.plan import Decision, Reason
 from reconciler.model.storage import NfsShare, StorageFact
 from reconciler.planner.project import project_assignment
 from tests.planner.volumes import bindings, claim, on, phases, places, pod, storage_class, volume
@@ -97,6 +98,22 @@ def test_a_volume_that_a_person_made_is_the_whole_share() -> None:
     (binding,) = assigned(cluster).pods[0].claims
     assert binding.share == NfsShare(server="files", path="/data/own", options=("soft", "ro"))
     assert (binding.path, binding.provisioned) == ("", False)
+
+
+def test_where_a_volume_lies_is_never_changed() -> None:
+    """Its options may be; another directory would be other data under the same name."""
+    cluster = Cluster()
+    source = {"server": "files", "path": "/data/own"}
+    cluster.push(volume("own", nfs=source))
+    cluster.settle()
+    cluster.push(volume("own", nfs=source, mountOptions=["soft"]), commit="c2")
+    cluster.settle()
+    stored = cluster.of("PersistentVolume")["own"]
+    assert isinstance(stored, PersistentVolume) and stored.spec.mount_options == ("soft",)
+    cluster.push(volume("own", nfs={**source, "path": "/data/other"}, mountOptions=["soft"]), commit="c3")
+    verdict = next(one for one in cluster.plan().verdicts if one.object.name == "own")
+    assert (verdict.decision, verdict.reason) == (Decision.BLOCKED, Reason.IMMUTABLE_FIELD)
+    assert "spec.nfs" in verdict.message
 
 
 def test_a_released_directory_is_trashed_by_one_node_that_is_heard() -> None:

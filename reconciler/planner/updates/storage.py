@@ -70,6 +70,7 @@ def volume_faults(old: PersistentVolume, new: PersistentVolume) -> Iterator[Faul
     """Yield what an update changes of a volume although nobody may."""
     yield from fixed("spec.hostPath", old.spec.host_path, new.spec.host_path)
     yield from fixed("spec.local", old.spec.local, new.spec.local)
+    yield from fixed("spec.nfs", old.spec.nfs, new.spec.nfs)
     yield from fixed("spec.volumeMode", old.spec.volume_mode, new.spec.volume_mode)
     before, after = old.spec.node_affinity.required, new.spec.node_affinity.required
     if before is not None and not (after is not None and _is_renamed(before, after)):
