@@ -87,7 +87,10 @@ def files(address: str) -> dict[str, str]:
             auth_response_headers="X-User",
         ),
         "i_signin": ingress(
-            "signin", rule("signin.example"), auth_url=auth_url, auth_signin="https://in.example/start"
+            "signin",
+            rule("signin.example"),
+            auth_url="http://auth.default.svc.cluster.local/judge",
+            auth_signin="https://in.example/start",
         ),
         "i_limited": ingress("limited", rule("limited.example"), limit_rps="1"),
         "i_small": ingress("small", rule("small.example"), proxy_body_size="1k"),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reconciler.executors.ingress.files import ConfigFolders
 from reconciler.executors.ingress.lua import SCRIPT
-from reconciler.executors.ingress.ports import port_holder
+from reconciler.executors.ingress.ports import UNKNOWN, port_holder
 from reconciler.executors.ingress.process import Proxy, version
 from reconciler.executors.ingress.slots import Slots, assign, commands
 from reconciler.executors.network.state import Kernel, StateFile
@@ -31,6 +31,8 @@ from reconciler.model.ports import Look
 logger = logging.getLogger(__name__)
 
 _FREE_S = 3.0
+# Who may be about to end: a worker, or one of which nothing but the port is left.
+_ENDING = ("haproxy ", UNKNOWN)
 # An upgrade that changes what the planner does not see of a configuration has it loaded again.
 _CODE = hashlib.sha256(SCRIPT.encode()).hexdigest()
 
@@ -142,7 +144,7 @@ class IngressExecutor:
         """Wait for workers that are about to end, then say who else has a port."""
         until = time.monotonic() + _FREE_S
         while held := {port: holder for port in self._ports if (holder := port_holder(port))}:
-            if time.monotonic() > until or not all(holder.startswith("haproxy ") for holder in held.values()):
+            if time.monotonic() > until or not all(one.startswith(_ENDING) for one in held.values()):
                 port, holder = next(iter(held.items()))
                 raise TransientError(
                     f"port {port} of this host is in use by {holder}: ingresses cannot be served",

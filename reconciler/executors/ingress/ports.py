@@ -4,6 +4,7 @@ import contextlib
 import socket
 from pathlib import Path
 
+UNKNOWN = "another program"
 _LISTENS = "0A"
 
 
@@ -14,7 +15,7 @@ def port_holder(port: int) -> str:
         try:
             trial.bind(("0.0.0.0", port))
         except OSError:
-            return _holder(port) or "another program"
+            return _holder(port) or UNKNOWN
     return ""
 
 

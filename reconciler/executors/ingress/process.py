@@ -67,15 +67,24 @@ class Proxy:
         self._pid_file = folder / "haproxy.pid"
         self._socket = folder / "haproxy.sock"
         self._log = folder / "haproxy.log"
+        self._pid = 0
 
     def master(self) -> int | None:
         """Return the process that runs our configuration, or None."""
+        pid = self._written_pid() or self._pid
         try:
-            pid = int(self._pid_file.read_text().split()[0])
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError, IndexError):
+        except OSError:
             return None
-        return pid if str(self._config).encode() in words and _is_alive(pid) else None
+        self._pid = pid if str(self._config).encode() in words and _is_alive(pid) else 0
+        return self._pid or None
+
+    def _written_pid(self) -> int:
+        """Return the process of the file; 0 for none, as for a moment of each reload."""
+        try:
+            return int(self._pid_file.read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            return 0
 
     def started(self) -> str:
         """Return when the process started, in the kernel's ticks; empty when it does not run."""
