@@ -134,6 +134,32 @@ def test_a_device_that_is_mounted_as_a_directory_is_refused(shared: Stage) -> No
     end(shared, "wrong", "raw")
 
 
+def test_a_class_on_a_disk_of_its_own_has_its_own_room(shared: Stage, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The host looks at the disk that the class names; what does not fit there says so, and waits."""
+    disk = tmp_path_factory.mktemp("disk")
+    shared.put(
+        fast=manifest(
+            "StorageClass",
+            "fast",
+            "storage.k8s.io/v1",
+            provisioner="reconciler.dev/local",
+            parameters={"path": str(disk)},
+            volumeBindingMode="WaitForFirstConsumer",
+        ),
+        fits=manifest("PersistentVolumeClaim", "fits", spec=sized({**BOTH, "storageClassName": "fast"}, "1Mi")),
+        huge=manifest("PersistentVolumeClaim", "huge", spec=sized({**BOTH, "storageClassName": "fast"}, "9Pi")),
+        small=share_pod("small", {"persistentVolumeClaim": {"claimName": "fits"}}),
+        large=share_pod("large", {"persistentVolumeClaim": {"claimName": "huge"}}),
+    )
+    shared.ready("small")
+    assert len(list(disk.iterdir())) == 1
+    told = "1 node(s) did not have enough free storage"
+    shared.until(
+        "it is told", lambda: any(told in one.get("message", "") for one in shared.status("large")["conditions"])
+    )
+    end(shared, "small", "large", "huge")
+
+
 def test_a_share_without_helper_says_what_to_install(shared: Stage) -> None:
     """A node that cannot mount says so, and how it could."""
     source = {"nfs": {"server": "files.example", "path": "/data"}}

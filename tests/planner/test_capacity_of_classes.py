@@ -51,13 +51,25 @@ def test_a_pod_goes_where_its_volume_has_room() -> None:
 
 
 def test_where_no_room_is_told_of_there_may_be_some() -> None:
-    """An agent of an older release tells nothing; nor does anyone of a class that nobody has asked about yet."""
+    """An agent of an older release tells nothing of any directory."""
     cluster = Roomy(node_1={}, node_2={OWN: 0})
     cluster.push(
         claim("data", "1Gi") + FAST_CLASS + claim("more", storageClassName="fast") + pod("app", "data", "more")
     )
     cluster.settle()
     assert places(cluster) == {"app": "node-1"}
+
+
+def test_a_class_that_is_new_waits_until_nodes_have_looked() -> None:
+    """Or its first volumes would be on the first node by name, whether or not that has such a disk."""
+    cluster = Roomy(node_1={OWN: GI}, node_2={OWN: GI})
+    cluster.push(FAST_CLASS + claim("data", "1Gi", storageClassName="fast") + pod("app", "data"))
+    cluster.settle()
+    assert why(cluster, "app").startswith("0/2 nodes are available: 2 node(s) did not have enough free storage.")
+    cluster.tell("node-1", own=GI, fast=0)
+    cluster.tell("node-2", own=GI, fast=GI)
+    cluster.settle()
+    assert places(cluster) == {"app": "node-2"}
 
 
 def test_a_pod_without_room_says_so_and_goes_on_when_there_is_some() -> None:

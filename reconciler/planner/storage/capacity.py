@@ -42,13 +42,16 @@ def _holds(one: Capacity, class_name: str, node: Node, size: Fraction) -> bool:
 
 
 def capacities_of(class_: StorageClass, node: Node) -> tuple[Capacity, ...] | None:
-    """Return the room for volumes of a class on a node; None where it is not kept there, or nobody has told yet."""
-    if not is_local_class(class_):
-        return None
+    """Return the room for volumes of a class on a node; None where it is not kept there, or the agent tells none.
+
+    An agent that tells of others and not of this one has not looked yet: the class is new. There is none until it has.
+    """
     told = _told(node)
+    if not is_local_class(class_) or not told:
+        return None
     directory = class_.parameters.get(PATH_PARAMETER, "").rstrip("/") or _DEFAULT
     if directory not in told:
-        return None
+        return ()
     return (Capacity(class_.metadata.name, LabelSelector(), Fraction(told[directory])),)
 
 
