@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.ingress_options import PREFIX, IngressOptions, read_options, regex_fault, split_variables
+from reconciler.model.ingress_options import PREFIX, IngressOptions, read_options
+from reconciler.model.ingress_values import regex_fault, split_variables
 
 
 def read(**annotations: str) -> IngressOptions:

@@ -18,7 +18,8 @@ from reconciler.model.ingress import (
     Match,
     SecretUse,
 )
-from reconciler.model.ingress_options import PREFIX, read_options, regex_fault
+from reconciler.model.ingress_options import PREFIX, read_options
+from reconciler.model.ingress_values import regex_fault
 from reconciler.model.kinds import HTTPIngressPath, Ingress, IngressBackend, IngressClass, Service
 from reconciler.model.observed import StoredObject
 from reconciler.model.refs import ObjectRef

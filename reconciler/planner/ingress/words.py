@@ -6,7 +6,7 @@ may have any, and one that had would still not begin a line.
 
 import re
 
-from reconciler.model.ingress_options import split_variables
+from reconciler.model.ingress_values import split_variables
 
 _REFERENCE = re.compile(r"\$([1-9])")
 # What nginx' variables are here.

@@ -20,7 +20,8 @@ from reconciler.model.ingress import (
     IngressView,
     SecretUse,
 )
-from reconciler.model.ingress_options import PREFIX, read_options, regex_fault
+from reconciler.model.ingress_options import PREFIX, read_options
+from reconciler.model.ingress_values import regex_fault
 from reconciler.model.node import ConfigMaterial, Endpoint, EndpointPort, Materials, ServiceEntry, ServicePortEntry
 from reconciler.planner.ingress.config import ProxyConfig, proxy_config
 from tests.planner.ingress.objects import pair
