@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from tests.e2e import manifests
 from tests.e2e.cluster import Cluster, NodeHost, start_cluster
-from tests.e2e.host import CLI, wait_for
+from tests.e2e.host import CLI, ROOT, wait_for
 from tests.e2e.lab_node import lab_nodes
 from tests.e2e.manifests import SLEEPER
 from tests.e2e.stage import container, manifest, pod_spec
@@ -124,6 +131,57 @@ def test_logs_and_commands_reach_every_host(cluster: Cluster) -> None:
         done = subprocess.run(main.node.inside(*command), input=b"wire", capture_output=True, timeout=60, check=False)
         assert (done.returncode, done.stdout) == (3, b"on wire\n"), f"{done}\n{cluster.log()}"
         wait_for("its log has it", lambda name=name: "said" in main.run("logs", name).out, 20, 0.3)
+
+
+def test_a_host_that_is_slow_sends_no_request_to_a_container_that_ends(cluster: Cluster) -> None:
+    """Rolled without a preStop while the agent of the host that asks does nothing for most of the time."""
+    main, slow = cluster.main, cluster.hosts[2]
+    main.push({"web.yaml": web(), "front.yaml": front("1")}, wait=False)
+    main.settle(60)
+    services = main.get("/api/v1/namespaces/default/services")["items"]
+    (address,) = (one["spec"]["clusterIP"] for one in services if one["metadata"]["name"] == "front")
+    command = slow.node.inside(sys.executable, "-m", "tests.e2e.load", address, "80", "100")
+    load = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert load.stdout is not None
+    assert load.stdout.readline() == "started\n"
+    with interrupted(slow):
+        main.push({"web.yaml": web(), "front.yaml": front("2")}, wait=False)
+        main.settle(90)
+    (inside,) = Path(f"/proc/{load.pid}/task/{load.pid}/children").read_text().split()
+    os.kill(int(inside), signal.SIGTERM)
+    told = json.loads(load.stdout.readline())
+    load.wait(20)
+    assert told["ok"] > 100
+    assert set(told) == {"ok"}, f"{told}\n{cluster.log()}"
+    main.push({"web.yaml": web()}, wait=False)
+    main.settle(60)
+
+
+def front(version: str) -> str:
+    """A Deployment behind a Service whose containers end at once when they are told to."""
+    text = manifests.web(version, replicas=3, name="front")
+    return "\n".join(line for line in text.splitlines() if "lifecycle" not in line)
+
+
+@contextmanager
+def interrupted(host: NodeHost) -> Iterator[None]:
+    """Stop the agent of a host again and again for half a second."""
+    over = threading.Event()
+
+    def interrupt() -> None:
+        assert host.agent is not None
+        while not over.wait(0.3):
+            host.agent.send_signal(signal.SIGSTOP)
+            over.wait(0.5)
+            host.agent.send_signal(signal.SIGCONT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_a_drained_node_is_empty_and_its_pods_run_elsewhere(cluster: Cluster) -> None:
