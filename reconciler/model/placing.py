@@ -1,13 +1,14 @@
 """What an operator says of placing Pods: arguments of kube-scheduler's plugins, with what may be wrong with them. Pure.
 
-The fields are those of `NodeResourcesFitArgs`, `NodeResourcesBalancedAllocationArgs` and `NodeAffinityArgs`.
+The fields are those of `NodeResourcesFitArgs`, `NodeResourcesBalancedAllocationArgs`, `NodeAffinityArgs`,
+`InterPodAffinityArgs` and `PodTopologySpreadArgs`.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from reconciler.model.base import Value
-from reconciler.model.kinds import NodeAffinity, NodeSelectorTerm
+from reconciler.model.kinds import NodeAffinity, NodeSelectorTerm, TopologySpreadConstraint
 
 _WEIGHT_MAX = 100
 _PERCENT_MAX = 100
@@ -46,11 +47,19 @@ class ScoringStrategy(Value, forbid_unknown_fields=True):
 
 
 class PlacingPolicy(Value, forbid_unknown_fields=True):
-    """How Pods are placed. `balanced_resources` are to be taken alike; `added_affinity` goes to every Pod's own."""
+    """How Pods are placed. `balanced_resources` are to be taken alike; `added_affinity` goes to every Pod's own.
+
+    `hard_pod_affinity_weight` is what a required affinity of a Pod that is there counts as a wish;
+    `ignore_preferred_terms_of_existing_pods` has their wishes count only for Pods with wishes of their own.
+    `default_constraints` are for Pods without any (None: softly over hosts and zones).
+    """
 
     scoring_strategy: ScoringStrategy = ScoringStrategy()
     balanced_resources: tuple[ResourceWeight, ...] = CPU_AND_MEMORY
     added_affinity: NodeAffinity | None = None
+    hard_pod_affinity_weight: int = 1
+    ignore_preferred_terms_of_existing_pods: bool = False
+    default_constraints: tuple[TopologySpreadConstraint, ...] | None = None
 
 
 def faults_of(policy: PlacingPolicy) -> Iterator[tuple[str, str]]:
@@ -62,6 +71,9 @@ def faults_of(policy: PlacingPolicy) -> Iterator[tuple[str, str]]:
         yield from _shape_faults(strategy.requested_to_capacity_ratio.shape)
     if policy.added_affinity is not None:
         yield from _affinity_faults(policy.added_affinity)
+    if not 0 <= policy.hard_pod_affinity_weight <= _WEIGHT_MAX:
+        yield "hardPodAffinityWeight", f"{policy.hard_pod_affinity_weight} is not between 0 and {_WEIGHT_MAX}"
+    yield from _constraint_faults(policy.default_constraints or ())
 
 
 def _resource_faults(at: str, resources: Sequence[ResourceWeight]) -> Iterator[tuple[str, str]]:
@@ -101,6 +113,20 @@ def _affinity_faults(affinity: NodeAffinity) -> Iterator[tuple[str, str]]:
             yield f"addedAffinity ({where})", "an empty term chooses no node"
         elif not all(map(_has_fitting_values, _values_of(term))):
             yield f"addedAffinity ({where})", "In and NotIn need values, Gt and Lt one, Exists and DoesNotExist none"
+
+
+def _constraint_faults(constraints: Sequence[TopologySpreadConstraint]) -> Iterator[tuple[str, str]]:
+    seen: set[tuple[str, str]] = set()
+    for number, one in enumerate(constraints):
+        at = f"defaultConstraints[{number}]"
+        if one.label_selector is not None or one.match_label_keys:
+            yield f"{at}.labelSelector", "is found for each Pod: leave it out"
+        if one.min_domains is not None and one.when_unsatisfiable != "DoNotSchedule":
+            yield f"{at}.minDomains", "needs whenUnsatisfiable DoNotSchedule"
+        key = (one.topology_key, one.when_unsatisfiable)
+        if key in seen:
+            yield at, "another one has the same topologyKey and whenUnsatisfiable"
+        seen.add(key)
 
 
 def _values_of(term: NodeSelectorTerm) -> Iterator[tuple[str, int]]:

@@ -5,6 +5,7 @@ from typing import Any, TypeVar, cast
 
 from reconciler.model.kinds import Node, Object, Pod
 from reconciler.model.observed import StoredObject
+from reconciler.model.placing import PlacingPolicy
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster, Misfit
@@ -59,9 +60,15 @@ def candidates(nodes: Iterable[Any], pods: Iterable[Any]) -> dict[str, Candidate
     return found
 
 
-def cluster_of(nodes: Iterable[Any] | None, pods: Iterable[Any] | None, objects: Iterable[Any] = ()) -> Cluster:
+def cluster_of(
+    nodes: Iterable[Any] | None,
+    pods: Iterable[Any] | None,
+    objects: Iterable[Any] = (),
+    settings: PlacingPolicy | None = None,
+) -> Cluster:
     """Return what plugins are made for."""
-    return Cluster(candidates(nodes or (), pods or ()), Objects(list(objects)))
+    there = candidates(nodes or (), pods or ())
+    return Cluster(there, Objects(list(objects)), settings=settings or PlacingPolicy())
 
 
 def is_code(misfit: Misfit | None, code: int) -> bool:

@@ -5,9 +5,10 @@ from itertools import chain
 from math import isclose
 from typing import Any, cast
 
-from reconciler.model.kinds import Pod, ReplicaSet, Service
+from reconciler.model.kinds import Pod, ReplicaSet, Service, TopologySpreadConstraint
 from reconciler.model.labels import Operator as Op
 from reconciler.model.labels import make_requirement, requirements_of
+from reconciler.model.placing import PlacingPolicy
 from reconciler.planner.scheduling.spread import Spot, Spread, Tally
 from reconciler.planner.scheduling.spread_plugin import PodTopologySpread
 from tests.parity.loosely import loosely
@@ -21,7 +22,10 @@ def plugin_for(case: dict[str, Any]) -> PodTopologySpread:
     """Return the plugin for a row's nodes, Pods and other objects."""
     nodes = [*(case.get("nodes") or ()), *(case.get("failedNodes") or ())]
     objects = [object_of(one) for one in case.get("objs") or ()]
-    return PodTopologySpread(cluster_of(nodes, case.get("existingPods"), objects))
+    listed = case.get("defaultConstraints") or (case.get("config") or {}).get("DefaultConstraints")
+    constraints = tuple(loosely(TopologySpreadConstraint, one) for one in listed) if listed else None
+    settings = PlacingPolicy(default_constraints=constraints)
+    return PodTopologySpread(cluster_of(nodes, case.get("existingPods"), objects, settings))
 
 
 def object_of(row: dict[str, Any]) -> Any:
@@ -149,8 +153,6 @@ def scores(case: dict[str, Any]) -> bool:
 def on_purpose(row: dict[str, Any]) -> str:
     """Name the reason for which a row differs, if there is one."""
     case = row["case"]
-    if case.get("defaultConstraints") or (case.get("config") or {}).get("DefaultConstraints"):
-        return "upstream's tests run with other settings than its defaults"
     own = case["pod"]["spec"].get(_OWN) or ()
     if any(one.get("matchLabelKeys") for one in own) and not case.get("enableMatchLabelKeys"):
         return "a cluster without a feature that is always on"

@@ -2,7 +2,7 @@
 
 Source: podAffinity and podAntiAffinity of the core API. Required terms decide in this order: the Pod's affinity (for
 the first of a group that is to be together any node with the label does), its anti-affinity, the anti-affinity of Pods
-that are there. Wishes count from both sides, and a required affinity of a Pod that is there as a wish of weight 1.
+that are there. Wishes count from both sides, and a required affinity of a Pod that is there as a wish of `hard_weight`.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -17,7 +17,6 @@ from reconciler.planner.scheduling.topology import Topology, Values
 NOT_NEAR = "node(s) didn't match pod affinity rules"
 NOT_APART = "node(s) didn't match pod anti-affinity rules"
 REPELLED = "node(s) didn't satisfy existing pods anti-affinity rules"
-HARD_POD_AFFINITY_WEIGHT = 1
 
 # Labels of Namespaces by their name.
 Namespaces = Mapping[str, Labels]
@@ -44,7 +43,7 @@ class Relation:
 class Neighbours:
     """The domains that matter to one Pod, with how many Pods count in each."""
 
-    def __init__(self, pod: Pod, namespaces: Namespaces, topology: Topology) -> None:
+    def __init__(self, pod: Pod, namespaces: Namespaces, topology: Topology, hard_weight: int = 1) -> None:
         self.near: Counts = {}
         self.apart: Counts = {}
         self.repelled: Counts = {}
@@ -53,6 +52,7 @@ class Neighbours:
         # Labels of nodes that are looked at: they only become more.
         self.keys = dict.fromkeys(term.topology_key for term in self.terms.all())
         self._is_first = _all_choose(self.terms.near, pod, namespaces)
+        self._hard_weight = hard_weight
         self._pod = pod
         self._namespaces = namespaces
         self._topology = topology
@@ -174,13 +174,14 @@ class Neighbours:
         namespace = pod.metadata.namespace
         here = (namespace, pod.metadata.labels, self._namespaces.get(namespace, _NO_LABELS))
         is_near = bool(own.near) and all(term.chooses(*there) for term in own.near)
+        hard = self._hard_weight
         relation = Relation(
             near=tuple(term.topology_key for term in own.near) if is_near else (),
             apart=tuple(term.topology_key for term in own.apart if term.chooses(*there)),
             repelled=tuple(term.topology_key for term in theirs.apart if term.chooses(*here)),
             wishes=(
                 *((term.topology_key, term.weight) for term in own.wishes if term.chooses(*there)),
-                *((term.topology_key, HARD_POD_AFFINITY_WEIGHT) for term in theirs.near if term.chooses(*here)),
+                *((term.topology_key, hard) for term in theirs.near if hard and term.chooses(*here)),
                 *((term.topology_key, term.weight) for term in theirs.wishes if term.chooses(*here)),
             ),
         )

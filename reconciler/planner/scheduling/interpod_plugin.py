@@ -55,7 +55,7 @@ class InterPodAffinity(TopologyPlugin[Neighbours]):
         if self.likeness(pod) is None:
             return None
         self._population.sync(self.cluster.nodes)
-        state = Neighbours(pod, self._namespaces, self._topology)
+        state = Neighbours(pod, self._namespaces, self._topology, self.cluster.settings.hard_pod_affinity_weight)
         nodes = self.cluster.nodes
         for group in self._related(state):
             if state.keys_of(group):
@@ -89,6 +89,8 @@ class InterPodAffinity(TopologyPlugin[Neighbours]):
 
     def spot_scores(self, state: Neighbours, pod: Pod, spots: Mapping[Hashable, int]) -> Mapping[Hashable, int]:
         """Return how much the spots are wished for."""
+        if self.cluster.settings.ignore_preferred_terms_of_existing_pods and not state.terms.wishes:
+            return {}
         known = cast(Mapping[Spot, int], spots)
         return normalised({spot: state.wish_at(spot) for spot in known}) if state.wishes else {}
 

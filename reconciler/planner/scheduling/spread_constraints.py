@@ -64,14 +64,21 @@ class Spreading(Value):
 NO_SPREADING = Spreading()
 
 
-def spreading_of(pod: Pod, default: LabelSelector) -> Spreading:
-    """Return the constraints of a Pod: its own, or else the default ones for the Pods that a selector chooses."""
+def spreading_of(
+    pod: Pod, default: LabelSelector, listed: tuple[TopologySpreadConstraint, ...] | None = None
+) -> Spreading:
+    """Return the constraints of a Pod: its own, or else the default ones for the Pods that a selector chooses.
+
+    `listed` are those that an operator has in place of kube-scheduler's; a node has to have the labels of all of them.
+    """
     own = pod.spec.topology_spread_constraints
     if own:
         return Spreading(constraints=tuple(_constraint(pod, one, _own_selector(pod, one)) for one in own))
     if not _parts(default):
         return NO_SPREADING
-    return Spreading(constraints=tuple(_constraint(pod, one, default) for one in _DEFAULTS), needs_all_labels=False)
+    defaults = _DEFAULTS if listed is None else listed
+    constraints = tuple(_constraint(pod, one, default) for one in defaults)
+    return Spreading(constraints=constraints, needs_all_labels=listed is not None)
 
 
 def _constraint(pod: Pod, one: TopologySpreadConstraint, selector: LabelSelector | None) -> Constraint:

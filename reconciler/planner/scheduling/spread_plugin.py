@@ -134,7 +134,8 @@ class PodTopologySpread(TopologyPlugin[Spread]):
     def _default(self, pod: Pod, kind: str, name: str) -> Spreading:
         world, namespace = self.cluster.world, pod.metadata.namespace
         owner = world.typed(_OWNERS[kind], namespace, name) if kind in _OWNERS else None
-        return spreading_of(pod, default_selector(pod, self._selectors_near(pod), owner))
+        selector = default_selector(pod, self._selectors_near(pod), owner)
+        return spreading_of(pod, selector, self.cluster.settings.default_constraints)
 
     def _selectors_near(self, pod: Pod) -> Iterable[Mapping[str, str]]:
         """Return the selectors of the Services that may choose a Pod, in the order of the Services' names."""
