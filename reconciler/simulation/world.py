@@ -114,6 +114,7 @@ class SimulatedWorld:
         self.programmed: ProgramServices | None = None
         self.names: PublishNames | None = None
         self.ingress = IngressFact(program="simulated")
+        self.proxy: ProgramIngress | None = None
         self.peers: ProgramPeers | None = None
         self.external: ProgramExternal | None = None
         self.policies: ProgramPolicies | None = None
@@ -139,7 +140,7 @@ class SimulatedWorld:
             node=self.node,
             observed_at=self.clock.now(),
             host=self.host,
-            volumes=tuple(self.volumes[uid] for uid in sorted(self.volumes)),
+            volumes=tuple(self.storage.standing(self.volumes[uid]) for uid in sorted(self.volumes)),
             directories=tuple(sorted(self.directories)),
             storage=self.storage.facts(self.directories),
             network=replace(self.network, links=tuple(self.links[uid] for uid in sorted(self.links))),
@@ -266,11 +267,18 @@ class SimulatedWorld:
         self.host = replace(self.host, boot_id=f"{self.node}-boot-{self._boots}")
         self.links.clear()
         self.volumes.clear()
+        self.storage.reboot()
         self.network = NetworkFact()
         self.programmed = None
         self.policies = None
         self.names = None
+        self.kill_proxy()
         self.tell("boot")
+
+    def kill_proxy(self) -> None:
+        """End the proxy of Ingresses, as `kill -9` does."""
+        self.ingress, self.proxy = IngressFact(program="simulated"), None
+        self.tell("ingress")
 
     def restart_by_hand(self, name: str) -> None:
         """Restart a container as `docker restart` does; with a sandbox's namespace its link goes."""
@@ -436,6 +444,7 @@ class SimulatedWorld:
 
     def _on_ingress(self, detail: ProgramIngress | StopIngress) -> tuple[bool, str]:
         before, self.ingress = self.ingress, IngressFact(program="simulated")
+        self.proxy = detail if isinstance(detail, ProgramIngress) else None
         if isinstance(detail, ProgramIngress):
             self.ingress = replace(
                 self.ingress, structure=detail.structure, endpoints=detail.endpoints, view=detail.view
