@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
@@ -70,6 +70,14 @@ class LoadBalancerSettings(msgspec.Struct, frozen=True, kw_only=True, rename="ca
     addresses: tuple[str, ...] = ()
 
 
+class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Whoever provides machines and load balancers: an executable that is asked every `interval_s`; `""`: nobody."""
+
+    script: str = ""
+    interval_s: Annotated[float, msgspec.Meta(ge=1)] = 15.0
+    deadline_s: Annotated[float, msgspec.Meta(ge=1)] = 60.0
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """Everything a daemon is told. Paths are absolute; networks in CIDR notation; durations in seconds.
 
@@ -114,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     eviction_hard: str = EVICTION_HARD
     node_port_range: str = NODE_PORTS
     load_balancer: LoadBalancerSettings = LoadBalancerSettings()
+    provider: ProviderSettings = ProviderSettings()
     ingress_http_port: int = 80
     ingress_https_port: int = 443
     eviction_soft: str = ""
@@ -309,7 +318,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _environment() -> dict[str, Any]:
     named = {f"RECONCILER_{_upper(field.encode_name)}": field.encode_name for field in msgspec.structs.fields(Settings)}
-    skipped = {"sources", "loadBalancer", "dataDir"}
+    skipped = {"sources", "loadBalancer", "provider", "dataDir"}
     told = {name: os.environ[env] for env, name in named.items() if env in os.environ and name not in skipped}
     lists = {"apiNames": told["apiNames"].replace(",", " ").split()} if "apiNames" in told else {}
     return {**told, **lists}

@@ -22,10 +22,12 @@ from reconciler.controller.embedded import EmbeddedLink
 from reconciler.controller.loading import Loader
 from reconciler.controller.loop import LEASE_TTL_S, Controller
 from reconciler.controller.operations import DaemonOperations
+from reconciler.controller.provider import ProviderBoard
 from reconciler.controller.remote import NodeLinks
 from reconciler.controller.source import Source, open_repository
 from reconciler.controller.streams import RemoteHost, RemoteStreams
 from reconciler.executors.local import open_world
+from reconciler.executors.provider.script import ScriptProvider
 from reconciler.git.received import install_hooks
 from reconciler.model.errors import ConfigurationError, ReconcilerError
 from reconciler.model.observed import ClusterInfo
@@ -79,6 +81,9 @@ class Daemon:
         policy = _policy(settings, digest_key)
         holder = f"{settings.node_name}:{settings.data_dir}"
         self._controller = Controller(self._store, self._index, cluster, policy, links, self._clock, holder)
+        if settings.provider.script:
+            provider = ScriptProvider(settings.provider.script, settings.provider.deadline_s)
+            self._controller.provider = ProviderBoard(provider, self._controller.picture, self._controller.look)
         streams = RemoteStreams(links)
         self._agents = ClusterAgents(self._controller, links, streams, self._https.authority, self._accounts)
         for one in settings.sources:
@@ -125,6 +130,8 @@ class Daemon:
         self._every(_PRUNE_EVERY_S, self._prune, "prune")
         self._every(_GIVE_BACK_EVERY_S, give_back, "give-back")
         self._every(RENEW_EVERY_S, self._https.renew, "certificate")
+        if self._controller.provider is not None:
+            self._every(self._settings.provider.interval_s, self._controller.provider.ask, "provider")
         if self._settings.database:
             self._every(_ACCOUNTS_EVERY_S, self._poll_accounts, "accounts")
         for one in self._settings.sources:

@@ -16,6 +16,7 @@ from reconciler.controller.heartbeats import heartbeat_changes
 from reconciler.controller.removal import removal_of
 from reconciler.controller.source import Reading, Source
 from reconciler.controller.tick import Projection, happenings_of, observe, tick
+from reconciler.controller.provider import ProviderBoard
 from reconciler.controller.usage import UsageBoard
 from reconciler.model.agents import ToldOutcome
 from reconciler.model.desired import DesiredState
@@ -69,6 +70,7 @@ class Controller:
         self._memo = Memo()
         self.planned_afresh_at = clock.now()
         self.usage = UsageBoard(clock)
+        self.provider: ProviderBoard | None = None
         link.on_report(self.receive)
         link.on_sample(self.usage.receive)
         self._wake = threading.Event()
@@ -161,7 +163,8 @@ class Controller:
 
     def picture(self) -> ObservedState:
         """Return everything observed as of now."""
-        return observe(self.cluster, self.index, self._nodes, self.term, self.usage.latest())
+        provider = self.provider.state if self.provider is not None else None
+        return observe(self.cluster, self.index, self._nodes, self.term, self.usage.latest(), provider)
 
     @property
     def term(self) -> int:

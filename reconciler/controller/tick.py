@@ -14,6 +14,7 @@ from reconciler.model.node import NodeEvent, Observation, PodReport
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
 from reconciler.model.plan import Decision, Happening, Plan
 from reconciler.model.policy import Policy
+from reconciler.model.provider import ProviderState
 from reconciler.model.ports import Binding, NodeDocuments, NodeLink
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.departures import Departures
@@ -35,6 +36,7 @@ def observe(
     nodes: Mapping[str, NodeState],
     term: int,
     usage: Mapping[str, NodeUsage],
+    provider: ProviderState | None = None,
 ) -> ObservedState:
     """Return the whole picture as of now."""
     view = index.view
@@ -49,6 +51,7 @@ def observe(
         sources=view.side.sources,
         overrides=view.side.overrides,
         usage=usage,
+        provider=provider,
     )
 
 

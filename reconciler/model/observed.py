@@ -9,6 +9,7 @@ from reconciler.model.kinds import AnyObject
 from reconciler.model.metrics import NodeUsage
 from reconciler.model.node import NetworkBackend, Observation
 from reconciler.model.overrides import Override
+from reconciler.model.provider import ProviderState
 from reconciler.model.refs import ObjectRef
 
 
@@ -108,7 +109,8 @@ class ObservedState(Value):
 
     `allocations` maps `clusterip/NAMESPACE/NAME` and the like to the value given; `tombstones` maps the names of
     deleted objects to their last incarnation; `overrides` is what persons changed without Git; `usage` is what nodes
-    used when they were measured last, as far as that is not long ago, and never part of a plan's basis.
+    used when they were measured last, as far as that is not long ago, and never part of a plan's basis; `provider` is
+    what a provider told last, None where there is none.
     """
 
     cluster: ClusterInfo
@@ -121,3 +123,4 @@ class ObservedState(Value):
     sources: Mapping[str, SourceState] = {}
     overrides: Mapping[ObjectRef, Override] = {}
     usage: Mapping[str, NodeUsage] = {}
+    provider: ProviderState | None = None

@@ -16,6 +16,7 @@ from reconciler.planner.node_taints import condition_taints, evicting_nodes, evi
 from reconciler.planner.numbers import allocation_key, node_cidr, node_numbers
 from reconciler.planner.overrides import node_labels, node_spec
 from reconciler.planner.storage.capacity import noted_room
+from reconciler.planner.provided_nodes import provided_id, provided_labels
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 from reconciler.planner.workloads.pods import is_silent
@@ -30,7 +31,7 @@ def observe_nodes(view: View) -> None:
         state = view.observed.nodes[name]
         _remember_number(view, name, numbers[name])
         # Where nothing was to be written for this report before, there is nothing now, whatever the time.
-        key, inputs = ("node", name), (stored, state.observation, view.overrides.get(stored.ref), numbers[name])
+        key, inputs = ("node", name), (*_read_by(view, stored, state), numbers[name])
         standing = (is_silent(view, state), name in evicting)
         if view.memo.known(key, inputs) != standing:
             _update(view, stored, state, numbers[name], evicts=name in evicting)
@@ -38,6 +39,12 @@ def observe_nodes(view: View) -> None:
             view.memo.keep(key, inputs, standing)
         if state.heard_at is not None:
             view.look_again(state.heard_at + view.policy.node_lease_s + 0.001)
+
+
+def _read_by(view: View, stored: StoredObject, state: NodeState) -> tuple[object, ...]:
+    provider = view.observed.provider
+    instance = provider.instance(stored.ref.name) if provider is not None else None
+    return stored, state.observation, view.overrides.get(stored.ref), instance
 
 
 def _stored(view: View, name: str) -> StoredObject:
@@ -99,7 +106,8 @@ def _as_wanted(view: View, stored: StoredObject, pod_cidr: str, own: tuple[Taint
         view.happened(stored, word, f"node {stored.ref.name} status is now: {word}")
     taints = tuple(_dated(view, node, one) for one in (*spec.taints, *own))
     spec = replace(spec, taints=taints, pod_cidr=pod_cidr, pod_cidrs=(pod_cidr,))
-    metadata = replace(node.metadata, labels=node_labels(view, stored))
+    metadata = replace(node.metadata, labels={**node_labels(view, stored), **provided_labels(view, stored.ref.name)})
+    spec = replace(spec, provider_id=spec.provider_id or provided_id(view, stored.ref.name))
     return view.update(stored, replace(node, spec=spec, metadata=metadata), reason=Reason.STATUS, judged=False)
 
 

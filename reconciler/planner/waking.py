@@ -8,6 +8,7 @@ from reconciler.model.node import PodReport
 from reconciler.model.observed import ClusterInfo, NodeState
 from reconciler.model.overrides import Override
 from reconciler.model.policy import Policy
+from reconciler.model.provider import ProviderState
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.view import View
 from reconciler.planner.workloads.pods import is_silent
@@ -23,6 +24,7 @@ class Inputs(Value):
     silent: frozenset[str]
     overrides: Mapping[ObjectRef, Override]
     allocations: Mapping[str, str]
+    provider: ProviderState | None
 
 
 def wake_for_inputs(view: View) -> None:
@@ -37,6 +39,7 @@ def wake_for_inputs(view: View) -> None:
         silent=silent,
         overrides=observed.overrides,
         allocations=observed.allocations,
+        provider=observed.provider,
     )
     last = cast(Inputs | None, view.memo.last)
     view.memo.last = inputs
@@ -80,6 +83,7 @@ def _wake_reported(view: View, old: dict[str, PodReport], new: dict[str, PodRepo
 
 def _wake_services(view: View, last: Inputs) -> None:
     fresh = view.observed.allocations
-    if last.allocations is not fresh and not last.allocations.items() <= fresh.items():
+    released = last.allocations is not fresh and not last.allocations.items() <= fresh.items()
+    if released or last.provider != view.observed.provider:
         for stored in view.of_kind("Service"):
             view.wake(stored.ref)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,9 +48,24 @@ MANIFESTS = {
     "every.yaml": service("every", "who", "NodePort", EVERY),
     "here.yaml": service("here", "one", "NodePort", HERE, externalTrafficPolicy="Local"),
     "balanced.yaml": service("balanced", "who", "LoadBalancer"),
+    "cloud.yaml": service("cloud", "who", "LoadBalancer", loadBalancerClass="reconciler.dev/provider"),
     "kept.yaml": service("kept", "one", "LoadBalancer", externalTrafficPolicy="Local"),
 }
 LATE = {"late.yaml": service("late", "who", "LoadBalancer", loadBalancerIP="10.99.0.99")}
+
+
+# Has one machine in a zone, and names every load balancer that it is asked for after its Service.
+PROVIDER = f"""#!{sys.executable}
+import json, sys
+asked = json.load(sys.stdin)
+balancers = [
+    {{"namespace": one["namespace"], "name": one["name"], "hostname": one["name"] + ".lb.example.org"}}
+    for one in asked.get("loadBalancers", [])
+    if all(port.get("nodePort") for port in one["ports"])
+]
+machine = {{"node": "host-2", "providerID": "example://2", "zone": "b"}}
+print(json.dumps({{"apiVersion": asked["apiVersion"], "instances": [machine], "loadBalancers": balancers}}))
+"""
 
 
 class Outside(Net):
@@ -99,7 +115,12 @@ def net(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Outsid
     with lab_nodes(3, image) as nodes:
         hosts = [NodeHost(tmp_path_factory.mktemp(node.name), node) for node in nodes]
         hosts[0].data.mkdir()
-        (hosts[0].data / "config.yaml").write_text(f"loadBalancer: {{addresses: [{POOL}]}}\n")
+        provider = hosts[0].data / "provider"
+        provider.write_text(PROVIDER)
+        provider.chmod(0o755)
+        (hosts[0].data / "config.yaml").write_text(
+            f"loadBalancer: {{addresses: [{POOL}]}}\nprovider: {{script: {provider}, intervalS: 1}}\n"
+        )
         cluster = start_cluster(hosts)
         # The daemon's host is not the one that is switched off.
         kubectl(cluster.main, "label", "node", "host-1", EXCLUDED)
@@ -175,6 +196,15 @@ def test_kubectl_shows_ports_and_addresses(net: Outside) -> None:
     kept = kubectl(main, "describe", "service", "kept")
     for part in ("External Traffic Policy:", "Local", "HealthCheck NodePort:", "LoadBalancer Ingress:", "nodeAssigned"):
         assert part in kept
+
+
+def test_a_provider_names_load_balancers_and_machines(net: Outside) -> None:
+    """What the executable answers is in Service and Node."""
+    ingress = net.service("cloud")["status"]["loadBalancer"]["ingress"]
+    assert ingress == [{"hostname": "cloud.lb.example.org"}]
+    node = net.cluster.main.get("/api/v1/nodes/host-2")
+    assert node["metadata"]["labels"]["topology.kubernetes.io/zone"] == "b"
+    assert node["spec"]["providerID"] == "example://2"
 
 
 def test_another_host_takes_the_address_when_its_holder_is_switched_off(net: Outside) -> None:

@@ -76,10 +76,11 @@ def _chosen(address: str, nodes: Iterable[str]) -> str:
 
 
 def _fit_nodes(view: View) -> frozenset[str]:
-    return frozenset(one.ref.name for one in view.of_kind("Node") if _is_fit(cast(Node, one.object)))
+    return frozenset(one.ref.name for one in view.of_kind("Node") if is_fit(cast(Node, one.object)))
 
 
-def _is_fit(node: Node) -> bool:
+def is_fit(node: Node) -> bool:
+    """Whether clients from outside may be led to a node."""
     ready = condition(node.status.conditions, "Ready")
     return ready is not None and ready.status == "True" and EXCLUDED not in node.metadata.labels
 

@@ -4,12 +4,21 @@ A class that is not ours is left to whoever serves it. What cannot be given is t
 the Service is blocked; kubectl shows `<pending>`.
 """
 
+import ipaddress
 from collections.abc import Iterator
 from typing import cast
 
 from reconciler.model.external import OUR_CLASS, AddressPool
-from reconciler.model.kinds import Condition, LoadBalancerIngress, LoadBalancerStatus, Service, ServiceStatus
+from reconciler.model.kinds import (
+    Condition,
+    LoadBalancerIngress,
+    LoadBalancerStatus,
+    Service,
+    ServiceSpec,
+    ServiceStatus,
+)
 from reconciler.model.observed import StoredObject
+from reconciler.model.provider import PROVIDER_CLASS
 from reconciler.planner.services.rows import LOAD_BALANCER, probing, row_key, rows_of
 from reconciler.planner.view import View, replace
 
@@ -21,6 +30,8 @@ def give_outer_address(view: View, stored: StoredObject) -> tuple[StoredObject, 
     service = cast(Service, stored.object)
     if service.spec.type != "LoadBalancer":
         return _without(view, stored), ""
+    if service.spec.load_balancer_class == PROVIDER_CLASS:
+        return _provided(view, stored)
     if not is_ours(service):
         rows_of(view).release_others(LOAD_BALANCER, stored.ref, ())
         view.warn(f"{stored.ref}: loadBalancerClass {service.spec.load_balancer_class} is left to whoever serves it")
@@ -33,6 +44,33 @@ def give_outer_address(view: View, stored: StoredObject) -> tuple[StoredObject, 
     if service.status.load_balancer.ingress != ingress:
         view.happened(stored, "IPAllocated", f"assigned IP {address}")
     return _with_status(view, stored, ingress, None), ""
+
+
+def _provided(view: View, stored: StoredObject) -> tuple[StoredObject, str]:
+    """Take over what the provider told of a load balancer; what it did not tell of stays as it is."""
+    rows_of(view).release_others(LOAD_BALANCER, stored.ref, ())
+    provider = view.observed.provider
+    if provider is None:
+        fault = f"loadBalancerClass {PROVIDER_CLASS} needs a provider (setting provider.script)"
+        return _refused(view, stored, fault), fault
+    found = provider.balanced(stored.ref.namespace, stored.ref.name)
+    if found is not None and found.error:
+        return _refused(view, stored, f"the provider says: {found.error}"), f"the provider says: {found.error}"
+    if found is None or not (found.ip or found.hostname):
+        has_one = bool(cast(Service, stored.object).status.load_balancer.ingress)
+        return stored, "" if has_one else provider.error or "the provider has given no address yet"
+    ingress = (LoadBalancerIngress(ip=found.ip or None, hostname=found.hostname or None),)
+    if cast(Service, stored.object).status.load_balancer.ingress != ingress:
+        view.happened(stored, "EnsuredLoadBalancer", f"the provider gave {found.ip or found.hostname}")
+    return _with_status(view, stored, ingress, None), ""
+
+
+def source_ranges(spec: ServiceSpec) -> tuple[str, ...]:
+    """Return who may use a load balancer, as ranges that do not overlap; nothing where everybody may."""
+    if spec.type != "LoadBalancer":
+        return ()
+    ranges = (ipaddress.IPv4Network(one.strip(), strict=False) for one in spec.load_balancer_source_ranges)
+    return tuple(map(str, ipaddress.collapse_addresses(ranges)))
 
 
 def is_ours(service: Service) -> bool:

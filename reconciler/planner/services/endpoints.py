@@ -1,18 +1,17 @@
 """Endpoints of Services: the Pods a selector chooses, or what a person wrote by hand. Pure."""
 
-import ipaddress
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias, TypeVar, cast
 
 from reconciler.model import kinds as k
-from reconciler.model.kinds import Pod, Service, ServicePort, ServiceSpec
+from reconciler.model.kinds import Pod, Service, ServicePort
 from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.identity import suffix
-from reconciler.planner.services.balancers import outer_addresses
+from reconciler.planner.services.balancers import outer_addresses, source_ranges
 from reconciler.planner.services.nodeports import held_node_ports
 from reconciler.planner.view import View, owner_of, replace
 from reconciler.planner.workloads.podview import is_ready
@@ -85,14 +84,6 @@ def _entry(view: View, stored: StoredObject, chosen: list[Pod], held: tuple[bool
         distribution=spec.traffic_distribution or "",
         ports=tuple(_on_nodes(ports, spec.ports, held)),
     )
-
-
-def source_ranges(spec: ServiceSpec) -> tuple[str, ...]:
-    """Return who may use a load balancer, as ranges that do not overlap; nothing where everybody may."""
-    if spec.type != "LoadBalancer":
-        return ()
-    ranges = (ipaddress.IPv4Network(one.strip(), strict=False) for one in spec.load_balancer_source_ranges)
-    return tuple(map(str, ipaddress.collapse_addresses(ranges)))
 
 
 def _on_nodes(

@@ -1,0 +1,1 @@
+"""Whoever provides machines and load balancers, from outside of this program."""

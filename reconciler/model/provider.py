@@ -1,0 +1,105 @@
+"""What is asked of whoever provides machines and load balancers, and what they answer. See docs/EXTENDING.md.
+
+Level-triggered: each question names everything that is wanted, each answer everything that there is. What is no longer
+in a question is to be removed. Documents are versioned, and tolerant of fields that are added later.
+"""
+
+from typing import Protocol
+
+from reconciler.model.base import Value
+from reconciler.model.kinds import Protocol as IPProtocol
+
+PROVIDER_VERSION = "provider.reconciler.dev/v1"
+PROVIDER_CLASS = "reconciler.dev/provider"
+
+
+class ProviderNode(Value):
+    """A node of the cluster. `is_fit`: it is ready, and load balancers may lead to it."""
+
+    name: str
+    address: str
+    provider_id: str = ""
+    is_fit: bool = False
+
+
+class BalancerPort(Value):
+    """A port of a load balancer, and the port on every node that it leads to (0: there is none yet)."""
+
+    name: str = ""
+    protocol: IPProtocol = "TCP"
+    port: int
+    node_port: int = 0
+
+
+class Balancer(Value):
+    """A load balancer that is wanted, by the Service that wants it."""
+
+    namespace: str
+    name: str
+    uid: str
+    ports: tuple[BalancerPort, ...]
+    ip: str = ""
+    source_ranges: tuple[str, ...] = ()
+    external_traffic_policy: str = "Cluster"
+    health_check_node_port: int = 0
+
+
+class ProviderRequest(Value):
+    """One question. It is asked as JSON, with `apiVersion` and `kind` before it."""
+
+    cluster_id: str
+    nodes: tuple[ProviderNode, ...] = ()
+    load_balancers: tuple[Balancer, ...] = ()
+
+
+class Instance(Value):
+    """What the provider knows of the machine of a node; empty where it does not."""
+
+    node: str
+    provider_id: str = ""
+    zone: str = ""
+    region: str = ""
+    type: str = ""
+
+
+class Balanced(Value):
+    """What came of a load balancer: where it is reached, or why it is not. None of both: not yet."""
+
+    namespace: str
+    name: str
+    ip: str = ""
+    hostname: str = ""
+    error: str = ""
+
+
+class ProviderAnswer(Value):
+    """One answer."""
+
+    api_version: str
+    instances: tuple[Instance, ...] = ()
+    load_balancers: tuple[Balanced, ...] = ()
+
+
+class ProviderState(Value):
+    """What the provider answered last (None: nothing since the start), and why it did not answer after that."""
+
+    answer: ProviderAnswer | None = None
+    error: str = ""
+
+    def instance(self, node: str) -> Instance | None:
+        """Return what is known of the machine of a node."""
+        known = self.answer.instances if self.answer is not None else ()
+        return next((one for one in known if one.node == node), None)
+
+    def balanced(self, namespace: str, name: str) -> Balanced | None:
+        """Return what came of a Service's load balancer."""
+        known = self.answer.load_balancers if self.answer is not None else ()
+        return next((one for one in known if (one.namespace, one.name) == (namespace, name)), None)
+
+
+class Provider(Protocol):
+    """Whoever has machines and load balancers."""
+
+    def ask(self, request: ProviderRequest) -> ProviderAnswer:
+        """Bring about what is wanted, as far as it can be now, and tell what there is; raise ReconcilerError if not."""
+        ...

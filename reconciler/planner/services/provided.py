@@ -1,0 +1,55 @@
+"""What a provider is asked for: the load balancers of its class, and what it knows of the nodes' machines. Pure."""
+
+from collections.abc import Iterator
+from typing import cast
+
+from reconciler.model.kinds import Node, Service
+from reconciler.model.observed import ObservedState
+from reconciler.model.provider import PROVIDER_CLASS, Balancer, BalancerPort, ProviderNode, ProviderRequest
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.services.announce import is_fit
+from reconciler.planner.services.balancers import source_ranges
+
+
+def request_of(observed: ObservedState) -> ProviderRequest:
+    """Return everything that is wanted of the provider, in the order of names."""
+    return ProviderRequest(
+        cluster_id=observed.cluster.id,
+        nodes=tuple(_nodes(observed)),
+        load_balancers=tuple(_balancers(observed)),
+    )
+
+
+def _nodes(observed: ObservedState) -> Iterator[ProviderNode]:
+    for name in sorted(observed.nodes):
+        observation = observed.nodes[name].observation
+        stored = observed.objects.get(ObjectRef(kind="Node", name=name))
+        if observation is not None and stored is not None:
+            node = cast(Node, stored.object)
+            yield ProviderNode(
+                name=name,
+                address=observation.facts.host.address,
+                provider_id=node.spec.provider_id,
+                is_fit=is_fit(node),
+            )
+
+
+def _balancers(observed: ObservedState) -> Iterator[Balancer]:
+    for ref in sorted(ref for ref in observed.objects if ref.kind == "Service"):
+        service = cast(Service, observed.objects[ref].object)
+        spec = service.spec
+        if spec.type != "LoadBalancer" or spec.load_balancer_class != PROVIDER_CLASS:
+            continue
+        yield Balancer(
+            namespace=ref.namespace,
+            name=ref.name,
+            uid=service.metadata.uid,
+            ports=tuple(
+                BalancerPort(name=one.name or "", protocol=one.protocol, port=one.port, node_port=one.node_port or 0)
+                for one in spec.ports
+            ),
+            ip=spec.load_balancer_ip or "",
+            source_ranges=source_ranges(spec),
+            external_traffic_policy=spec.external_traffic_policy or "Cluster",
+            health_check_node_port=spec.health_check_node_port,
+        )

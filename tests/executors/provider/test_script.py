@@ -1,0 +1,87 @@
+"""A provider that is an executable: what it is asked, and what is made of its answers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reconciler.executors.provider.script import ScriptProvider
+from reconciler.model.errors import ConfigurationError, DeadlineError, TransientError
+from reconciler.model.provider import (
+    Balanced,
+    Balancer,
+    BalancerPort,
+    Instance,
+    ProviderAnswer,
+    ProviderNode,
+    ProviderRequest,
+)
+
+REQUEST = ProviderRequest(
+    cluster_id="c",
+    nodes=(ProviderNode(name="host-1", address="10.0.0.1", is_fit=True),),
+    load_balancers=(Balancer(namespace="shop", name="web", uid="u", ports=(BalancerPort(port=80, node_port=30080),)),),
+)
+
+
+def script(tmp_path: Path, text: str, deadline_s: float = 10.0) -> ScriptProvider:
+    """A provider that runs this script of the shell."""
+    path = tmp_path / "provider"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return ScriptProvider(str(path), deadline_s)
+
+
+def test_a_question_is_one_document_and_so_is_the_answer(tmp_path: Path) -> None:
+    """With what is wanted, and what there is; fields that come later are let be."""
+    said = {
+        "apiVersion": "provider.reconciler.dev/v1",
+        "later": 1,
+        "instances": [{"node": "host-1", "providerID": "x://1", "zone": "a", "region": "r", "type": "m"}],
+        "loadBalancers": [{"namespace": "shop", "name": "web", "ip": "192.0.2.9"}],
+    }
+    provider = script(tmp_path, f"cat > {tmp_path}/asked; echo '{json.dumps(said)}'")
+    assert provider.ask(REQUEST) == ProviderAnswer(
+        api_version="provider.reconciler.dev/v1",
+        instances=(Instance(node="host-1", provider_id="x://1", zone="a", region="r", type="m"),),
+        load_balancers=(Balanced(namespace="shop", name="web", ip="192.0.2.9"),),
+    )
+    assert json.loads((tmp_path / "asked").read_text()) == {
+        "apiVersion": "provider.reconciler.dev/v1",
+        "kind": "ProviderRequest",
+        "clusterID": "c",
+        "nodes": [{"name": "host-1", "address": "10.0.0.1", "isFit": True}],
+        "loadBalancers": [{"namespace": "shop", "name": "web", "uid": "u", "ports": [{"port": 80, "nodePort": 30080}]}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("cat >/dev/null; echo 'no credentials' >&2; exit 3", "failed with exit code 3: no credentials"),
+        ("exit 1", "failed with exit code 1: it said nothing"),
+        ("echo hello", "gave no answer that can be read"),
+        ("echo '{\"instances\": []}'", "gave no answer that can be read"),
+        ('echo \'{"apiVersion": "provider.reconciler.dev/v2"}\'', "answers as 'provider.reconciler.dev/v2', asked as"),
+    ],
+)
+def test_what_is_no_answer_says_so(tmp_path: Path, text: str, why: str) -> None:
+    """With the words of the script."""
+    with pytest.raises(TransientError, match="provider") as caught:
+        script(tmp_path, text).ask(REQUEST)
+    assert why in str(caught.value)
+
+
+def test_a_script_that_hangs_is_ended(tmp_path: Path) -> None:
+    """By its deadline."""
+    with pytest.raises(DeadlineError, match=r"did not answer within 0\.2 s"):
+        script(tmp_path, "exec sleep 30", deadline_s=0.2).ask(REQUEST)
+
+
+def test_a_file_that_is_none_names_the_setting(tmp_path: Path) -> None:
+    """And so does one that cannot be run."""
+    with pytest.raises(ConfigurationError, match="cannot be run: No such file"):
+        ScriptProvider(str(tmp_path / "absent"), 1.0).ask(REQUEST)
+    (tmp_path / "plain").write_text("#!/bin/sh\n")
+    with pytest.raises(ConfigurationError, match="cannot be run: Permission denied"):
+        ScriptProvider(str(tmp_path / "plain"), 1.0).ask(REQUEST)
