@@ -13,10 +13,10 @@ import msgspec
 
 from reconciler.controller.failures import return_failed
 from reconciler.controller.heartbeats import heartbeat_changes
+from reconciler.controller.provider import ProviderBoard
 from reconciler.controller.removal import removal_of
 from reconciler.controller.source import Reading, Source
 from reconciler.controller.tick import Projection, happenings_of, observe, tick
-from reconciler.controller.provider import ProviderBoard
 from reconciler.controller.usage import UsageBoard
 from reconciler.model.agents import ToldOutcome
 from reconciler.model.desired import DesiredState

@@ -14,8 +14,8 @@ from reconciler.model.node import NodeEvent, Observation, PodReport
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
 from reconciler.model.plan import Decision, Happening, Plan
 from reconciler.model.policy import Policy
-from reconciler.model.provider import ProviderState
 from reconciler.model.ports import Binding, NodeDocuments, NodeLink
+from reconciler.model.provider import ProviderState
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.departures import Departures
 from reconciler.planner.identify import identified

@@ -15,8 +15,8 @@ from reconciler.planner.node_conditions import node_conditions, readiness
 from reconciler.planner.node_taints import condition_taints, evicting_nodes, evicting_taints
 from reconciler.planner.numbers import allocation_key, node_cidr, node_numbers
 from reconciler.planner.overrides import node_labels, node_spec
-from reconciler.planner.storage.capacity import noted_room
 from reconciler.planner.provided_nodes import provided_id, provided_labels
+from reconciler.planner.storage.capacity import noted_room
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 from reconciler.planner.workloads.pods import is_silent
