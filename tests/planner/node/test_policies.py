@@ -8,9 +8,12 @@ import pytest
 from reconciler.model.details import AttachPod, ProgramPolicies
 from reconciler.model.kinds import LabelSelector
 from reconciler.model.networkpolicy import Policies, PolicyEntry, PolicyGroup, PolicyMember, PolicyRule
-from reconciler.model.node import NetworkView, PodAssignment
+from reconciler.model.node import NetworkView, NodeFacts, PodAssignment
 from reconciler.model.plan import Reason
 from reconciler.model.ports import NodeDocuments
+from reconciler.planner.node.look import Look
+from reconciler.planner.node.network import LocalTruth
+from reconciler.planner.node.policies import WantedPolicies, wanted_policies
 from reconciler.simulation.node import NotQuiet
 from reconciler.simulation.world import Fault
 from tests.planner.node.host import Host, assignment, pod
@@ -205,3 +208,35 @@ def test_a_host_that_started_anew_makes_its_rules_first() -> None:
     host.settle()
     done = order(host)
     assert done.index("programPolicies") < done.index("attachPod")
+
+
+def test_a_pod_in_its_hosts_network_is_never_isolated() -> None:
+    """The host would be."""
+    host = Host()
+    know(host, isolating(egress=True), pods=(pod("web", labels={"app": "web"}, host_network=True),))
+    host.settle()
+    assert host.ready("web")
+    assert isolated(host) == {}
+
+
+def _look(cidr: str = "10.42.1.0/24") -> Look:
+    assigned = assignment(WEB, pod_cidr=cidr)
+    return Look("n", 0.0, assigned, NodeFacts(node="n", observed_at=0.0), frozenset(), {}, {}, in_contact=True)
+
+
+def test_the_same_documents_have_the_very_same_answer() -> None:
+    """Also when they were decoded anew; and others have another one, be it only the range of addresses."""
+    rule = PolicyRule(groups=("g",), every_port=True)
+    first, second = (Policies(entries=(isolating(rule),), groups=(PEERS,)) for _ in range(2))
+    truths = (LocalTruth(WEB.uid, "10.42.1.2", ready=True, terminating=False),)
+
+    def answer(policies: Policies, look: Look, truths: tuple[LocalTruth, ...] = truths) -> WantedPolicies:
+        return wanted_policies(look, NetworkView(cluster_id="c", term=1, generation=1, policies=policies), truths)
+
+    before = answer(first, _look())
+    assert answer(second, _look()) is before
+    assert answer(second, _look(cidr="10.42.8.0/23")).rules.profiles[0].boxes == ()
+    again = answer(first, _look())
+    assert again == before
+    assert answer(first, _look(), ()) != before
+    assert answer(Policies(entries=(isolating(),), groups=(PEERS,)), _look()).digest != before.digest
