@@ -104,8 +104,10 @@ def test_after_all_of_it_every_ingress_is_served(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_while_pods_are_replaced_nobody_is_led_to_one_that_has_ended(seed: int) -> None:
-    """Without faults: a proxy knows it before the Pod's processes are asked to end."""
+    """Without faults: proxies, even slow ones, know it before the Pod's processes are asked to end."""
     story = Story(seed)
+    for host in story.cluster.hosts.values():
+        host.world.durations["programIngress"] = 1.0
     story.push()
     story.cluster.run_for(120.0)
     wrong: list[str] = []
