@@ -250,6 +250,15 @@ class Engine:
         """Return a command's state: Running, ExitCode, Pid."""
         return dict(self._get(f"/exec/{exec_id}/json", {}))
 
+    def attach(self, container: str, query: Mapping[str, str], deadline: Deadline) -> Stream:
+        """Connect to the streams of a container's own process."""
+        return self._stream("POST", f"/containers/{container}/attach", query, {}, deadline)
+
+    def resize_terminal(self, container: str, width: int, height: int, deadline: Deadline) -> None:
+        """Tell the size of the terminal of a container's own process."""
+        query = {"w": str(width), "h": str(height)}
+        self._call("POST", f"/containers/{container}/resize", query, None, deadline.left_s)
+
     def events(self, filters: str) -> Stream:
         """Open the stream of events; `filters` is the Engine's JSON."""
         return self._stream("GET", "/events", {"filters": filters}, None, Deadline(self._timeout_s))

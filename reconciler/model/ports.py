@@ -146,12 +146,16 @@ class LogRequest(Value):
 
 
 class ExecRequest(Value):
-    """A command to run in a container, as the query of the Kubernetes API."""
+    """A command to run in a container, as the query of the Kubernetes API.
+
+    `attach`: no command is run; the streams are those of the container's own process.
+    """
 
     namespace: str
     pod: str
     container: str = ""
     command: tuple[str, ...] = ()
+    attach: bool = False
     stdin: bool = False
     stdout: bool = False
     stderr: bool = False

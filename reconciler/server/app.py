@@ -205,8 +205,8 @@ def _metrics_routes() -> list[BaseRoute]:
 def _pod_routes(pod: str) -> list[BaseRoute]:
     return [
         _route(f"{pod}/log", logs.log, *_ALL_METHODS),
-        _route(f"{pod}/exec", exec.exec_http, *_ALL_METHODS),
-        WebSocketRoute(f"{pod}/exec", exec.exec_websocket),
+        *(_route(f"{pod}/{name}", exec.exec_http, *_ALL_METHODS) for name in ("attach", "exec")),
+        *(WebSocketRoute(f"{pod}/{name}", exec.exec_websocket) for name in ("attach", "exec")),
         _route(f"{pod}/ephemeralcontainers", ephemeral.ephemeral_containers, *_ALL_METHODS),
         _route(f"{pod}/eviction", eviction.evict, *_ALL_METHODS),
         _route(f"{pod}/resize", pod_resize.resize, *_ALL_METHODS),

@@ -1,7 +1,7 @@
-"""Commands in containers: the subresource `exec` of Pods, over WebSocket or SPDY/3.1.
+"""Commands in containers, and their own processes: the subresources `exec` and `attach` of Pods, by WebSocket or SPDY.
 
-Who may do it is decided before a request comes here, as for every other one. `attach` and `portforward` are told
-apart from paths that do not exist, and are not offered.
+Who may do it is decided before a request comes here, as for every other one. `portforward` is told apart from paths
+that do not exist, and is not offered.
 """
 
 from starlette.requests import HTTPConnection, Request
@@ -23,7 +23,8 @@ from reconciler.server.paths import existing
 from reconciler.server.peer import require_operator
 from reconciler.server.query import flag, word
 
-NOT_OFFERED = ("attach", "portforward")
+NOT_OFFERED = ("portforward",)
+_ATTACH = "attach"
 _COMMAND_BYTES_MAX = 64 * 1024
 
 
@@ -46,7 +47,7 @@ async def exec_websocket(socket: WebSocket) -> None:
 async def exec_http(request: Request) -> Response:
     """Run a command for a client that proposes SPDY/3.1; refuse every other one."""
     if request.method not in ("GET", "POST"):
-        raise ApiError(405, f"the server does not allow {request.method} on exec")
+        raise ApiError(405, f"the server does not allow {request.method} on {request.scope['path'].rpartition('/')[2]}")
     pod = _pod(request)
     if not exec_spdy.is_proposed(request):
         raise bad_request("Upgrade request required")
@@ -62,7 +63,7 @@ async def exec_http(request: Request) -> Response:
 async def not_offered(connection: HTTPConnection) -> Response:
     """Refuse what this API does not do with Pods, and say so."""
     name = connection.scope["path"].rpartition("/")[2]
-    raise ApiError(501, f"pods/{name} is not implemented: use exec", reason="NotImplemented")
+    raise ApiError(501, f"pods/{name} is not implemented", reason="NotImplemented")
 
 
 async def websocket_not_offered(socket: WebSocket) -> None:
@@ -73,17 +74,19 @@ async def websocket_not_offered(socket: WebSocket) -> None:
 def exec_request(connection: HTTPConnection) -> ExecRequest:
     """Read which command is to run where; refuse what cannot be run."""
     parts, query = connection.path_params, connection.query_params
+    is_attach = connection.scope["path"].rpartition("/")[2] == _ATTACH
     wanted = ExecRequest(
         namespace=parts["namespace"],
         pod=parts["name"],
         container=word(connection, "container"),
-        command=tuple(query.getlist("command")),
+        command=() if is_attach else tuple(query.getlist("command")),
+        attach=is_attach,
         stdin=flag(connection, "stdin"),
         stdout=flag(connection, "stdout"),
         stderr=flag(connection, "stderr"),
         tty=flag(connection, "tty"),
     )
-    if not wanted.command or not wanted.command[0]:
+    if not is_attach and not (wanted.command and wanted.command[0]):
         raise bad_request("you must specify at least one command for the container")
     if sum(len(one) for one in wanted.command) > _COMMAND_BYTES_MAX:
         raise bad_request(f"the command is longer than {_COMMAND_BYTES_MAX} characters")

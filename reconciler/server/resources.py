@@ -63,6 +63,7 @@ _SCALE = Subresource(name="scale", kind="Scale", verbs=("get",), group="autoscal
 _SUBRESOURCES: Mapping[str, tuple[Subresource, ...]] = {
     **dict.fromkeys(sorted(SCALED), (_SCALE,)),
     "Pod": (
+        Subresource(name="attach", kind="PodAttachOptions", verbs=("create", "get")),
         Subresource(name="ephemeralcontainers", kind="Pod", verbs=("get", "patch", "update")),
         Subresource(name="eviction", kind="Eviction", verbs=("create",), group="policy", version="v1"),
         Subresource(name="exec", kind="PodExecOptions", verbs=("create", "get")),

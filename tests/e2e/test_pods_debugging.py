@@ -71,6 +71,30 @@ def test_what_looks_on_is_not_started_again(pods: Stage, kubectl: Kubectl) -> No
     assert refused.code != 0
 
 
+@pytest.mark.parametrize("kubectl", sorted({min(found(), default=""), max(found(), default="")}), indirect=True)
+def test_what_looks_on_is_talked_to(pods: Stage, kubectl: Kubectl, request: pytest.FixtureRequest) -> None:
+    """`debug -i` attaches to the new container; what is typed is run there, and its end is the end."""
+    name = f"talk-{request.node.callspec.params['kubectl'].replace('.', '-')}"
+    options = (f"--image={IMAGE}", f"--container={name}", "--image-pull-policy=Never", "--quiet")
+    said = kubectl.out("debug", "-i", "plain", *options, "--", "/bin/sh", input="echo $((6*7))\nexit 5\n")
+    assert "42" in said
+    pods.until("it has ended", lambda: "terminated" in of_debugger(pods, name).get("state", {}))
+    assert of_debugger(pods, name)["state"]["terminated"]["exitCode"] == 5
+
+
+@pytest.mark.parametrize("kubectl", sorted({max(found(), default="")}), indirect=True)
+def test_who_lets_go_of_a_process_leaves_it_alone(pods: Stage, kubectl: Kubectl) -> None:
+    """`kubectl attach` shows what a container writes from now on, and nothing happens to it afterwards."""
+    pods.put(teller=pod("teller", container("app", "while true; do echo tick; sleep 1; done")))
+    pods.ready("teller")
+    with kubectl.following("attach", "teller") as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+    assert any("tick" in line for line in lines)
+    assert pods.container("teller")["restartCount"] == 0
+    assert pods.is_ready("teller")
+
+
 @pytest.mark.parametrize("kubectl", sorted({max(found(), default="")}), indirect=True)
 def test_other_controllers_say_what_they_find(pods: Stage, kubectl: Kubectl) -> None:
     """A condition on a Deployment stays beside the cluster's own; counts are the cluster's."""

@@ -252,12 +252,24 @@ def test_plain_requests_and_other_connections_into_pods_are_refused(api: Api) ->
     plays(api, MemoryExec())
     plain = ask(api.path, "GET", f"{EXEC}?command=true&stdout=true")
     assert (plain.code, plain.document["message"]) == (400, "Upgrade request required")
-    for name in ("attach", "portforward"):
+    for name in ("portforward",):
         answer = ask(api.path, "POST", f"/api/v1/namespaces/shop/pods/web/{name}")
         assert (answer.code, answer.document["reason"]) == (501, "NotImplemented")
         with pytest.raises(InvalidStatus) as refusal:
             unix_connect(str(api.path), f"ws://localhost/api/v1/namespaces/shop/pods/web/{name}")
         assert refusal.value.response.status_code == 501
+
+
+def test_the_process_of_a_container_is_attached_to(api: Api) -> None:
+    """No command is run; what is typed and written goes to and fro, and the end is a success."""
+    plays(api, MemoryExec((1, b"prompt> "), 0))
+    address = "ws://localhost/api/v1/namespaces/shop/pods/web/attach?stdin=true&stdout=true&tty=true&command=evil"
+    protocols: Any = ["v5.channel.k8s.io"]
+    with unix_connect(str(api.path), address, subprotocols=protocols) as connection:
+        frames = rest(connection)
+    assert b"\x01prompt> " in frames
+    (wanted,) = [call[1] for call in api.operations.calls if call[0] == "exec"]
+    assert (wanted.attach, wanted.command, wanted.stdin, wanted.tty) == (True, (), True, True)
 
 
 def test_a_form_that_nobody_knows_is_refused(api: Api) -> None:

@@ -5,11 +5,10 @@ Effect: each call has a deadline. Who lets go of a command that still runs ends 
 
 import threading
 from collections.abc import Iterator
-from itertools import groupby
-from operator import itemgetter
 
+from reconciler.executors.container.connected import demultiplexed
 from reconciler.executors.container.ending import end_command
-from reconciler.executors.container.frames import STDOUT, Demultiplexer
+from reconciler.executors.container.frames import STDOUT
 from reconciler.executors.engine import Engine, ExecStreams
 from reconciler.executors.transport import Deadline, EngineRefused, Stream
 from reconciler.model.errors import TransientError
@@ -59,16 +58,7 @@ class EngineExec:
 
     def output(self) -> Iterator[tuple[int, bytes]]:
         """Yield what is written until the command has ended; see the port."""
-        frames = Demultiplexer()
-        while (piece := self._stream.read(Deadline(_TICK_S))) != b"":
-            if piece is None:
-                yield STDOUT, b""
-            elif self._tty:
-                yield STDOUT, piece
-            else:
-                # A command that writes line by line makes many small frames; they are told together.
-                for number, parts in groupby(frames.feed_streams(piece), key=itemgetter(0)):
-                    yield number, b"".join(part for _, part in parts)
+        yield from demultiplexed(self._stream, tty=self._tty, tick_s=_TICK_S)
         pause_s, pause_s_max = _LOOK_AGAIN_S
         while not self._stream.closed and not self._has_ended():
             yield STDOUT, b""

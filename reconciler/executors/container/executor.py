@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.executors.container import labels
+from reconciler.executors.container.attach import open_attach
 from reconciler.executors.container.cache import Cache
-from reconciler.executors.container.exec import EngineExec, open_exec
+from reconciler.executors.container.exec import open_exec
 from reconciler.executors.container.files import ContainerFiles
 from reconciler.executors.container.images import pull_image
 from reconciler.executors.container.labels import Owner
@@ -40,7 +41,7 @@ from reconciler.model.errors import ReconcilerError, TerminalError
 from reconciler.model.kinds import ContainerImage
 from reconciler.model.node import ContainerFact, Materials, ProbeTarget
 from reconciler.model.plan import Action, Outcome
-from reconciler.model.ports import ExecRequest, Look
+from reconciler.model.ports import ExecRequest, ExecSession, Look
 from reconciler.model.pressure import OwnImage
 
 
@@ -140,11 +141,16 @@ class ContainerExecutor:
             stream=stream,
         )
 
-    def exec(self, container_id: str, request: ExecRequest) -> EngineExec:
-        """Start a command in a container of ours; `close` the result. Raises `LookupError` when it does not run."""
+    def exec(self, container_id: str, request: ExecRequest) -> ExecSession:
+        """Start a command in a container of ours, or connect to its own process; `close` the result.
+
+        Raises `LookupError` when the container does not run.
+        """
         found = self._owned.find(container_id)
         if found is None or not is_running(found):
             raise LookupError(container_id)
+        if request.attach:
+            return open_attach(self._engine, found, request)
         return open_exec(self._engine, str(found["Id"]), request)
 
     def _execute(self, action: Action, materials: Materials) -> tuple[bool, str]:

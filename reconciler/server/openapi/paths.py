@@ -171,6 +171,13 @@ _OF_SUBRESOURCE: Mapping[str, tuple[Schema, ...]] = {
         _parameter("timestamps", "Begins each line with its time.", "boolean"),
         _parameter("stream", "Only one stream: Stdout or Stderr; All is both."),
     ),
+    "Pod/attach": (
+        _parameter("container", "Which container; needed when there are several."),
+        _parameter("stdin", "Whether its process is given input.", "boolean"),
+        _parameter("stdout", "Whether what it writes is sent.", "boolean"),
+        _parameter("stderr", "Whether its errors are sent.", "boolean"),
+        _parameter("tty", "Whether it has a terminal.", "boolean"),
+    ),
     "Pod/exec": (
         _parameter("command", "The command, one word each."),
         _parameter("container", "Which container; needed when there are several."),
