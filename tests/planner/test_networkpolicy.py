@@ -117,6 +117,7 @@ USUAL_DNS = {
         (({**DENY_ALL, "egress": [USUAL_DNS]},), (W, DNS, "TCP", 80), False),
         (({**DENY_ALL, "egress": [{"ports": [{"port": 53, "protocol": "UDP"}]}]},), (W, DNS, "UDP", 53), True),
         (({**DENY_ALL, "egress": [{"to": [{"namespaceSelector": {}}]}]},), (W, DNS, "UDP", 53), True),
+        (({**DENY_ALL, "egress": [{"ports": [{"port": "dns", "protocol": "UDP"}]}]},), (W, DNS, "UDP", 53), True),
         (({**DENY_ALL, "egress": [{"ports": [{"port": "dns-tcp"}]}]},), (W, DNS, "TCP", 53), True),
         (({**DENY_ALL, "egress": [{"ports": [{"port": "dns-tcp"}]}]},), (W, DNS, "UDP", 53), False),
         (({**DENY_ALL, "egress": [{"to": [{"ipBlock": {"cidr": f"{DNS}/32"}}]}]},), (W, DNS, "UDP", 53), True),
@@ -209,6 +210,37 @@ def test_peers_follow_the_labels_of_namespaces() -> None:
         (group,) = cluster_policies(view_of({**objects, **stored(two)}, memo)).groups
         members.append([(one.ip, one.port) for one in group.members])
     assert members == [[(X, 0)], [], [(X, 0)]]
+
+
+def test_the_first_pod_of_a_namespace_is_a_peer_at_once() -> None:
+    """And the last one that goes is none any more, though no namespace has changed."""
+    spec = {"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {}}]}]}
+    some, memo = stored(BASE[0], BASE[1], WEB, policy("one", "n", **spec)), Memo()
+    members = []
+    for objects in (some, {**some, **stored(OTHER)}, some):
+        memo.next_pass()
+        (group,) = cluster_policies(view_of(objects, memo)).groups
+        members.append(sorted(one.ip for one in group.members))
+    assert members == [[W, DNS], [W, X, DNS], [W, DNS]]
+
+
+def test_a_pod_with_other_labels_or_another_address_is_another_peer() -> None:
+    """Whichever of the Pods it is, and though the others are as they were."""
+    spec = {"podSelector": {}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}]}
+    objects, memo = stored(*BASE, policy("one", "n", **spec)), Memo()
+    changes = (
+        (),
+        (pod("one", "db", D, "b", labels={"app": "web"}),),
+        (pod("one", "web", "10.42.0.8", "a", labels={"app": "web"}),),
+        (pod("one", "web", W, "a", "Failed", labels={"app": "web"}),),
+        (),
+    )
+    members = []
+    for change in changes:
+        memo.next_pass()
+        (group,) = cluster_policies(view_of({**objects, **stored(*change)}, memo)).groups
+        members.append(sorted(one.ip for one in group.members))
+    assert members == [[W], [W, D], ["10.42.0.8"], [], [W]]
 
 
 def test_one_pod_more_changes_one_group_and_no_policy() -> None:
