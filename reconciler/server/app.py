@@ -24,6 +24,7 @@ from reconciler.server import (
     ephemeral,
     eviction,
     exec,
+    finalize,
     health,
     hooks,
     logs,
@@ -121,6 +122,7 @@ def _routes() -> list[BaseRoute]:
         *_computed_routes(),
         *_metrics_routes(),
         *_pod_routes("/api/v1/namespaces/{namespace}/pods/{name}"),
+        _route("/api/v1/namespaces/{name}/finalize", finalize.finalize, *_ALL_METHODS),
         *_kind_routes("/api/{version}"),
         *_kind_routes("/apis/{group}/{version}"),
     ]

@@ -62,6 +62,7 @@ _WRITES: Mapping[str, tuple[str, ...]] = {
 _SCALE = Subresource(name="scale", kind="Scale", verbs=("get",), group="autoscaling", version="v1")
 _SUBRESOURCES: Mapping[str, tuple[Subresource, ...]] = {
     **dict.fromkeys(sorted(SCALED), (_SCALE,)),
+    "Namespace": (Subresource(name="finalize", kind="Namespace", verbs=("update",)),),
     "Pod": (
         Subresource(name="attach", kind="PodAttachOptions", verbs=("create", "get")),
         Subresource(name="ephemeralcontainers", kind="Pod", verbs=("get", "patch", "update")),

@@ -4,7 +4,8 @@ import json
 from typing import Any, cast
 
 from reconciler.model.indexes import shared_index
-from reconciler.model.kinds import KINDS, AnyObject
+from reconciler.model.kinds import KINDS, AnyObject, Namespace
+from reconciler.planner.updates.namespace import finalize_faults
 from reconciler.planner.updates.status import object_status_faults
 from tests.parity.rows import Judge, compare
 from tests.parity.test_parity_status import CORE, made
@@ -59,6 +60,12 @@ def namespace(case: Case) -> bool:
     return verdict("Namespace", case["oldNamespace"], case["namespace"], bool(case.get("valid")))
 
 
+def finalizers(case: Case) -> bool:
+    """Judge a row with what has to agree to the end of a namespace."""
+    old, new = (made(Namespace, case.get(one) or {}) for one in ("oldNamespace", "namespace"))
+    return (not list(finalize_faults(old, new))) == bool(case.get("valid"))
+
+
 def overlapping(case: Case) -> bool:
     """Judge a row with the indexes that failed and those that are completed."""
     completed, failed = (case.get(f"{which}IndexesStr", "") for which in ("completed", "failed"))
@@ -82,6 +89,7 @@ def test_statuses_of_workloads_are_judged_as_upstream_judges_them() -> None:
         "TestValidateReplicationControllerStatus": alone("ReplicationController"),
         "TestValidateReplicationControllerStatusUpdate": update("ReplicationController", CORE),
         "TestValidateNamespaceStatusUpdate": namespace,
+        "TestValidateNamespaceFinalizeUpdate": finalizers,
     }
     compare(CORE, core)
 

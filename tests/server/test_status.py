@@ -139,3 +139,15 @@ def test_what_has_no_status_has_none_below_it(api: Api) -> None:
     api.objects.put(ConfigMap(metadata=ObjectMeta(name="c", namespace="shop")))
     assert ask(api.path, "GET", "/api/v1/namespaces/shop/configmaps/c/status").code == 404
     assert ask(api.path, "GET", f"{WEB.replace('web', 'other')}/status").code == 404
+
+
+def test_a_namespace_is_finalized(api: Api) -> None:
+    """Nothing but its objects holds it back: taking finalizers off is done already, adding them is refused."""
+    api.objects.put(Namespace(metadata=ObjectMeta(name="shop")), manager="api")
+    path = "/api/v1/namespaces/shop"
+    document = ask(api.path, "GET", path).document
+    for finalizers, code in (([], 200), (["example.com/mine"], 405), (["mine"], 422), ([""], 422)):
+        body = json.dumps({**document, "spec": {"finalizers": finalizers}}).encode()
+        assert ask(api.path, "PUT", f"{path}/finalize", body).code == code, finalizers
+    assert ask(api.path, "PATCH", f"{path}/finalize", b"{}").code == 405
+    assert ask(api.path, "PUT", "/api/v1/namespaces/none/finalize", b"{}").code == 404
