@@ -217,11 +217,12 @@ def test_the_first_pod_of_a_namespace_is_a_peer_at_once() -> None:
     spec = {"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {}}]}]}
     some, memo = stored(BASE[0], BASE[1], WEB, policy("one", "n", **spec)), Memo()
     members = []
-    for objects in (some, {**some, **stored(OTHER)}, some):
+    moved = pod("two", "x", "10.42.1.4", "b")
+    for objects in (some, {**some, **stored(OTHER)}, {**some, **stored(moved)}, some):
         memo.next_pass()
         (group,) = cluster_policies(view_of(objects, memo)).groups
         members.append(sorted(one.ip for one in group.members))
-    assert members == [[W, DNS], [W, X, DNS], [W, DNS]]
+    assert members == [[W, DNS], [W, X, DNS], [W, "10.42.1.4", DNS], [W, DNS]]
 
 
 def test_a_pod_with_other_labels_or_another_address_is_another_peer() -> None:
