@@ -160,6 +160,8 @@ def _of_service(service: Service) -> dict[str, Fraction]:
         case "NodePort":
             return {"services.nodeports": ports}
         case "LoadBalancer":
+            if service.spec.allocate_load_balancer_node_ports is False:
+                ports = Fraction(sum(1 for one in service.spec.ports if one.node_port))
             return {"services.nodeports": ports, "services.loadbalancers": _ONE}
     return {}
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from reconciler.model.details import ProgramExternal
+from reconciler.model.details import ProgramExternal, ProgramServices
 from reconciler.model.external import Backend, HealthCheck, Way
-from reconciler.model.node import Endpoint, NetworkView, ServiceEntry, ServicePortEntry
+from reconciler.model.node import Endpoint, NetworkView, NodeEvent, ServiceEntry, ServicePortEntry
 from reconciler.model.plan import Action, Reason
 from reconciler.model.serving import backend_order, serving_endpoints
 from reconciler.planner.node.actions import make_action, node_ref
@@ -23,7 +23,9 @@ def ways_of(node: str, services: Iterable[ServiceEntry]) -> tuple[Way, ...]:
 
 
 def _ways(node: str, service: ServiceEntry) -> Iterator[Way]:
-    addresses = tuple(dict.fromkeys((*service.external_ips, *service.balanced)))
+    addresses: tuple[str, ...] = ()
+    if service.external_ips or service.balanced:
+        addresses = tuple(dict.fromkeys((*service.external_ips, *service.balanced)))
     for port in service.ports:
         if not addresses and not port.node_port:
             continue
@@ -116,6 +118,24 @@ def _preferred(node: str, zones: Mapping[str, str], service: ServiceEntry, port:
         return frozenset({node})
     zone = zones.get(node, "")
     return frozenset(one for one in serving if zone and zones.get(one) == zone)
+
+
+def node_port_events(look: Look, ways: Iterable[Way], actions: Iterable[Action]) -> tuple[NodeEvent, ...]:
+    """Tell, when the table is programmed, of node ports on which a program of this host listens."""
+    if not any(isinstance(one.detail, ProgramServices) for one in actions):
+        return ()
+    taken = {tuple(one.split("/")[:2]) for one in look.facts.listening}
+    return tuple(
+        NodeEvent(
+            at=look.now,
+            type="Warning",
+            reason="NodePortConflict",
+            message=f"A program on this host listens on {way.node_port}/{way.protocol}: "
+            f"who asks for it from elsewhere comes to service/{way.service}",
+        )
+        for way in ways
+        if way.node_port and (way.protocol, str(way.node_port)) in taken
+    )
 
 
 def external_action(look: Look, view: NetworkView, checks: tuple[HealthCheck, ...], prepare: str) -> Action | None:

@@ -79,6 +79,7 @@ class _Base:
     names_digest: str
     zones: Mapping[str, str]
     ways: tuple[Way, ...]
+    checks: tuple[HealthCheck, ...]
 
 
 _MADE: dict[str, tuple[_Base, tuple[LocalTruth, ...], NetworkMap]] = {}
@@ -159,6 +160,7 @@ def _base(node: str, domain: str, view: NetworkView) -> _Base:
         names_digest=fingerprint(names, domain),
         zones=zones,
         ways=ways_of(node, (distributed(node, zones, one) for one in remote)),
+        checks=health_checks(node, remote),
     )
 
 
@@ -186,7 +188,7 @@ def _corrected(node: str, base: _Base, truths: Mapping[str, LocalTruth]) -> Netw
         names=_merged(base.names, names),
         names_digest=fingerprint(base.names_digest, names),
         ways=(*base.ways, *ways_of(node, here)),
-        checks=health_checks(node, (*base.remote, *local)),
+        checks=(*base.checks, *health_checks(node, local)),
     )
 
 

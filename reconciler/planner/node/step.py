@@ -26,6 +26,7 @@ from reconciler.planner.node.attachments import releasing
 from reconciler.planner.node.chain import Shared
 from reconciler.planner.node.collection import collect_images
 from reconciler.planner.node.eviction import evict
+from reconciler.planner.node.external import node_port_events
 from reconciler.planner.node.ingress import endpoints_key, ingress_tasks, wanted_endpoints
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
@@ -105,6 +106,7 @@ def step(
     proxy = ingress_tasks(look, wanted.services, view)
     due = (*policy_tasks(look, policies), *network_tasks(look, wanted, view), *volumes.tasks, *collected.tasks, *proxy)
     tasks = hand_out(look, volumes.memory, due)
+    ports = node_port_events(look, wanted.ways, tasks.actions)
     turns = _take_turns(look, tasks.memory, surveys, _shared(look, volumes, tasks, policies))
     memory = _remember(look, tasks.memory, turns)
     actions = _unique((*tasks.actions, *(action for turn in turns for action in turn.actions)))
@@ -114,7 +116,7 @@ def step(
         plan=_plan(look, memory, surveys, actions, blocked),
         reports=tuple(turn.survey.report for turn in turns),
         probes=tuple(target for turn in turns for target in turn.survey.targets),
-        events=(*noted.events, *collected.events, *(event for turn in turns for event in turn.events)),
+        events=(*noted.events, *collected.events, *ports, *(event for turn in turns for event in turn.events)),
         pressures=pressures_of(memory),
         map=wanted,
         proxy=wanted_endpoints(look, wanted.services, view),

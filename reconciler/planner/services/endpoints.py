@@ -76,7 +76,7 @@ def _entry(view: View, stored: StoredObject, chosen: list[Pod], held: tuple[bool
         publish_not_ready=spec.publish_not_ready_addresses,
         affinity_timeout_s=affinity,
         internal_local=spec.internal_traffic_policy == "Local",
-        external_ips=() if spec.type == "ExternalName" else spec.external_ips,
+        external_ips=() if spec.type == "ExternalName" or spec.cluster_ip == "None" else spec.external_ips,
         balanced=outer_addresses(service),
         source_ranges=source_ranges(spec),
         external_local=spec.external_traffic_policy == "Local",

@@ -8,12 +8,17 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.model.agents import delta_between, merged
+from reconciler.model.details import ProgramServices
 from reconciler.model.external import Announced, Backend, HealthCheck
 from reconciler.model.node import Endpoint, EndpointPort, NetworkView, Peer, ServiceEntry, ServicePortEntry
+from reconciler.model.plan import Reason
 from reconciler.model.ports import NodeDocuments
-from reconciler.planner.node.external import health_checks, ways_of
+from reconciler.planner.node.actions import make_action, node_ref
+from reconciler.planner.node.external import health_checks, node_port_events, ways_of
+from reconciler.planner.node.look import Look
 from reconciler.planner.node.network import network_map
 from tests.planner.node.host import NODE, Host, assignment, pod
+from tests.planner.node.situation import shows
 
 HERE = Endpoint(ip="10.42.1.2", node=NODE)
 THERE = Endpoint(ip="10.42.2.2", node="node-2")
@@ -158,6 +163,39 @@ def test_what_a_restart_finds_is_put_right() -> None:
     host.world.network = replace(host.world.network, external_digest="unknown")
     assert know(host) == [f"programExternal {NODE}"]
     assert host.world.network.external_digest == ""
+
+
+@pytest.mark.parametrize(
+    ("listening", "told"),
+    [
+        ("TCP/30080/", True),
+        ("TCP/30080/127.0.0.1", True),
+        ("UDP/30080/", False),
+        ("TCP/3008/", False),
+        ("TCP/300800/", False),
+    ],
+)
+def test_a_node_port_that_a_program_has_is_told_when_it_is_programmed(listening: str, told: bool) -> None:
+    """With who is answered by whom."""
+    ways = ways_of(NODE, (entry(HERE), entry(HERE, name="other", node_port=30090)))
+    facts = replace(shows(), listening=(listening,))
+    at = Look(
+        node=NODE,
+        now=1.0,
+        assignment=assignment(generation=1),
+        facts=facts,
+        in_flight=frozenset(),
+        probes={},
+        images={},
+        in_contact=True,
+    )
+    program = make_action(
+        NODE, node_ref(NODE), ProgramServices(digest="d", services=()), Reason.SERVICES_CHANGED, target="d"
+    )
+    events = node_port_events(at, ways, (program,))
+    assert [one.reason for one in events] == (["NodePortConflict"] if told else [])
+    assert not told or "30080/TCP: who asks for it from elsewhere comes to service/shop/web" in events[0].message
+    assert node_port_events(at, ways, ()) == ()
 
 
 def test_a_health_check_follows_its_endpoints() -> None:
