@@ -19,6 +19,7 @@ from reconciler.model.details import (
     DetachPod,
     Detail,
     PrepareHost,
+    ProgramExternal,
     ProgramPeers,
     ProgramPolicies,
     ProgramServices,
@@ -405,6 +406,19 @@ class WorldContract:
         assert self.act(world, pod, PublishNames(digest="n1", domain="cluster.local", records=())).status is DONE
         network = world.observe(full=True).network
         assert (network.services_digest, network.names_digest) == ("d1", "n1")
+
+    def test_addresses_from_outside_are_known_by_their_digest(self, world: World, pod: PodAssignment) -> None:
+        """Held once, and given up with the last one."""
+        self.prepare(world, pod)
+        own = world.observe(full=True).host.address
+        hold = ProgramExternal(digest="x1", address=own, addresses=("192.0.2.77",))
+        assert self.act(world, pod, hold).status is DONE
+        assert self.act(world, pod, hold).status is UNCHANGED
+        assert world.observe(full=True).network.external_digest == "x1"
+        none = ProgramExternal(digest="", address=own)
+        assert self.act(world, pod, none).status is DONE
+        assert self.act(world, pod, none).status is UNCHANGED
+        assert world.observe(full=True).network.external_digest == ""
 
     def test_ways_to_other_nodes_are_known_by_their_digest(self, world: World, pod: PodAssignment) -> None:
         """Made once, and removed with the last node."""
