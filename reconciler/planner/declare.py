@@ -181,11 +181,8 @@ def _why_blocked(
     state = view.observed.sources.get(source)
     if state is not None and state.suspended:
         return Reason.SUSPENDED, f"source {source} is suspended"
-    if stored is not None and stored.manager != f"source/{source}" and not _may_adopt(view, one, stored):
-        return (
-            Reason.CONFLICT,
-            f'it exists already and is managed by {stored.manager}; adopt with {ADOPT}: "true"',
-        )
+    if stored is not None and (conflict := _why_not_ours(view, source, one, stored)):
+        return Reason.CONFLICT, conflict
     if missing := _namespace_problem(view, one.ref):
         return missing
     if stored is not None and stored.object.metadata.deletion_timestamp:
@@ -193,23 +190,24 @@ def _why_blocked(
     return waits_for(view, one, by_wave)
 
 
-def _may_adopt(view: View, one: DesiredObject, stored: StoredObject) -> bool:
+def _why_not_ours(view: View, source: str, one: DesiredObject, stored: StoredObject) -> str:
+    """Return why a source may not take an object over; empty when it may, or has it already.
+
+    Had another source that was read declared the object still, that would have stayed the manager, see `_declared_by`.
+    """
+    if stored.manager == f"source/{source}":
+        return ""
+    other = stored.manager.removeprefix("source/") if stored.manager.startswith("source/") else ""
+    # After a start either source may be read first.
+    is_unread = other in view.observed.sources and other not in view.read_sources
     if one.object.metadata.annotations.get(ADOPT) == "true":
-        return True
+        why = f"it is managed by {stored.manager}, which has not been read since the start and may declare it still"
+        return why if is_unread else ""
     # What is built in may simply be declared; a source that is gone gives its objects up.
     is_built_in = stored.ref.kind in ("Namespace", "StorageClass", "PriorityClass") or stored.ref in BUILT_IN_ROLES
-    return (is_built_in and stored.manager == SYSTEM and not stored.digest) or _is_given_up(view, stored)
-
-
-def _is_given_up(view: View, stored: StoredObject) -> bool:
-    """Whether the source that manages an object is gone, or was read and declares it no longer.
-
-    Had it declared the object still, it would have stayed the manager, see `_declared_by`.
-    """
-    source = stored.manager.removeprefix("source/")
-    if not stored.manager.startswith("source/"):
-        return False
-    return source not in view.observed.sources or source in view.read_sources
+    if (is_built_in and stored.manager == SYSTEM and not stored.digest) or (other and not is_unread):
+        return ""
+    return f'it exists already and is managed by {stored.manager}; adopt with {ADOPT}: "true"'
 
 
 def _namespace_problem(view: View, ref: ObjectRef) -> tuple[Reason, str] | None:

@@ -81,6 +81,21 @@ def test_what_is_adopted_has_a_new_manager() -> None:
     assert cluster.plan().is_empty
 
 
+def test_what_a_source_not_yet_read_manages_is_not_adopted() -> None:
+    """After a start either source may be read first, and the one that declares it keeps it."""
+    cluster = Cluster(sources=("main", "other"))
+    put(cluster, stored(read("ConfigMap", name="c0"), "source/other"))
+    cluster.push(ADOPTING)
+    why = "it is managed by source/other, which has not been read since the start and may declare it still"
+    assert said(cluster.tick(), C0) == (Decision.BLOCKED, Reason.CONFLICT, why)
+    cluster.push(manifest("ConfigMap", "c0", "data: {k: v}"), "other")
+    cluster.tick()
+    assert cluster.observed.objects[C0].manager == "source/other"
+    cluster.push(config_maps(()), "other", commit="c2")
+    cluster.tick()
+    assert cluster.observed.objects[C0].manager == "source/main"
+
+
 @pytest.mark.parametrize(
     ("manager", "is_taken"), [("source/gone", True), ("source/main", True), ("source/other", False), ("gone", False)]
 )

@@ -287,7 +287,9 @@ class Safety:
         now = self.cluster.now
         min_ready_s = deployment.spec.min_ready_seconds
         lost = [pod for pod in ended if _pod_is_available(pod, min_ready_s, now)]
-        left = sum(1 for pod in active if _pod_is_available(pod, min_ready_s, now))
+        # Whom a more urgent Pod drives away in this very plan was there when the workload chose.
+        preempted = [pod for pod in pods if _was_active(before, pod) and _is_preempted_now(before, pod)]
+        left = sum(1 for pod in (*active, *preempted) if _pod_is_available(pod, min_ready_s, now))
         old = before.objects.get(stored.ref)
         # A new size is shared out in proportion, and that does not ask who is available: as upstream.
         is_resized = old is None or _sizes(cast(Deployment, old.object)) != _sizes(deployment)
@@ -390,6 +392,13 @@ def is_disrupted(before: ObservedState, pod: Pod) -> bool:
     """Whether a Pod ends because of a person, its node, or another Pod: not because of its workload."""
     told = any(one.type == "DisruptionTarget" and one.status == "True" for one in pod.status.conditions)
     return told or _ref(pod) in before.overrides
+
+
+def _is_preempted_now(before: ObservedState, pod: Pod) -> bool:
+    def is_told(pod: Pod) -> bool:
+        return any(one.reason == "PreemptionByScheduler" and one.status == "True" for one in pod.status.conditions)
+
+    return is_told(pod) and not is_told(cast(Pod, before.objects[_ref(pod)].object))
 
 
 def _pod_is_available(pod: Pod, min_ready_s: int, now: float) -> bool:
