@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+import msgspec
+
 from reconciler.model.attachments import attachments_of
 from reconciler.model.details import (
     AttachDevice,
@@ -13,7 +15,7 @@ from reconciler.model.details import (
     WatchRooms,
 )
 from reconciler.model.errors import TransientError
-from reconciler.model.node import PodAssignment
+from reconciler.model.node import PodAssignment, VolumeFact
 from reconciler.model.storage import DeviceFact, RoomFact, StorageFact
 
 _ROOM = 1 << 40
@@ -45,9 +47,24 @@ class SimulatedStorage:
             rooms=tuple(one for _, one in sorted(self.rooms.items())),
         )
 
+    def standing(self, fact: VolumeFact) -> VolumeFact:
+        """Return what is published of a Pod: in no version where what it uses is attached no more."""
+        if not fact.uses or set(fact.uses) <= self._attached():
+            return fact
+        return VolumeFact(pod_uid=fact.pod_uid, version="", uses=fact.uses)
+
+    def reboot(self) -> None:
+        """Nothing stays mounted or attached; files, and what is on a server, do."""
+        self.mounts.clear()
+        self.shared.clear()
+        self.devices = {name: msgspec.structs.replace(one, device="") for name, one in self.devices.items()}
+
+    def _attached(self) -> set[str]:
+        return {*self.mounts, *(one.volume for one in self.devices.values() if one.device)}
+
     def used_by(self, pod: PodAssignment) -> tuple[str, ...]:
         """Return what a Pod uses; raise where it is not attached, as a host would."""
-        attached = {*self.mounts, *(one.volume for one in self.devices.values() if one.device)}
+        attached = self._attached()
         uses = tuple(one.key for one in attachments_of(pod))
         if missing := [key for key in uses if key not in attached]:
             raise TransientError(f"{missing[0]} is not attached to the node yet", reason="FailedMount")

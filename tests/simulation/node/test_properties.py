@@ -9,13 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.details import CreateSandbox, RemoveContainer, RemoveSandbox, StopContainer
-from reconciler.model.node import NodeFacts, PodAssignment
+from reconciler.model.kinds import NFSVolumeSource, PersistentVolumeClaimVolumeSource, Volume
+from reconciler.model.node import ClaimBinding, NodeFacts, PodAssignment
 from reconciler.model.plan import Executor
 from reconciler.planner.node.memory import NodeMemory
 from reconciler.planner.node.step import step
 from reconciler.simulation.behaviour import Behaviour
-from tests.planner.node.host import Host, assignment, container, pod, probe, script, view
+from tests.planner.node.host import Host, assignment, container, pod, probe, script, view, volume
 
+replace = msgspec.structs.replace
 LIMIT_S = 4000.0
 PASSES_MAX = 200
 _quick = settings(
@@ -23,6 +25,8 @@ _quick = settings(
 )
 
 _PATIENT = probe(period_seconds=1, failure_threshold=20)
+_CLAIM = PersistentVolumeClaimVolumeSource(claim_name="disk")
+_DISK = ClaimBinding(claim="disk", volume="pv-1", path="/volumes/pv-1", device="file")
 _SPECS = {
     "plain": {},
     "two": {"containers": (container("one"), container("two"))},
@@ -35,8 +39,14 @@ _SPECS = {
     "pull": {"containers": (container("app", "remote:1"),)},
     "host": {"host_network": True},
     "job": {"containers": (script("job", "sleep 2; exit 0"),), "restart_policy": "OnFailure"},
+    "share": {"volumes": (Volume(name="files", nfs=NFSVolumeSource(server="files", path="/data")),)},
+    "device": {"volumes": (Volume(name="disk", persistent_volume_claim=_CLAIM),), "claims": (_DISK,)},
     "failed": {"containers": (script("job", "exit 4"),), "restart_policy": "Never"},
 }
+
+
+# Every host keeps a file for a block device, whether or not somebody uses it.
+_VOLUMES = (volume("pv-1", size=1 << 20),)
 
 
 def _pod(kind: str, number: int) -> PodAssignment:
@@ -74,6 +84,7 @@ _troubles = st.lists(
                 "reboot",
                 "engine",
                 "table",
+                "unmount",
                 "fail",
                 "registry",
                 "delete",
@@ -81,16 +92,19 @@ _troubles = st.lists(
             ]
         ),
         after_s=st.floats(0, 5).map(lambda value: round(value, 2)),
-        number=st.integers(0, 7),
+        number=st.integers(0, 8),
     ),
     max_size=5,
 )
 
 
 def _host(pods: tuple[PodAssignment, ...]) -> Host:
-    host = Host(*pods, images={"slow:1": Behaviour(alive_from_s=3)})
+    host = Host(*pods, images={"slow:1": Behaviour(alive_from_s=3)}, volumes=_VOLUMES)
     host.world.engine.registry["remote:1"] = Behaviour()
     return host
+
+
+_FAILING = ("createSandbox", "startContainer", "attachPod", "stopContainer", "programServices")
 
 
 def _inflict(host: Host, trouble: Trouble) -> None:
@@ -116,15 +130,20 @@ def _inflict(host: Host, trouble: Trouble) -> None:
             host.world.restart_engine(live_restore=False)
         case "table":
             host.world.flush_table()
+        case "unmount":
+            host.world.storage.reboot()
         case "fail":
-            types = ("createSandbox", "startContainer", "attachPod", "stopContainer", "programServices")
+            types = (*_FAILING, "mountShare", "attachDevice", "unmountShare", "detachDevice")
             host.world.fail(types[trouble.number % len(types)], 2, midway=trouble.number % 2 == 0)
         case "registry":
             host.world.engine.registry_error = "connection refused"
         case "delete":
-            host.delete(host.pods[trouble.number % len(host.pods)].name) if host.pods else None
+            asked, now = trouble.number % max(len(host.pods), 1), host.clock.now()
+            pods = list(host.pods)
+            pods[asked : asked + 1] = [replace(one, deletion_requested_at=now) for one in pods[asked : asked + 1]]
+            host.assign(*pods, volumes=_VOLUMES)
         case "unassign":
-            host.assign(*host.pods[: trouble.number % (len(host.pods) + 1)])
+            host.assign(*host.pods[: trouble.number % (len(host.pods) + 1)], volumes=_VOLUMES)
 
 
 def _stop_faults(host: Host) -> None:
@@ -176,6 +195,19 @@ def _check_settled(host: Host) -> None:
     uids = {one.uid for one in host.pods if one.deletion_requested_at is None}
     assert {fact.pod_uid for fact in host.world.engine.facts()} <= uids
     assert set(host.world.links) <= uids
+    _check_attached(host)
+
+
+def _check_attached(host: Host) -> None:
+    """What a Pod needs is attached; what no Pod is assigned that needs it is not."""
+    assigned = {one.name.partition("-")[0] for one in host.pods}
+    running = {one.name.partition("-")[0] for one in host.pods if one.deletion_requested_at is None}
+    for kind, is_attached in (
+        ("share", bool(host.world.storage.mounts)),
+        ("device", bool(host.world.storage.devices["pv-1"].device)),
+    ):
+        assert is_attached or kind not in running
+        assert not is_attached or kind in assigned
 
 
 @_quick
