@@ -110,8 +110,13 @@ def _failed(memory: NodeMemory, messages: Mapping[str, str], grace_s: float) -> 
     return replace(memory, pods={**memory.pods, **ended})
 
 
+def resource_of(signal: str) -> str:
+    """Return what runs out, by Kubernetes' name."""
+    return _RESOURCES.get(signal, "inodes" if signal.endswith("inodesFree") else DISK)
+
+
 def _message(threshold: Threshold, fact: SignalFact) -> str:
-    resource = _RESOURCES.get(threshold.signal, "inodes" if threshold.signal.endswith("inodesFree") else DISK)
+    resource = resource_of(threshold.signal)
     if resource == "memory":
         limit, left = (f"{amount // 1024}Ki" for amount in (threshold.least(fact), fact.available))
         limit = format_quantity(limit)

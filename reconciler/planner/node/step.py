@@ -34,6 +34,7 @@ from reconciler.planner.node.network import NetworkMap, network_map, network_tas
 from reconciler.planner.node.outcomes import note_outcomes
 from reconciler.planner.node.policies import WantedPolicies, policy_tasks, wanted_policies
 from reconciler.planner.node.pressure import next_relief_at, note_pressures, pressures_of
+from reconciler.planner.node.pressure_events import pressure_events
 from reconciler.planner.node.survey import Survey, keep_settled, last_known
 from reconciler.planner.node.surveys import sorted_pods, survey_all
 from reconciler.planner.node.targets import last_known_targets
@@ -81,8 +82,10 @@ def step(
         return _refuse(memory, now)
     noted = note_outcomes(memory, outcomes, now)
     memory = _note_documents(noted.memory, assignment, view, facts, in_contact)
+    earlier = memory
     memory = note_pressures(memory, facts, limits, now)
     memory = evict(memory, assignment, facts, limits, now, in_flight)
+    pressed = pressure_events(facts.node, earlier, memory, limits, now)
     look = Look(
         node=facts.node,
         now=now,
@@ -96,7 +99,7 @@ def step(
         limits=limits,
     )
     if not facts.complete:
-        return _wait_for_engine(look, memory, view, noted.events)
+        return _wait_for_engine(look, memory, view, (*noted.events, *pressed))
     surveys = survey_all(look, memory)
     truths = tuple(one.truth for one in surveys if one.truth is not None)
     collected = collect_images(look, memory, limits.images)
@@ -116,7 +119,13 @@ def step(
         plan=_plan(look, memory, surveys, actions, blocked),
         reports=tuple(turn.survey.report for turn in turns),
         probes=tuple(target for turn in turns for target in turn.survey.targets),
-        events=(*noted.events, *collected.events, *ports, *(event for turn in turns for event in turn.events)),
+        events=(
+            *noted.events,
+            *pressed,
+            *collected.events,
+            *ports,
+            *(event for turn in turns for event in turn.events),
+        ),
         pressures=pressures_of(memory),
         map=wanted,
         proxy=wanted_endpoints(look, wanted.services, view),
