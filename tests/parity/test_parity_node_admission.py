@@ -13,7 +13,7 @@ PACKAGE = "pkg_kubelet_lifecycle"
 def general(case: dict[str, Any]) -> bool:
     """Judge a row about everything that a node has against a Pod.
 
-    Upstream's kubelet has two pictures of its node, and looks at the newer one where only labels are wrong by the other.
+    Upstream's kubelet has two pictures of its node, and takes the newer one where only labels are wrong by the other.
     """
     pod, picture = spelled_pod(case["pod"]), candidate_of(spelled_node(case["cachedNode"]))
     if [one.reason for one in refusals(pod, picture)] == ["NodeAffinity"]:
