@@ -22,6 +22,7 @@ from reconciler.model.errors import DeadlineError, TerminalError, TransientError
 _SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 UNIT = "reconciler-ingress.service"
 _UNIT_FOLDER = Path("/run/reconciler/ingress")
+_VARIABLE = "RECONCILER_INGRESS_SOCKET"
 _CHECK_S = 20.0
 _START_S = 15.0
 _STOP_S = 5.0
@@ -104,7 +105,9 @@ class Proxy:
     def check(self, config: Path) -> None:
         """Raise TerminalError when HAProxy does not take a configuration."""
         # A unit of the service manager has other rights than we do: what it can compile, we may not.
-        outside = ("systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--") if self._unit else ()
+        environment = f"--setenv={_VARIABLE}={self._socket}"
+        run = ("systemd-run", "--quiet", "--wait", "--pipe", "--collect", environment, "--")
+        outside = run if self._unit else ()
         done = self._run(["-c", "-f", str(config)], _CHECK_S, outside)
         if done.returncode != 0:
             raise TerminalError(
@@ -204,7 +207,7 @@ class Proxy:
                 reason="ProxyMissing",
                 hint="apt-get install haproxy",
             )
-        environment = {"PATH": _SEARCHED, "RECONCILER_INGRESS_SOCKET": str(self._socket)}
+        environment = {"PATH": _SEARCHED, _VARIABLE: str(self._socket)}
         # A file takes what it says: the detached process keeps it open, so that a pipe would never end.
         with self._log.open("w+b") as output:
             try:

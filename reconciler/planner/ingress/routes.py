@@ -3,7 +3,7 @@
 Where two Ingresses want the same host and path, the older one has it, and the other is told.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -68,7 +68,9 @@ def compile_routes(view: View) -> Compiled:
             source.add_routes()
         source.add_certificates()
     for source in others:
-        source.add_default()
+        source.add_default(source.hosts)
+    for source in others:
+        source.add_default(("",))
     for source in canaries:
         source.add_canary()
     return compiled
@@ -109,14 +111,17 @@ class _Source:
         for host, path in self._paths():
             self._add(host, path.path or "/", self._match(path), path.backend)
 
-    def add_default(self) -> None:
-        """Lead what no path is for to the default backend."""
-        spec = self.ingress.spec
-        if spec.default_backend is not None:
-            hosts = dict.fromkeys(rule.host for rule in spec.rules) or {"": None}
-            for host in hosts:
-                if (host, "Prefix", "/") not in self.compiled.routes:
-                    self._add(host, "/", "Prefix", spec.default_backend)
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of its rules; any, where it has none."""
+        return tuple(dict.fromkeys(rule.host.lower() for rule in self.ingress.spec.rules)) or ("",)
+
+    def add_default(self, hosts: Iterable[str]) -> None:
+        """Lead what no rule is for to the default backend (networking.k8s.io/v1 `spec.defaultBackend`)."""
+        backend = self.ingress.spec.default_backend
+        for host in hosts:
+            if backend is not None and (host, "Prefix", "/") not in self.compiled.routes:
+                self._add(host, "/", "Prefix", backend)
 
     def add_canary(self) -> None:
         """Send a part of the requests of routes that others have elsewhere."""

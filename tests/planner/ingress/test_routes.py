@@ -63,6 +63,20 @@ def test_the_default_backend_is_beneath_every_path() -> None:
     }
 
 
+def test_without_another_a_default_backend_is_that_of_every_host() -> None:
+    """Of the oldest Ingress that has one; one without rules comes before those with."""
+    default = {"defaultBackend": path(to="other")["backend"]}
+    ruled = ingress("ruled", rule("A.example", path("/x")), spec=default)
+    cluster = cluster_of(service(), service("other"), ruled)
+    assert sorted(key[0] for key, one in routes(cluster).items() if one.path == "/") == ["", "a.example"]
+    alone = ingress("alone", spec={"defaultBackend": path(to="web")["backend"]})
+    push(cluster, service(), service("other"), ruled, alone)
+    everything = routes(cluster)["", "Prefix", "/"].target
+    assert everything is not None
+    assert everything.service == "web"
+    assert told(cluster, "ruled") == told(cluster, "alone") == ""
+
+
 @pytest.mark.parametrize(
     ("named", "annotation", "classes", "is_ours"),
     [
