@@ -68,10 +68,13 @@ def sandbox_fault(memory: PodMemory, found: PodFacts) -> str:
         return "the sandbox's address was forgotten"
     if any(not shares(fact, sandbox) for fact in live):
         return "a container runs in an older sandbox"
-    known = memory.sandbox_id == sandbox.id and memory.sandbox_started_at == sandbox.started_at
-    if not known and any(fact.started_at < sandbox.started_at for fact in live):
-        return "the sandbox was restarted"
-    return ""
+    if not any(fact.started_at < sandbox.started_at for fact in live):
+        return ""
+    if memory.sandbox_id == sandbox.id:
+        return "the sandbox was restarted" if memory.sandbox_started_at != sandbox.started_at else ""
+    # It is met for the first time, and the clock may have been set back since: a link does not outlive a restart.
+    is_wired = memory.host_network or any(link.whole for link in found.links)
+    return "" if is_wired else "the sandbox was restarted"
 
 
 def termination(fact: ContainerFact) -> ContainerStateTerminated:

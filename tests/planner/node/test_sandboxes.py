@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from reconciler.model.node import LinkFact
 from reconciler.planner.node.memory import ContainerMemory, Emitted
 from tests.planner.node.host import IMAGE, container, pod, probe
 from tests.planner.node.situation import IP, NOW, UID, deeds, ended, fact, look, remembered, sandbox, shows
 
+LINK = LinkFact(pod_uid=UID, interface="rc-web", ip=IP, whole=True)
 KNOWN: dict[str, Any] = {"ip": IP, "sandbox_attempt": 0, "sandbox_id": "id-POD-0", "sandbox_started_at": NOW - 100}
 
 
@@ -22,7 +24,6 @@ KNOWN: dict[str, Any] = {"ip": IP, "sandbox_attempt": 0, "sandbox_id": "id-POD-0
         ((sandbox(state="exited", exit_code=9), fact()), KNOWN, "the sandbox ended with 9"),
         ((sandbox(state="created", error="no room"), fact()), KNOWN, "the sandbox ended with 0"),
         ((fact(),), KNOWN, "the sandbox is gone"),
-        ((sandbox(started_at=NOW - 98), fact()), {"ip": IP}, "the sandbox was restarted"),
         ((sandbox(started_at=NOW - 98), fact()), KNOWN, "the sandbox was restarted"),
         ((sandbox(started_at=NOW - 99), fact()), KNOWN, ""),
         ((sandbox(started_at=NOW - 98), fact()), {**KNOWN, "sandbox_started_at": NOW - 98}, ""),
@@ -46,6 +47,23 @@ def test_a_sandbox_that_cannot_carry_its_pod_any_more_has_to_go(
     assert stops == ({why} if why else set())
     told = [one.message for one in answer.events if one.reason == "SandboxChanged"]
     assert told == ([f"Pod sandbox changed, it will be killed and re-created: {why}"] if why else [])
+
+
+@pytest.mark.parametrize(
+    ("links", "known", "is_restarted"),
+    [
+        ((), {"ip": IP}, True),
+        ((LINK,), {"ip": IP}, False),
+        ((replace(LINK, whole=False),), {"ip": IP}, True),
+        ((), {"host_network": True}, False),
+    ],
+)
+def test_a_sandbox_that_is_met_anew_is_told_by_its_link(links: Any, known: dict[str, Any], is_restarted: bool) -> None:
+    """Starts cannot be compared when the clock was set back between them."""
+    spec = pod("web", container(), **({"host_network": True} if "host_network" in known else {}))
+    found = shows(sandbox(started_at=NOW - 98), fact(), links=links)
+    answer = look(found, spec, memory=remembered(**known))
+    assert ("the sandbox was restarted" in {one.message for one in answer.plan.actions}) == is_restarted
 
 
 def test_a_sandbox_that_has_to_go_goes_though_nothing_runs_in_it_any_more() -> None:

@@ -134,8 +134,8 @@ class NodesSafety:
                 raise Unsafe(f"{pod.metadata.name} and {other.metadata.name} are on {pod.spec.node_name}")
 
     def _check_spread(self, after: ObservedState, placed: list[Pod]) -> None:
-        """Whatever else was placed in the same plan, the last of them kept the skew."""
-        nodes = _nodes(after)
+        """Whatever else was placed in the same plan, the last of them that heeds it kept the skew."""
+        nodes, together = _nodes(after), {pod.metadata.uid for pod in placed}
         for pod in placed:
             for one in pod.spec.topology_spread_constraints:
                 if one.when_unsatisfiable != "DoNotSchedule" or _was_disturbed(after):
@@ -146,7 +146,8 @@ class NodesSafety:
                 counts.update(
                     domains.get(other.spec.node_name)
                     for other in _pods(after)
-                    if wanted.items() <= other.metadata.labels.items()
+                    if (one in other.spec.topology_spread_constraints or other.metadata.uid not in together)
+                    and wanted.items() <= other.metadata.labels.items()
                     and domains.get(other.spec.node_name)
                     and other.metadata.deletion_timestamp is None
                     and other.status.phase not in ("Succeeded", "Failed")
