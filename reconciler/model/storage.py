@@ -1,4 +1,4 @@
-"""What a host shows of storage: shares that are mounted, files that are attached as block devices, room. Values only."""
+"""What a host shows of storage: shares that are mounted, files attached as block devices, room. Values only."""
 
 import hashlib
 from typing import Literal, TypeAlias
@@ -39,7 +39,7 @@ class DeviceFact(Value):
 
 
 class RoomFact(Value):
-    """How much room the directory of a storage class has, in bytes and in coarse steps; nothing where it is not there."""
+    """How much room the directory of a storage class has, in bytes, in coarse steps; none where it is not there."""
 
     path: str
     total: int = 0
@@ -47,9 +47,10 @@ class RoomFact(Value):
 
 
 class StorageFact(Value):
-    """Storage of a host. `mounts` are the keys of shares, `shared` volumes whose directory on a share was found or made.
+    """Storage of a host.
 
-    `trashed` are volumes on shares whose directory this host has moved to the trash of late.
+    `mounts` are the keys of shares, `shared` volumes whose directory on a share was found or made, `trashed`
+    volumes on shares whose directory this host has moved to the trash of late.
     """
 
     mounts: tuple[str, ...] = ()

@@ -54,9 +54,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Stage]:
-    """One host for all."""
+    """One host for all; loop devices are the whole machine's, so none is left to it."""
     with stage(tmp_path_factory.mktemp("storage")) as one:
         yield one
+        one.host.stop()
+        for file in loops(one.host):
+            found = subprocess.run(
+                ["losetup", "--noheadings", "--output", "NAME", "--associated", file],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            subprocess.run(["losetup", "--detach", found.stdout.strip()], check=True)
 
 
 @pytest.fixture(scope="module")
