@@ -91,6 +91,8 @@ class _Numbers:
         return number
 
     def _why_not(self, number: int) -> str:
+        if str(number) in self._rows.of(NODE_PORT, self._ref).values():
+            return ""  # also where the range has become another one since
         if number not in self._range:
             return f"is outside of the range {self._range}"
         other = self._rows.holder(NODE_PORT, str(number))

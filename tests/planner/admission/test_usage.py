@@ -41,6 +41,24 @@ OBJECTS = {
     "a ConfigMap": (read("ConfigMap"), "", "configmaps=1,count/configmaps=1"),
     "a ServiceAccount": (read("ServiceAccount"), "", "count/serviceaccounts=1"),
     "a Service": (read("Service", spec=PORTS), "", "count/services=1,services=1"),
+    "a Service on the nodes": (
+        read("Service", spec=f"type: NodePort, {PORTS}"),
+        "",
+        "count/services=1,services=1,services.nodeports=2",
+    ),
+    "a load balancer": (
+        read("Service", spec=f"type: LoadBalancer, {PORTS}"),
+        "",
+        "count/services=1,services=1,services.loadbalancers=1,services.nodeports=2",
+    ),
+    "a load balancer without ports on the nodes": (
+        read(
+            "Service",
+            spec="type: LoadBalancer, allocateLoadBalancerNodePorts: false, ports: [{port: 1, nodePort: 30001}, {port: 2}]",
+        ),
+        "",
+        "count/services=1,services=1,services.loadbalancers=1,services.nodeports=1",
+    ),
     "a claim": (read("PersistentVolumeClaim", spec=CLAIM), "", PLAIN_CLAIM),
     "a claim of the default class": (read("PersistentVolumeClaim", spec=CLAIM), "usual", named_claim("usual")),
     "a claim of a class": (

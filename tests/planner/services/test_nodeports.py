@@ -130,6 +130,19 @@ def test_a_range_that_is_used_up_says_so_and_gives_what_becomes_free() -> None:
     assert not blocked(cluster.plan())
 
 
+def test_a_range_that_becomes_another_one_takes_no_number_away() -> None:
+    """Who comes later gets one of the new range."""
+    cluster = of_range("30000-30001")
+    cluster.push(service("a"))
+    cluster.settle()
+    had = numbers(cluster)["a"]
+    cluster.observed = replace(cluster.observed, cluster=ClusterInfo(id="test", node_ports="31000-31001"))
+    cluster.push(service("a") + service("b"), commit="c2")
+    cluster.settle()
+    assert programmed(cluster)["a"] == had and programmed(cluster)["b"][0] in (31000, 31001)
+    assert not blocked(cluster.plan())
+
+
 def test_host_ports_of_pods_are_left_to_them() -> None:
     """A number is chosen that no Pod takes on its host."""
     cluster = of_range("30000-30001")
