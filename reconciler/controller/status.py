@@ -23,6 +23,7 @@ _WORKLOADS = (
     "Job",
     "CronJob",
     "PersistentVolumeClaim",
+    "Ingress",
 )
 _ORDER = tuple(Health)
 _WAITING = frozenset({Reason.WAITING_FOR_DEPENDENCY, Reason.WAITING_FOR_WAVE, Reason.VOLUME_IN_USE})

@@ -165,11 +165,12 @@ def _claim(claim: PersistentVolumeClaim) -> Judged:
 
 def _ingress(ingress: Ingress) -> Judged:
     """An Ingress is healthy once its nodes serve it as it is; one that others serve is none of ours to judge."""
-    status, said = ingress.status, (ingress.status.noted or "").split("\n")[0]
-    reason, _, message = said.partition(": ")
+    status = ingress.status
+    notes = [line.partition(": ")[::2] for line in (status.noted or "").split("\n")]
     if status.observed_generation >= ingress.metadata.generation:
-        return Health.HEALTHY, reason, message, ""
-    return Health.PROGRESSING, reason or "NotServed", message or "no node serves it yet", ""
+        return Health.HEALTHY, *notes[0], ""
+    why = next((message for reason, message in notes if reason == "NotServed"), "no node serves it yet")
+    return Health.PROGRESSING, "NotServed", why, ""
 
 
 _JUDGES: Mapping[str, Callable[[Any], Judged]] = {

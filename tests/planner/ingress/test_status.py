@@ -67,7 +67,10 @@ def test_what_keeps_a_node_from_serving_is_told_once() -> None:
     serve(cluster, "node-1", view="", error="port 80 of this host is in use by apache2 (process 7)")
     assert told(cluster, "web") == "NotServed: node node-1: port 80 of this host is in use by apache2 (process 7)"
     assert happened([cluster.tick(), cluster.tick()]) == []
-    assert health(cluster) is Health.PROGRESSING
+    (stored,) = (one for ref, one in cluster.observed.objects.items() if ref.kind == "Ingress")
+    judged = health_of(stored)
+    assert (judged.health, judged.reason) == (Health.PROGRESSING, "NotServed")
+    assert judged.message.startswith("node node-1: port 80 ")
     serve(cluster, "node-1")
     assert (told(cluster, "web"), health(cluster)) == ("", Health.HEALTHY)
 
