@@ -9,8 +9,9 @@ import yaml
 from reconciler.controller.loading import Loader
 from reconciler.controller.preview import whole_plan
 from reconciler.model.base import Value
-from reconciler.model.desired import DesiredState, RevisionInfo
+from reconciler.model.desired import DesiredObject, DesiredState, RevisionInfo
 from reconciler.model.errors import ConfigurationError
+from reconciler.model.kinds import Service
 from reconciler.model.node import HostFact, NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
 from reconciler.model.policy import Policy
@@ -25,6 +26,8 @@ from reconciler.schema.decode import pod_spec_of
 replace = msgspec.structs.replace
 
 SOURCE = "main"
+# A range for documentation, which nobody has.
+_ADDRESSES = "198.51.100.0/24"
 
 
 class AssumedNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +71,7 @@ def assume(
     images = never_pulled(loaded.state) if loaded.state is not None else ()
     assumed = nodes or (AssumedNode(name="node-1"),)
     observed = ObservedState(
-        cluster=ClusterInfo(id="offline"),
+        cluster=ClusterInfo(id="offline", load_balancer=(_ADDRESSES,)),
         nodes={node.name: _state(node, now, images) for node in assumed},
         sources={SOURCE: SourceState(name=SOURCE, loaded=True)},
     )
@@ -79,7 +82,13 @@ def assume(
         f"of images they have only those that are never pulled ({len(images)})" if images else "they have no image"
     )
     assumptions = (f"nodes are assumed and empty: {names}", present)
+    if loaded.state is not None and any(map(_is_balanced, loaded.state.objects)):
+        assumptions = (*assumptions, f"load balancers have addresses of {_ADDRESSES}")
     return Assumed(desired=loaded.state, observed=observed, assumptions=assumptions, problems=loaded.problems)
+
+
+def _is_balanced(one: DesiredObject) -> bool:
+    return isinstance(one.object, Service) and one.object.spec.type == "LoadBalancer"
 
 
 def plan_offline(

@@ -36,6 +36,16 @@ def test_the_example_is_planned_with_every_step_in_order() -> None:
         done.add(action.key)
 
 
+def test_a_load_balancer_has_an_assumed_address() -> None:
+    """Which is said; the pool of a cluster is not known here."""
+    text = b"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: LoadBalancer, ports: [{port: 80}]}\n"
+    answer = plan_offline((ManifestFile(path="a.yaml", blob_id="1", content=text),))
+    assert answer.plan is not None
+    (verdict,) = [one for one in answer.plan.verdicts if one.object.kind == "Service"]
+    assert verdict.decision is Decision.CREATE and "address 198.51.100." in verdict.message
+    assert "load balancers have addresses of 198.51.100.0/24" in answer.plan.assumptions
+
+
 def test_the_same_files_give_the_same_plan() -> None:
     """A plan is a function of its arguments: the id is the same each time."""
     first, second = plan_offline(example()), plan_offline(tuple(reversed(example())))

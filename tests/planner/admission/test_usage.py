@@ -54,7 +54,8 @@ OBJECTS = {
     "a load balancer without ports on the nodes": (
         read(
             "Service",
-            spec="type: LoadBalancer, allocateLoadBalancerNodePorts: false, ports: [{port: 1, nodePort: 30001}, {port: 2}]",
+            spec="type: LoadBalancer, allocateLoadBalancerNodePorts: false, "
+            "ports: [{port: 1, nodePort: 30001}, {port: 2}]",
         ),
         "",
         "count/services=1,services=1,services.loadbalancers=1,services.nodeports=1",
