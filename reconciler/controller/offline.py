@@ -81,7 +81,7 @@ def assume(
     present = (
         f"of images they have only those that are never pulled ({len(images)})" if images else "they have no image"
     )
-    assumptions = (f"nodes are assumed and empty: {names}", present)
+    assumptions: tuple[str, ...] = (f"nodes are assumed and empty: {names}", present)
     if loaded.state is not None and any(map(_is_balanced, loaded.state.objects)):
         assumptions = (*assumptions, f"load balancers have addresses of {_ADDRESSES}")
     return Assumed(desired=loaded.state, observed=observed, assumptions=assumptions, problems=loaded.problems)
