@@ -69,6 +69,7 @@ OTHER = pod("two", "x", "10.42.1.3", "b", labels={"app": "web"})
 BASE = (namespace("one", team="red"), namespace("two", team="blue"), WEB, DB, OTHER)
 W, D, X = "10.42.0.2", "10.42.1.2", "10.42.1.3"
 DENY_ALL = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+OURS = {"podSelector": {}}
 USUAL_DNS = {
     "to": [
         {
@@ -111,6 +112,16 @@ USUAL_DNS = {
         (({"podSelector": {}, "ingress": [{"ports": [{"port": "http"}]}]},), (X, D, "TCP", 8080), False),
         (({**DENY_ALL, "ingress": [{}], "egress": [{"ports": [{"port": "sql"}]}]},), (W, D, "TCP", 5432), True),
         (({**DENY_ALL, "ingress": [{}], "egress": [{"ports": [{"port": "sql"}]}]},), (W, X, "TCP", 5432), False),
+        (
+            ({**DENY_ALL, "ingress": [{}], "egress": [{"ports": [{"port": "sql"}, {"port": 9}]}]},),
+            (W, D, "TCP", 9),
+            True,
+        ),
+        (
+            ({"podSelector": {}, "ingress": [{"from": [OURS], "ports": [{"port": "http"}]}]},),
+            (W, D, "TCP", 8080),
+            False,
+        ),
         # Names: denied with everything else, let through by the usual rule, by the port alone, by the address.
         ((DENY_ALL,), (W, DNS, "UDP", 53), False),
         (({**DENY_ALL, "egress": [USUAL_DNS]},), (W, DNS, "UDP", 53), True),
