@@ -1,4 +1,4 @@
-"""Pods that bear the mark of a Job which counts none any more: it is taken off, so that nothing waits for a count. Pure.
+"""Pods with the mark of a Job that counts none any more: it is taken off, so that nothing waits for a count. Pure.
 
 The rule is that of Kubernetes' Job controller: a Pod that something else controls is left alone.
 """
