@@ -92,4 +92,3 @@ def test_conditions_change_as_upstream_changes_them() -> None:
     """One of each type, in its place, with the time at which its status changed."""
     compare("pkg_scheduler", {"TestUpdatePodStatus": updated})
     compare("pkg_controller_deployment_util", {"TestSetCondition": added, "TestRemoveCondition": removed})
-    compare("pkg_controller_replicaset", {"TestSetCondition": added, "TestRemoveCondition": removed})
