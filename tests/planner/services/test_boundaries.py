@@ -146,8 +146,8 @@ def test_who_asks_for_what_it_cannot_have_gives_back_what_it_had() -> None:
     cluster.observed = replace(cluster.observed, objects={**cluster.observed.objects, ref: told})
     cluster.push(service("a"), commit="c3")
     cluster.settle()
-    services = cluster.of("Service")
-    assert given(cluster) == {"a": "10.0.0.240"} and services["a"].status.conditions == (other,)
+    later: dict[str, Any] = cluster.of("Service")
+    assert given(cluster) == {"a": "10.0.0.240"} and later["a"].status.conditions == (other,)
 
 
 def test_what_a_provider_gave_is_told_once() -> None:
