@@ -17,10 +17,10 @@ from dnslib import DNSRecord
 
 from benchmarks.row import Row
 from reconciler.executors.network import layout
-from reconciler.executors.network.frame import TABLE, Ranges
 from reconciler.executors.network.cleanup import remove_all
 from reconciler.executors.network.contents import Contents
 from reconciler.executors.network.executor import NetworkExecutor
+from reconciler.executors.network.frame import TABLE, Ranges
 from reconciler.executors.network.nftables import Nftables
 from reconciler.model.details import (
     AttachPod,

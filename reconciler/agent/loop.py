@@ -228,7 +228,7 @@ class AgentLoop:
         if documents.materials is not None:
             self._materials = documents.materials
             self._journal.keep_materials(documents.materials)
-        # First what isolates Pods, then the Pods: a process that is killed between has the one on disk without the other.
+        # First what isolates Pods, then the Pods: who is killed between has the one on disk without the other.
         if documents.view is not None and not _is_older(documents.view, self._view):
             self._view = documents.view
             self._journal.keep_view(documents.view)

@@ -92,8 +92,8 @@ class PodAssignment(Value):
 class VolumeAssignment(Value):
     """A directory that the local provisioner keeps on this node. `trash`: it is to be moved to the dated trash.
 
-    `base` is the directory of its class, which has to be there already. With a `size`, in bytes, it is a file that holds
-    a block device. On a `share` it is a directory there, named only to be moved to the trash.
+    `base` is the directory of its class, which has to be there already. With a `size`, in bytes, it is a file that
+    holds a block device. On a `share` it is a directory there, named only to be moved to the trash.
     """
 
     name: str
@@ -292,8 +292,8 @@ class NetworkFact(Value):
     """State of the host's networking: what was programmed and still stands. Digests are empty when it does not.
 
     `prepared` covers addresses, forwarding, the accept rules for Docker and the base table. `peers_digest` is that of
-    the ways to other nodes, `external_digest` that of the addresses from outside that it holds, `peers_damaged` whether somebody changed them; so with the rules of policies.
-    `tunnel_error` says why this kernel makes no tunnel; empty while none has failed.
+    the ways to other nodes, `external_digest` that of the addresses from outside that it holds, `peers_damaged` whether
+    somebody changed them; so with the rules of policies. `tunnel_error` says why this kernel makes no tunnel; empty while none has failed.
     """
 
     prepared: bool = False

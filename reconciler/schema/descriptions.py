@@ -345,7 +345,7 @@ _SERVICES: Mapping[str, str] = {
     "ServiceSpec.externalTrafficPolicy": "Local keeps the client's address and only uses endpoints of the node that is "
     "asked.",
     "ServiceSpec.externalIPs": "Further addresses that lead to the Service where a packet for them comes to a node.",
-    "ServiceSpec.healthCheckNodePort": "Port on which a node tells whether it has endpoints (externalTrafficPolicy Local).",
+    "ServiceSpec.healthCheckNodePort": "Where a node tells whether it has endpoints (externalTrafficPolicy: Local).",
     "ServiceSpec.allocateLoadBalancerNodePorts": "Whether a load balancer gets ports on the nodes, too.",
     "ServiceSpec.loadBalancerClass": "Which load balancer; one that is not ours is left alone.",
     "ServiceSpec.loadBalancerIP": "A certain address of the pool.",

@@ -142,7 +142,9 @@ def _node_ports(declared: Sequence[Declared]) -> Iterator[Problem]:
                 yield _at(one, reference, message, "each Service needs its own; leave it out for any", "node-port")
             pod = on_hosts.get((port.port, port.protocol))
             if pod is not None:
-                message = f"node port {port.port}/{port.protocol} is also a host port of {pod.desired.ref} ({pod.place})"
+                message = (
+                    f"node port {port.port}/{port.protocol} is also a host port of {pod.desired.ref} ({pod.place})"
+                )
                 yield _at(one, reference, message, "on its host only the Service answers", "node-port", warn=True)
 
 
