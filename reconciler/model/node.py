@@ -293,7 +293,8 @@ class NetworkFact(Value):
 
     `prepared` covers addresses, forwarding, the accept rules for Docker and the base table. `peers_digest` is that of
     the ways to other nodes, `external_digest` that of the addresses from outside that it holds, `peers_damaged` whether
-    somebody changed them; so with the rules of policies. `tunnel_error` says why this kernel makes no tunnel; empty while none has failed.
+    somebody changed them; so with the rules of policies. `tunnel_error` says why this kernel makes no tunnel; empty
+    while none has failed.
     """
 
     prepared: bool = False
