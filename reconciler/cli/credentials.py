@@ -38,8 +38,11 @@ def ask_for(client: "ApiClient", kind: str, name: str, groups: Sequence[str], ex
     return Given(credential, {**document, "key": made.key.decode("ascii")})
 
 
-def server_url(settings: "Settings", port: int) -> str:
-    """Return where others reach the API: its address, else the first of its names, else this host's own address."""
+def server_url(settings: "Settings", port: int, own_address: str = "") -> str:
+    """Return where others reach the API: its address, else the first of its names, else that of the daemon's host.
+
+    `own_address` is what the daemon says; whoever asks it through its socket may sit in another network namespace.
+    """
     from ipaddress import ip_address
 
     from reconciler.access.addresses import primary_address
@@ -51,5 +54,5 @@ def server_url(settings: "Settings", port: int) -> str:
         )
     host = endpoint[0]
     if ip_address(host).is_unspecified:
-        host = settings.api_names[0] if settings.api_names else primary_address()
+        host = settings.api_names[0] if settings.api_names else own_address or primary_address()
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"

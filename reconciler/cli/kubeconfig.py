@@ -57,7 +57,7 @@ def run(
     cluster = given.document["cluster"]
     document = kubeconfig(
         f"reconciler-{settings.cluster_id[:8]}",
-        server or server_url(settings, cluster["port"]),
+        server or server_url(settings, cluster["port"], cluster.get("address", "")),
         cluster["certificateAuthority"].encode("ascii"),
         name,
         given.credential,

@@ -40,7 +40,7 @@ def _create(data_dir: str | None, output: str, ttl: float | None, node: str) -> 
     if ttl is None:
         raise click.UsageError("--ttl: a join token always ends")
     document = client_of(data_dir).post(f"{OWN}/tokens", {"node": node, "ttlSeconds": ttl})
-    server = server_url(settings_of(data_dir), document["port"])
+    server = server_url(settings_of(data_dir), document["port"], document.get("address", ""))
     words = ["reconciler join", server, "--token", document["token"], "--ca-cert-hash", document["caHash"]]
     line = " ".join([*words, "--node-name", node] if node else words)
     if output != TEXT:

@@ -3,7 +3,7 @@
 import logging
 
 from reconciler.access import Authority, ServerCertificate
-from reconciler.access.addresses import host_addresses, server_names
+from reconciler.access.addresses import host_addresses, primary_address, server_names
 from reconciler.config import Settings
 from reconciler.model.ports import Clock
 from reconciler.server.authentication import Accounts
@@ -44,7 +44,7 @@ class Https:
     def access(self, accounts: Accounts) -> Access:
         """Return what the API makes credentials with."""
         port = 0 if self.listener is None else self.listener.address[1]
-        return Access(accounts, self._authority, port, self._clock.now)
+        return Access(accounts, self._authority, port, self._clock.now, primary_address)
 
     def renew(self) -> None:
         """Renew the certificate if that is due; the next connection is shown the new one."""

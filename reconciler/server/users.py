@@ -36,12 +36,16 @@ _GIVEN_BY_US = frozenset({AUTHENTICATED, UNAUTHENTICATED})
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What credentials are made with. `port` is that of HTTPS, 0 where it is switched off; `now` is Unix seconds."""
+    """What credentials are made with. `port` is that of HTTPS, 0 where it is switched off; `now` is Unix seconds.
+
+    `address` tells where the daemon's host is reached: whoever asks may sit in another network than the daemon.
+    """
 
     accounts: Accounts = field(default_factory=NoAccounts)
     authority: Authority | None = None
     port: int = 0
     now: Callable[[], float] = time.time
+    address: Callable[[], str] = str
 
 
 class UserBody(Value):
@@ -96,6 +100,7 @@ async def _create(request: Request) -> Response:
     cluster = {
         "certificateAuthority": authority.certificate_pem.decode("ascii"),
         "caHash": authority.ca_hash(),
+        "address": access.address(),
         "port": access.port,
     }
     return _json({**_document(account), **shown, "cluster": cluster}, 201)

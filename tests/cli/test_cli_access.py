@@ -42,7 +42,7 @@ def ask(run: Run, data_dir: Path) -> Iterator[Run]:
     certificate = ServerCertificate(data_dir / "pki", authority, lambda: ("127.0.0.1",), clock)
     certificate.ensure()
     listener = SecureListener(listen("127.0.0.1", 0), certificate)
-    access = Access(Accounts(store), authority, listener.address[1])
+    access = Access(Accounts(store), authority, listener.address[1], address=lambda: "192.0.2.7")
     with served(data_dir / "run" / "reconciler.sock", access=access, secure=listener):
         yield lambda *arguments: run(*arguments, "--data-dir", data_dir)
     store.close()
@@ -116,6 +116,16 @@ def test_the_server_is_where_others_reach_it(ask: Run) -> None:
     assert not config["clusters"][0]["cluster"]["server"].endswith(":0")
     config = json.loads(ask("kubeconfig", "--server", "https://api.example.org", "--output", "json").out)
     assert config["clusters"][0]["cluster"]["server"] == "https://api.example.org"
+
+
+def test_the_daemon_says_where_its_host_is_reached(ask: Run, data_dir: Path) -> None:
+    """Whoever asks through its socket may sit in another network, as beside a lab; a name that was set comes first."""
+    config = data_dir / "config.yaml"
+    settings = yaml.safe_load(config.read_text())
+    for names, host in (([], "192.0.2.7"), (["api.example.org"], "api.example.org")):
+        config.write_text(yaml.safe_dump({**settings, "apiAddress": "0.0.0.0:0", "apiNames": names}))
+        given = yaml.safe_load(ask("kubeconfig").out)
+        assert given["clusters"][0]["cluster"]["server"].startswith(f"https://{host}:")
 
 
 def test_a_token_is_printed_alone_and_once(ask: Run, tmp_path: Path) -> None:

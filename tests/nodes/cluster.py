@@ -79,7 +79,7 @@ class Daemon:
         self.streams = RemoteStreams(self.links)
         self.agents = ClusterAgents(self.controller, self.links, self.streams, self.authority, self.accounts)
         self.audit = AuditLog(self.folder / "audit.log")
-        access = Access(self.accounts, self.authority, self.port, self.clock.now)
+        access = Access(self.accounts, self.authority, self.port, self.clock.now, lambda: "192.0.2.7")
         app = make_app(MemoryOperations(), self.index, self.store, access=access, audit=self.audit, agents=self.agents)
         box: dict[str, Any] = {}
         ready = threading.Event()

@@ -48,6 +48,15 @@ def test_what_token_prints_is_what_a_host_runs(run: Callable[..., Result], daemo
     assert yaml.safe_load((data / "config.yaml").read_text()) == settings
 
 
+def test_a_token_leads_to_the_host_of_the_daemon(run: Callable[..., Result], daemon: Daemon, tmp_path: Path) -> None:
+    """Also when it is made through the daemon's socket from another network, as beside the node of a lab."""
+    config = tmp_path / "main" / "config.yaml"
+    config.write_text(config.read_text().replace("127.0.0.1:0", "0.0.0.0:0"))
+    document = json.loads(run("token", "create", "--output", "json").stdout)
+    assert document["server"] == f"https://192.0.2.7:{daemon.port}"
+    assert shlex.split(document["command"])[2] == document["server"]
+
+
 def test_why_a_host_cannot_join_is_said_in_three_lines(
     run: Callable[..., Result], daemon: Daemon, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,8 +77,8 @@ async def _create(request: Request) -> Response:
     )
     await context_of(request).call(lambda: agents.add_token(token))
     log.info("a join token was given out", extra={"id": id, "node": body.node, "by": by.name})
-    shown = {"token": text, "caHash": access.authority.ca_hash(), "port": access.port}
-    return _json(_document(token, access.now()) | shown, 201)
+    place = {"address": access.address(), "port": access.port}
+    return _json(_document(token, access.now()) | {"token": text, "caHash": access.authority.ca_hash()} | place, 201)
 
 
 def _new_token() -> tuple[str, str]:
