@@ -36,7 +36,7 @@ def nodes_needed(view: View, wanted: Iterable[Wanted], candidates: dict[str, Can
     misfits: list[Pod] = []
     left: list[Pod] = []
     for pod in pods:
-        fits = _goes_with_others(pod) or bool(choice.best(pod))
+        fits = bool(furnished) and (_goes_with_others(pod) or bool(choice.best(pod)))
         (left if fits else misfits).append(pod)
     left.sort(key=lambda pod: _weight(pod, furnished))
     chosen = next((some for some in _sets(furnished, left) if _fit_all(view, some, left)), ())
