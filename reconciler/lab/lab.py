@@ -18,6 +18,7 @@ import msgspec
 
 from reconciler.lab import cgroups, cluster, engine
 from reconciler.lab.fabric import Fabric, Slow, free_subnet
+from reconciler.lab.loops import detach_below
 from reconciler.lab.mounts import file_system, mount_memory, mounted_below
 from reconciler.lab.node import Node
 from reconciler.lab.places import ENGINE_SETTINGS, absent_places, remove_places
@@ -157,6 +158,8 @@ class Lab:
         record = self.record
         cgroups.remove_cgroups(self._group)
         self._fabric_of(IPv4Network(record.subnet if record else ANY_SUBNET)).down()
+        # They belong to the whole machine, and can no longer be told once their files cannot be seen.
+        detach_below(self.folder)
         for place in mounted_below(self.folder):
             subprocess.run(["umount", "--lazy", place], check=True, capture_output=True)
         remove_places(record.made if record else ())

@@ -88,6 +88,7 @@ def traces() -> dict[str, set[str]]:
         "links": set(_names("/sys/class/net")),
         "cgroups": groups,
         "processes": commands,
+        "devices": {one.parts[3] for one in Path("/sys/block").glob("loop*/loop/backing_file")},
     }
 
 
@@ -230,6 +231,9 @@ def test_what_a_crash_leaves_is_removed_by_the_next_up(disk: Path) -> None:
     assert (done.code, "removing what a crash has left" in done.err) == (0, True), done
     os.kill(int((host.folder / "nodes" / "node-1" / "init").read_text().split()[0]), signal.SIGKILL)
     assert host.nodes()["node-1"]["power"] == "off"
+    image = host.data / "image"
+    image.write_bytes(bytes(1 << 20))
+    subprocess.run(["losetup", "--find", str(image)], check=True)
     assert host.lab("down").code == 0
     assert "there is no lab" in host.lab("down").out
     assert not host.folder.exists()

@@ -32,6 +32,11 @@ def leftovers() -> set[str]:
     return {path.name for path in LABS.glob(f"{NAME}.*")}
 
 
+def loop_devices() -> set[str]:
+    """Names of the machine's loop devices that have a file."""
+    return {one.parts[3] for one in Path("/sys/block").glob("loop*/loop/backing_file")}
+
+
 def test_the_exit_code_is_the_commands() -> None:
     """A failing command fails the run, with its own number."""
     assert on_lab("sh", "-c", "exit 7").returncode == 7
@@ -74,14 +79,15 @@ def test_nothing_stays_when_it_ends() -> None:
 
 
 def test_nothing_stays_when_it_is_killed() -> None:
-    """SIGKILL of lab-run takes every process of the lab host along, and its files soon after."""
-    lab = subprocess.Popen(
-        [LAB_RUN, "--name", NAME, "--no-docker", "sh", "-c", "echo up; exec sleep 1000"], stdout=subprocess.PIPE
-    )
+    """SIGKILL of lab-run takes every process of the lab host along, and its files and attached devices soon after."""
+    attached = loop_devices()
+    script = "truncate -s 1M /var/lib/image && losetup --find /var/lib/image && echo up; exec sleep 1000"
+    lab = subprocess.Popen([LAB_RUN, "--name", NAME, "--no-docker", "sh", "-c", script], stdout=subprocess.PIPE)
     assert lab.stdout is not None
     with lab.stdout as output:
         assert select.select([output], [], [], 30)[0]
         assert output.readline() == b"up\n"
+        assert loop_devices() > attached
         lab.kill()
         lab.wait(timeout=10)
         # The pipe closes when its last holder, the sleeping command, is dead.
@@ -91,6 +97,7 @@ def test_nothing_stays_when_it_is_killed() -> None:
     while leftovers() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert leftovers() == set()
+    assert loop_devices() == attached
 
 
 def test_its_engine_keeps_containers_over_a_restart(tmp_path: Path) -> None:
