@@ -34,7 +34,7 @@ class IngressOptions(Value):
     """
 
     body_size: int = 0
-    connect_timeout_s: int = 5
+    connect_timeout_s: int = 1
     read_timeout_s: int = 60
     send_timeout_s: int = 60
     ssl_redirect: bool = True

@@ -54,13 +54,13 @@ defaults
     mode http
     balance roundrobin
     option redispatch 1
-    retries 3
+    retries 5
     retry-on conn-failure empty-response
     timeout http-request 60s
     timeout http-keep-alive 75s
     timeout client 60s
     timeout client-fin 30s
-    timeout connect 5s
+    timeout connect 1s
     timeout server 60s
     timeout queue 60s
     timeout tunnel 1h

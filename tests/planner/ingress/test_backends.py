@@ -10,7 +10,7 @@ from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry, ServiceP
 from reconciler.planner.ingress.config import proxy_config
 from tests.planner.ingress.test_config import READY, config, entry, lines, route, servers
 
-TIMES = ["timeout connect 5s", "timeout server 60s"]
+TIMES = ["timeout connect 1s", "timeout server 60s"]
 KEY = "dynamic-cookie-key ece8083d12fe8eaa"
 COOKIE = "cookie INGRESSCOOKIE insert indirect nocache dynamic httponly"
 ASKED = [

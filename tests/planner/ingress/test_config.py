@@ -75,6 +75,17 @@ def test_digests_tell_structure_from_endpoints() -> None:
     assert first.structure in first.head
 
 
+def test_a_server_that_no_connection_can_be_made_with_is_passed_over() -> None:
+    """After a second, at each try; what was sent is sent again only where that changes nothing."""
+    found = config(route())
+    defaults = found.head.partition("\ndefaults\n")[2].partition("\nfrontend ")[0].splitlines()
+    for line in ("option redispatch 1", "retries 5", "retry-on conn-failure empty-response"):
+        assert f"    {line}" in defaults
+    assert "timeout connect 1s" in lines(found)
+    assert "timeout connect 7s" in lines(config(route(options={"connect_timeout_s": 7})))
+    assert "    http-request disable-l7-retry unless METH_GET || METH_HEAD || METH_OPTIONS" in found.head.splitlines()
+
+
 def test_hosts_and_paths_are_looked_up() -> None:
     """Each in the map of its sort; on a host with regular expressions prefixes are, too, in the order of length."""
     found = config(
