@@ -36,6 +36,7 @@ from reconciler.planner.storage.volumes import path_of as path_of
 from reconciler.planner.view import View, replace
 
 _CLAIM, _VOLUME = "PersistentVolumeClaim", "PersistentVolume"
+_WAITS_FOR_POD = "waits for the first Pod that uses it to be placed"
 Users = dict[tuple[str, str], list[Pod]]
 
 
@@ -55,6 +56,8 @@ def sync_claims(view: View) -> None:
 def bind_placed_claims(view: View) -> None:
     """Once Pods are placed: bind or provision what they use on their nodes, and say what the other claims wait for."""
     for stored, why in _bind_pending(view):
+        if why == _WAITS_FOR_POD and view.was_observed(stored.ref) is None:
+            view.happened(stored, "WaitForFirstConsumer", why)
         verdict = view.verdicts.get(stored.ref)
         if verdict is None or verdict.decision is Decision.UNCHANGED:
             view.judge(stored.ref, Decision.BLOCKED, Reason.CLAIM_NOT_BOUND, why, stored=stored)
@@ -162,9 +165,7 @@ def _volume_for(view: View, stored: StoredObject, volumes: Catalogue, place: str
     if found is not None:
         return view.get(ObjectRef(kind=_VOLUME, name=found.metadata.name)), ""
     if is_delayed and not node:
-        if view.was_observed(stored.ref) is None:
-            view.happened(stored, "WaitForFirstConsumer", "waits for the first Pod that uses it to be placed")
-        return None, "waits for the first Pod that uses it to be placed"
+        return None, _WAITS_FOR_POD
     if not class_name:
         return None, "no volume fits, and there is no storage class to make one"
     if class_ is None:
