@@ -1,7 +1,9 @@
-"""What HAProxy has no word for, as its own Lua: asking another server whether a request may pass, and htpasswd files.
+"""What HAProxy has no word for, as its own Lua: asking another server whether a request may pass, htpasswd files, and
+bodies of requests whose length is not told.
 
 A value only. crypt(3) hashes are HAProxy's own; those of Apache (`$apr1$`, `{SHA}`) are compared here, and what was
-found right is kept in the worker's memory, as a digest, so that it is worked out once.
+found right is kept in the worker's memory, as a digest, so that it is worked out once. A body that gets larger than it
+may ends its request by an error of the script: no other answer of a filter does so in the middle of a body.
 """
 
 SCRIPT = r"""
@@ -119,5 +121,33 @@ core.register_fetches("htpasswd", function(txn, list)
     if not is_right(txn, hash, password) then return false end
     right[key] = shown
     return true
+end)
+
+local Limit = {id = "body_limit", flags = filter.FLT_CFG_FL_HTX}
+Limit.__index = Limit
+
+function Limit:new()
+    return setmetatable({left = self.limit}, Limit)
+end
+
+function Limit:http_headers(txn, message)
+    if message.channel:is_resp() then return end
+    local headers = message:get_headers()
+    if headers["content-length"] then return end
+    if headers["upgrade"] and not headers["transfer-encoding"] then return end
+    filter.register_data_filter(self, message.channel)
+end
+
+function Limit:http_payload(txn, message)
+    self.left = self.left - #(message:body() or "")
+    if self.left < 0 then
+        txn:set_var("txn.body_too_large", true)
+        error("a request was refused: its body is larger than proxy-body-size", 0)
+    end
+end
+
+core.register_filter("body_limit", Limit, function(limit, words)
+    limit.limit = tonumber(words[1])
+    return limit
 end)
 """

@@ -99,6 +99,9 @@ def _gates(route: IngressRoute, options: IngressOptions) -> Iterator[str]:
         yield f"http-request deny deny_status {_LIMITED} if {{ sc2_conn_cur({table}) gt {most} }}"
     if options.body_size:
         yield f"http-request deny deny_status 413 if {{ req.body_size gt {options.body_size} }}"
+        # Where the length is not told beforehand it is counted as it comes.
+        yield f"filter lua.body_limit {options.body_size}"
+        yield "http-after-response set-status 413 if { var(txn.body_too_large) -m bool }"
     if options.cors is not None:
         yield from _cors(options.cors)
 

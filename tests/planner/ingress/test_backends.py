@@ -59,7 +59,14 @@ def said(**options: Any) -> list[str]:
                 "http-request deny deny_status 503 if { sc2_conn_cur(r_conn) gt 3 }",
             ],
         ),
-        ({"body_size": 1}, ["http-request deny deny_status 413 if { req.body_size gt 1 }"]),
+        (
+            {"body_size": 1},
+            [
+                "http-request deny deny_status 413 if { req.body_size gt 1 }",
+                "filter lua.body_limit 1",
+                "http-after-response set-status 413 if { var(txn.body_too_large) -m bool }",
+            ],
+        ),
         ({"upstream_vhost": "b.example"}, ["http-request set-header Host 'b.example'"]),
         ({"forwarded_prefix": "/p"}, ["http-request set-header X-Forwarded-Prefix '/p'"]),
         ({"affinity": True}, [COOKIE, KEY]),
