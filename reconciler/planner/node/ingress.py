@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from reconciler.model.details import ProgramIngress, StopIngress
 from reconciler.model.ingress import IngressView
-from reconciler.model.node import NetworkView, ServiceEntry
+from reconciler.model.node import NetworkView, NodeEvent, ServiceEntry
 from reconciler.model.plan import Action, Reason
 from reconciler.planner.ingress.config import ProxyConfig, proxy_config
 from reconciler.planner.node.actions import make_action, node_ref
 from reconciler.planner.node.look import Look
+from reconciler.planner.node.network import LocalTruth
 from reconciler.planner.node.tasks import Task
 
 
@@ -62,6 +63,32 @@ def endpoints_key(look: Look, actions: Iterable[Action]) -> str:
         if isinstance(detail, ProgramIngress) and detail.structure == look.facts.ingress.structure:
             return action.key
     return ""
+
+
+def port_events(look: Look, truths: Iterable[LocalTruth], actions: Iterable[Action]) -> tuple[NodeEvent, ...]:
+    """Tell, when the proxy is started, of Pods that have its ports: what comes there leads to them.
+
+    Those that come later are told as of any port of the host on which a program listens.
+    """
+    fact = look.facts.ingress
+    if fact.structure or not any(isinstance(one.detail, ProgramIngress) for one in actions):
+        return ()
+    pods = {pod.uid: pod for pod in look.assignment.pods}
+    return tuple(
+        NodeEvent(
+            at=look.now,
+            type="Warning",
+            reason="HostPortConflict",
+            message=f"This node serves Ingresses: requests to {port.host_ip or '0.0.0.0'}:{port.port} lead to the Pod "
+            "and to none of them",
+            namespace=pods[truth.uid].namespace,
+            pod=pods[truth.uid].name,
+            uid=truth.uid,
+        )
+        for truth in truths
+        for port in truth.ports
+        if port.protocol == "TCP" and port.port in (fact.http_port, fact.https_port)
+    )
 
 
 def wanted_endpoints(look: Look, services: tuple[ServiceEntry, ...], view: NetworkView) -> str:

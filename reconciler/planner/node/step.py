@@ -27,7 +27,7 @@ from reconciler.planner.node.chain import Shared
 from reconciler.planner.node.collection import collect_images
 from reconciler.planner.node.eviction import evict
 from reconciler.planner.node.external import node_port_events
-from reconciler.planner.node.ingress import endpoints_key, ingress_tasks, wanted_endpoints
+from reconciler.planner.node.ingress import endpoints_key, ingress_tasks, port_events, wanted_endpoints
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
 from reconciler.planner.node.network import NetworkMap, network_map, network_tasks
@@ -109,7 +109,7 @@ def step(
     proxy = ingress_tasks(look, wanted.services, view)
     due = (*policy_tasks(look, policies), *network_tasks(look, wanted, view), *volumes.tasks, *collected.tasks, *proxy)
     tasks = hand_out(look, volumes.memory, due)
-    ports = node_port_events(look, wanted.ways, tasks.actions)
+    ports = node_port_events(look, wanted.ways, tasks.actions) + port_events(look, truths, tasks.actions)
     turns = _take_turns(look, tasks.memory, surveys, _shared(look, volumes, tasks, policies))
     memory = _remember(look, tasks.memory, turns)
     actions = _unique((*tasks.actions, *(action for turn in turns for action in turn.actions)))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from msgspec.structs import replace
 
 from reconciler.model.ingress import IngressFact, IngressRoute, IngressTarget, IngressView
+from reconciler.model.kinds import ContainerPort
 from reconciler.model.node import NetworkView
 from reconciler.model.ports import NodeDocuments
-from tests.planner.node.host import NODE, Host, assignment, pod
+from tests.planner.node.host import NODE, Host, assignment, container, pod
+from tests.planner.node.situation import IP, fact, look, remembered, sandbox, shows
 from tests.planner.node.test_network import endpoint, service
 
 ROUTE = IngressRoute(id="r", host="a.example", target=IngressTarget(namespace="shop", service="web", port=80))
@@ -91,3 +96,28 @@ def test_a_pod_ends_once_the_proxy_leads_elsewhere() -> None:
     changed = next(number for number, one in enumerate(steps) if "programIngress" in one)
     stopped = next(number for number, one in enumerate(steps) if "stopContainer" in one)
     assert changed < stopped
+
+
+@pytest.mark.parametrize(
+    ("port", "told"),
+    [
+        ({"host_port": 80}, ["0.0.0.0:80"]),
+        ({"host_port": 443, "host_ip": "10.0.0.7"}, ["10.0.0.7:443"]),
+        ({"host_port": 81}, []),
+        ({"host_port": 80, "protocol": "UDP"}, []),
+        ({}, []),
+    ],
+)
+def test_pods_that_have_the_ports_of_the_proxy_are_told(port: dict[str, Any], told: list[str]) -> None:
+    """When it is started: what comes there leads to them. A proxy that runs, and one that is stopped, tell nothing."""
+    one = pod("web", container(ports=(ContainerPort(container_port=80, **port),)))
+    facts, memory = shows(sandbox(), fact()), remembered(ip=IP)
+    view = NetworkView(cluster_id="c", term=1, generation=1, ingress=VIEW)
+    events = [one for one in look(facts, one, memory=memory, network=view).events if one.reason == "HostPortConflict"]
+    assert [one.message.split()[6] for one in events] == told
+    assert all((one.type, one.pod) == ("Warning", "web") for one in events)
+    runs = replace(facts, ingress=IngressFact(structure="s", view="d1"))
+    stopped = replace(view, ingress=None)
+    for shown, wanted in ((runs, view), (runs, stopped), (facts, stopped)):
+        events = list(look(shown, one, memory=memory, network=wanted).events)
+        assert not any(one.reason == "HostPortConflict" for one in events)
