@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable
 
+from reconciler import __version__
 from reconciler.access import Authority
 from reconciler.access.certificates import BACKDATED_S, NAME_MAX, fingerprint_of, key_hash
 from reconciler.access.requests import requested_key
@@ -36,6 +37,7 @@ from reconciler.model.metrics import NodeSample
 from reconciler.model.node import Observation
 from reconciler.model.plan import Happening
 from reconciler.model.refs import ObjectRef
+from reconciler.model.skew import VersionSkew, require_close
 from reconciler.planner.numbers import allocation_key, node_cidr, node_numbers, numbers_in
 from reconciler.store.credentials import Accounts
 from reconciler.store.joining import require_usable
@@ -172,8 +174,17 @@ class ClusterAgents:
     # Documents and reports
 
     def note_version(self, node: str, version: str) -> None:
-        """Remember an agent's version; see the port."""
+        """Remember an agent's version; see the port. One that is refused is told of, also if it never reports."""
         self._versions[node] = version
+        now = self._controller.clock.now()
+        try:
+            require_close(__version__, version)
+        except VersionSkew as skew:
+            if happening := self._oddities.refused(node, f"{skew}: {skew.hint}", now):
+                log.warning("an agent is refused", extra={"node": node, "reason": skew.reason, "why": str(skew)})
+                self._note(happening)
+        else:
+            self._note(self._oddities.accepted(node, now))
 
     def documents(self, node: str, cursor: str) -> AgentDocuments | None:
         """Return what a node lacks; see the port."""

@@ -1,4 +1,5 @@
-"""What is odd about the agents on other hosts, as events of their Nodes: a clock that is off, a node that is two hosts.
+"""What is odd about the agents on other hosts, as events of their Nodes: a clock that is off, a node that is two hosts,
+an agent of a version that is refused.
 
 Effect: none but memory. Told when it begins, again while it lasts, and when it is over; thread-safe.
 """
@@ -11,6 +12,7 @@ from reconciler.model.refs import ObjectRef
 
 CLOCK_SKEW = "ClockSkew"
 DUPLICATE = "DuplicateNode"
+VERSION_SKEW = "VersionSkew"
 _AGAIN_S = 3600.0
 
 
@@ -37,6 +39,18 @@ class Oddities:
     def duplicate(self, node: str, why: str, now: float) -> Happening | None:
         """Take in that a second host reports as a node; return what is to be told of it."""
         return self._tell(node, DUPLICATE, why, now)
+
+    def refused(self, node: str, why: str, now: float) -> Happening | None:
+        """Take in that a node's agent is of a version that is refused; return what is to be told of it."""
+        return self._tell(node, VERSION_SKEW, why, now)
+
+    def accepted(self, node: str, now: float) -> Happening | None:
+        """Take in that a node's agent is of a version that is taken; return what is to be told of it."""
+        if not self._forget(node, VERSION_SKEW):
+            return None
+        return _happening(
+            node, "Normal", "VersionAccepted", "the versions of this node's agent and of the daemon agree"
+        )
 
     def _tell(self, node: str, reason: str, message: str, now: float) -> Happening | None:
         with self._lock:

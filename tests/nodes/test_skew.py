@@ -193,6 +193,38 @@ def test_an_agent_that_is_too_far_apart_is_refused(
     daemon.join("host-3", tmp_path / "other", token)
 
 
+def test_an_agent_that_is_refused_from_the_start_is_told_of(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It never reports, so that nothing else would tell: once as an event and in the daemon's log, and when it is over.
+
+    So is a host that may not even join.
+    """
+    daemon.join("host-2", tmp_path / "pki")
+    agent = Agent(daemon, "host-2", tmp_path)
+    client = client_agents.AgentClient(daemon.server, agent.certificate.context)
+    speak(monkeypatch, agent="0.9.0")
+    # Whether the agent asks or only tells does not matter.
+    monkeypatch.setattr(client_agents, "require_close", lambda *_: None)
+    for _ in range(2):
+        with pytest.raises(ApiRefused, match=r"this agent 0\.9\.0"):
+            client.look("host-2")
+    eventually("an event tells", lambda: reasons(daemon) == ["VersionSkew"])
+    with pytest.raises(ApiRefused):
+        daemon.join("host-3", tmp_path / "other")
+    told = [(one.getMessage(), vars(one)["reason"]) for one in caplog.records if "reason" in vars(one)]
+    assert told == [("an agent is refused", "VersionSkew"), ("a host may not join", "VersionSkew")]
+    speak(monkeypatch, agent=__version__)
+    client.look("host-2")
+    eventually("its end is told", lambda: reasons(daemon) == ["VersionSkew", "VersionAccepted"])
+
+
+def reasons(daemon: Daemon) -> list[str]:
+    """What the events of the second host are about."""
+    listed = daemon.api().get("/api/v1/events")["items"]
+    return [one["reason"] for one in listed if one["involvedObject"]["name"] == "host-2" and "Version" in one["reason"]]
+
+
 def test_an_agent_refuses_a_daemon_that_would_take_it(
     daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

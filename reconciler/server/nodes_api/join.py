@@ -1,5 +1,6 @@
 """Hosts that join, nodes that renew their certificate, nodes that are gone; and how every agent stands."""
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,8 @@ from reconciler.server.errors import ApiError
 from reconciler.server.nodes_api.versions import require_close_agent
 from reconciler.server.users import Access
 from reconciler.server.wire import encode
+
+log = logging.getLogger(__name__)
 
 # Who has no good token has not proven who it is; a good one for something else is a conflict with what there is.
 _CODES: Mapping[str, int] = {
@@ -50,9 +53,13 @@ async def collection(request: Request) -> Response:
         states = await context_of(request).read(agents.states)
         items = [state_document(one) for one in states]
         return _json({"apiVersion": DOCUMENT_VERSION, "kind": "AgentList", "metadata": {}, "items": items})
-    require_close_agent(request)
-    body = await body_of(request, JoinBody)
     address = request.client.host if request.client else ""
+    try:
+        require_close_agent(request)
+    except ApiError as error:
+        log.warning("a host may not join", extra={"address": address, "reason": error.reason, "why": str(error)})
+        raise
+    body = await body_of(request, JoinBody)
     try:
         joined = await context_of(request).call(lambda: agents.join(body, address))
     except JoinRefused as error:
