@@ -1,8 +1,10 @@
 """HAProxy on a host: started, found again, changed while it runs, refused, in the way of others, stopped."""
 
 import socket
+import socketserver
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,9 +43,11 @@ def executor(folder: Path) -> Iterator[IngressExecutor]:
     one.close()
 
 
-def wanted(*routes: IngressRoute, ip: str = "127.0.0.1", view: str = "v1") -> ProgramIngress:
-    """The step for these routes to one endpoint."""
-    port = ServicePortEntry(port=80, targets=(EndpointPort(port=BACKEND, endpoints=(Endpoint(ip=ip),)),))
+def wanted(*routes: IngressRoute, ips: tuple[str, ...] = ("127.0.0.1",), view: str = "v1") -> ProgramIngress:
+    """The step for these routes to endpoints."""
+    port = ServicePortEntry(
+        port=80, targets=(EndpointPort(port=BACKEND, endpoints=tuple(Endpoint(ip=ip) for ip in ips)),)
+    )
     services = {("default", "web"): ServiceEntry(namespace="default", name="web", ports=(port,))}
     found = proxy_config(IngressView(routes=routes or (ROUTE,)), services, "169.254.20.10", HTTP, HTTPS)
     return replace(programmed(found), view=view)
@@ -52,6 +56,25 @@ def wanted(*routes: IngressRoute, ip: str = "127.0.0.1", view: str = "v1") -> Pr
 def carry_out(executor: IngressExecutor, detail: ProgramIngress | StopIngress) -> Outcome:
     """Have a step carried out."""
     return executor.execute(make_action("n", node_ref("n"), detail, Reason.INGRESS_CHANGED), Materials())
+
+
+@contextmanager
+def answering(ip: str, answer: bytes) -> Iterator[list[bytes]]:
+    """A server that gives one answer to everything, and keeps what it was asked."""
+    asked: list[bytes] = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.request.recv(65536))
+            self.request.sendall(answer)
+
+    class Server(socketserver.ThreadingTCPServer):
+        allow_reuse_address = True
+
+    with Server((ip, BACKEND), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield asked
+        server.shutdown()
 
 
 def test_a_proxy_lives_on_and_is_known_again(executor: IngressExecutor, folder: Path) -> None:
@@ -65,7 +88,7 @@ def test_a_proxy_lives_on_and_is_known_again(executor: IngressExecutor, folder: 
         assert ask("a.example", port=HTTP).document["server"] == "main"
         again = IngressExecutor(folder, HTTP, HTTPS)
         assert again.facts() == fact
-        other = wanted(ip="127.0.0.2")
+        other = wanted(ips=("127.0.0.2",))
         assert carry_out(again, other).status is OutcomeStatus.DONE
         assert again.facts().endpoints == other.endpoints
         assert ask("a.example", port=HTTP).document["server"] == "main"
@@ -100,6 +123,20 @@ def test_a_port_that_another_has_is_told_with_its_name(executor: IngressExecutor
         assert f"port {HTTP} of this host is in use by" in told.message
         assert "(process " in told.message
     assert carry_out(executor, wanted()).status is OutcomeStatus.DONE
+
+
+def test_a_server_that_says_nothing_is_asked_again_only_for_what_changes_nothing(executor: IngressExecutor) -> None:
+    """A page comes from the other server; what was sent to it otherwise is told to have failed, and is sent once."""
+    carry_out(executor, wanted(ips=("127.0.0.1", "127.0.0.2")))
+    nothing = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+    with answering("127.0.0.1", b"") as silent, answering("127.0.0.2", nothing) as other:
+        assert [ask("a.example", port=HTTP).status for _ in range(4)] == [204] * 4
+        assert silent
+        silent.clear()
+        other.clear()
+        told = [ask("a.example", port=HTTP, method="POST").status for _ in range(4)]
+        assert sorted(set(told)) == [204, 502]
+        assert (told.count(502), told.count(204)) == (len(silent), len(other))
 
 
 def test_the_end_of_the_proxy_is_noticed(executor: IngressExecutor, folder: Path) -> None:
