@@ -20,7 +20,7 @@ Port = tuple[str, int, str]
 
 
 class Candidate(Value):
-    """A node with the Pods that are placed on it; `repelling` are those with required anti-affinity.
+    """A node with the Pods that are placed on it.
 
     `used` is what the Pods ask for, `supposed` what scores reckon with, `ports` what they take of the host, `lowest`
     the lowest of their priorities.
@@ -31,7 +31,6 @@ class Candidate(Value):
     used: Room = Room()
     supposed: Room = Room()
     pods: tuple[Pod, ...] = ()
-    repelling: tuple[Pod, ...] = ()
     ports: frozenset[Port] = frozenset()
     lowest: int | None = None
 
@@ -60,7 +59,6 @@ def holding(candidate: Candidate, pods: tuple[Pod, ...]) -> Candidate:
         used=used,
         supposed=likely,
         pods=pods,
-        repelling=tuple(pod for pod in pods if repels(pod)),
         ports=frozenset(port for pod in pods for port in host_ports(pod)),
         lowest=min(map(priority_of, pods), default=None),
     )
@@ -74,7 +72,6 @@ def with_pod(candidate: Candidate, pod: Pod) -> Candidate:
         used=candidate.used.plus(requested(pod.spec)),
         supposed=candidate.supposed.plus(supposed(pod.spec)),
         pods=(*candidate.pods, pod),
-        repelling=(*candidate.repelling, pod) if repels(pod) else candidate.repelling,
         ports=candidate.ports | host_ports(pod),
         lowest=priority_of(pod) if candidate.lowest is None else min(candidate.lowest, priority_of(pod)),
     )
@@ -93,11 +90,6 @@ def _identity(pod: Pod) -> tuple[str, str, str]:
 def priority_of(pod: Pod) -> int:
     """Return a Pod's priority; without one it is 0."""
     return pod.spec.priority or 0
-
-
-def repels(pod: Pod) -> bool:
-    """Whether a Pod has required anti-affinity."""
-    return bool(pod.spec.affinity.pod_anti_affinity.required_during_scheduling_ignored_during_execution)
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
