@@ -1,8 +1,8 @@
 """Tries faults in forks of one process that has collected all tests: a plugin of pytest, `-p tests.mutation.forked`.
 
 In a fork the function with the fault gets its code in place, so that whoever holds the function has it; then the tests
-that run the line, the fastest first, until one fails. What is no fault of a function's body (a constant of a module, a
-default of an argument) cannot be tried like this, and is left to who asked.
+that run the line, those about its module first, then the fastest, until one fails. What is no fault of a function's
+body (a constant of a module, a default of an argument) cannot be tried like this, and is left to who asked.
 
 `MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER], ...], "coverage": FILE, "seconds": FILE}`;
 `MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, "noticed" | "survived" | "left"]`.

@@ -1,4 +1,4 @@
-"""Which tests can notice a fault in a line: those that run it, the fastest first."""
+"""Which tests can notice a fault in a line: those that run it, first those about its module, then the fastest."""
 
 import json
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ class Selection:
         self._data = CoverageData(str(coverage))
         self._data.read()
         self._seconds: Mapping[str, float] = json.loads(seconds.read_text())
+        self._about: dict[tuple[str, Path], bool] = {}
         names = self._data.measured_files()
         self._lines = {name: self._data.contexts_by_lineno(name) for name in names}
 
@@ -26,8 +27,21 @@ class Selection:
         hit = {test for line in range(first, last + 1) for test in lines.get(line, ())}
         if "" in hit:
             hit = {test for tests in lines.values() for test in tests}
-        found = sorted(hit & self._seconds.keys(), key=lambda test: (self._seconds[test], test))
+        order = {
+            test: (not self._is_about(test, file), self._seconds[test], test) for test in hit & self._seconds.keys()
+        }
+        found = sorted(order, key=order.__getitem__)
         return found, sum(self._seconds[test] for test in found)
+
+    def _is_about(self, test: str, module: Path) -> bool:
+        """Whether the file of a test is named after a module, or imports it."""
+        key = (test.partition("::")[0], module)
+        if key not in self._about:
+            path = Path(key[0])
+            name = ".".join(module.with_suffix("").parts)
+            is_named = path.stem == f"test_{module.stem}"
+            self._about[key] = is_named or (path.exists() and f"from {name} import " in path.read_text())
+        return self._about[key]
 
     def seconds_of(self, test: str) -> float:
         """Return how long a test took."""
