@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 _BLOCKS, _DEVICES = Path("/sys/block"), Path("/dev")
@@ -21,16 +21,13 @@ _GONE = (errno.ENXIO, errno.ENOENT, errno.ENODEV)
 File = tuple[int, int]
 
 
-def detach_below(folder: Path, file_systems: Iterable[int] = ()) -> tuple[str, ...]:
-    """Detach what is attached of a folder, and of whole file systems by their number; return the devices.
-
-    One that somebody still has open goes with its last user.
-    """
+def detach_below(folder: Path) -> tuple[str, ...]:
+    """Detach what is attached of a folder; return the devices. One that somebody still has open goes with its user."""
     attached = dict(_attached())
     if not attached:
         return ()
-    below, whole = set(_files(folder)), set(file_systems)
-    found = tuple(device for device, file in attached.items() if file in below or file[0] in whole)
+    below = set(_files(folder))
+    found = tuple(device for device, file in attached.items() if file in below)
     for device in found:
         _ask(device, _CLR_FD)
     return found

@@ -43,13 +43,6 @@ def test_devices_of_a_folder_are_detached_and_no_others(detached: list[str], tmp
     assert detached == ["loop0"]
 
 
-def test_devices_of_a_file_system_that_nobody_sees_are_told_by_its_number(detached: list[str], tmp_path: Path) -> None:
-    """As of one in memory, of a mount namespace that has gone."""
-    assert loops.detach_below(tmp_path / "no such folder") == ()
-    assert loops.detach_below(tmp_path / "no such folder", [tmp_path.stat().st_dev]) == ("/dev/loop0", "/dev/loop1")
-    assert detached == ["loop0", "loop1"]
-
-
 def test_nothing_is_looked_for_where_nothing_is_attached(
     monkeypatch: pytest.MonkeyPatch, detached: list[str], tmp_path: Path
 ) -> None:

@@ -81,7 +81,7 @@ def test_nothing_stays_when_it_ends() -> None:
 def test_nothing_stays_when_it_is_killed() -> None:
     """SIGKILL of lab-run takes every process of the lab host along, and its files and attached devices soon after."""
     attached = loop_devices()
-    script = "truncate -s 1M /var/lib/image && losetup --find /var/lib/image && echo up; exec sleep 1000"
+    script = "cd /var/lib/reconciler && truncate -s 1M image && losetup --find image && echo up; exec sleep 1000"
     lab = subprocess.Popen([LAB_RUN, "--name", NAME, "--no-docker", "sh", "-c", script], stdout=subprocess.PIPE)
     assert lab.stdout is not None
     with lab.stdout as output:
