@@ -80,6 +80,7 @@ class SimulatedHost:
         """Set the clock of this host alone; what runs on it does not notice."""
         self.clock.jump(seconds)
         self.world.engine.set_clock(seconds)
+        self.agent.set_clock(seconds)
         self.look()
 
     def look(self) -> None:

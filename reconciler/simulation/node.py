@@ -119,6 +119,10 @@ class SimulatedNode:
         self._in_contact = False
         self.is_alive = True
 
+    def set_clock(self, seconds: float) -> None:
+        """Take in that the host's clock was set: what runs takes as long as it would have taken."""
+        self._running = {key: (at + seconds, action) for key, (at, action) in self._running.items()}
+
     def forget_materials(self) -> None:
         """A reboot takes what was kept in memory; the next contact brings it back."""
         self._materials = None

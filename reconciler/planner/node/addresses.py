@@ -24,18 +24,23 @@ def next_address(pod_cidr: str, last: str, used: Collection[str], released: Mapp
     start = int(IPv4Address(last)) + 1 - first if last else 0
     for step in range(max(size, 0)):
         candidate = str(IPv4Address(first + (start + step) % size))
-        if candidate not in used and released.get(candidate, 0.0) <= now:
+        if candidate not in used and not _is_resting(released.get(candidate, 0.0), now):
             return candidate
     return ""
 
 
 def next_free_at(released: Mapping[str, float], now: float) -> float | None:
     """Return when the next resting address may be given again."""
-    return min((until for until in released.values() if until > now), default=None)
+    return min((until for until in released.values() if _is_resting(until, now)), default=None)
 
 
 def still_resting(released: Mapping[str, float], now: float) -> Mapping[str, float]:
     """Return what of `released` still matters; the same mapping when all does."""
-    if all(until > now for until in released.values()):
+    if all(_is_resting(until, now) for until in released.values()):
         return released
-    return {ip: until for ip, until in released.items() if until > now}
+    return {ip: until for ip, until in released.items() if _is_resting(until, now)}
+
+
+def _is_resting(until: float, now: float) -> bool:
+    """None rests longer than it is to: one that seems to was released while the host's clock was ahead."""
+    return now < until <= now + REST_S

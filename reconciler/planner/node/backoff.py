@@ -12,6 +12,15 @@ PULL_FIRST_S = 10.0
 PULL_MAX_S = 300.0
 EFFECT_FIRST_S = 1.0
 EFFECT_MAX_S = 30.0
+_MAX_S = max(PULL_MAX_S, EFFECT_MAX_S)
+
+
+def is_waiting(failure: Failure, now: float) -> bool:
+    """Whether what failed is not to be tried again yet.
+
+    No wait is longer than the longest: one that seems to be began while the host's clock was ahead.
+    """
+    return now < failure.until <= now + _MAX_S
 
 
 def next_restart_s(waited_s: float) -> float:

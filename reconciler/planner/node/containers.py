@@ -6,6 +6,7 @@ Pure. Every container gets exactly one want, with the reason and, while it waits
 from reconciler.model.kinds import Container, ContainerStateTerminated
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.plan import Reason
+from reconciler.planner.node.backoff import RESTART_MAX_S
 from reconciler.planner.node.holding import earlier_failure, held_back, must_pull
 from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, PodFacts, has_ended, is_live, shares
@@ -134,7 +135,8 @@ def _not_running(
         return _judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
     reason = Reason.CONTAINER_MISSING if fact is None else Reason.CONTAINER_EXITED
     until = 0.0 if _has_another_image(memory, spec) or is_other_size(memory, spec) else _backoff_end(memory, fact)
-    if fact is not None and until > look.now:
+    # An end that is yet to come was told by a clock that was ahead.
+    if fact is not None and look.now < until <= look.now + RESTART_MAX_S:
         return _crash_loop(look, pod, spec, role, memory, fact, until)
     return startable(look, pod, spec, role, memory, fact, memory.attempt + 1, reason)
 

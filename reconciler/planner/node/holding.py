@@ -3,6 +3,7 @@
 from reconciler.model.kinds import Container
 from reconciler.model.node import PodAssignment
 from reconciler.model.plan import Reason
+from reconciler.planner.node.backoff import is_waiting
 from reconciler.planner.node.images import full_name, full_names, pull_policy
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ContainerMemory, Failure, ImageMemory
@@ -33,9 +34,9 @@ def held_back(
         message = f'image "{spec.image}" is not present with pull policy of Never'
         return Reason.IMAGE_MISSING, "ErrImageNeverPull", message, None
     pulling = look.images.get(image_key(pod, spec), ImageMemory()).failure
-    if pulling.until > look.now and must_pull(look, spec):
+    if is_waiting(pulling, look.now) and must_pull(look, spec):
         return _pull_held(spec, pulling.reason, pulling.message, pulling.until, pulling.count)
-    if memory.failure.until > look.now:
+    if is_waiting(memory.failure, look.now):
         failure = memory.failure
         return Reason.BACK_OFF, failure.reason, failure.message, failure.until
     return None

@@ -18,6 +18,7 @@ from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.plan import Executor, Reason, Verb
 from reconciler.planner.node.actions import container_name
 from reconciler.planner.node.attachments import attach_detail, missing_attachments
+from reconciler.planner.node.backoff import is_waiting
 from reconciler.planner.node.chain import Chain, Shared, add_removal, add_stop
 from reconciler.planner.node.debuggers import target_of
 from reconciler.planner.node.fingerprint import fingerprint
@@ -54,7 +55,7 @@ def run_chain(look: Look, judged: PodJudgement, pod: PodAssignment, shared: Shar
 def _is_held(chain: Chain, judged: PodJudgement, pod: PodAssignment, shared: Shared) -> bool:
     """Whether the Pod must not get any further for now: it only keeps what it has."""
     failure = judged.memory.failure
-    if failure.until > chain.look.now and not judged.busy:
+    if is_waiting(failure, chain.look.now) and not judged.busy:
         message = f"{failure.reason}: {failure.message}" if failure.message else failure.reason
         chain.block(Executor.CONTAINER, Verb.CREATE, Reason.BACK_OFF, message, failure.until)
         return True
@@ -166,7 +167,7 @@ def _resize(chain: Chain, judged: PodJudgement) -> None:
         if not one.resize or one.fact is None:
             continue
         failure = one.memory.resize_failure
-        if failure.until > chain.look.now:
+        if is_waiting(failure, chain.look.now):
             chain.block(Executor.CONTAINER, Verb.UPDATE, Reason.BACK_OFF, failure.message, failure.until)
             continue
         detail = ResizeContainer(container_id=one.fact.id, name=one.fact.name, spec=one.spec)

@@ -23,6 +23,7 @@ from reconciler.model.pressure import DEFAULT_LIMITS, HostLimits
 from reconciler.planner.node.actions import node_ref
 from reconciler.planner.node.addresses import REST_S, next_free_at, still_resting
 from reconciler.planner.node.attachments import releasing
+from reconciler.planner.node.backoff import is_waiting
 from reconciler.planner.node.chain import Shared
 from reconciler.planner.node.collection import collect_images
 from reconciler.planner.node.eviction import evict
@@ -265,7 +266,7 @@ def _used_images(look: Look, images: Mapping[str, ImageMemory]) -> Mapping[str, 
     """Forget images that no assigned Pod names and that did not fail of late."""
     if len(images) <= 2 * max(len(look.assignment.pods), 64):
         return images
-    kept = {name: one for name, one in images.items() if one.failure.until > look.now}
+    kept = {name: one for name, one in images.items() if is_waiting(one.failure, look.now)}
     return kept if len(kept) < len(images) else images
 
 

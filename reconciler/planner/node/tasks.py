@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.model.plan import Action, Blocked, Reason
 from reconciler.planner.node.actions import tag_of
-from reconciler.planner.node.backoff import effect_failed
+from reconciler.planner.node.backoff import effect_failed, is_waiting
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import Emitted, Failure, NodeMemory
 from reconciler.planner.node.repairs import repaired
@@ -57,10 +57,10 @@ def hand_out(look: Look, memory: NodeMemory, tasks: Iterable[Task]) -> TasksStep
             actions.append(task.action)
             continue
         failure = failures.get(task.name, Failure())
-        if task.action.key in ended and failure.until <= look.now:
+        if task.action.key in ended and not is_waiting(failure, look.now):
             failure = effect_failed(failure, look.now, "NotSeen", "done, but the host does not show it", stale=True)
             failures[task.name] = failure
-        if failure.until > look.now:
+        if is_waiting(failure, look.now):
             blocked.append(_backed_off(task.action, failure))
         else:
             actions.append(task.action)

@@ -8,6 +8,7 @@ from reconciler.model.details import DetachPod, RemoveSandbox, UnpublishVolumes
 from reconciler.model.kinds import Container
 from reconciler.model.node import ContainerFact
 from reconciler.model.plan import Executor, Reason, Verb
+from reconciler.planner.node.backoff import is_waiting
 from reconciler.planner.node.chain import Chain, Shared, add_removal, add_stop
 from reconciler.planner.node.eviction import EVICTED
 from reconciler.planner.node.look import SIDECAR, Look, is_live
@@ -90,7 +91,7 @@ def recreate_chain(look: Look, judged: PodJudgement) -> Chain:
 
 def _is_held(chain: Chain, judged: PodJudgement) -> bool:
     failure = judged.memory.failure
-    if failure.until <= chain.look.now or judged.busy:
+    if judged.busy or not is_waiting(failure, chain.look.now):
         return False
     message = f"{failure.reason}: {failure.message}" if failure.message else failure.reason
     chain.block(Executor.CONTAINER, Verb.STOP, Reason.BACK_OFF, message, failure.until)

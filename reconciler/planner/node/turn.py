@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from reconciler.model.node import NodeEvent
 from reconciler.model.plan import Action, Blocked, Executor, Reason, Verb
 from reconciler.planner.node.actions import pod_ref
-from reconciler.planner.node.backoff import effect_failed
+from reconciler.planner.node.backoff import effect_failed, is_waiting
 from reconciler.planner.node.chain import Chain, Shared
 from reconciler.planner.node.happenings import unhealthy_events
 from reconciler.planner.node.look import Look
@@ -67,7 +67,7 @@ def _quiet(memory: PodMemory, now: float) -> PodMemory:
     """Nothing is to be done: what failed before is over, unless it is what nothing is done for."""
     if memory.emitted:
         memory = replace(memory, emitted=())
-    if memory.failure.count and memory.failure.until <= now:
+    if memory.failure.count and not is_waiting(memory.failure, now):
         memory = replace(memory, failure=Failure())
     return memory
 
@@ -75,10 +75,10 @@ def _quiet(memory: PodMemory, now: float) -> PodMemory:
 def _hand_out(look: Look, survey: Survey, judged: PodJudgement, chain: Chain) -> Turn:
     memory = survey.memory
     again = {one.key for one in chain.emitted} == {one.key for one in memory.emitted}
-    if again and memory.failure.until <= look.now:
+    if again and not is_waiting(memory.failure, look.now):
         failure = effect_failed(memory.failure, look.now, "NotSeen", "done, but the host does not show it", stale=True)
         memory = replace(memory, failure=failure)
-    if memory.failure.until > look.now:
+    if is_waiting(memory.failure, look.now):
         blocked = Blocked(
             executor=Executor.CONTAINER,
             verb=Verb.UPDATE,

@@ -51,6 +51,14 @@ def test_an_address_rests_until_its_time_and_not_longer() -> None:
     assert next_address(SMALL, "", (), {}, 0.0) == "10.42.1.2"
 
 
+def test_an_address_that_was_released_while_the_clock_was_ahead_is_free() -> None:
+    """None rests for longer than half a minute."""
+    released = {"10.42.1.2": 130.1, "10.42.1.3": 130.0}
+    assert next_address(SMALL, "", (), released, 100.0) == "10.42.1.2"
+    assert next_free_at(released, 100.0) == 130.0
+    assert still_resting(released, 100.0) == {"10.42.1.3": 130.0}
+
+
 def test_what_rests_is_forgotten_when_it_has_rested() -> None:
     """Each at its own time; the mapping is the same one while nothing is over."""
     released = {"10.42.1.2": 130.0, "10.42.1.3": 140.0}

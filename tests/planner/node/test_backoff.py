@@ -7,6 +7,7 @@ import pytest
 from reconciler.planner.node.backoff import (
     effect_failed,
     is_trusted,
+    is_waiting,
     next_restart_s,
     pull_failed,
     restart_s_of,
@@ -62,3 +63,11 @@ def test_a_first_stale_answer_is_no_reason_to_wait_but_a_second_is() -> None:
     first = effect_failed(Failure(), NOW, "Stale", "", stale=True)
     assert (first.count, first.until) == (1, NOW)
     assert effect_failed(first, NOW, "Stale", "", stale=True).until == NOW + 2
+
+
+@pytest.mark.parametrize(
+    ("until", "waits"), [(0.0, False), (NOW, False), (NOW + 0.1, True), (NOW + 300, True), (NOW + 300.1, False)]
+)
+def test_a_wait_that_began_while_the_clock_was_ahead_is_over(until: float, waits: bool) -> None:
+    """No wait is longer than five minutes; without this one would last as long as the clock was wrong."""
+    assert is_waiting(Failure(count=1, until=until), NOW) == waits

@@ -26,6 +26,18 @@ def test_the_first_restart_is_immediate_and_the_next_ones_back_off() -> None:
     assert waits[0] <= 1
 
 
+def test_a_crash_loop_does_not_outlast_a_clock_that_was_ahead() -> None:
+    """An end that is yet to come says nothing of how long to wait."""
+    host = Host(pod("web", script("web", "sleep 1; exit 1")))
+    host.clock.jump(7200)
+    host.node.run_for(20)
+    assert host.waiting("web") == "CrashLoopBackOff"
+    host.done()
+    host.clock.jump(-7200)
+    host.node.run_for(1)
+    assert any(word.startswith("startContainer") for word in host.done())
+
+
 def test_a_crash_loop_is_reported() -> None:
     """CrashLoopBackOff with the last end, a growing count, and the phase Running."""
     host = Host(pod("web", script("web", "exit 3")))
