@@ -215,12 +215,14 @@ class ProgramServices(_Detail, tag="programServices"):
 class ProgramExternal(_Detail, tag="programExternal"):
     """Hold and announce these addresses from outside, and no others, and answer health checks. `digest` names it all.
 
-    `address` is this host's own: addresses are announced on its link.
+    `address` is this host's own: addresses are announced on its link. One that a host other than the `peers` has there
+    is not taken.
     """
 
     digest: str
     address: str
     addresses: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
     checks: tuple[HealthCheck, ...] = ()
 
 

@@ -11,6 +11,7 @@ import os
 import selectors
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_never
 
@@ -130,11 +131,12 @@ class NetworkExecutor:
     def _effect(self, action: Action) -> tuple[bool, str]:
         if not isinstance(action.detail, NetworkDetail):
             raise TerminalError("not an action of the network", reason="NotNetwork")
+        taken = self._taken(action.detail)
         with self._lock:
             # What others did before is told of; what we do is not.
             reasons = self._news()
             try:
-                changed = self._carry_out(action.detail)
+                changed = self._carry_out(action.detail, taken)
             finally:
                 self._told = self._facts()
         for reason in reasons:
@@ -142,7 +144,16 @@ class NetworkExecutor:
         self._wake()
         return changed, ""
 
-    def _carry_out(self, detail: NetworkDetail) -> bool:
+    def _taken(self, detail: NetworkDetail) -> Mapping[str, str]:
+        """Return who else has addresses that are to be held; nothing waits while the link is asked."""
+        if not isinstance(detail, ProgramExternal):
+            return {}
+        with self._lock:
+            self._mirror.sync()
+            question = self._external.question(detail)
+        return question.ask() if question is not None else {}
+
+    def _carry_out(self, detail: NetworkDetail, taken: Mapping[str, str]) -> bool:
         match detail:
             case PrepareHost():
                 return self._prepare(detail)
@@ -158,7 +169,7 @@ class NetworkExecutor:
             case ProgramPolicies():
                 return self._policies.program(detail)
             case ProgramExternal():
-                return self._external.program(detail)
+                return self._external.program(detail, taken)
             case PublishNames():
                 return self._names.publish(detail)
             case _:

@@ -1,16 +1,18 @@
 """Addresses from outside that this host holds for load balancers, and health checks of Services.
 
 Effect. The addresses are on a link of their own without a cable; the kernel answers for them on every link (ARP), and
-who asked another host before is told at once (gratuitous ARP). They stay while this process does not run.
+who asked another host before is told at once (gratuitous ARP). One that a stranger has is not taken: first it is asked
+for (ARP probes). They stay while this process does not run.
 """
 
-import socket
-import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+from msgspec.structs import replace
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 
 from reconciler.executors.network import netlink
+from reconciler.executors.network.arp import announcements, holders, link_door
 from reconciler.executors.network.health_checks import HealthChecks
 from reconciler.executors.network.mirror import Link, Mirror
 from reconciler.executors.network.netlink import Netlink
@@ -19,9 +21,22 @@ from reconciler.model.errors import ConfigurationError, TransientError
 
 LINK = "reconciler-lb"
 _REPEATS = 3
-_BROADCAST = b"\xff" * 6
-_ETHERTYPE_ARP = 0x0806
 _UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which addresses are to be asked for on which link, and the hosts of the cluster, whose answers do not count."""
+
+    link: str
+    hardware_address: str
+    addresses: tuple[str, ...]
+    peers: tuple[str, ...]
+
+    def ask(self) -> dict[str, str]:
+        """Return the addresses that other hosts have, and the hardware addresses of these; it takes a moment."""
+        with link_door(self.link) as door:
+            return holders(door, self.hardware_address, self.addresses, self.peers)
 
 
 class ExternalAddresses:
@@ -45,10 +60,31 @@ class ExternalAddresses:
             return _UNKNOWN
         return self._programmed.digest
 
-    def program(self, detail: ProgramExternal) -> bool:
-        """Hold exactly these addresses, announce them, and answer exactly these checks; return whether any differed."""
+    def question(self, detail: ProgramExternal) -> Question | None:
+        """Return what is to be asked before these addresses are held; None where none is new."""
+        new = sorted(set(detail.addresses) - self._held(self._link()))
+        link = self._underlay(detail.address)
+        if not new or link is None or not link.address:
+            return None
+        return Question(link.name, link.address, tuple(new), detail.peers)
+
+    def program(self, detail: ProgramExternal, taken: Mapping[str, str]) -> bool:
+        """Hold exactly these addresses, announce them, and answer exactly these checks; return whether any differed.
+
+        Those that are `taken`, by the host with this hardware address, are left to it, and an error says so.
+        """
         if self.digest == detail.digest:
             return False
+        if conflicts := tuple(one for one in detail.addresses if one in taken):
+            kept = tuple(one for one in detail.addresses if one not in taken)
+            # It is not the whole, so that it is tried again.
+            self.program(replace(detail, addresses=kept, digest=f"{detail.digest} without {conflicts}"), {})
+            told = ", ".join(f"{one} is answered for by {taken[one]}" for one in conflicts)
+            raise TransientError(
+                f"not announced, since another host has it: {told}",
+                reason="AddressConflict",
+                hint="take the address from that host, or out of loadBalancer.addresses",
+            )
         link = self._link()
         self._refuse_foreign()
         wanted, held = set(detail.addresses), self._held(link)
@@ -86,20 +122,11 @@ class ExternalAddresses:
         addresses = tuple(addresses)
         if link is None or not link.address or not addresses:
             return
-        try:
-            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC) as door:
-                door.bind((link.name, _ETHERTYPE_ARP))
-                for _ in range(repeats):
-                    for address in addresses:
-                        for frame in announcements(link.address, address):
-                            door.send(frame)
-        except PermissionError as error:
-            raise ConfigurationError(
-                "addresses of load balancers cannot be announced: sockets of AF_PACKET are not permitted",
-                hint="the service needs CAP_NET_RAW and AF_PACKET among RestrictAddressFamilies",
-            ) from error
-        except OSError as error:
-            raise TransientError(f"addresses cannot be announced on {link.name}: {error}", reason="Announce") from error
+        with link_door(link.name) as door:
+            for _ in range(repeats):
+                for address in addresses:
+                    for frame in announcements(link.address, address):
+                        door.send(frame)
 
     def _underlay(self, address: str) -> Link | None:
         index = next((index for index, own in sorted(self._mirror.addresses) if own == address), None)
@@ -118,18 +145,6 @@ class ExternalAddresses:
                 f"link {LINK} exists and is not this cluster's",
                 hint=f"remove it when nothing uses it: ip link delete {LINK}",
             )
-
-
-def announcements(hardware_address: str, address: str) -> tuple[bytes, bytes]:
-    """Return the frames that tell everybody on a link who holds an address: ARP as a request, and as an answer."""
-    own = bytes.fromhex(hardware_address.replace(":", ""))
-    packed = socket.inet_aton(address)
-    ethernet = _BROADCAST + own + struct.pack("!H", _ETHERTYPE_ARP)
-
-    def frame(operation: int, target: bytes) -> bytes:
-        return ethernet + struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + own + packed + target + packed
-
-    return frame(1, b"\0" * 6), frame(2, _BROADCAST)
 
 
 def _delete_address(door: Netlink, index: int, address: str) -> None:

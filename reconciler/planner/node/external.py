@@ -145,6 +145,7 @@ def external_action(look: Look, view: NetworkView, checks: tuple[HealthCheck, ..
     # Where the host could not be looked at yet, its own address is not known.
     if not look.host_ip or digest == look.facts.network.external_digest:
         return None
-    detail = ProgramExternal(digest=digest, address=look.host_ip, addresses=addresses, checks=checks)
+    peers = tuple(one.address for one in view.peers if one.node != look.node) if addresses else ()
+    detail = ProgramExternal(digest=digest, address=look.host_ip, addresses=addresses, peers=peers, checks=checks)
     needs = (prepare,) if prepare else ()
     return make_action(look.node, node_ref(look.node), detail, Reason.SERVICES_CHANGED, target=digest, needs=needs)

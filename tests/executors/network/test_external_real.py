@@ -253,6 +253,37 @@ def test_a_held_address_is_announced_and_answered(network: Network, outside: Pod
     assert subprocess.run(["ip", "link", "show", "reconciler-lb"], capture_output=True).returncode != 0
 
 
+def test_an_address_of_another_host_is_left_to_it(network: Network, outside: Pod) -> None:
+    """It is told whose it is, the others are held, and it is taken once it is free."""
+    _inside(outside, "addr", "add", f"{HELD}/32", "dev", "eth0")
+    link = ["nsenter", "-t", str(outside.pid), "-n", "ip", "-j", "link", "show", "eth0"]
+    shown = json.loads(subprocess.run(link, capture_output=True, text=True, check=True).stdout)[0]["address"]
+    for _ in range(2):
+        outcome = network.do(external("1", HELD, "10.66.0.241"))
+        assert (outcome.status, outcome.reason) == (OutcomeStatus.FAILED, "AddressConflict")
+        assert f"{HELD} is answered for by {shown}" in outcome.message
+        assert network.executor.facts().external_digest not in ("", "1")
+        assert _held() == {"10.66.0.241"}
+    _inside(outside, "addr", "del", f"{HELD}/32", "dev", "eth0")
+    assert network.must(external("1", HELD, "10.66.0.241")) is OutcomeStatus.DONE
+    assert network.executor.facts().external_digest == "1"
+    assert _held() == {HELD, "10.66.0.241"}
+
+
+def test_an_address_is_taken_over_from_another_node(network: Network, outside: Pod) -> None:
+    """One that has not heard yet that it is no longer the one."""
+    _inside(outside, "addr", "add", f"{HELD}/32", "dev", "eth0")
+    assert network.must(replace(external("1", HELD), peers=(OUTSIDE,))) is OutcomeStatus.DONE
+    assert _held() == {HELD}
+
+
+def _held() -> set[str]:
+    shown = subprocess.run(
+        ["ip", "-4", "-j", "addr", "show", "reconciler-lb"], capture_output=True, text=True, check=True
+    )
+    return {one["local"] for one in json.loads(shown.stdout)[0]["addr_info"]}
+
+
 def test_an_address_that_somebody_removes_comes_back(network: Network, outside: Pod) -> None:
     """The kernel tells, and the same action holds it again."""
     network.must(external("1", HELD))

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.model.agents import delta_between, merged
-from reconciler.model.details import ProgramServices
+from reconciler.model.details import ProgramExternal, ProgramServices
 from reconciler.model.external import Announced, Backend, HealthCheck
 from reconciler.model.node import Endpoint, EndpointPort, NetworkView, Peer, ServiceEntry, ServicePortEntry
 from reconciler.model.plan import Reason
@@ -18,7 +18,7 @@ from reconciler.planner.node.external import health_checks, node_port_events, wa
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.network import network_map
 from tests.planner.node.host import NODE, Host, assignment, pod
-from tests.planner.node.situation import shows
+from tests.planner.node.situation import look, shows
 
 HERE = Endpoint(ip="10.42.1.2", node=NODE)
 THERE = Endpoint(ip="10.42.2.2", node="node-2")
@@ -154,6 +154,21 @@ def test_a_node_holds_the_addresses_that_it_announces() -> None:
     assert know(host, announced=(own, others)) == []
     assert know(host, announced=(others,)) == [f"programExternal {NODE}"]
     assert host.world.external.addresses == () and host.world.network.external_digest == ""
+
+
+def test_other_nodes_are_named_where_addresses_are_held() -> None:
+    """What they answer for is no conflict: one of them may not have heard yet that another one holds it now."""
+    peers = (
+        Peer(node=NODE, address="192.168.0.1", pod_cidr=""),
+        Peer(node="node-2", address="192.168.0.2", pod_cidr=""),
+    )
+    for addresses, named in ((("10.0.0.240",), ("192.168.0.2",)), ((), ())):
+        held = tuple(Announced(address=one, node=NODE) for one in addresses)
+        network = replace(view_of(entry(HERE, health_check_port=31000)), peers=peers, announced=held)
+        facts = replace(shows(), host=replace(shows().host, address="192.168.0.1"))
+        found = [one.detail for one in look(facts, network=network).plan.actions]
+        (hold,) = (one for one in found if isinstance(one, ProgramExternal))
+        assert (hold.addresses, hold.peers) == (addresses, named)
 
 
 def test_what_a_restart_finds_is_put_right() -> None:
