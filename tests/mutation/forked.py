@@ -17,7 +17,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -29,9 +28,8 @@ from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.selection import Selection
 
 _SURVIVED, _NOTICED, _LEFT = 0, 1, 2
-# No fault is shown to tests that take longer than this together, in seconds; it takes a fault so much longer to be one
-# that does not come to an end.
-_MOST_S, _SLACK_S = 6.0, 30.0
+# It takes a fault so many seconds longer than its tests to be one that does not come to an end.
+_SLACK_S = 30.0
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -44,20 +42,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     with Path(os.environ["MUTATION_RESULT"]).open("a", buffering=1) as results:
         for name, number in job["faults"]:
             mutant = mutants_of(Path(name).read_text())[number]
-            tests = [(test, cost) for test, cost in _affordable(selection, Path(name), mutant) if test in items]
-            code = _in_fork(Path(name), mutant, [items[test] for test, _ in tests], sum(cost for _, cost in tests))
+            tests, seconds = selection.affordable(Path(name), mutant.line, mutant.last)
+            code = _in_fork(Path(name), mutant, [items[test] for test in tests if test in items], seconds)
             results.write(json.dumps([name, number, ("survived", "noticed", "left")[code]]) + "\n")
     return True
-
-
-def _affordable(selection: Selection, file: Path, mutant: Mutant) -> Iterator[tuple[str, float]]:
-    total = 0.0
-    for test in selection.tests_of(file, mutant.line, mutant.last)[0]:
-        cost = selection.seconds_of(test)
-        total += cost
-        if total > _MOST_S:
-            return
-        yield test, cost
 
 
 def _in_fork(file: Path, mutant: Mutant, items: list[pytest.Item], seconds: float) -> int:

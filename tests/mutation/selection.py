@@ -6,6 +6,9 @@ from pathlib import Path
 
 from coverage import CoverageData
 
+# No fault is shown to tests that take longer than this together, in seconds.
+_MOST_S = 6.0
+
 
 class Selection:
     """What a recorded run knows (see `recorder`)."""
@@ -43,6 +46,11 @@ class Selection:
             self._about[key] = is_named or (path.exists() and f"from {name} import " in path.read_text())
         return self._about[key]
 
-    def seconds_of(self, test: str) -> float:
-        """Return how long a test took."""
-        return self._seconds[test]
+    def affordable(self, file: Path, first: int, last: int) -> tuple[list[str], float]:
+        """Return those of these tests that one fault is worth, and how long they take together."""
+        found, total = list[str](), 0.0
+        for test in self.tests_of(file, first, last)[0]:
+            if total + self._seconds[test] <= _MOST_S:
+                total += self._seconds[test]
+                found.append(test)
+        return found, total

@@ -122,9 +122,11 @@ def test_a_name_that_returns_with_another_class_leaves_its_address(of: str) -> N
     cluster.settle()
     cluster.push(service("x", "ports: [{port: 80}]"), commit="c2")
     cluster.settle()
+    answer = ProviderAnswer(api_version="v", load_balancers=(Balanced(namespace="default", name="a", ip="192.0.2.9"),))
+    cluster.observed = replace(cluster.observed, provider=ProviderState(answer=answer))
     cluster.push(service("a", f"loadBalancerClass: {of}, {BALANCED}") + service("b"), commit="c3")
     cluster.settle()
-    assert given(cluster) == {"a": "", "b": "10.0.0.240"}
+    assert given(cluster) == {"a": "192.0.2.9" if "provider" in of else "", "b": "10.0.0.240"}
 
 
 def test_who_asks_for_what_it_cannot_have_gives_back_what_it_had() -> None:
@@ -250,3 +252,17 @@ def test_what_is_kept_of_a_service_that_is_written_anew(
     kept: Any = with_kept(read("Service", name="web", spec=before), read("Service", name="web", spec=after))
     assert (kept.spec.cluster_ip, kept.spec.health_check_node_port) == (address, health)
     assert [one.node_port for one in kept.spec.ports] == ports
+
+
+@pytest.mark.parametrize(("named", "found"), [("name: http, ", [8080]), ("", [9090])])
+def test_endpoints_that_a_person_wrote_are_found_by_the_name_of_their_port(named: str, found: list[int]) -> None:
+    """One without a name is that of a Service's port without a name."""
+    cluster = Cluster()
+    ports = "[{name: http, port: 8080}, {port: 9090}]"
+    written = (
+        "---\napiVersion: v1\nkind: Endpoints\nmetadata: {name: web}\n"
+        f"subsets: [{{addresses: [{{ip: 192.0.2.1}}], ports: {ports}}}]\n"
+    )
+    cluster.push(service("web", f"ports: [{{{named}port: 80}}]") + written)
+    cluster.settle()
+    assert [one.port for one in entry_of(cluster).ports[0].targets] == found
