@@ -13,7 +13,7 @@ from reconciler.model.metrics import ContainerSample
 from reconciler.model.node import ContainerFact
 
 _V2 = ""
-_CPU, _MEMORY = "cpuacct", "memory"
+_CPU, _MEMORY, _PIDS = "cpuacct", "memory", "pids"
 _NANOS, _MICROS = 1e9, 1e6
 
 
@@ -39,6 +39,7 @@ class _Groups:
 
     cpu_seconds: Callable[[], float]
     memory_bytes: Callable[[], int]
+    processes: Callable[[], int]
 
 
 class UsageReader:
@@ -62,7 +63,7 @@ class UsageReader:
             if groups is None:
                 return None
             self._groups[container.id] = groups
-            cpu_seconds, memory_bytes = groups.cpu_seconds(), groups.memory_bytes()
+            cpu_seconds, memory_bytes, processes = groups.cpu_seconds(), groups.memory_bytes(), groups.processes()
         except OSError:
             # It has ended: its group is gone, or its process.
             self._groups.pop(container.id, None)
@@ -76,6 +77,7 @@ class UsageReader:
             started_at=container.started_at,
             cpu_seconds=cpu_seconds,
             memory_bytes=memory_bytes,
+            processes=processes,
         )
 
     def _find(self, container: ContainerFact) -> _Groups | None:
@@ -89,7 +91,8 @@ class UsageReader:
         unified = folders.get(_V2)
         cpu = _v1_cpu(folders[_CPU]) if _CPU in folders else unified and _v2_cpu(unified)
         memory = _v1_memory(folders[_MEMORY]) if _MEMORY in folders else unified and _v2_memory(unified)
-        return _Groups(cpu, memory) if cpu and memory else None
+        processes = _processes(folders.get(_PIDS) or unified)
+        return _Groups(cpu, memory, processes) if cpu and memory else None
 
     def _folders(self, listed: str, group: str) -> Iterable[tuple[str, Path]]:
         names = listed.split(",")
@@ -145,6 +148,12 @@ def _v2_cpu(folder: Path) -> Callable[[], float]:
 
 def _v2_memory(folder: Path) -> Callable[[], int]:
     return lambda: _working_set(folder / "memory.current", folder / "memory.stat", "inactive_file")
+
+
+def _processes(folder: Path | None) -> Callable[[], int]:
+    """Return what counts the processes and threads of a group; nothing where the kernel does not."""
+    file = folder / "pids.current" if folder is not None else None
+    return lambda: int(file.read_text()) if file is not None and file.exists() else 0
 
 
 def _working_set(usage: Path, stat: Path, inactive: str) -> int:

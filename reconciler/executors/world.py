@@ -21,7 +21,7 @@ from reconciler.executors.volume.executor import VolumeExecutor
 from reconciler.model.details import ProgramIngress, StopIngress
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.ingress import IngressFact
-from reconciler.model.metrics import NodeSample, memory_by_pod
+from reconciler.model.metrics import NodeSample, memory_by_pod, processes_by_pod
 from reconciler.model.node import HostFact, Materials, NodeFacts, ProbeTarget
 from reconciler.model.plan import Action, Executor, Outcome
 from reconciler.model.ports import Clock, ExecRequest, ExecSession, LogRequest, Look
@@ -57,6 +57,7 @@ class RealWorld:
         self._listening: tuple[str, ...] = ()
         self._signals = SignalReader()
         self._pod_memory: Mapping[str, int] = {}
+        self._pod_processes: Mapping[str, int] = {}
         self._usage = UsageReader()
         self._sampling = threading.Lock()
         self._disk = DiskMeter(volume.paths.pods, container, lambda: self._root_dir)
@@ -91,6 +92,7 @@ class RealWorld:
             ingress=self._ingress.refresh(full) if self._ingress is not None else IngressFact(),
             signals=self._signals.read(now, self._data_dir, self._root_dir),
             pod_memory=self._pod_memory,
+            pod_processes=self._pod_processes,
             pod_disk=self._disk.latest,
             own_images=own,
             listening=self._listening,
@@ -120,6 +122,7 @@ class RealWorld:
             containers = self._usage.read(self._container.facts())
             # A whole new value: the loop of the node reads it.
             self._pod_memory = memory_by_pod(containers)
+            self._pod_processes = processes_by_pod(containers)
             return NodeSample(
                 node=self._node,
                 at=self._clock.now(),

@@ -18,7 +18,10 @@ _NANOS = 1_000_000_000
 
 
 class ContainerSample(Value):
-    """One running container's counters: processor time in seconds since its start, memory that is in use."""
+    """One running container's counters: processor time in seconds since its start, memory that is in use, processes.
+
+    `processes` counts threads, too, as the kernel's limit does; 0 where the host does not count them.
+    """
 
     id: str
     pod_uid: str
@@ -28,6 +31,7 @@ class ContainerSample(Value):
     started_at: float
     cpu_seconds: float
     memory_bytes: int
+    processes: int = 0
 
 
 def memory_by_pod(containers: Iterable[ContainerSample]) -> dict[str, int]:
@@ -35,6 +39,15 @@ def memory_by_pod(containers: Iterable[ContainerSample]) -> dict[str, int]:
     found: dict[str, int] = {}
     for one in containers:
         found[one.pod_uid] = found.get(one.pod_uid, 0) + one.memory_bytes
+    return found
+
+
+def processes_by_pod(containers: Iterable[ContainerSample]) -> dict[str, int]:
+    """Return how many processes run, by uid of the Pod; of those for which they are counted."""
+    found: dict[str, int] = {}
+    for one in containers:
+        if one.processes:
+            found[one.pod_uid] = found.get(one.pod_uid, 0) + one.processes
     return found
 
 

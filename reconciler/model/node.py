@@ -338,8 +338,8 @@ class NodeFacts(Value):
     `complete` is false when a part could not be read (the Engine does not answer): then nothing may be concluded from
     what is missing. `images` lists references and ids that are present, `largest_images` what the Node's status
     shows of them. What stays on the host changes all the time, and what follows from it is reported: `signals`,
-    `pod_memory` and `pod_disk` by uid, `own_images` (that may be removed), `listening` (`PROTOCOL/PORT/ADDRESS` of
-    programs, without an address for those that listen on all).
+    `pod_memory`, `pod_processes` and `pod_disk` by uid, `own_images` (that may be removed), `listening`
+    (`PROTOCOL/PORT/ADDRESS` of programs, without an address for those that listen on all).
     """
 
     node: str
@@ -357,13 +357,16 @@ class NodeFacts(Value):
     ingress: IngressFact = IngressFact()
     signals: tuple[SignalFact, ...] = ()
     pod_memory: Mapping[str, int] = {}
+    pod_processes: Mapping[str, int] = {}
     pod_disk: Mapping[str, PodDisk] = {}
     own_images: tuple[OwnImage, ...] = ()
     listening: tuple[str, ...] = ()
 
     def as_reported(self) -> "NodeFacts":
         """Return it without what stays on the host."""
-        return msgspec.structs.replace(self, signals=(), pod_memory={}, pod_disk={}, own_images=(), listening=())
+        return msgspec.structs.replace(
+            self, signals=(), pod_memory={}, pod_processes={}, pod_disk={}, own_images=(), listening=()
+        )
 
 
 class ProbeTarget(Value):

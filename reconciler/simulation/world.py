@@ -126,6 +126,7 @@ class SimulatedWorld:
         self.disk_full = False
         self.signals: tuple[SignalFact, ...] = ()
         self.pod_memory: dict[str, int] = {}
+        self.pod_processes: dict[str, int] = {}
         self.pod_disk: dict[str, PodDisk] = {}
         self.faults: dict[str, Fault] = {}
         self.durations = dict(_DURATIONS)
@@ -147,6 +148,7 @@ class SimulatedWorld:
             ingress=self.ingress,
             signals=self.signals,
             pod_memory=dict(self.pod_memory),
+            pod_processes=dict(self.pod_processes),
             pod_disk=dict(self.pod_disk),
         )
         if self.engine_silent:

@@ -57,6 +57,26 @@ def test_counters_of_a_container(host: object, tmp_path: Path) -> None:
     [sample] = host(tmp_path).read([fact()])  # type: ignore[operator]
     assert (sample.cpu_seconds, sample.memory_bytes) == (2.5, 8000)
     assert (sample.id, sample.pod_name, sample.container, sample.started_at) == (ID, "web", "app", 7.0)
+    assert sample.processes == 0
+
+
+@pytest.mark.parametrize("host", [version_1, version_2])
+def test_processes_of_a_container_are_counted_where_the_kernel_does(host: object, tmp_path: Path) -> None:
+    """By the controller of process numbers, where it is there."""
+    reader = host(tmp_path)  # type: ignore[operator]
+    if host is version_1:
+        known = (tmp_path / "proc" / "self" / "mountinfo").read_text()
+        write(
+            tmp_path / "proc" / "self" / "mountinfo",
+            f"{known}33 25 0:29 / {tmp_path}/pids rw - cgroup cgroup rw,pids\n",
+        )
+        groups = (tmp_path / "proc" / "42" / "cgroup").read_text()
+        write(tmp_path / "proc" / "42" / "cgroup", f"3:pids:/docker/{ID}\n{groups}")
+        write(tmp_path / "pids" / "docker" / ID / "pids.current", "17\n")
+    else:
+        write(tmp_path / "cgroup" / "system.slice" / f"docker-{ID}.scope" / "pids.current", "17\n")
+    [sample] = reader.read([fact()])
+    assert sample.processes == 17
 
 
 def test_a_hierarchy_of_which_only_a_part_is_mounted(tmp_path: Path) -> None:

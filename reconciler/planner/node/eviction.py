@@ -1,4 +1,4 @@
-"""Which Pods a host ends when its memory or a disk runs out, as the kubelet's eviction manager chooses.
+"""Which Pods a host ends when its memory, a disk or process numbers run out, as the kubelet's eviction manager chooses.
 
 Pure. Pods that hold more than they may go at once. For a signal one goes at a time, then a look at what that freed; on
 the disk of the images what nobody uses goes first. Pods as critical as the cluster itself are never ended.
@@ -42,7 +42,7 @@ def evict(
     if not memory.met or 0 <= now - memory.evicted_at < _PAUSE_S:
         return memory
     due = due_thresholds(memory, limits, now)
-    threshold = next((one for one in due if one.signal != "pid.available"), None)
+    threshold = next(iter(due), None)
     if threshold is None or _makes_room(memory, threshold, now, in_flight):
         return memory
     fact = next(one for one in facts.signals if one.signal == threshold.signal)
@@ -65,6 +65,15 @@ def ranked_for_memory(pods: Iterable[PodAssignment], facts: NodeFacts) -> list[P
     return sorted((pod for pod in pods if pod.uid in facts.pod_memory), key=rank)
 
 
+def ranked_for_processes(pods: Iterable[PodAssignment], facts: NodeFacts) -> list[PodAssignment]:
+    """Return Pods by who goes first: less important, and by how many processes they have; nobody asks for those."""
+
+    def rank(pod: PodAssignment) -> tuple[int, int, str]:
+        return (pod.spec.priority or 0, -facts.pod_processes[pod.uid], pod.uid)
+
+    return sorted((pod for pod in pods if pod.uid in facts.pod_processes), key=rank)
+
+
 def requested_memory(spec: PodSpec) -> int:
     """Return what the containers that run together ask for."""
     sidecars = (one for one in spec.init_containers if one.restart_policy == "Always")
@@ -75,6 +84,8 @@ def requested_memory(spec: PodSpec) -> int:
 def _ranked(
     signal: str, pods: Iterable[PodAssignment], facts: NodeFacts
 ) -> tuple[list[PodAssignment], Callable[[PodAssignment], str]]:
+    if signal == "pid.available":
+        return ranked_for_processes(pods, facts), lambda _: ""
     if not is_of_disk(signal):
         return ranked_for_memory(pods, facts), lambda _: ""
     if signal.endswith("inodesFree"):
@@ -120,7 +131,7 @@ def _message(threshold: Threshold, fact: SignalFact) -> str:
     if resource == "memory":
         limit, left = (f"{amount // 1024}Ki" for amount in (threshold.least(fact), fact.available))
         limit = format_quantity(limit)
-    elif resource == "inodes":
+    elif resource in ("inodes", "pids"):
         limit, left = str(threshold.least(fact)), str(fact.available)
     else:
         limit, left = binary_text(threshold.least(fact)), binary_text(fact.available)

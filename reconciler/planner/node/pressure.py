@@ -13,6 +13,7 @@ from reconciler.model.node import NodeFacts
 from reconciler.model.pressure import CONDITIONS, HostLimits, Threshold
 from reconciler.planner.node.memory import NodeMemory
 
+_ORDER = {"memory.available": 0, "pid.available": 2}
 _IMAGES, _DISKS = "imagefs.", ("nodefs.", "imagefs.")
 # The time of a pressure that lasts is brought up to date no more often: memory is written when it changes.
 _REFRESH_S = 10.0
@@ -48,9 +49,9 @@ def note_pressures(memory: NodeMemory, facts: NodeFacts, limits: HostLimits, now
 
 
 def due_thresholds(memory: NodeMemory, limits: HostLimits, now: float) -> tuple[Threshold, ...]:
-    """Return the thresholds for which Pods are ended now; memory comes first, as with the kubelet."""
+    """Return the thresholds for which Pods are ended now; memory comes first, as with the kubelet, processes last."""
     found = _due(memory.met, limits.thresholds, now)
-    return tuple(sorted(found, key=lambda one: one.signal != "memory.available"))
+    return tuple(sorted(found, key=lambda one: _ORDER.get(one.signal, 1)))
 
 
 def is_of_disk(signal: str) -> bool:

@@ -42,7 +42,7 @@ def _reclaims(before: NodeMemory, after: NodeMemory, limits: HostLimits, now: fl
     begins = bool(after.reclaim_at) and not before.reclaim_at
     if begins or after.evicted_at != before.evicted_at:
         due = (resource_of(one.signal) for one in due_thresholds(after, limits, now))
-        what = next((one for one in due if one != "pids"), None)
+        what = next(due, None)
         if what is not None:
             message = f"Attempting to reclaim {what}"
             yield NodeEvent(at=now, type="Warning", reason="EvictionThresholdMet", message=message)

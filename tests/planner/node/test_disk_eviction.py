@@ -91,17 +91,6 @@ def test_one_goes_at_a_time() -> None:
     assert full(A, B, held={}, signals=NODEFS) == {}
 
 
-def test_process_numbers_end_nobody() -> None:
-    """How many each Pod has is not measured: only the node's condition says so."""
-    limits = HostLimits(thresholds=parse_thresholds("pid.available<90%"))
-    signals = (SignalFact(signal="pid.available", available=1, capacity=100),)
-    known = {A.uid: PodMemory(namespace="shop", name="a", started_at=1.0)}
-    facts = replace(shows(), signals=signals, pod_disk={A.uid: holding(900)}, pod_memory={A.uid: 900 * MIB})
-    answer = look(facts, A, memory=NodeMemory(pods=known), limits=limits)
-    assert answer.pressures == ("PIDPressure",)
-    assert not answer.memory.pods[A.uid].finished
-
-
 def test_the_message_is_the_kubelets() -> None:
     """What was short, by how much, and which containers hold more than they asked for."""
     both = pod("a", asking("web", "1Ki"), asking("log", "10Gi"), asking("more"))

@@ -21,6 +21,7 @@ def told(*low: str, now: float = NOW, **fields: Any) -> list[tuple[str, str, str
     names = ("memory.available", "nodefs.available", "pid.available")
     signals = tuple(SignalFact(signal=one, available=5 if one in low else 50, capacity=100) for one in names)
     facts = replace(shows(), signals=signals, pod_disk={A.uid: PodDisk(files=1)}, pod_memory={A.uid: 1})
+    facts = replace(facts, pod_processes={A.uid: 1})
     pods = {A.uid: PodMemory(namespace="shop", name="a", started_at=1.0)}
     answer = look(facts, A, memory=NodeMemory(pods=pods, **fields), limits=LIMITS, now=now)
     return [(one.type, one.reason, one.message) for one in answer.events if not one.pod]
@@ -42,8 +43,7 @@ def reclaim(what: str) -> tuple[str, str, str]:
         ((), []),
         (("memory.available",), [status("NodeHasInsufficientMemory"), reclaim("memory")]),
         (("nodefs.available",), [status("NodeHasDiskPressure"), reclaim("ephemeral-storage")]),
-        # Nobody is ended for it.
-        (("pid.available",), [status("NodeHasInsufficientPID")]),
+        (("pid.available",), [status("NodeHasInsufficientPID"), reclaim("pids")]),
         (
             ("nodefs.available", "memory.available"),
             [status("NodeHasInsufficientMemory"), status("NodeHasDiskPressure"), reclaim("memory")],
