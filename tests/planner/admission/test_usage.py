@@ -211,6 +211,8 @@ def test_a_scope_is_of_pods_alone(scope: str) -> None:
     assert is_in_scope(quota, read("Pod", spec=inside))
     assert not is_in_scope(quota, read("Pod", spec=outside))
     assert not is_in_scope(quota, read("ConfigMap"))
+    unknown = ResourceQuotaSpec(hard={}, scopes=("VolumeAttributesClass",))
+    assert not is_in_scope(unknown, read("Pod", spec=inside))
     both = ResourceQuotaSpec(hard={}, scopes=(scope, "CrossNamespacePodAffinity"))  # type: ignore[arg-type]
     assert not is_in_scope(both, read("Pod", spec=inside))
     assert is_in_scope(ResourceQuotaSpec(hard={}), read("ConfigMap"))

@@ -116,6 +116,14 @@ def test_what_the_node_does_not_have_is_infeasible() -> None:
     assert resizing(found) == []
 
 
+def test_what_is_lacking_is_told_in_mebibytes() -> None:
+    """What is asked for, and what the others leave."""
+    other = asking("1", "512Mi", name="other")
+    found = host(asking("1", "256Mi"), other)
+    assert resized(found, asking("1", "768Mi"), other) == []
+    assert "memory 768Mi, 512Mi there" in resizing(found)[0].message
+
+
 def test_less_is_given_on_a_node_that_is_full() -> None:
     """What grows no further always fits."""
     other = asking("3", name="other")
