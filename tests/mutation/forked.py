@@ -2,7 +2,8 @@
 
 In a fork the function with the fault gets its code in place, so that whoever holds the function has it; then the tests
 that run the line, those about its module first, then the fastest, until one fails. What is no fault of a function's
-body (a constant of a module, a default of an argument) cannot be tried like this, and is left to who asked.
+body (a constant of a module, a default of an argument) cannot be tried like this, nor what has run when its module was
+imported; both are left to who asked.
 
 `MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER], ...], "coverage": FILE, "seconds": FILE}`;
 `MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, "noticed" | "survived" | "left"]`.
@@ -43,7 +44,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         for name, number in job["faults"]:
             mutant = mutants_of(Path(name).read_text())[number]
             tests, seconds = selection.affordable(Path(name), mutant.line, mutant.last)
-            code = _in_fork(Path(name), mutant, [items[test] for test in tests if test in items], seconds)
+            is_over = selection.runs_at_import(Path(name), mutant.line, mutant.last)
+            some = [items[test] for test in tests if test in items]
+            code = _LEFT if is_over else _in_fork(Path(name), mutant, some, seconds)
             results.write(json.dumps([name, number, ("survived", "noticed", "left")[code]]) + "\n")
     return True
 

@@ -36,6 +36,11 @@ class Selection:
         found = sorted(order, key=order.__getitem__)
         return found, sum(self._seconds[test] for test in found)
 
+    def runs_at_import(self, file: Path, first: int, last: int) -> bool:
+        """Whether one of these lines runs when its module is imported."""
+        lines = self._lines.get(str(file), {})
+        return any("" in lines.get(line, ()) for line in range(first, last + 1))
+
     def _is_about(self, test: str, module: Path) -> bool:
         """Whether the file of a test is named after a module, or imports it."""
         key = (test.partition("::")[0], module)

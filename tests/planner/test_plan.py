@@ -157,3 +157,8 @@ def test_what_a_person_says_is_done_and_told() -> None:
     cluster.acknowledge(cluster.tick())
     cluster.settle()
     assert not cluster.of("Deployment") and not cluster.of("ReplicaSet") and not cluster.of("Pod")
+
+
+def test_an_empty_cluster_need_not_be_looked_at_again() -> None:
+    """Nothing there can change by itself."""
+    assert Cluster(nodes=()).plan().look_again_at is None
