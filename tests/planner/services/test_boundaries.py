@@ -265,4 +265,5 @@ def test_endpoints_that_a_person_wrote_are_found_by_the_name_of_their_port(named
     )
     cluster.push(service("web", f"ports: [{{{named}port: 80}}]") + written)
     cluster.settle()
-    assert [one.port for one in entry_of(cluster).ports[0].targets] == found
+    (port,) = entry_of(cluster).ports
+    assert ([one.port for one in port.targets], port.name) == (found, "http" if named else "")
