@@ -5,7 +5,8 @@ that is made anew gets what it had; where somebody else needs the value by then,
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Self
 
 from reconciler.model.observed import StoredObject
 from reconciler.model.refs import ObjectRef
@@ -20,30 +21,53 @@ def row_key(pool: str, ref: ObjectRef, name: str = "") -> str:
     return "/".join((pool, ref.namespace, ref.name, *((name,) if name else ())))
 
 
+class _Stored:
+    """The stored rows, by Service and by value; kept from pass to pass, since they are many and seldom others."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, dict[str, str]] = {}
+        self.holders: dict[tuple[str, str], str] = {}
+        self._made_from: Mapping[str, str] | None = None
+
+    def as_in(self, allocations: Mapping[str, str]) -> Self:
+        """Return itself, made anew when these are not the rows that it was made from."""
+        if self._made_from is not allocations and self._made_from != allocations:
+            self.of, self.holders = {}, {}
+            for key, value in allocations.items():
+                pool = key.partition("/")[0]
+                if pool in _POOLS and value:
+                    self.of.setdefault(row_key(pool, _ref_of(key)), {})[key] = value
+                    self.holders[pool, value] = key
+        self._made_from = allocations
+        return self
+
+
 class Rows:
     """The rows of this pass: those that are stored, with what was given and taken since."""
 
     def __init__(self, view: View) -> None:
         self._view = view
+        self._stored = view.memo.kept("stored rows of services", _Stored).as_in(view.observed.allocations)
+        # What differs from what is stored: all rows of a Service, and who has a value (None: nobody).
         self._of: dict[str, dict[str, str]] = {}
-        self._holders: dict[tuple[str, str], str] = {}
-        for key, value in view.observed.allocations.items():
-            self._note(key, value)
+        self._holders: dict[tuple[str, str], str | None] = {}
 
     def of(self, pool: str, ref: ObjectRef) -> dict[str, str]:
         """Return the rows of a Service: key → value."""
-        return dict(self._of.get(row_key(pool, ref), {}))
+        name = row_key(pool, ref)
+        own = self._of.get(name)
+        return dict(self._stored.of.get(name, {}) if own is None else own)
 
     def holder(self, pool: str, value: str) -> ObjectRef | None:
         """Return the Service that has a value; None when nobody has, or a Service that is gone."""
-        key = self._holders.get((pool, value))
+        key = self._key_with(pool, value)
         ref = None if key is None else _ref_of(key)
         return ref if ref is not None and self._view.get(ref) is not None else None
 
     def take(self, key: str, value: str) -> None:
         """Give a value; nobody holds it, see `holder`."""
         pool = key.partition("/")[0]
-        former = self._holders.get((pool, value))
+        former = self._key_with(pool, value)
         if former == key:
             return
         if former is not None:
@@ -67,23 +91,32 @@ class Rows:
     def first_free(self, pool: str, candidates: Callable[[], Iterable[str]]) -> str:
         """Return the first candidate that nobody was given, else the first of a Service that is gone; or nothing."""
         for value in candidates():
-            if (pool, value) not in self._holders:
+            if self._key_with(pool, value) is None:
                 return value
         return next((value for value in candidates() if self.holder(pool, value) is None), "")
 
+    def _key_with(self, pool: str, value: str) -> str | None:
+        pair = (pool, value)
+        return self._holders[pair] if pair in self._holders else self._stored.holders.get(pair)
+
     def _note(self, key: str, value: str) -> None:
-        pool = key.partition("/")[0]
-        if pool in _POOLS and value:
-            ref = _ref_of(key)
-            self._of.setdefault(row_key(pool, ref), {})[key] = value
-            self._holders[pool, value] = key
+        pool, own = self._own(key)
+        own[key] = value
+        self._holders[pool, value] = key
 
     def _forget(self, key: str) -> None:
-        pool = key.partition("/")[0]
-        rows = self._of.get(row_key(pool, _ref_of(key)), {})
-        value = rows.pop(key, "")
-        if self._holders.get((pool, value)) == key:
-            del self._holders[pool, value]
+        pool, own = self._own(key)
+        value = own.pop(key, "")
+        if self._key_with(pool, value) == key:
+            self._holders[pool, value] = None
+
+    def _own(self, key: str) -> tuple[str, dict[str, str]]:
+        """Return the pool of a row, and this pass's own rows of its Service in that pool."""
+        pool, ref = key.partition("/")[0], _ref_of(key)
+        name = row_key(pool, ref)
+        if name not in self._of:
+            self._of[name] = self.of(pool, ref)
+        return pool, self._of[name]
 
 
 def probing(key: str, size: int) -> Iterator[int]:
