@@ -216,3 +216,65 @@ def test_images_count_between_two_sizes(size: int, score: int) -> None:
     assert ImageLocality(Cluster({"a": has(1000 * MB, 1000 * MB)}, Objects())).prepare(two) == {"a": 100}
     assert ImageLocality(Cluster({"a": has(1000 * MB, 23 * MB)}, Objects())).prepare(two) == {"a": 50}
     assert ImageLocality(Cluster({"a": node("a")}, Objects())).prepare(one) is None
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        ["web", "db"],
+        ["db", "web"],
+        ["db", "db"],
+        ["web"],
+        ["db"],
+        [],
+        ["web", "db", "web"],
+        ["db", "web", "web"],
+    ],
+)
+def test_what_is_kept_from_pass_to_pass_makes_no_difference(then: list[str]) -> None:
+    """Pods that stay, go, come, or are others by now."""
+    apart = pod("x", "new", affinity=affinity(podAntiAffinity=[near("db", ZONE)]))
+    drawn = pod("y", "new", affinity=affinity(podAffinity=[(9, near("web", HOST))]))
+    first = [pod("p0", "web"), pod("p1", "db")]
+    same = [n < 2 and first[n].metadata.labels["app"] == app for n, app in enumerate(then)]
+    later = [first[n] if same[n] else pod(f"q{n}", app) for n, app in enumerate(then)]
+    kept: dict[str, Any] = {}
+    for pods in (first, later, first):
+        nodes = {"a": holding(node("a", "z1"), tuple(pods)), "b": node("b", "z1"), "c": node("c", "z2")}
+        of, anew = Choice(nodes, Objects(), kept=kept), Choice(nodes, Objects())
+        for one in (apart, drawn):
+            assert against(of, one) == against(anew, one)
+            assert of.alike(one).totals() == anew.alike(one).totals()
+
+
+def test_claims_of_one_pod_or_one_node_are_counted_as_pods_come_and_go() -> None:
+    """A second Pod waits for the end of the first; on the node where it is used, a volume can be shared."""
+
+    def claim(name: str, mode: str) -> dict[str, Any]:
+        spec = {"accessModes": [mode], "volumeName": f"v-{name}", "resources": {"requests": {"storage": "1Gi"}}}
+        meta = {"name": name, "namespace": "default", "uid": name}
+        status = {"phase": "Bound"}
+        return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec, "status": status}
+
+    def volume(name: str, mode: str) -> dict[str, Any]:
+        ref = {"namespace": "default", "name": name, "uid": name}
+        share = {"server": "s", "path": "/p"}
+        spec = {"accessModes": [mode], "capacity": {"storage": "1Gi"}, "nfs": share, "claimRef": ref}
+        return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"v-{name}"}, "spec": spec}
+
+    modes = (("pod", "ReadWriteOncePod"), ("node", "ReadWriteOnce"))
+    world = Objects(*(claim(*one) for one in modes), *(volume(*one) for one in modes))
+    of = Choice({one.name: one for one in three()}, world)
+
+    def user(name: str, claimed: str) -> Pod:
+        return pod(name, "web", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": claimed}}])
+
+    assert of.best(user("u", "pod")) == of.best(user("u", "node")) == "a"
+    of.place(user("first", "pod"), "b")
+    of.place(user("second", "node"), "b")
+    assert [name for name, why in against(of, user("u", "pod")).items() if not why] == []
+    assert [name for name, why in against(of, user("u", "node")).items() if not why] == ["b"]
+    of.displace(user("first", "pod"), "b")
+    of.displace(user("second", "node"), "b")
+    assert [name for name, why in against(of, user("u", "pod")).items() if not why] == ["a", "b", "c"]
+    assert [name for name, why in against(of, user("u", "node")).items() if not why] == ["a", "b", "c"]
