@@ -140,7 +140,7 @@ def test_a_host_that_is_slow_sends_no_request_to_a_container_that_ends(cluster: 
     main.settle(60)
     services = main.get("/api/v1/namespaces/default/services")["items"]
     (address,) = (one["spec"]["clusterIP"] for one in services if one["metadata"]["name"] == "front")
-    command = slow.node.inside(sys.executable, "-m", "tests.e2e.load", address, "80", "100")
+    command = slow.node.inside(sys.executable, str(ROOT / "tests" / "e2e" / "load.py"), address, "80", "100")
     load = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert load.stdout is not None
     assert load.stdout.readline() == "started\n"

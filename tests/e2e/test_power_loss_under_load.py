@@ -167,7 +167,7 @@ class Town:
     def customers(self) -> Iterator[list[tuple[datetime, str]]]:
         """Many new connections from outside, each asking once; when those that failed had begun is there afterwards."""
         address = self.hosts[DOOR].node.address
-        words = [sys.executable, "-m", "tests.e2e.load", address, "443", str(RATE), SHOP, str(MOST)]
+        words = [sys.executable, str(ROOT / "tests" / "e2e" / "load.py"), address, "443", str(RATE), SHOP, str(MOST)]
         log = self.main.home / "load.log"
         with log.open("wb") as file:
             command = ["ip", "netns", "exec", self.network, *words]

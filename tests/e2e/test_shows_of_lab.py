@@ -33,6 +33,8 @@ NODES = tuple(f"node-{number}" for number in range(1, COUNT + 1))
 OFF, PARTED, SERVING = NODES[3:], NODES[1], NODES[1:3]
 MARKET = ROOT / "examples" / "many-workloads"
 MARKET_IMAGE = "busybox:1.36"
+# By its path: a host of the lab is in a folder of its own.
+LOAD = str(ROOT / "tests" / "e2e" / "load.py")
 RATE = 200
 PARTED_S = 42.0
 FIVE = "import sys, urllib.request as u; [print(u.urlopen(sys.argv[1], timeout=2).read()) for _ in range(5)]"
@@ -120,7 +122,7 @@ class Show(Host):
     @contextmanager
     def customers(self, node: str) -> Iterator[dict[str, Any]]:
         """Many new connections from a node, each asking once; what came of them is there afterwards."""
-        command = [sys.executable, "-m", "tests.e2e.load", self.shop, "80", str(RATE)]
+        command = [sys.executable, LOAD, self.shop, "80", str(RATE)]
         told: dict[str, Any] = {}
         with (self.home / "load.log").open("wb") as log:
             load = Inside(
@@ -172,6 +174,15 @@ def show(image: str) -> Iterator[Show]:
         one.typed("down")
 
 
+@pytest.fixture
+def market(show: Show) -> Show:
+    """The market, pushed and healthy, whichever test comes first."""
+    if not show.pods("market"):
+        assert show.push(wait=False).code == 0
+        show.agree()
+    return show
+
+
 def test_a_market_is_pushed_and_becomes_healthy(show: Show) -> None:
     """The plan names a node, and why, for every Pod; afterwards a second plan has nothing to do."""
     plan = show.json("plan", str(show.tree))
@@ -206,76 +217,80 @@ def test_kubectl_lists_the_nodes_with_every_column(show: Show) -> None:
         assert re.search(r" v1\.\d+\.\d+\+reconciler\S+ +10\.\d+\.\d+\.\d+ +<none> .* docker://[\d.]+", line), line
 
 
-def test_drained_hosts_are_noticed_by_no_customer(show: Show) -> None:
+def test_drained_hosts_are_noticed_by_no_customer(market: Show) -> None:
     """The budget keeps three of four; who ends has no new customers by then, and no request fails."""
-    with show.customers(PARTED) as told:
+    with market.customers(PARTED) as told:
         for node in (NODES[0], *OFF):
-            done = show.run("drain", node, "--timeout", "60s", timeout=90)
+            done = market.run("drain", node, "--timeout", "60s", timeout=90)
             assert done.code == 0, done
-            wait_for("four are ready again", lambda: show.count_ready("front") == 4, 60, 0.3)
-    assert set(told) == {"ok"}, (told, (show.home / "load.log").read_text()[-2000:])
+            wait_for("four are ready again", lambda: market.count_ready("front") == 4, 60, 0.3)
+    assert set(told) == {"ok"}, (told, (market.home / "load.log").read_text()[-2000:])
     assert told["ok"] > RATE
-    assert show.hosts_of("front") == set(SERVING)
+    assert market.hosts_of("front") == set(SERVING)
 
 
-def test_without_the_daemon_what_is_killed_comes_back(show: Show) -> None:
+def test_without_the_daemon_what_is_killed_comes_back(market: Show) -> None:
     """Each agent looks after its own host; the daemon, when it is back, finds nothing to do."""
-    main = show.lab.node("node-1")
+    main = market.lab.node("node-1")
     main.serve({})
-    stopped = show.on("node-1", "sh", "-c", f"kill -9 $(cat {show.data}/daemon.lock)")
+    stopped = market.on("node-1", "sh", "-c", f"kill -9 $(cat {market.data}/daemon.lock)")
     assert stopped.code == 0, stopped
-    before = show.running(*SERVING)
-    killed = {node: show.container(node, "watcher") for node in SERVING}
+    before = market.running(*SERVING)
+    killed = {node: market.container(node, "watcher") for node in SERVING}
     for node, id in killed.items():
-        show.engine(node, "kill", id)
-    wait_for("all are back", lambda: all(show.container(n, "watcher") not in ("", id) for n, id in killed.items()), 30)
-    assert all(show.serves(node) for node in SERVING)
+        market.engine(node, "kill", id)
+    wait_for(
+        "all are back", lambda: all(market.container(n, "watcher") not in ("", id) for n, id in killed.items()), 30
+    )
+    assert all(market.serves(node) for node in SERVING)
     main.serve(DAEMON)
-    wait_for("the daemon answers", lambda: show.get("/version") is not None, 60, 0.2)
-    wait_for("every node is ready", lambda: show.are_ready(*NODES), 60, 0.5)
-    wait_for("a plan changes nothing", show.has_nothing_to_do, 60, 0.5)
-    assert without("watcher", show.running(*SERVING)) == without("watcher", before)
+    wait_for("the daemon answers", lambda: market.get("/version") is not None, 60, 0.2)
+    wait_for("every node is ready", lambda: market.are_ready(*NODES), 60, 0.5)
+    wait_for("a plan changes nothing", market.has_nothing_to_do, 60, 0.5)
+    assert without("watcher", market.running(*SERVING)) == without("watcher", before)
 
 
-def test_hosts_that_are_cut_off_or_without_power(show: Show) -> None:
+def test_hosts_that_are_cut_off_or_without_power(market: Show) -> None:
     """One is parted from the daemon, others have no power: all of these are NotReady, and nothing else happens.
 
     What is on the parted host runs on, is probed and restarted, and serves; when it is healed, nothing restarts.
     """
-    before = show.running(*SERVING)
-    began = time.monotonic()
-    show.typed("partition", PARTED, "--from", "node-1")
-    for node in OFF:
-        show.typed("power-off", node)
-    id = show.container(PARTED, "watcher")
-    show.engine(PARTED, "kill", id)
-    wait_for("it is restarted", lambda: show.container(PARTED, "watcher") not in ("", id), 30, 0.2)
-    wait_for("they are not ready", lambda: show.are_ready(*({*NODES} - {PARTED, *OFF})), 90, 0.5)
-    assert set(show.states()) == set(NODES)
-    wait_for("it was parted for long", lambda: time.monotonic() - began > PARTED_S, PARTED_S, 0.2)
-    assert all(show.serves(node) for node in SERVING)
-    show.typed("heal", PARTED)
-    for node in OFF:
-        show.typed("power-on", node)
-    wait_for("every node is ready again", lambda: show.are_ready(*NODES), 90, 0.5)
     for node in (NODES[0], *OFF):
-        assert show.run("uncordon", node).code == 0
-    show.agree()
-    assert without("watcher", show.running(*SERVING)) == without("watcher", before)
+        assert market.run("drain", node, "--timeout", "60s", timeout=90).code == 0
+    before = market.running(*SERVING)
+    began = time.monotonic()
+    market.typed("partition", PARTED, "--from", "node-1")
+    for node in OFF:
+        market.typed("power-off", node)
+    id = market.container(PARTED, "watcher")
+    market.engine(PARTED, "kill", id)
+    wait_for("it is restarted", lambda: market.container(PARTED, "watcher") not in ("", id), 30, 0.2)
+    wait_for("they are not ready", lambda: market.are_ready(*({*NODES} - {PARTED, *OFF})), 90, 0.5)
+    assert set(market.states()) == set(NODES)
+    wait_for("it was parted for long", lambda: time.monotonic() - began > PARTED_S, PARTED_S, 0.2)
+    assert all(market.serves(node) for node in SERVING)
+    market.typed("heal", PARTED)
+    for node in OFF:
+        market.typed("power-on", node)
+    wait_for("every node is ready again", lambda: market.are_ready(*NODES), 90, 0.5)
+    for node in (NODES[0], *OFF):
+        assert market.run("uncordon", node).code == 0
+    market.agree()
+    assert without("watcher", market.running(*SERVING)) == without("watcher", before)
 
 
-def test_a_host_that_joins_has_every_daemonset_without_a_push(show: Show) -> None:
+def test_a_host_that_joins_has_every_daemonset_without_a_push(market: Show) -> None:
     """It was removed, and is a host like any other again."""
     last = NODES[-1]
-    assert show.run("node", "remove", last).code == 0
-    wait_for("it is gone", lambda: last not in show.states(), 30, 0.5)
-    words = show.on("node-1", *CLI, "token", "create", "--node", last).out.split()
-    joined = show.on(last, *CLI, *words[1:])
+    assert market.run("node", "remove", last).code == 0
+    wait_for("it is gone", lambda: last not in market.states(), 30, 0.5)
+    words = market.on("node-1", *CLI, "token", "create", "--node", last).out.split()
+    joined = market.on(last, *CLI, *words[1:])
     assert joined.code == 0, joined
-    wait_for("it is ready", lambda: show.are_ready(*NODES), 60, 0.5)
+    wait_for("it is ready", lambda: market.are_ready(*NODES), 60, 0.5)
 
     def has_both() -> bool:
-        pods = [one for one in show.pods("market") if one["spec"].get("nodeName") == last and is_ready(one)]
+        pods = [one for one in market.pods("market") if one["spec"].get("nodeName") == last and is_ready(one)]
         return {"watcher", "shipper"} <= {one["metadata"]["labels"]["app"] for one in pods}
 
     wait_for("both DaemonSets have their Pod there", has_both, 60, 0.5)
