@@ -219,7 +219,8 @@ def _pod(objects: Objects, policy: Policy, stored: StoredObject) -> PodAssignmen
         digest=stored.digest if owner else digest(pod.spec),
         revision=stored.provenance.commit if stored.provenance else "",
         owner_kind=owner.kind if owner else "",
-        exclusive=owner is not None and owner.kind == "StatefulSet",
+        # Whose name is its own may run elsewhere under that name by the time its host is back.
+        exclusive=owner is None or owner.kind == "StatefulSet",
         service_account=pod.spec.service_account_name or "default",
         configuration=_configuration(objects, policy, stored),
         claims=_claims(objects, pod),

