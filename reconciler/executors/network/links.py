@@ -84,6 +84,8 @@ class PodLinks:
         if link is not None and self._is_whole(link, owner) and _whole_inside(pid, link, owner.ip):
             self._remember(owner, detail.sandbox)
             return False
+        # Only a Pod that is in the book counts as wired: whatever ends this halfway, it is done again.
+        self._sandboxes.forget(owner.pod_uid)
         with Netlink() as door:
             if link is None:
                 door.add_veth(name, peer=INSIDE, pid=pid, mtu=self._mtu())
@@ -131,7 +133,11 @@ class PodLinks:
                 pod_uid=owner.pod_uid,
                 interface=link.name,
                 ip=owner.ip,
-                whole=self._is_whole(link, owner) and owner.pod_uid not in self._broken_inside,
+                whole=(
+                    self._is_whole(link, owner)
+                    and bool(self._sandboxes.of(owner.pod_uid))
+                    and owner.pod_uid not in self._broken_inside
+                ),
             )
             for link, owner in self.owned()
         ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.executors.network import links
 from reconciler.executors.network.cleanup import remove_all
 from reconciler.executors.network.links import interface_name
 from reconciler.model.details import AttachPod
@@ -115,6 +116,30 @@ def test_links_are_known_after_a_restart(network: Network) -> None:
     network.restart()
     assert [(fact.pod_uid, fact.whole) for fact in network.executor.facts().links] == [("uid-a", True)]
     assert network.attach(pod) is OutcomeStatus.UNCHANGED
+
+
+def test_a_pod_wired_halfway_is_wired_to_the_end(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P17: killed after the host's end was wired and before the Pod's was; the next process of ours sees it."""
+    with monkeypatch.context() as patched:
+        patched.setattr(links, "_wire_inside", _killed)
+        with pytest.raises(_Killed):
+            network.pod("a", "10.42.0.2")
+    assert [fact.whole for fact in network.executor.facts().links] == [False]
+    network.restart()
+    assert [fact.whole for fact in network.executor.facts().links] == [False]
+    pod = network.pods["a"]
+    assert network.attach(pod) is OutcomeStatus.DONE
+    assert [fact.whole for fact in network.executor.facts().links] == [True]
+    network.serve(pod)
+    assert network.names(pod.ip, 8080) == ["a"]
+
+
+class _Killed(BaseException):
+    """Ends what runs, as a kill does: nothing handles it."""
+
+
+def _killed(*_: object) -> None:
+    raise _Killed
 
 
 def test_one_instance_per_network_namespace(network: Network) -> None:
