@@ -81,10 +81,11 @@ class PodLinks:
         self._mirror.sync()
         self._sweeper.keep(owner.ip)
         link = self._usable_link(name, owner, pid)
-        if link is not None and self._is_whole(link, owner) and _whole_inside(pid, link, owner.ip):
+        # Only a Pod that is in the book counts as wired: whatever ends this halfway, it is done again.
+        known = bool(self._sandboxes.of(owner.pod_uid))
+        if known and link is not None and self._is_whole(link, owner) and _whole_inside(pid, link, owner.ip):
             self._remember(owner, detail.sandbox)
             return False
-        # Only a Pod that is in the book counts as wired: whatever ends this halfway, it is done again.
         self._sandboxes.forget(owner.pod_uid)
         with Netlink() as door:
             if link is None:

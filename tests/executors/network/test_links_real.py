@@ -1,13 +1,15 @@
 """Pod links on a real kernel."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reconciler.executors.network import links
 from reconciler.executors.network.cleanup import remove_all
 from reconciler.executors.network.links import interface_name
+from reconciler.executors.network.netlink import Netlink
 from reconciler.model.details import AttachPod
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.plan import OutcomeStatus
@@ -118,28 +120,38 @@ def test_links_are_known_after_a_restart(network: Network) -> None:
     assert network.attach(pod) is OutcomeStatus.UNCHANGED
 
 
-def test_a_pod_wired_halfway_is_wired_to_the_end(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    """P17: killed after the host's end was wired and before the Pod's was; the next process of ours sees it."""
-    with monkeypatch.context() as patched:
-        patched.setattr(links, "_wire_inside", _killed)
-        with pytest.raises(_Killed):
-            network.pod("a", "10.42.0.2")
-    assert [fact.whole for fact in network.executor.facts().links] == [False]
-    network.restart()
-    assert [fact.whole for fact in network.executor.facts().links] == [False]
-    pod = network.pods["a"]
-    assert network.attach(pod) is OutcomeStatus.DONE
-    assert [fact.whole for fact in network.executor.facts().links] == [True]
-    network.serve(pod)
-    assert network.names(pod.ip, 8080) == ["a"]
+CHANGES = ("add_veth", "set_link", "replace_address", "replace_route", "replace_neighbour")
 
 
 class _Killed(BaseException):
     """Ends what runs, as a kill does: nothing handles it."""
 
 
-def _killed(*_: object) -> None:
-    raise _Killed
+@pytest.mark.parametrize("steps", range(9))
+def test_a_pod_wired_halfway_is_wired_to_the_end(network: Network, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """P17: killed after any of the kernel's changes; the next process of ours sees what is missing, and makes it."""
+    left = iter(range(steps))
+
+    def until_killed(change: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: object, **more: object) -> Any:
+            if next(left, None) is None:
+                raise _Killed
+            return change(*arguments, **more)
+
+        return step
+
+    with monkeypatch.context() as patched:
+        for name in CHANGES:
+            patched.setattr(Netlink, name, until_killed(getattr(Netlink, name)))
+        with pytest.raises(_Killed):
+            network.pod("a", "10.42.0.2")
+    network.restart()
+    assert not any(fact.whole for fact in network.executor.facts().links)
+    pod = network.pods["a"]
+    assert network.attach(pod) is OutcomeStatus.DONE
+    assert [fact.whole for fact in network.executor.facts().links] == [True]
+    network.serve(pod)
+    assert network.names(pod.ip, 8080) == ["a"]
 
 
 def test_one_instance_per_network_namespace(network: Network) -> None:
