@@ -219,6 +219,7 @@ class NetworkExecutor:
                 self._table.compare()
                 self._policies.compare()
                 self._links.compare_inside()
+                self._open_to_loopback()
                 self._peers.compare()
                 self._external.announce_again()
                 if self._wanted is not None:

@@ -1,4 +1,4 @@
-"""Directories whose whole content changes in one step, laid out as kubelet does.
+"""Directories that are made in one step, and whose whole content changes in one step, laid out as kubelet does.
 
     name    -> ..data/name
     ..data  -> ..2026_11_21_02_52_06.417
@@ -17,6 +17,18 @@ from reconciler.executors.volume.removal import remove_tree
 
 _DATA = "..data"
 _NEXT = "..data_tmp"
+
+
+def make_directory(directory: Path, mode: int) -> bool:
+    """Make a directory that has this mode from the moment it is there; return whether it was made."""
+    if os.path.lexists(directory):
+        return False
+    directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    unfinished = directory.with_name(f".{directory.name}.unfinished")
+    unfinished.mkdir(exist_ok=True)
+    unfinished.chmod(mode)
+    unfinished.rename(directory)
+    return True
 
 
 def write_files(directory: Path, files: Files, group: int | None) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from reconciler.executors.volume import loop
+from reconciler.executors.volume.atomic import make_directory
 from reconciler.executors.volume.mounts import held, is_mount_point, mounts_at_or_below
 from reconciler.executors.volume.paths import MountError, VolumePaths, checked_name
 from reconciler.executors.volume.removal import StillMounted
@@ -35,16 +36,11 @@ def provision(paths: VolumePaths, detail: ProvisionVolume) -> bool:
         # A disk that is not mounted: its volumes must not end up on another one.
         raise MountError(f"{detail.base}, where the class of volume {detail.name!r} keeps its volumes, is not there")
     _record(paths, detail.name, path, is_file=bool(detail.size))
-    path.parent.mkdir(parents=True, exist_ok=True)
     if detail.size:
+        path.parent.mkdir(parents=True, exist_ok=True)
         return _grow_file(path, detail.size)
-    try:
-        path.mkdir()
-    except FileExistsError:
-        return False
     # Any user of a container may use it, as with other local provisioners; fsGroup narrows it.
-    path.chmod(0o777)
-    return True
+    return make_directory(path, 0o777)
 
 
 def _grow_file(path: Path, size: int) -> bool:

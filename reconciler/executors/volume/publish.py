@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from reconciler.executors.downward import PodPlace
-from reconciler.executors.volume.atomic import write_files
+from reconciler.executors.volume.atomic import make_directory, write_files
 from reconciler.executors.volume.devices import check_modes, device_source
 from reconciler.executors.volume.hostpath import ensure_host_path
 from reconciler.executors.volume.mounts import (
@@ -136,8 +136,9 @@ def _publish_one(paths: VolumePaths, pod: PodAssignment, volume: Volume, place: 
         files = volume_files(volume, pod, place, materials)
         if directory.is_relative_to(paths.memory):
             ensure_memory_root(paths)
-        return _make_directory(directory, 0o755) | write_files(directory, files, pod.spec.security_context.fs_group)
-    return _make_empty(directory, volume.empty_dir or EmptyDirVolumeSource(), pod)
+        return make_directory(directory, 0o755) | write_files(directory, files, pod.spec.security_context.fs_group)
+    is_first = _read_marker(paths.pod(pod.uid)) is None
+    return _make_empty(directory, volume.empty_dir or EmptyDirVolumeSource(), pod, is_first=is_first)
 
 
 def _check_claim(paths: VolumePaths, pod: PodAssignment, volume: Volume) -> bool:
@@ -170,26 +171,17 @@ def _host_path_type(pod: PodAssignment, volume: Volume) -> HostPathType | None:
     return next((b.host_path_type for b in pod.claims if claim is not None and b.claim == claim.claim_name), None)
 
 
-def _make_empty(directory: Path, source: EmptyDirVolumeSource, pod: PodAssignment) -> bool:
-    made = _make_directory(directory, 0o777)
+def _make_empty(directory: Path, source: EmptyDirVolumeSource, pod: PodAssignment, *, is_first: bool) -> bool:
+    made = make_directory(directory, 0o777)
     if source.medium == "Memory" and not is_mount_point(directory):
         limit = f",size={bytes_of(source.size_limit)}" if source.size_limit is not None else ""
         mount_tmpfs(directory, f"mode=0777{limit}")
         made = True
     group = pod.spec.security_context.fs_group
-    if made and group is not None:
+    # Before anything is noted as published nobody uses it, and an earlier try may have been killed in between.
+    if group is not None and (made or is_first):
         give_to_group(directory, group, only_on_mismatch=False)
     return made
-
-
-def _make_directory(directory: Path, mode: int) -> bool:
-    directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    try:
-        directory.mkdir()
-    except FileExistsError:
-        return False
-    directory.chmod(mode)
-    return True
 
 
 def _stands(paths: VolumePaths, directory: Path) -> Published | None:

@@ -1,5 +1,6 @@
 """Volumes on a real file system: written atomically, in memory where a Secret is in them, removed without harm."""
 
+import contextlib
 import os
 import shutil
 import stat
@@ -22,6 +23,7 @@ from reconciler.model.refs import ObjectRef
 
 pytestmark = pytest.mark.real
 UID = "01234567-89ab-cdef-0123-456789abcdef"
+FS_GROUP = {"securityContext": {"fsGroup": 4321}}
 DONE, UNCHANGED, FAILED = OutcomeStatus.DONE, OutcomeStatus.UNCHANGED, OutcomeStatus.FAILED
 
 
@@ -98,6 +100,34 @@ def test_a_write_that_was_killed_is_completed(executor: VolumeExecutor) -> None:
     assert (directory / "a").read_text() == "2"
     inner = {entry.name for entry in directory.iterdir() if entry.name.startswith("..")}
     assert inner == {"..data", (directory / "..data").readlink().name}
+
+
+class _Killed(BaseException):
+    """Ends what runs, as a kill does: nothing handles it."""
+
+
+@pytest.mark.parametrize("change", ["chmod", "rename", "fchown"])
+def test_directories_whose_making_was_killed_are_open_to_their_users(
+    executor: VolumeExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """P17: an empty directory and a claim's have mode and group, wherever their making ended the first time."""
+    path = tmp_path / "volumes" / "pv-1"
+    steps = (ProvisionVolume(name="pv-1", path=str(path)), publish(pod({"name": "e", "emptyDir": {}}, **FS_GROUP)))
+
+    def killed(*_: object, **__: object) -> None:
+        raise _Killed
+
+    for step in steps:
+        with monkeypatch.context() as patched:
+            patched.setattr(os if change == "fchown" else Path, change, killed)
+            with contextlib.suppress(_Killed):
+                do(executor, step)
+        assert do(executor, step).status in (DONE, UNCHANGED)
+    empty = executor.volume_path(UID, steps[1].pod.spec.volumes[0])
+    assert (stat.S_IMODE(empty.stat().st_mode), empty.stat().st_gid) == (0o2777, 4321)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o777
+    assert [one.name for one in path.parent.iterdir()] == ["pv-1"]
+    assert [one.name for one in empty.parent.iterdir()] == ["e"]
 
 
 def test_secrets_are_only_ever_in_memory(executor: VolumeExecutor, tmp_path: Path) -> None:
