@@ -4,11 +4,13 @@ import logging
 import threading
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.observed import ObservedState
 from reconciler.model.ports import Look
 from reconciler.model.provider import Provider, ProviderState
-from reconciler.planner.services.provided import request_of
+from reconciler.planner.services.provided import request_of, state_of
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +37,9 @@ class ProviderBoard:
         if not observed.term:
             return
         try:
-            found = ProviderState(answer=self._provider.ask(request_of(observed)))
+            found = state_of(observed, self._provider.ask(request_of(observed)))
         except ReconcilerError as error:
-            found = ProviderState(answer=self.state.answer, error=str(error))
+            found = replace(self.state, error=str(error))
             log.warning("the provider gave no answer", extra={"error": str(error)})
         with self._lock:
             if found == self._state:

@@ -1,16 +1,20 @@
-"""What is asked of whoever provides machines and load balancers, and what they answer. See docs/EXTENDING.md.
+"""What is asked of whoever provides machines and what belongs to them, and what they answer. See docs/EXTENDING.md.
 
 Level-triggered: each question names everything that is wanted, each answer everything that there is. What is no longer
-in a question is to be removed. Documents are versioned, and tolerant of fields that are added later.
+in a question is to be removed. Documents are versioned, and tolerant of fields that are added later. Load balancers and
+machines are every provider's; what else one does, it says in `capabilities`, and of the rest nothing it says counts.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Literal, Protocol
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import Protocol as IPProtocol
+from reconciler.model.refs import ObjectRef
 
 PROVIDER_VERSION = "provider.reconciler.dev/v1"
 PROVIDER_CLASS = "reconciler.dev/provider"
+Capability = Literal["records"]
 
 
 class ProviderNode(Value):
@@ -44,12 +48,32 @@ class Balancer(Value):
     health_check_node_port: int = 0
 
 
+class Owner(Value):
+    """The object that wants something."""
+
+    kind: str
+    namespace: str = ""
+    name: str
+    uid: str = ""
+
+
+class Record(Value):
+    """A DNS record that is wanted: addresses (A, AAAA) or one other name (CNAME). `ttl` in seconds, 0: as is usual."""
+
+    name: str
+    type: Literal["A", "AAAA", "CNAME"] = "A"
+    targets: tuple[str, ...]
+    ttl: int = 0
+    owner: Owner
+
+
 class ProviderRequest(Value):
     """One question. It is asked as JSON, with `apiVersion` and `kind` before it."""
 
     cluster_id: str
     nodes: tuple[ProviderNode, ...] = ()
     load_balancers: tuple[Balancer, ...] = ()
+    records: tuple[Record, ...] = ()
 
 
 class Instance(Value):
@@ -72,19 +96,36 @@ class Balanced(Value):
     error: str = ""
 
 
+class Recorded(Value):
+    """What came of the records of a name: they are there, or why they are not."""
+
+    name: str
+    error: str = ""
+
+
 class ProviderAnswer(Value):
-    """One answer."""
+    """One answer. `capabilities` are what is done besides load balancers and machines; others than ours are ignored."""
 
     api_version: str
+    capabilities: tuple[str, ...] = ()
     instances: tuple[Instance, ...] = ()
     load_balancers: tuple[Balanced, ...] = ()
+    records: tuple[Recorded, ...] = ()
 
 
 class ProviderState(Value):
-    """What the provider answered last (None: nothing since the start), and why it did not answer after that."""
+    """What the provider answered last (None: nothing since the start), and why it did not answer after that.
+
+    `faults` say what could not be done for objects, by what was asked when it answered.
+    """
 
     answer: ProviderAnswer | None = None
     error: str = ""
+    faults: Mapping[ObjectRef, str] = {}
+
+    def does(self, capability: Capability) -> bool:
+        """Whether the provider sees to something."""
+        return self.answer is not None and capability in self.answer.capabilities
 
     def instance(self, node: str) -> Instance | None:
         """Return what is known of the machine of a node."""
@@ -98,7 +139,7 @@ class ProviderState(Value):
 
 
 class Provider(Protocol):
-    """Whoever has machines and load balancers."""
+    """Whoever has machines, load balancers and the like."""
 
     def ask(self, request: ProviderRequest) -> ProviderAnswer:
         """Bring about what is wanted, as far as it can be now, and tell what there is; raise ReconcilerError if not."""

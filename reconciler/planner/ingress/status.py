@@ -13,6 +13,7 @@ from reconciler.model.kinds import Ingress, IngressLoadBalancerIngress, IngressL
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.planner.ingress.routes import Note
 from reconciler.planner.ingress.view import compiled_routes, ingress_view
+from reconciler.planner.services.records import RECORD_FAILED, judge_recorded
 from reconciler.planner.view import View
 
 SYNC = "Sync"
@@ -31,6 +32,8 @@ def sync_ingresses(view: View) -> None:
     troubles = tuple(_troubles(heard, newest))
     for stored in list(view.due("Ingress")):
         notes = list(compiled.notes.get(stored.ref, ()))
+        if fault := judge_recorded(view, stored):
+            notes.append(Note(RECORD_FAILED, fault))
         if stored.ref in compiled.ours:
             _write(view, stored, heard, newest, [*notes, *troubles])
         else:

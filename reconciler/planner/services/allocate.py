@@ -13,6 +13,7 @@ from reconciler.model.plan import Decision, Reason
 from reconciler.planner.services.balancers import give_outer_address
 from reconciler.planner.services.kept import filled
 from reconciler.planner.services.nodeports import give_node_ports
+from reconciler.planner.services.records import tell_records
 from reconciler.planner.services.rows import CLUSTER_IP, probing, row_key, rows_of
 from reconciler.planner.view import View, replace
 
@@ -24,7 +25,7 @@ def allocate_addresses(view: View) -> None:
     """Give every Service what its type needs; what cannot be given blocks it, and the rest works."""
     for before in view.due("Service"):
         stored, *faults = _given_address(view, _filled(view, before))
-        for give in (give_node_ports, give_outer_address):
+        for give in (give_node_ports, give_outer_address, tell_records):
             stored, fault = give(view, stored)
             faults.append(fault)
         if any(faults):

@@ -1,14 +1,23 @@
-"""What a provider is asked for: the load balancers of its class, and what it knows of the nodes' machines. Pure."""
+"""What a provider is asked for, and what its answer means for what was asked. Pure."""
 
 from collections.abc import Iterator
 from typing import cast
 
 from reconciler.model.kinds import Node, Service
 from reconciler.model.observed import ObservedState
-from reconciler.model.provider import PROVIDER_CLASS, Balancer, BalancerPort, ProviderNode, ProviderRequest
+from reconciler.model.provider import (
+    PROVIDER_CLASS,
+    Balancer,
+    BalancerPort,
+    ProviderAnswer,
+    ProviderNode,
+    ProviderRequest,
+    ProviderState,
+)
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.services.announce import is_fit
 from reconciler.planner.services.balancers import source_ranges
+from reconciler.planner.services.records import wanted_records
 
 
 def request_of(observed: ObservedState) -> ProviderRequest:
@@ -17,7 +26,13 @@ def request_of(observed: ObservedState) -> ProviderRequest:
         cluster_id=observed.cluster.id,
         nodes=tuple(_nodes(observed)),
         load_balancers=tuple(_balancers(observed)),
+        records=wanted_records(observed).wanted,
     )
+
+
+def state_of(observed: ObservedState, answer: ProviderAnswer) -> ProviderState:
+    """Return what is known once the provider has answered the question that was made of `observed`."""
+    return ProviderState(answer=answer, faults=wanted_records(observed).told(answer))
 
 
 def _nodes(observed: ObservedState) -> Iterator[ProviderNode]:
