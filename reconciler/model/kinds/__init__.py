@@ -63,6 +63,16 @@ from reconciler.model.kinds.container import (
     VolumeDevice,
     VolumeMount,
 )
+from reconciler.model.kinds.containerstatus import (
+    ContainerState,
+    ContainerStateRunning,
+    ContainerStateTerminated,
+    ContainerStateWaiting,
+    ContainerStatus,
+    ContainerUser,
+    ResourceStatus,
+    VolumeMountStatus,
+)
 from reconciler.model.kinds.cronjob import (
     CronJob,
     CronJobSpec,
@@ -149,11 +159,6 @@ from reconciler.model.kinds.node import (
     NodeSystemInfo,
 )
 from reconciler.model.kinds.pod import (
-    ContainerState,
-    ContainerStateRunning,
-    ContainerStateTerminated,
-    ContainerStateWaiting,
-    ContainerStatus,
     DNSPolicy,
     HostAlias,
     HostIP,
@@ -363,6 +368,7 @@ __all__ = [
     "ContainerStateTerminated",
     "ContainerStateWaiting",
     "ContainerStatus",
+    "ContainerUser",
     "ControllerRevision",
     "CronJob",
     "CronJobSpec",
@@ -544,6 +550,7 @@ __all__ = [
     "ResourceQuotaSpec",
     "ResourceQuotaStatus",
     "ResourceRequirements",
+    "ResourceStatus",
     "RestartPolicy",
     "Role",
     "RoleBinding",
@@ -601,6 +608,7 @@ __all__ = [
     "VolumeDevice",
     "VolumeMode",
     "VolumeMount",
+    "VolumeMountStatus",
     "VolumeNodeAffinity",
     "VolumeProjection",
     "Weight",

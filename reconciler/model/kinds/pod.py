@@ -10,11 +10,10 @@ from reconciler.model.kinds.container import (
     AppArmorProfile,
     Container,
     EphemeralContainer,
-    ResourceMap,
-    ResourceRequirements,
     SeccompProfile,
     SELinuxOptions,
 )
+from reconciler.model.kinds.containerstatus import ContainerStatus
 from reconciler.model.kinds.meta import Condition, LocalObjectReference, Object, ObjectMeta
 from reconciler.model.kinds.scalars import (
     AddressText,
@@ -147,55 +146,6 @@ class PodTemplateSpec(Value):
 
     spec: PodSpec
     metadata: ObjectMeta = ObjectMeta()
-
-
-class ContainerStateWaiting(Value):
-    """Not running yet, and why."""
-
-    reason: str = ""
-    message: str = ""
-
-
-class ContainerStateRunning(Value):
-    """Running since a time."""
-
-    started_at: str | None = None
-
-
-class ContainerStateTerminated(Value):
-    """Ended, how and when."""
-
-    exit_code: int
-    signal: int = 0
-    reason: str = ""
-    message: str = ""
-    started_at: str | None = None
-    finished_at: str | None = None
-    container_id: str = ""
-
-
-class ContainerState(Value):
-    """One of waiting, running, terminated; none set means waiting."""
-
-    waiting: ContainerStateWaiting | None = None
-    running: ContainerStateRunning | None = None
-    terminated: ContainerStateTerminated | None = None
-
-
-class ContainerStatus(Value):
-    """What was observed of one container."""
-
-    name: str
-    image: str = ""
-    image_id: str = ""
-    container_id: str = ""
-    ready: bool = False
-    started: bool | None = None
-    restart_count: int = 0
-    state: ContainerState = ContainerState()
-    last_state: ContainerState = ContainerState()
-    allocated_resources: ResourceMap = field(default_factory=dict)
-    resources: ResourceRequirements | None = None
 
 
 class PodIP(Value):

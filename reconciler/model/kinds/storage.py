@@ -64,6 +64,8 @@ class PersistentVolumeClaimStatus(Value):
     access_modes: tuple[AccessMode, ...] = ()
     capacity: Mapping[str, Quantity] = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
+    allocated_resources: Mapping[str, Quantity] = field(default_factory=dict)
+    allocated_resource_statuses: Mapping[str, str] = field(default_factory=dict)
 
 
 class PersistentVolumeClaim(Object):

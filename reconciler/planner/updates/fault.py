@@ -6,6 +6,8 @@ INVALID = "FieldValueInvalid"
 FORBIDDEN = "FieldValueForbidden"
 DUPLICATE = "FieldValueDuplicate"
 REQUIRED = "FieldValueRequired"
+NOT_SUPPORTED = "FieldValueNotSupported"
+TOO_LONG = "FieldValueTooLong"
 FIXED = "cannot be changed"
 
 

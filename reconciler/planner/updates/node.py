@@ -3,6 +3,7 @@
 The rules are Kubernetes' ValidateNode and ValidateNodeUpdate.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from reconciler.model.addresses import cidr_fault, is_dual_stack
@@ -10,6 +11,9 @@ from reconciler.model.kinds import Node, Taint
 from reconciler.model.quantity import parse_quantity
 from reconciler.planner.updates.fault import DUPLICATE, FORBIDDEN, INVALID, Fault, fixed
 
+# Kubernetes' names of features, of which one may be a part of another.
+_FEATURE = re.compile(r"[A-Z][A-Za-z0-9]*(/[A-Z][A-Za-z0-9]*)*")
+_FEATURE_MAX = 253
 _FRACTIONS = frozenset({"cpu", "memory", "ephemeral-storage", "pods"})
 
 
@@ -29,6 +33,7 @@ def node_faults(old: Node, new: Node) -> Iterator[Fault]:
         if address in seen:
             yield Fault(f"status.addresses[{number}]", "is there twice", DUPLICATE)
         seen.add(address)
+    yield from feature_faults(new.status.declared_features)
     for field, amounts in (("capacity", new.status.capacity), ("allocatable", new.status.allocatable)):
         for name in sorted(amounts):
             if name not in _FRACTIONS and parse_quantity(amounts[name]).denominator != 1:
@@ -43,6 +48,18 @@ def network_faults(networks: Sequence[str]) -> Iterator[Fault]:
             yield Fault(f"spec.podCIDRs[{number}]", fault)
     if len(networks) > 1 and not (any(fault for _, fault in faults) or is_dual_stack(networks)):
         yield Fault("spec.podCIDRs", "can be one network, or one of each family")
+
+
+def feature_faults(features: Sequence[str]) -> Iterator[Fault]:
+    """Yield what is wrong with the features that a Node declares: names of upper and lower case, each once."""
+    seen = set()
+    for number, name in enumerate(features):
+        at = f"status.declaredFeatures[{number}]"
+        if not _FEATURE.fullmatch(name) or len(name) > _FEATURE_MAX:
+            yield Fault(at, f"must be a name of at most {_FEATURE_MAX} characters, such as InPlaceResize", INVALID)
+        elif name in seen:
+            yield Fault(at, "is there twice", DUPLICATE)
+        seen.add(name)
 
 
 def taint_faults(taints: Sequence[Taint]) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence, Set
 from reconciler.model.addresses import address_list_faults
 from reconciler.model.kinds import Container, ContainerStatus, Pod, PodSpec, PodStatus
 from reconciler.model.kinds.scalars import LABEL_KEY_PATTERN
+from reconciler.planner.updates.container_status import container_status_faults
 from reconciler.planner.updates.fault import FORBIDDEN, Fault
 
 # Conditions that nodes and the cluster itself keep; all others are other controllers'.
@@ -40,6 +41,12 @@ def status_faults(old: Pod, new: Pod) -> Iterator[Fault]:
     for number, condition in enumerate(after.conditions):
         if not _QUALIFIED.search(condition.type):
             yield Fault(f"status.conditions[{number}].type", "must be a name such as Ready or example.com/ready")
+    for field, statuses in (
+        ("initContainerStatuses", after.init_container_statuses),
+        ("containerStatuses", after.container_statuses),
+        ("ephemeralContainerStatuses", after.ephemeral_container_statuses),
+    ):
+        yield from container_status_faults(f"status.{field}", old.spec, statuses)
     yield from _transition_faults(old.spec, before, after)
 
 

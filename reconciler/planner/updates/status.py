@@ -3,7 +3,7 @@
 The rules are Kubernetes' ValidateDeploymentStatus, ValidateReplicaSetStatus, ValidateStatefulSetStatus,
 validateDaemonSetStatus, ValidateReplicationControllerStatus, ValidateJobStatusUpdate,
 ValidatePodDisruptionBudgetStatusUpdate, ValidateHorizontalPodAutoscalerStatusUpdate and ValidateNamespaceStatusUpdate;
-those of Pods stand in `pod_status`.
+those of Pods, claims and Nodes stand in `pod_status`, `claim_status` and `node`.
 """
 
 import re
@@ -12,9 +12,11 @@ from typing import Any, cast
 
 from reconciler.model.base import wire_name
 from reconciler.model.indexes import shared_index
-from reconciler.model.kinds import AnyObject, Condition, Job, JobStatus, Namespace, Pod
+from reconciler.model.kinds import AnyObject, Condition, Job, JobStatus, Namespace, Node, PersistentVolumeClaim, Pod
 from reconciler.model.kinds.scalars import LABEL_KEY_PATTERN
+from reconciler.planner.updates.claim_status import claim_status_faults
 from reconciler.planner.updates.fault import DUPLICATE, INVALID, REQUIRED, Fault
+from reconciler.planner.updates.node import feature_faults
 from reconciler.planner.updates.pod_status import KEPT_CONDITIONS, status_faults
 
 # Conditions that the cluster itself keeps, by kind; the others of these kinds are other controllers'.
@@ -110,6 +112,10 @@ def object_status_faults(old: AnyObject, new: AnyObject) -> Iterator[Fault]:
             yield from _job_faults(old, before, after)
         case Namespace():
             yield from _phase_faults(cast(Namespace, new))
+        case PersistentVolumeClaim():
+            yield from claim_status_faults(after)
+        case Node():
+            yield from feature_faults(after.declared_features)
     if old.kind == "PodDisruptionBudget":
         yield from condition_faults(after.conditions)
 
