@@ -15,6 +15,7 @@ from reconciler.planner.scheduling.room import allocatable, requested
 from reconciler.planner.scheduling.spread_plugin import PodTopologySpread
 from reconciler.planner.scheduling.volumes import VolumeBinding
 from reconciler.planner.scheduling.volumes_restrictions import VolumeRestrictions
+from tests.parity.broken import fails_and_looks_again, is_broken
 from tests.parity.loosely import NoSuchField, loosely
 from tests.parity.rows import NotTranslated, compare
 from tests.parity.spelling import spelled_affinity, spelled_cluster, spelled_node, spelled_pod
@@ -24,11 +25,13 @@ _OLD, _NEW = ("oldObj", "oldPod", "oldNode", "oldPVC", "oldSC"), ("newObj", "new
 
 
 def _one(case: dict[str, Any], names: Iterable[str], spelled: Callable[[Any], Any]) -> Any:
-    """Return what a row has under one of these names. An object of no type at all is no object of ours."""
-    row = next((case[name] for name in names if case.get(name) is not None), None)
-    if isinstance(row, str) or row == {}:
-        raise NotTranslated
+    """Return what a row has under one of these names."""
+    row = _given(case, names)
     return spelled(row) if row is not None else None
+
+
+def _given(case: dict[str, Any], names: Iterable[str]) -> Any:
+    return next((case[name] for name in names if case.get(name) is not None), None)
 
 
 def _claim(row: dict[str, Any]) -> Any:
@@ -38,6 +41,9 @@ def _claim(row: dict[str, Any]) -> Any:
 
 def _class(row: dict[str, Any]) -> Any:
     return loosely(StorageClass, row)
+
+
+_KINDS = {spelled_node: "Node", spelled_pod: "Pod", _claim: "PersistentVolumeClaim", _class: "StorageClass"}
 
 
 def _is_without_resizing(case: dict[str, Any]) -> bool:
@@ -50,6 +56,9 @@ def hint(plugin: type[AnyPlugin], spelled: Callable[[Any], Any]) -> Callable[[di
     """Return the judge of rows about one plugin and changes of objects of one type."""
 
     def judge(case: dict[str, Any]) -> bool:
+        if any(is_broken(_given(case, names)) for names in (_OLD, _NEW)):
+            is_error = bool(case.get("expectedErr") or case.get("wantErr") or case.get("err"))
+            return fails_and_looks_again(spelled_pod(case.get("pod")), _KINDS[spelled]) == is_error
         # Rows in which a resource of a Pod never shrinks.
         if plugin is NodeResourcesFit and _is_without_resizing(case):
             raise NotTranslated
