@@ -117,12 +117,14 @@ def notes_suspension(case: Case) -> bool:
 
 
 def is_managed(case: Case) -> bool:
-    """Judge a row about who manages a Job; another controller than the cluster's is refused at the door."""
+    """Judge a row about who manages a Job."""
     wanted = case["wantStatus"]
-    if "managedBy" in case["job"]["spec"]:
-        raise NotTranslated
-    found = Synced(make_job(case["job"]["spec"], case["job"]["status"]), []).status
-    return (found.active, found.ready, found.terminating) == (wanted["active"], wanted["ready"], wanted["terminating"])
+    spec = dict(case["job"]["spec"])
+    if "managedBy" in spec:
+        spec["managedBy"] = f"example.com/{spec['managedBy']}"  # the API lets no name without a domain in
+    found = Synced(make_job(spec, case["job"]["status"]), []).status
+    told = (found.active, found.ready, found.terminating)
+    return told == tuple(wanted.get(name, 0) for name in ("active", "ready", "terminating"))
 
 
 def creates(case: Case) -> bool:
@@ -163,6 +165,10 @@ def claims(case: Case) -> bool:
     )
 
 
+def _on_purpose(row: Case) -> str:
+    return "a cluster without a feature that is always on" if "feature disabled" in row["name"] else ""
+
+
 def test_pods_of_jobs_are_seen_as_upstream_sees_them() -> None:
     """Every row about counting, marks, indexes and conditions agrees."""
     tables = {
@@ -176,4 +182,4 @@ def test_pods_of_jobs_are_seen_as_upstream_sees_them() -> None:
         "TestSyncJobPodSchedulingGroup": creates,
         "TestGetPodsForJob": claims,
     }
-    compare("pkg_controller_job", tables)
+    compare("pkg_controller_job", tables, _on_purpose)

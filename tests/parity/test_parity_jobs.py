@@ -104,7 +104,7 @@ def make_view(job: Job, pods: list[Pod], now: float = NOW) -> View:
     """Return a view of a cluster with one Job and its Pods."""
     objects = {}
     for one in (job, *pods):
-        ref = ObjectRef(kind=one.kind, namespace="default", name=one.metadata.name)
+        ref = ObjectRef(kind=one.kind, namespace=one.metadata.namespace, name=one.metadata.name)
         objects[ref] = StoredObject(ref=ref, object=one, manager="api")
     return View(ObservedState(cluster=ClusterInfo(id="test"), objects=objects), Policy(digest_key="00" * 16), now)
 
@@ -177,7 +177,8 @@ def simple_job(case: dict[str, Any]) -> Job:
 
 def sync(case: dict[str, Any]) -> bool:
     """Judge a row of one pass over a Job."""
-    found = Synced(simple_job(case), simple_pods(case))
+    now = unix(case["controllerTime"]) if "controllerTime" in case else NOW
+    found = Synced(simple_job(case), [*simple_pods(case), *remembered(case)], now)
     status = found.status
     modern = bool(case.get("jobPodReplacementPolicy") or case.get("jobManagedBy"))
     pairs = [
@@ -196,6 +197,21 @@ def sync(case: dict[str, Any]) -> bool:
         pairs.append((made, set(case["expectedCreatedIndexes"])))
     same = found.agrees(case.get("expectedConditions", []), exact=modern)
     return same and all(ours == theirs for ours, theirs in pairs)
+
+
+def remembered(case: dict[str, Any]) -> list[Pod]:
+    """Return the failures that a controller has in mind: with us they are Pods that are counted and still there."""
+    known = case.get("backoffRecord", {})
+    row = {
+        "metadata": {"finalizers": ["counted"]},
+        "status": {
+            "phase": "Failed",
+            "containerStatuses": [
+                {"name": "a", "state": {"terminated": {"exitCode": 1, "finishedAt": known.get("lastFailureTime")}}}
+            ],
+        },
+    }
+    return [make_pod(1000 + number, row) for number in range(known.get("failuresAfterLastSuccess", 0))]
 
 
 def past_deadline(case: dict[str, Any]) -> bool:

@@ -145,7 +145,7 @@ class Judge:
     def job(self, case: dict[str, Any], name: str) -> bool:
         """Judge a row with a Job; a manifest has no selector where the API has made it."""
         job = {"apiVersion": "batch/v1", "kind": "Job", **manifest(case["job"])}
-        if _made_by_api(job):
+        if _made_by_api(job) and not job["spec"].get("manualSelector"):
             job["spec"].pop("selector", None)
         template = job["spec"]["template"]
         template["spec"] = pod_manifest({"Spec": case["job"]["Spec"]["Template"]["Spec"]})["spec"]

@@ -7,11 +7,14 @@ from msgspec import Meta, field
 from reconciler.model.base import Value
 from reconciler.model.kinds.meta import Condition, LabelSelector, Object
 from reconciler.model.kinds.pod import PodTemplateSpec
-from reconciler.model.kinds.scalars import ConditionName, Count, PositiveSeconds, Seconds
+from reconciler.model.kinds.scalars import ConditionName, ControllerName, Count, PositiveSeconds, Seconds
 
 # Kubernetes' own: for Jobs that say nothing, and where every index has a limit of its own.
 _BACKOFF_LIMIT = 6
 _BACKOFF_LIMIT_WITH_INDEXES = 2**31 - 1
+
+# The name that this cluster's own controller of Jobs goes by in `managedBy`.
+JOB_CONTROLLER = "kubernetes.io/job-controller"
 
 FailureAction: TypeAlias = Literal["FailJob", "FailIndex", "Ignore", "Count"]
 
@@ -78,6 +81,12 @@ class JobSpec(Value):
     pod_failure_policy: PodFailurePolicy | None = None
     success_policy: SuccessPolicy | None = None
     pod_replacement_policy: Literal["TerminatingOrFailed", "Failed"] | None = None
+    managed_by: ControllerName | None = None
+
+    @property
+    def is_managed_elsewhere(self) -> bool:
+        """Whether another controller than the cluster's runs the Job."""
+        return self.managed_by not in (None, JOB_CONTROLLER)
 
     @property
     def failures_max(self) -> int:

@@ -20,6 +20,8 @@ PORT_NAME_PATTERN = f"^(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?{_END}"
 LABEL_KEY_PATTERN = rf"^({_SUBDOMAIN_BODY}/)?{_QUALIFIED}{_END}"
 _ANY_CASE_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
 ANNOTATION_KEY_PATTERN = rf"^({_ANY_CASE_LABEL}(\.{_ANY_CASE_LABEL})*/)?{_QUALIFIED}{_END}"
+# A domain and a path below it: `acme.io/foo`.
+CONTROLLER_PATTERN = rf"^{_SUBDOMAIN_BODY}/([-A-Za-z0-9._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{{2}})+{_END}"
 LABEL_VALUE_PATTERN = f"^({_QUALIFIED})?{_END}"
 CONFIG_KEY_PATTERN = r"^(?!\.{1,2}$)(?!\.\.)[-._a-zA-Z0-9]+" + _END
 HEADER_PATTERN = f"^[-A-Za-z0-9]+{_END}"
@@ -56,6 +58,7 @@ PathSegment: TypeAlias = Annotated[str, Meta(pattern=PATH_SEGMENT_PATTERN, max_l
 AddressText: TypeAlias = Annotated[str, Meta(pattern=IP_PATTERN, max_length=45)]
 Base64: TypeAlias = Annotated[str, Meta(pattern=BASE64_PATTERN)]
 
+ControllerName: TypeAlias = Annotated[str, Meta(pattern=CONTROLLER_PATTERN, max_length=63)]
 ConditionName: TypeAlias = Annotated[str, Meta(pattern=LABEL_KEY_PATTERN, max_length=317)]
 
 PortNumber: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]

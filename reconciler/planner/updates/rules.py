@@ -89,6 +89,7 @@ _FIXED: dict[str, tuple[str, ...]] = {
         "spec.pod_failure_policy",
         "spec.success_policy",
         "spec.backoff_limit_per_index",
+        "spec.managed_by",
     ),
     "PriorityClass": ("value", "preemption_policy"),
     "ReplicaSet": ("spec.selector",),

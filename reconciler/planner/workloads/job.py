@@ -41,6 +41,9 @@ def _sync(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
     if stored.ref not in view.verdicts:
         why = Reason.SUSPENDED if job.spec.suspend and not is_finished(job) else Reason.IN_SYNC
         view.judge(stored.ref, Decision.UNCHANGED, why, stored=stored)
+    if job.spec.is_managed_elsewhere:
+        _collect_after_ttl(view, stored, job)
+        return
     if is_finished(job):
         for pod in view.owned_by(job.metadata.uid, "Pod"):
             release(view, pod)

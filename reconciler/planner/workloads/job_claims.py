@@ -1,4 +1,5 @@
-"""Which Pods are a Job's: by the label that bears its uid, which every Pod of a Job gets. Pure.
+"""Which Pods are a Job's: by the label that bears its uid, which every Pod of a Job gets, or by its own selector where
+`manualSelector` says so. Pure.
 
 As in Kubernetes, a Pod that loses the label is let go, and counted no more; one that stands alone with it is taken in,
 and bears the mark of those that are still to be counted.
@@ -18,7 +19,8 @@ from reconciler.planner.workloads.job_tally import CONTROLLER_UID, TRACKED, is_t
 def claim_pods(view: View, owner: StoredObject, free: list[StoredObject]) -> None:
     """Let go the Pods that are no longer the Job's, and take in those of `free` that are."""
     uid = owner.object.metadata.uid
-    selector = view.memo.get(("job selector", owner.ref), (uid,), lambda: selector_of(cast(Job, owner.object)))
+    key = (uid, cast(Job, owner.object).spec.selector)
+    selector = view.memo.get(("job selector", owner.ref), key, lambda: selector_of(cast(Job, owner.object)))
     for stranger in strangers_of(view, owner, "Pod", selector):
         release(view, owner, take_mark_off(view, stranger))
     if not free:
@@ -35,4 +37,6 @@ def claim_pods(view: View, owner: StoredObject, free: list[StoredObject]) -> Non
 
 def selector_of(job: Job) -> LabelSelector:
     """Return which Pods are a Job's."""
+    if job.spec.manual_selector and job.spec.selector is not None:
+        return job.spec.selector
     return LabelSelector(match_labels={CONTROLLER_UID: job.metadata.uid})

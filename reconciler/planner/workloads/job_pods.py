@@ -126,6 +126,9 @@ def _start_index(view: View, stored: StoredObject, job: Job, counter: int, index
 
 
 def _labels(stored: StoredObject, job: Job) -> dict[str, str]:
+    """Return what a Pod is labelled with; where the Job brings a selector of its own, the template's labels do."""
+    if job.spec.manual_selector:
+        return {}
     return {
         "batch.kubernetes.io/job-name": stored.ref.name,
         CONTROLLER_UID: job.metadata.uid,

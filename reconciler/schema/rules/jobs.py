@@ -8,6 +8,7 @@ from reconciler.model.kinds import CronJob, Job, JobSpec, SuccessPolicyRule
 from reconciler.model.kinds.scalars import LABEL_PATTERN
 from reconciler.model.schedule import ScheduleError, parse_schedule, zone_named
 from reconciler.schema.rules.finding import Finding, error
+from reconciler.schema.rules.workloads import template_findings
 
 # Limits of the API on Jobs whose indexes are counted one by one.
 _INDEXES_MAX = 100_000
@@ -21,6 +22,7 @@ _LABEL_MAX = 63
 def job_findings(job: Job) -> Iterator[Finding]:
     """Yield what is wrong with a Job."""
     yield from _job_spec_findings("/spec", job.spec)
+    yield from _selector_findings(job.spec)
     highest = f"{job.metadata.name}-{(job.spec.completions or 1) - 1}"
     if job.spec.is_indexed and (len(highest) > _LABEL_MAX or not _LABEL.search(highest)):
         message = f"name: the host names of its Pods, such as {highest}, would not be DNS labels"
@@ -42,6 +44,8 @@ def cron_job_findings(cron_job: CronJob) -> Iterator[Finding]:
         hint = "write the name of an IANA time zone, such as Europe/Berlin"
         yield error("/spec/timeZone", f"timeZone: there is no time zone {spec.time_zone}", hint, "bad-time-zone")
     yield from _job_spec_findings("/spec/jobTemplate/spec", spec.job_template.spec)
+    if spec.job_template.spec.selector is not None or spec.job_template.spec.manual_selector:
+        yield error("/spec/jobTemplate/spec", "each Job of a CronJob makes its own selector", "remove selector")
 
 
 def _job_spec_findings(at: str, spec: JobSpec) -> Iterator[Finding]:
@@ -54,6 +58,18 @@ def _job_spec_findings(at: str, spec: JobSpec) -> Iterator[Finding]:
     yield from _index_findings(at, spec)
     yield from _failure_findings(at, spec)
     yield from _success_findings(at, spec)
+
+
+def _selector_findings(spec: JobSpec) -> Iterator[Finding]:
+    """Yield what is wrong with who chooses the Pods, as Kubernetes has it: the Job, unless it says that people do."""
+    if not spec.manual_selector:
+        if spec.selector is not None:
+            hint = "remove it, or write manualSelector: true when no other Pods have these labels"
+            yield error("/spec/selector", "selector: a Job makes its own", hint)
+    elif spec.selector is None:
+        yield error("/spec/manualSelector", "manualSelector needs a selector", "add selector.matchLabels")
+    else:
+        yield from template_findings(spec.selector, spec.template)
 
 
 def _index_findings(at: str, spec: JobSpec) -> Iterator[Finding]:

@@ -34,14 +34,15 @@ def deployment_findings(deployment: Deployment, document: Mapping[str, Any]) -> 
 
 def replicated_findings(selector: LabelSelector, template: PodTemplateSpec) -> Iterator[Finding]:
     """Yield what is wrong with the selector and the Pods of what keeps copies running."""
-    yield from _selects_template(selector, template)
+    yield from template_findings(selector, template)
     if template.spec.restart_policy != "Always":
         yield error("/spec/template/spec/restartPolicy", "restartPolicy of replicated Pods must be Always")
     if template.spec.active_deadline_seconds is not None:
         yield error("/spec/template/spec/activeDeadlineSeconds", "replicated Pods have no activeDeadlineSeconds")
 
 
-def _selects_template(selector: LabelSelector, template: PodTemplateSpec) -> Iterator[Finding]:
+def template_findings(selector: LabelSelector, template: PodTemplateSpec) -> Iterator[Finding]:
+    """Yield what is wrong with a selector that is to find the Pods of a template."""
     yield from selector_findings("/spec/selector", selector)
     if not selector.match_labels and not selector.match_expressions:
         yield error("/spec/selector", "the selector is empty: it would choose every Pod", "add matchLabels")
