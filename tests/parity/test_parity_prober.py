@@ -13,58 +13,19 @@ from msgspec.structs import replace as changed
 from reconciler.executors.container.network_probes import UnknownPort, port_number
 from reconciler.model.kinds import Container, ContainerPort, ContainerStatus, Probe
 from reconciler.model.kinds.probe import ExecAction
-from reconciler.model.node import ContainerFact, NodeFacts, PodAssignment, ProbeState
+from reconciler.model.node import ContainerFact, ProbeState
 from reconciler.model.plan import Reason
-from reconciler.planner.node.memory import NodeMemory
 from reconciler.planner.node.probes import next_at
-from reconciler.planner.node.step import NodeStep, step
+from reconciler.planner.node.step import NodeStep
 from tests.parity.loosely import loosely
 from tests.parity.rows import NotTranslated, compare
-from tests.planner.node.host import IMAGE, NODE, assignment, container, pod, view
+from tests.parity.steps import NOW, UID, fact_of, facts_of, step_with
+from tests.planner.node.host import IMAGE, container, pod
 
-NOW = 1_800_000_000.0
 NAME = "cOnTaInEr_NaMe"
 SUCCESS, UNKNOWN = 0, -1
 KINDS = ("liveness", "readiness", "startup")
-UID = "pod-uid"
 OTHER_SETTINGS = "upstream's tests run with other settings than its defaults"
-
-
-def _facts(*containers: ContainerFact) -> NodeFacts:
-    sandbox = ContainerFact(
-        id="sandbox", name="sandbox", role="sandbox", pod_uid=UID, state="running", created_at=1.0, started_at=1.0
-    )
-    return NodeFacts(node=NODE, observed_at=NOW, containers=(sandbox, *containers), images=(f"docker.io/{IMAGE}",))
-
-
-def _fact(name: str, state: str, *, attempt: int = 0, exit_code: int = 0, role: str = "app") -> ContainerFact:
-    return ContainerFact(
-        id=f"{name}-{attempt}",
-        name=f"{name}-{attempt}",
-        role=role,
-        pod_uid=UID,
-        container=name,
-        attempt=attempt,
-        state=state,
-        sandbox="sandbox",
-        created_at=2.0,
-        started_at=0.0 if state == "created" else NOW - 1,
-        finished_at=NOW if state == "exited" else 0.0,
-        exit_code=exit_code,
-    )
-
-
-def _step(one: PodAssignment, facts: NodeFacts, memory: NodeMemory | None = None, *believed: ProbeState) -> NodeStep:
-    return step(
-        memory or NodeMemory(),
-        assignment(one),
-        view(),
-        facts,
-        probes={state.key: state for state in believed},
-        outcomes=(),
-        in_flight=frozenset(),
-        now=NOW,
-    )
 
 
 def _probed(kind: str, given: dict[str, Any], delay_s: int = 0) -> Container:
@@ -78,7 +39,7 @@ def _found(status: dict[str, Any] | None) -> tuple[ContainerFact, ...]:
     for one in (status or {}).get("containerStatuses", ()):
         ended = one["state"].get("terminated")
         state = "exited" if ended else "running" if "running" in one["state"] else "created"
-        facts.append(_fact(one["name"], state, exit_code=(ended or {}).get("exitCode", 0)))
+        facts.append(fact_of(one["name"], state, exit_code=(ended or {}).get("exitCode", 0)))
     return tuple(facts)
 
 
@@ -98,9 +59,9 @@ def _pass_of(case: dict[str, Any], kind: str) -> bool:
         one = changed(one, deletion_requested_at=NOW - 1)
     facts = _found(status)
     believed = (ProbeState(key=f"{fact.id}/{kind}", result="success") for fact in facts if fact.state == "running")
-    first = _step(one, _facts(*facts), None, *believed)
+    first = step_with(one, facts_of(*facts), None, *believed)
     attempt = 1 if any(fact.container == NAME and fact.state != "created" for fact in facts) else 0
-    then = _step(one, _facts(_fact(NAME, "running", attempt=attempt)), first.memory)
+    then = step_with(one, facts_of(fact_of(NAME, "running", attempt=attempt)), first.memory)
     due = [target for target in then.probes if target.probe_kind == kind and next_at(None, target, NOW) <= NOW]
     return bool(due) == continues and (not case.get("expectSet") or _is_set(first, kind, case))
 
@@ -130,10 +91,10 @@ def kubelet_restart(case: dict[str, Any]) -> bool:
     one = pod("p", *((container("app"),) if sidecar else (spec,)), uid=UID, host_network=True)
     if sidecar:
         one = changed(one, spec=changed(one.spec, init_containers=(spec,)))
-    facts = _facts(_fact(NAME, "running", role="sidecar" if sidecar else "app"))
+    facts = facts_of(fact_of(NAME, "running", role="sidecar" if sidecar else "app"))
     good = ProbeState(key=f"{NAME}-0/{kind}", result="success")
-    memory = _step(one, facts, None, good).memory if case.get("isRestart") else None
-    found = _step(one, facts, memory)
+    memory = step_with(one, facts, None, good).memory if case.get("isRestart") else None
+    found = step_with(one, facts, memory)
     status = _status((*found.reports[0].container_statuses, *found.reports[0].init_container_statuses), NAME)
     stands = {"liveness": _is_left(found), "readiness": status.ready, "startup": bool(status.started)}[kind]
     result = case.get("expectedResult", SUCCESS) if case.get("expectSet") else SUCCESS
@@ -145,10 +106,12 @@ def sidecar(case: dict[str, Any]) -> bool:
     probes = {f"{kind}_probe": Probe(exec=ExecAction()) for kind in KINDS}
     spec = container("restartable-init", restart_policy="Always" if case["hasRestartableInitContainer"] else None)
     one = pod("p", uid=UID, host_network=True, init_containers=(changed(spec, **probes),))
-    facts = _facts(_fact(spec.name, "running", role="sidecar"))
+    facts = facts_of(fact_of(spec.name, "running", role="sidecar"))
     good = ProbeState(key=f"{spec.name}-0/startup", result="success")
     asked = {
-        target.probe_kind for found in (_step(one, facts), _step(one, facts, None, good)) for target in found.probes
+        target.probe_kind
+        for found in (step_with(one, facts), step_with(one, facts, None, good))
+        for target in found.probes
     }
     return asked == {KINDS[path.get("probeType", 0)] for path in case["probePaths"]}
 
@@ -161,8 +124,8 @@ def init_statuses(case: dict[str, Any]) -> bool:
         "p", uid=UID, host_network=True, init_containers=tuple(container(name, restart_policy=policy) for name in names)
     )
     states = ("created", "running", "exited")
-    facts = _facts(*(_fact(name, state, role="sidecar") for name, state in zip(names, states, strict=True)))
-    found = _step(one, facts).reports[0].init_container_statuses
+    facts = facts_of(*(fact_of(name, state, role="sidecar") for name, state in zip(names, states, strict=True)))
+    found = step_with(one, facts).reports[0].init_container_statuses
     ready = {one.name: one.ready for one in found}
     started = {one.name: bool(one.started) for one in found}
     return ready == _by_name(case["expectedReadiness"]) and started == _by_name(case["expectedStartup"])
