@@ -137,6 +137,10 @@ class Source:
             hint = f"; {error.hint}" if error.hint else ""
             log.warning("source cannot be read", extra={"source": self.name, "error": str(error)})
             return Reading(self.name, at, loaded=self._fall_back(), error=f"{error}{hint}")
+        except Exception as bug:
+            # Without this thread nothing that is pushed would ever be read, and nothing would say so (P08).
+            log.exception("reading a source crashed", extra={"source": self.name})
+            return Reading(self.name, at, loaded=self._last, error=f"bug: {type(bug).__name__}: {bug}")
 
     def _load_tip(self, tip: RevisionInfo) -> Loaded | None:
         """Read the tip, or the commit that is to be kept instead of it (a rollback holds)."""

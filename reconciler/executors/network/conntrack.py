@@ -109,6 +109,9 @@ class Sweeper:
                 forget_addresses(frozenset(taken))
             except (ReconcilerError, OSError) as error:
                 logger.warning("tracked connections could not be forgotten: %s", error)
+            except Exception:
+                # A bug here must not end the sweeping for good.
+                logger.exception("forgetting tracked connections crashed")
 
 
 def _forget(filter_: Filter, matches: Matches) -> int:

@@ -303,20 +303,25 @@ class NetworkExecutor:
                     return
                 if "dns" in ready:
                     self._unfollow_dns(selector)
-                self._look_for_changes()
-                if not ready:
-                    with self._lock:
-                        self._table.settle()
+                for reason in self._look_for_changes(settle=not ready):
+                    self._look(reason)
 
-    def _look_for_changes(self) -> None:
+    def _look_for_changes(self, *, settle: bool) -> list[str]:
+        """Return what has changed; what goes wrong is told, and must not end the watching (P08)."""
         try:
             with self._lock:
                 reasons = self._news()
+                if settle:
+                    self._table.settle()
         except ReconcilerError as error:
             logger.warning("the network cannot be looked at: %s", error)
-            reasons = ["network"]
-        for reason in reasons:
-            self._look(reason)
+        except Exception:
+            logger.exception("looking at the network crashed")
+        else:
+            return reasons
+        # What is read from the kernel's sockets is gone from them, but it could be called for again at once.
+        self._closed.wait(_SETTLE_S)
+        return ["network"]
 
     def _news(self) -> list[str]:
         """Return which parts of the facts have changed since they were told last."""
