@@ -1,6 +1,7 @@
 """Run the probes that the node's plan asks for, each on its own schedule. Effect.
 
-Thresholds are judged by the planner's pure functions; the loop is only woken when a judgement changes.
+Thresholds are judged by the planner's pure functions; the loop is only woken when a judgement changes, or by the
+first failure of a series, which is told.
 """
 
 import logging
@@ -95,7 +96,7 @@ class Probing:
                 return
             after = advance(before, target, ok, message, self._clock.now())
             self._states[key] = after
-        if after.result != before.result:
+        if after.result != before.result or after.failures == 1:
             self._look(f"probe {target.probe_kind} of {target.container}")
         self._schedule(target)
 

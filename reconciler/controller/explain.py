@@ -9,6 +9,7 @@ from reconciler.model.plan import Verdict
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.health import health_of
 from reconciler.planner.overrides import taint_words
+from reconciler.planner.unready import faults_of_pods, with_fault
 from reconciler.store.store import Store
 
 
@@ -76,7 +77,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _stored(observed: ObservedState, stored: StoredObject) -> dict[str, Any]:
-    health = health_of(stored)
+    health = with_fault(health_of(stored), stored, faults_of_pods(observed.objects))
     told: dict[str, Any] = {
         "health": health.health.value,
         "healthReason": health.reason,

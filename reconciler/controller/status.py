@@ -11,6 +11,7 @@ from reconciler.model.plan import Decision, Plan, Reason, Verdict
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import Health, LoopStatus, NodeStatus, ObjectHealth, SourceStatus, Status
 from reconciler.planner.health import health_of
+from reconciler.planner.unready import faults_of_pods, with_fault
 from reconciler.planner.workloads.podview import is_ready
 
 _WORKLOADS = (
@@ -135,12 +136,13 @@ def _objects(observed: ObservedState, plan: Plan) -> Iterator[ObjectHealth]:
     """Return the workloads, and everything else that could not be brought to what was declared."""
     blocked = {one.object: one for one in plan.verdicts if one.decision is Decision.BLOCKED}
     held = {one.object: one for one in plan.verdicts if one.reason is Reason.ROLLED_BACK}
+    faults = faults_of_pods(observed.objects)
     told: set[ObjectRef] = set()
     for kind in _WORKLOADS:
         for stored in _of_kind(observed, kind):
             if not stored.object.metadata.owner_references and _counts(stored):
                 told.add(stored.ref)
-                found = _with_hold(health_of(stored), held.get(stored.ref))
+                found = _with_hold(with_fault(health_of(stored), stored, faults), held.get(stored.ref))
                 yield _with_verdict(found, blocked.get(stored.ref))
     for ref in sorted(blocked, key=lambda ref: (KINDS[ref.kind].order, ref)):
         verdict = blocked[ref]

@@ -102,7 +102,8 @@ def _pod(pod: Pod) -> Judged:
     scheduled = condition(status.conditions, "PodScheduled")
     if scheduled and scheduled.status == "False":
         return Health.PROGRESSING, scheduled.reason, scheduled.message, ready
-    return Health.PROGRESSING, "Starting", "", ready
+    runs = any(one.state.running and not one.ready for one in statuses)
+    return Health.PROGRESSING, "Starting", is_ready.message if runs and is_ready else "", ready
 
 
 _FAULTS = frozenset(

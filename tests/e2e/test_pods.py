@@ -215,8 +215,14 @@ def test_an_unready_container_is_no_endpoint(pods: Stage) -> None:
         found = pods.host.get("/api/v1/namespaces/default/endpoints/flip") or {}
         return [one["ip"] for part in found.get("subsets", ()) for one in part.get("addresses", ())]
 
+    def unhealthy() -> list[str]:
+        found = pods.host.get("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name=flip")["items"]
+        return [f"{one['type']} {one['message'].strip()}" for one in found if one["reason"] == "Unhealthy"]
+
     pods.until("flip runs", lambda: pods.phase("flip") == "Running")
     assert not pods.is_ready("flip")
+    pods.until("flip's probe is told of", lambda: unhealthy() == ["Warning Readiness probe failed:"])
+    assert "Readiness probe failed" in pods.host.run("status").out
     assert endpoints() == []
     pods.shell("flip", "touch /tmp/ready")
     pods.until("flip is an endpoint", lambda: endpoints() == [pods.status("flip")["podIP"]])

@@ -33,20 +33,20 @@ def _changes(look: Look, judged: PodJudgement, earlier: PodReport | None, report
     before = dict(_waiting(earlier)) if earlier is not None else {}
     for name, (reason, message) in _waiting(report):
         if reason in _WAITING and before.get(name, ("", ""))[0] != reason:
-            yield _event(look, judged, "Warning", _WAITING[reason], message, name)
+            yield event_of(look, judged, "Warning", _WAITING[reason], message, name)
     if report.reason and (earlier is None or earlier.reason != report.reason):
         kind = "Warning" if report.reason == EVICTED else "Normal"
-        yield _event(look, judged, kind, report.reason, report.message)
+        yield event_of(look, judged, kind, report.reason, report.message)
     if report.pod_ip and (earlier is None or not earlier.pod_ip):
         for port in _taken_ports(look, judged):
             message = f"A program on this host listens on {port}: what comes to it leads to the Pod while that runs"
-            yield _event(look, judged, "Warning", "HostPortConflict", message)
+            yield event_of(look, judged, "Warning", "HostPortConflict", message)
     pending = _pending(report)
     if pending and (earlier is None or _pending(earlier)[:1] != pending[:1]):
-        yield _event(look, judged, "Warning", f"Resize{pending[0]}", pending[1])
+        yield event_of(look, judged, "Warning", f"Resize{pending[0]}", pending[1])
     if judged.stage is Stage.RECREATE and (earlier is None or earlier.realised_digest):
         message = f"Pod sandbox changed, it will be killed and re-created: {judged.why}"
-        yield _event(look, judged, "Normal", "SandboxChanged", message)
+        yield event_of(look, judged, "Normal", "SandboxChanged", message)
 
 
 def _taken_ports(look: Look, judged: PodJudgement) -> Iterator[str]:
@@ -65,10 +65,10 @@ def _pending(report: PodReport) -> tuple[str, ...]:
     return next(((one.reason, one.message) for one in found), ())
 
 
-def unhealthy_events(look: Look, judged: PodJudgement) -> tuple[NodeEvent, ...]:
+def killing_events(look: Look, judged: PodJudgement) -> tuple[NodeEvent, ...]:
     """Return the events that go with the stops of containers that run and must not."""
     return tuple(
-        _event(
+        event_of(
             look,
             judged,
             "Warning",
@@ -88,7 +88,8 @@ def _waiting(report: PodReport) -> Iterator[tuple[str, tuple[str, str]]]:
             yield status.name, (waiting.reason, waiting.message)
 
 
-def _event(look: Look, judged: PodJudgement, type_: str, reason: str, message: str, container: str = "") -> NodeEvent:
+def event_of(look: Look, judged: PodJudgement, type_: str, reason: str, message: str, container: str = "") -> NodeEvent:
+    """Return an event about a Pod, or about one container of it."""
     memory = judged.memory
     return NodeEvent(
         at=look.now,

@@ -35,6 +35,13 @@ class Failure(Value):
     message: str = ""
 
 
+class Told(Value):
+    """What an event told of a probe that fails, and when (Unix seconds)."""
+
+    message: str
+    at: float
+
+
 class ContainerMemory(Value):
     """One container of a Pod.
 
@@ -42,7 +49,8 @@ class ContainerMemory(Value):
     then. `backoff_s` is how long the next restart waits after this attempt's end. `ended` tells the end of this
     attempt, `last` that of the one before. `ready` and `started` hold for `container_id`; `condemned` is the id of
     a container that must be stopped though it runs. `failure` counts starts that made no container. `resources` are
-    those that `container_id` was last given; `resize_failure` counts resizes of it that failed.
+    those that `container_id` was last given; `resize_failure` counts resizes of it that failed. `unhealthy` says by
+    kind of probe what was told of its failing.
     """
 
     attempt: int = -1
@@ -58,6 +66,7 @@ class ContainerMemory(Value):
     failure: Failure = Failure()
     resources: ResourceRequirements = ResourceRequirements()
     resize_failure: Failure = Failure()
+    unhealthy: Mapping[str, Told] = field(default_factory=dict)
 
 
 class PodMemory(Value):

@@ -23,6 +23,7 @@ from reconciler.planner.node.eviction import EVICTED
 from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, is_live, is_whole
 from reconciler.planner.node.pods import PodJudgement, Stage
+from reconciler.planner.node.unhealthy import why_unready
 
 
 def report_of(look: Look, judged: PodJudgement) -> PodReport:
@@ -228,6 +229,8 @@ def _containers_ready(judged: PodJudgement, completed: bool) -> PodCondition:
         return PodCondition(type="ContainersReady", status="True")
     names = [one.spec.name for one in judged.containers if one.role != INIT and not one.ready]
     message = f"containers with unready status: [{' '.join(names)}]"
+    failing = ((name, why_unready(judged.memory, name)) for name in names)
+    message += "".join(f"; {name}: {why}" for name, why in failing if why)
     return PodCondition(type="ContainersReady", status="False", reason="ContainersNotReady", message=message)
 
 

@@ -4,6 +4,7 @@ Pure. A Pod that needs nothing and whose inputs did not change since costs one c
 Pod is kept beside the function, and only ever used for equal inputs.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -14,8 +15,10 @@ from reconciler.planner.node.look import Look, PodFacts
 from reconciler.planner.node.memory import PodMemory
 from reconciler.planner.node.network import LocalTruth, host_ports
 from reconciler.planner.node.pods import PodJudgement, judge_pod
+from reconciler.planner.node.probes import result_of
 from reconciler.planner.node.report import is_ready, report_of
 from reconciler.planner.node.targets import targets_of
+from reconciler.planner.node.unhealthy import failing, next_telling, note_failing
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Survey:
 @dataclass(frozen=True, slots=True)
 class _Settled:
     host_ip: str
-    results: tuple[str, ...]
+    results: tuple[tuple[str, str | None], ...]
     until: float | None
     survey: Survey
 
@@ -63,9 +66,7 @@ def settled_survey(
 
 def keep_settled(look: Look, survey: Survey) -> None:
     """Keep the answer about a Pod for which nothing is to be done."""
-    pod, until = survey.pod, None
-    if pod is not None and pod.spec.active_deadline_seconds is not None and not survey.memory.finished:
-        until = survey.memory.started_at + pod.spec.active_deadline_seconds
+    pod = survey.pod
     if len(_SETTLED) >= _SETTLED_MAX:
         _SETTLED.clear()
     quiet = Survey(
@@ -77,14 +78,29 @@ def keep_settled(look: Look, survey: Survey) -> None:
         truth=survey.truth,
         targets=survey.targets,
     )
-    _SETTLED[look.node, survey.uid] = _Settled(look.host_ip, _results(look, survey), until, quiet)
+    _SETTLED[look.node, survey.uid] = _Settled(look.host_ip, _results(look, survey), _until(look, survey), quiet)
+
+
+def _until(look: Look, survey: Survey) -> float | None:
+    """Return when the answer about a Pod may change though nothing of it does."""
+    pod, times = survey.pod, []
+    if pod is not None and pod.spec.active_deadline_seconds is not None and not survey.memory.finished:
+        times.append(survey.memory.started_at + pod.spec.active_deadline_seconds)
+    if pod is not None and pod.deletion_requested_at is None:
+        telling = next_telling(look, survey.memory, survey.targets)
+        times.extend(() if telling is None else (telling,))
+    return min(times, default=None)
 
 
 def survey_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory, found: PodFacts) -> Survey:
     """Look at one Pod."""
     judged = judge_pod(look, uid, pod, memory, found)
+    targets = targets_of(look, judged)
+    noted, unhealthy = note_failing(look, judged, targets)
+    if noted is not judged.memory:
+        judged = dataclasses.replace(judged, memory=noted)
     report = report_of(look, judged)
-    events = happenings_of(look, judged, report)
+    events = (*happenings_of(look, judged, report), *unhealthy)
     later = judged.memory if judged.memory.report is report else replace(judged.memory, report=report)
     return Survey(
         uid=uid,
@@ -93,7 +109,7 @@ def survey_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemor
         memory=later,
         report=report,
         truth=_truth(look, judged, report),
-        targets=targets_of(look, judged),
+        targets=targets,
         events=events,
         judged=judged,
     )
@@ -133,8 +149,7 @@ def _truth(look: Look, judged: PodJudgement, report: PodReport) -> LocalTruth | 
     )
 
 
-def _results(look: Look, survey: Survey) -> tuple[str, ...]:
+def _results(look: Look, survey: Survey) -> tuple[tuple[str, str | None], ...]:
     if not survey.targets:
         return ()
-    states = (look.probes.get(target.key) for target in survey.targets)
-    return tuple("unknown" if state is None else state.result for state in states)
+    return tuple((result_of(look.probes.get(one.key)), failing(look, one)) for one in survey.targets)

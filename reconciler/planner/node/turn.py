@@ -13,7 +13,7 @@ from reconciler.model.plan import Action, Blocked, Executor, Reason, Verb
 from reconciler.planner.node.actions import pod_ref
 from reconciler.planner.node.backoff import effect_failed, is_waiting
 from reconciler.planner.node.chain import Chain, Shared
-from reconciler.planner.node.happenings import unhealthy_events
+from reconciler.planner.node.happenings import killing_events
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import Failure, PodMemory
 from reconciler.planner.node.pods import PodJudgement, Stage
@@ -89,7 +89,7 @@ def _hand_out(look: Look, survey: Survey, judged: PodJudgement, chain: Chain) ->
             until=memory.failure.until,
         )
         return Turn(survey, replace(memory, emitted=()), (), (*chain.blocked, blocked), survey.events)
-    events = (*survey.events, *unhealthy_events(look, judged))
+    events = (*survey.events, *killing_events(look, judged))
     return Turn(
         survey,
         replace(memory, emitted=tuple(chain.emitted)),

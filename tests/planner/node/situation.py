@@ -84,13 +84,14 @@ def look(
     *pods: PodAssignment,
     memory: NodeMemory | None = None,
     now: float = NOW,
-    probes: Mapping[str, str] | None = None,
+    probes: Mapping[str, str] | Mapping[str, ProbeState] | None = None,
     assigned: Assignment | None = None,
     network: NetworkView | None = None,
     **fields: Any,
 ) -> NodeStep:
-    """Take one pass; `probes` gives results by `container id/kind`."""
-    states = {key: ProbeState(key=key, result=result) for key, result in (probes or {}).items()}
+    """Take one pass; `probes` gives results, or how they stand, by `container id/kind`."""
+    given_probes = (probes or {}).items()
+    states = {key: ProbeState(key=key, result=one) if isinstance(one, str) else one for key, one in given_probes}
     given: dict[str, Any] = {"probes": states, "outcomes": (), "in_flight": frozenset(), "now": now}
     return step(
         memory or NodeMemory(),

@@ -1,0 +1,51 @@
+"""When the probes of a host wake its loop."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from reconciler.agent.probing import Probing
+from reconciler.model.node import ProbeTarget
+from reconciler.simulation.clock import VirtualClock
+from reconciler.simulation.world import SimulatedWorld
+from tests.planner.node.host import container, probe
+
+
+class Answering(SimulatedWorld):
+    """A host whose probe gives these answers, one after the other."""
+
+    def __init__(self, answers: Iterable[bool]) -> None:
+        super().__init__("node-1", VirtualClock())
+        self.answers = iter(answers)
+
+    def probe(self, target: ProbeTarget, timeout_s: float) -> tuple[bool, str]:
+        """Give the next answer."""
+        return next(self.answers), "refused"
+
+
+def test_the_loop_is_woken_by_a_result_and_by_the_first_failure_of_a_series() -> None:
+    """Failures that change nothing and begin nothing leave it asleep."""
+    answers = (True, False, False, False, False, True, True, False)
+    woken: list[int] = []
+    run: list[Any] = []
+    # It is never started: its jobs are run here, one by one.
+    scheduler = BackgroundScheduler()
+    probing = Probing(Answering(answers), VirtualClock(), scheduler, lambda _: woken.append(len(run)))
+    target = ProbeTarget(
+        pod_uid="uid",
+        pod_ip="10.42.1.2",
+        container="web",
+        container_id="id",
+        probe_kind="readiness",
+        probe=probe(),
+        spec=container(),
+        started_at=0.0,
+    )
+    probing.set_targets((target,))
+    while len(run) < len(answers):
+        job = scheduler.get_jobs()[-1]
+        job.func(*job.args)
+        run.append(job)
+    assert woken == [0, 1, 3, 5, 7]
+    assert probing.states()["id/readiness"].failures == 1
