@@ -83,7 +83,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
 
     `api_address` is where HTTPS is served (`""` switches it off; port 0 takes any that is free), `api_names` are
     further names and addresses that its certificate is for. `network_backend` is how Pods reach those of other nodes:
-    `vxlan` (a tunnel) or `host-gw` (plain routes, where all hosts share a link); the daemon's holds for all.
+    `vxlan` (a tunnel), `host-gw` (plain routes, where all hosts share a link) or `routed` (the network between the hosts
+    has routes to Pods, as a provider can make them; there are none of ours); the daemon's holds for all.
     `node_address` is by which other hosts reach this one (empty: that of the default route). `server` is the daemon's,
     where this host has joined one as a node: then an agent runs here and no daemon. `eviction_hard` says below what
     this host counts as pressed, as the kubelet's `evictionHard` does (`memory.available<100Mi,nodefs.available<10%`;

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 @click.option("--service-cidr", metavar="CIDR", help="Addresses of Services (10.43.0.0/16).")
 @click.option(
     "--network-backend",
-    type=click.Choice(["vxlan", "host-gw"]),
-    help="How Pods reach those of other hosts: a tunnel (vxlan), or plain routes where all hosts share a link.",
+    type=click.Choice(["vxlan", "host-gw", "routed"]),
+    help="How Pods reach those of other hosts: a tunnel (vxlan), plain routes where all hosts share a link (host-gw), "
+    "or routes of the network between them (routed).",
 )
 @click.option("--api-address", metavar="ADDRESS", help='Where HTTPS is served (0.0.0.0:6443); "" switches it off.')
 @click.option("--enable-live-restore", is_flag=True, help="Turn Docker's live-restore on, by a reload of dockerd.")

@@ -27,7 +27,7 @@ from reconciler.model.pressure import OwnImage, PodDisk, SignalFact
 from reconciler.model.storage import DeviceSource, NfsShare, StorageFact
 
 DOCUMENT_VERSION = "reconciler.dev/v1"
-NetworkBackend: TypeAlias = Literal["vxlan", "host-gw"]
+NetworkBackend: TypeAlias = Literal["vxlan", "host-gw", "routed"]
 
 
 class ConfigReference(Value):
@@ -181,7 +181,7 @@ class ServiceEntry(Value):
 class Peer(Value):
     """A node as the others reach it: the address of its host, the range of its Pods' addresses (CIDR notation).
 
-    `backend` is how: by a tunnel, or by plain routes, which need a link in common.
+    `backend` is how: by a tunnel, by plain routes, which need a link in common, or by the routes of the network itself.
     """
 
     node: str

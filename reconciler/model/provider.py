@@ -14,7 +14,7 @@ from reconciler.model.refs import ObjectRef
 
 PROVIDER_VERSION = "provider.reconciler.dev/v1"
 PROVIDER_CLASS = "reconciler.dev/provider"
-Capability = Literal["records"]
+Capability = Literal["records", "routes"]
 
 
 class ProviderNode(Value):
@@ -67,6 +67,15 @@ class Record(Value):
     owner: Owner
 
 
+class Route(Value):
+    """A route that is wanted: packets to a node's Pods go to the node."""
+
+    node: str
+    pod_cidr: str
+    node_address: str
+    provider_id: str = ""
+
+
 class ProviderRequest(Value):
     """One question. It is asked as JSON, with `apiVersion` and `kind` before it."""
 
@@ -74,6 +83,7 @@ class ProviderRequest(Value):
     nodes: tuple[ProviderNode, ...] = ()
     load_balancers: tuple[Balancer, ...] = ()
     records: tuple[Record, ...] = ()
+    routes: tuple[Route, ...] = ()
 
 
 class Instance(Value):
@@ -103,6 +113,13 @@ class Recorded(Value):
     error: str = ""
 
 
+class Routed(Value):
+    """A node whose Pods are reached, or why they are not."""
+
+    node: str
+    error: str = ""
+
+
 class ProviderAnswer(Value):
     """One answer. `capabilities` are what is done besides load balancers and machines; others than ours are ignored."""
 
@@ -111,6 +128,7 @@ class ProviderAnswer(Value):
     instances: tuple[Instance, ...] = ()
     load_balancers: tuple[Balanced, ...] = ()
     records: tuple[Recorded, ...] = ()
+    routes: tuple[Routed, ...] = ()
 
 
 class ProviderState(Value):
@@ -130,6 +148,11 @@ class ProviderState(Value):
     def instance(self, node: str) -> Instance | None:
         """Return what is known of the machine of a node."""
         known = self.answer.instances if self.answer is not None else ()
+        return next((one for one in known if one.node == node), None)
+
+    def routed(self, node: str) -> Routed | None:
+        """Return what came of the route to a node's Pods."""
+        known = self.answer.routes if self.answer is not None else ()
         return next((one for one in known if one.node == node), None)
 
     def balanced(self, namespace: str, name: str) -> Balanced | None:

@@ -15,7 +15,7 @@ from reconciler.planner.node_conditions import node_conditions, readiness
 from reconciler.planner.node_taints import condition_taints, evicting_nodes, evicting_taints
 from reconciler.planner.numbers import allocation_key, node_cidr, node_numbers
 from reconciler.planner.overrides import node_labels, node_spec
-from reconciler.planner.provided_nodes import provided_id, provided_labels
+from reconciler.planner.provided_nodes import provided_id, provided_labels, read_of_provider, route_condition
 from reconciler.planner.storage.capacity import noted_room
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.deployment_status import with_times
@@ -42,9 +42,7 @@ def observe_nodes(view: View) -> None:
 
 
 def _read_by(view: View, stored: StoredObject, state: NodeState) -> tuple[object, ...]:
-    provider = view.observed.provider
-    instance = provider.instance(stored.ref.name) if provider is not None else None
-    return stored, state.observation, view.overrides.get(stored.ref), instance
+    return stored, state.observation, view.overrides.get(stored.ref), *read_of_provider(view, stored.ref.name)
 
 
 def _stored(view: View, name: str) -> StoredObject:
@@ -79,7 +77,7 @@ def _update(view: View, stored: StoredObject, state: NodeState, number: int, *, 
     before = node.status.conditions
     conditions = tuple(
         with_times(view, before, replace(one, last_heartbeat_time=_heartbeat(node, one, state)))
-        for one in node_conditions(state, before, silent=is_silent(view, state))
+        for one in (*route_condition(view, stored), *node_conditions(state, before, silent=is_silent(view, state)))
     )
     own = (*condition_taints(conditions), *(evicting_taints(conditions) if evicts else ()))
     stored = _as_wanted(view, stored, node_cidr(view.observed.cluster, number), own)

@@ -13,6 +13,7 @@ from reconciler.model.node import (
     ClaimBinding,
     ConfigReference,
     Materials,
+    NetworkBackend,
     NetworkView,
     Peer,
     PodAssignment,
@@ -89,8 +90,13 @@ def _peers(observed: ObservedState) -> Iterator[Peer]:
                 address=observation.facts.host.address,
                 pod_cidr=node_cidr(observed.cluster, numbers[name]),
                 zone=_zone(observed, name),
-                backend="host-gw" if observation.facts.network.tunnel_error else observed.cluster.network_backend,
+                backend=_backend(observed, makes_tunnels=not observation.facts.network.tunnel_error),
             )
+
+
+def _backend(observed: ObservedState, *, makes_tunnels: bool) -> NetworkBackend:
+    wanted = observed.cluster.network_backend
+    return "host-gw" if wanted == "vxlan" and not makes_tunnels else wanted
 
 
 def _zone(observed: ObservedState, node: str) -> str:

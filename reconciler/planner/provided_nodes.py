@@ -1,6 +1,13 @@
-"""What a provider says of the machines of nodes: their names, zones and types. Pure."""
+"""What a provider says of nodes: the names, zones and types of their machines, and the routes to their Pods. Pure."""
 
+from typing import cast
+
+from reconciler.model.kinds import Condition, Node
+from reconciler.model.observed import StoredObject
+from reconciler.planner.health import condition
 from reconciler.planner.view import View
+
+_UNAVAILABLE = "NetworkUnavailable"
 
 
 def provided_labels(view: View, node: str) -> dict[str, str]:
@@ -22,3 +29,34 @@ def provided_id(view: View, node: str) -> str:
     provider = view.observed.provider
     instance = provider.instance(node) if provider is not None else None
     return instance.provider_id if instance is not None else ""
+
+
+def read_of_provider(view: View, node: str) -> tuple[object, ...]:
+    """Return what is said of a node, to be compared by identity."""
+    provider = view.observed.provider
+    if provider is None:
+        return (None,)
+    return provider.instance(node), provider.routed(node), provider.does("routes"), provider.answer is None
+
+
+def route_condition(view: View, stored: StoredObject) -> tuple[Condition, ...]:
+    """Return whether a node's Pods are reached from others, where a provider sees to that; nothing where none does.
+
+    In the words of Kubernetes' route controller. As long as a provider has not answered since the start, what it said
+    before holds.
+    """
+    provider, name = view.observed.provider, stored.ref.name
+    before = condition(cast(Node, stored.object).status.conditions, _UNAVAILABLE)
+    if provider is not None and provider.answer is None:
+        return (before,) if before is not None else ()
+    if provider is None or not provider.does("routes"):
+        return ()
+    routed = provider.routed(name)
+    if routed is not None and not routed.error:
+        message = "the provider has a route to the node's Pods"
+        return (Condition(type=_UNAVAILABLE, status="False", reason="RouteCreated", message=message),)
+    message = "the provider has no route to the node's Pods"
+    message = f"{message}: {' '.join(routed.error.split())}" if routed is not None else f"{message} yet"
+    if routed is not None and (before is None or before.message != message):
+        view.happened(stored, "FailedToCreateRoute", message, warning=True)
+    return (Condition(type=_UNAVAILABLE, status="True", reason="NoRouteCreated", message=message),)

@@ -76,7 +76,7 @@ def test_an_address_that_others_cannot_reach_is_refused(data_dir: Path, text: st
         load_settings(str(data_dir), {"nodeAddress": text})
 
 
-@pytest.mark.parametrize("backend", ["vxlan", "host-gw"])
+@pytest.mark.parametrize("backend", ["vxlan", "host-gw", "routed"])
 def test_init_fixes_the_backend(run: Any, data_dir: Path, backend: str) -> None:
     """It stands in the settings."""
     assert run("init", "--receive", "--network-backend", backend, "--data-dir", data_dir).code == Exit.DONE
@@ -85,7 +85,7 @@ def test_init_fixes_the_backend(run: Any, data_dir: Path, backend: str) -> None:
 
 
 def test_init_makes_a_tunnel_unless_told_otherwise(run: Any, data_dir: Path) -> None:
-    """And knows no third way."""
+    """And knows no fourth way."""
     assert run("init", "--receive", "--network-backend", "ipip", "--data-dir", data_dir).code == Exit.ERROR
     assert run("init", "--receive", "--data-dir", data_dir).code == Exit.DONE
     assert load_settings(str(data_dir)).network_backend == "vxlan"

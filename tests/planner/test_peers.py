@@ -47,6 +47,13 @@ def test_a_node_whose_kernel_makes_no_tunnel_is_reached_by_plain_routes() -> Non
     assert {one.node: one.backend for one in found} == {"a": "host-gw", "b": "vxlan"}
 
 
+def test_where_the_network_routes_to_pods_a_kernel_without_tunnels_is_no_matter() -> None:
+    """There are no ways of ours."""
+    fabric = replace(CLUSTER, network_backend="routed")
+    found = peers(fabric, a=told("a", "10.0.0.1", tunnel_error="no VXLAN"), b=told("b", "10.0.0.2"))
+    assert {one.backend for one in found} == {"routed"}
+
+
 def test_a_node_without_an_address_towards_others_is_left_out() -> None:
     """So is one that has never reported."""
     found = peers(CLUSTER, a=told("a", "127.0.0.1"), b=told("b", ""), c=NodeState(name="c"), d=told("d", "10.0.0.4"))

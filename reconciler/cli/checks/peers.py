@@ -20,6 +20,7 @@ _ECHO, _ECHO_REPLY = 8, 0
 _FIX = {
     "vxlan": "let UDP port 4789 pass between the hosts, and look at the node's events: reconciler describe node",
     "host-gw": "let packets from and to the Pods' range pass between the hosts, which have to share a link",
+    "routed": "let packets from and to the Pods' range pass between the hosts",
 }
 
 

@@ -1,6 +1,7 @@
 """The ways to the Pods of other nodes: by a tunnel, or by plain routes where one of the two makes no tunnel.
 
-Pure. Both ends have to choose alike, so that each goes by what the other has told: see `Peer.backend`.
+Pure. Both ends have to choose alike, so that each goes by what the other has told: see `Peer.backend`. Where the
+network between the hosts knows by itself where Pods are (`routed`), there are none of ours.
 """
 
 from msgspec.structs import replace
@@ -35,7 +36,8 @@ def peers_action(look: Look, view: NetworkView, prepare: str) -> Action | None:
 
 def _others(look: Look, view: NetworkView) -> tuple[Peer, ...]:
     """Return every other node, in the order of names, with the backend that both ends can use."""
-    others = sorted((one for one in view.peers if one.node != look.node), key=lambda one: one.node)
+    reached = (one for one in view.peers if one.node != look.node and one.backend != "routed")
+    others = sorted(reached, key=lambda one: one.node)
     if not look.facts.network.tunnel_error:
         return tuple(others)
     return tuple(replace(one, backend="host-gw") for one in others)

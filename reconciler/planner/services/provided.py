@@ -13,6 +13,7 @@ from reconciler.model.provider import (
     ProviderNode,
     ProviderRequest,
     ProviderState,
+    Route,
 )
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.services.announce import is_fit
@@ -27,6 +28,7 @@ def request_of(observed: ObservedState) -> ProviderRequest:
         nodes=tuple(_nodes(observed)),
         load_balancers=tuple(_balancers(observed)),
         records=wanted_records(observed).wanted,
+        routes=tuple(_routes(observed)),
     )
 
 
@@ -36,17 +38,29 @@ def state_of(observed: ObservedState, answer: ProviderAnswer) -> ProviderState:
 
 
 def _nodes(observed: ObservedState) -> Iterator[ProviderNode]:
+    for node, address in _reported(observed):
+        provider_id = node.spec.provider_id
+        yield ProviderNode(name=node.metadata.name, address=address, provider_id=provider_id, is_fit=is_fit(node))
+
+
+def _routes(observed: ObservedState) -> Iterator[Route]:
+    for node, address in _reported(observed):
+        if node.spec.pod_cidr and address:
+            yield Route(
+                node=node.metadata.name,
+                pod_cidr=node.spec.pod_cidr,
+                node_address=address,
+                provider_id=node.spec.provider_id,
+            )
+
+
+def _reported(observed: ObservedState) -> Iterator[tuple[Node, str]]:
+    """Yield every node that has reported, with its address."""
     for name in sorted(observed.nodes):
         observation = observed.nodes[name].observation
         stored = observed.objects.get(ObjectRef(kind="Node", name=name))
         if observation is not None and stored is not None:
-            node = cast(Node, stored.object)
-            yield ProviderNode(
-                name=name,
-                address=observation.facts.host.address,
-                provider_id=node.spec.provider_id,
-                is_fit=is_fit(node),
-            )
+            yield cast(Node, stored.object), observation.facts.host.address
 
 
 def _balancers(observed: ObservedState) -> Iterator[Balancer]:

@@ -120,6 +120,17 @@ def test_a_peer_without_tunnels_is_reached_by_plain_routes() -> None:
     assert ways(host) == {"node-2": ("192.168.0.2", "host-gw"), "node-3": ("192.168.0.3", "vxlan")}
 
 
+def test_there_are_no_ways_of_ours_where_the_network_has_its_own() -> None:
+    """Those that there were go; the nodes are known all the same."""
+    host = Host()
+    know(host, SECOND)
+    know(host, msgspec.structs.replace(SECOND, backend="routed"))
+    assert ways(host) == {}
+    host.done()
+    know(host, msgspec.structs.replace(SECOND, backend="routed"), msgspec.structs.replace(THIRD, backend="routed"))
+    assert host.done() == []
+
+
 def test_a_host_that_was_not_looked_at_yet_waits() -> None:
     """Without its own address there is no way from it."""
     host = Host()

@@ -6,7 +6,7 @@ from reconciler.controller.provider import ProviderBoard
 from reconciler.model.errors import TransientError
 from reconciler.model.external import Announced
 from reconciler.model.plan import Decision, Plan
-from reconciler.model.provider import Balanced, Instance, ProviderAnswer, ProviderRequest, ProviderState
+from reconciler.model.provider import Balanced, Instance, ProviderAnswer, ProviderRequest, ProviderState, Routed
 from reconciler.planner.project import project_view
 from reconciler.planner.services.provided import request_of
 from tests.planner.world import Cluster, replace
@@ -20,6 +20,13 @@ spec:
   loadBalancerClass: reconciler.dev/provider
   loadBalancerSourceRanges: [10.0.0.0/8]
   ports: [{name: http, port: 80, nodePort: 30080}]
+"""
+
+POD = """---
+apiVersion: v1
+kind: Pod
+metadata: {name: one}
+spec: {containers: [{name: app, image: "busybox:1"}]}
 """
 
 
@@ -88,6 +95,48 @@ def test_a_node_is_labelled_with_what_is_known_of_its_machine() -> None:
     nodes = cluster.of("Node")
     assert nodes["node-1"].metadata.labels["topology.kubernetes.io/zone"] == "b"
     assert cluster.plan().is_empty
+
+
+def routes(cluster: Cluster) -> dict[str, tuple[str, str, list[str]]]:
+    """Return of every node whether its network is there: status and reason of the condition, and its taints."""
+    found = {}
+    for name, node in cluster.of("Node").items():
+        one = next((one for one in node.status.conditions if one.type == "NetworkUnavailable"), None)
+        taints = [f"{taint.key}:{taint.effect}" for taint in node.spec.taints]
+        found[name] = (one.status, one.reason, taints) if one is not None else ("", "", taints)
+    return found
+
+
+def test_a_node_without_a_route_to_its_pods_takes_none() -> None:
+    """By Kubernetes' condition and taint; a provider that sees to no routes says nothing of them."""
+    cluster = Cluster(nodes=("node-1", "node-2"))
+    cluster.settle()
+    assert [(one.node, one.node_address, one.pod_cidr) for one in request_of(cluster.observed).routes] == [
+        ("node-1", "10.0.0.1", "10.42.0.0/24"),
+        ("node-2", "10.0.0.1", "10.42.1.0/24"),
+    ]
+    away = ("True", "NoRouteCreated", ["node.kubernetes.io/network-unavailable:NoSchedule"])
+    there = ("False", "RouteCreated", [])
+    none = ("", "", [])
+    said = (Routed(node="node-1"), Routed(node="node-2", error="the table is full"))
+    told(cluster, ProviderState(answer=ProviderAnswer(api_version="v", routes=said)))
+    assert routes(cluster) == {"node-1": none, "node-2": none}
+    answer = ProviderAnswer(api_version="v", capabilities=("routes",), routes=said)
+    plans = told(cluster, ProviderState(answer=answer))
+    assert routes(cluster) == {"node-1": there, "node-2": away}
+    happened = [(one.object.name, one.reason, one.message) for plan in plans for one in plan.happenings]
+    message = "the provider has no route to the node's Pods: the table is full"
+    assert happened.count(("node-2", "FailedToCreateRoute", message)) == 1
+    cluster.push(POD)
+    cluster.settle()
+    assert cluster.of("Pod")["one"].spec.node_name == "node-1"
+    # After a start, until it answers, what it said before holds.
+    told(cluster, ProviderState())
+    assert routes(cluster) == {"node-1": there, "node-2": away}
+    told(cluster, ProviderState(answer=replace(answer, routes=(Routed(node="node-2"),))))
+    assert routes(cluster) == {"node-1": away, "node-2": there}
+    told(cluster, None)
+    assert routes(cluster) == {"node-1": none, "node-2": none}
 
 
 def test_a_question_names_everything_that_is_wanted() -> None:
