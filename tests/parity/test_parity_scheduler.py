@@ -12,6 +12,7 @@ from reconciler.planner.view import View
 from tests.parity.rows import NotTranslated, compare
 from tests.parity.spelling import spelled_pod
 from tests.parity.test_parity_deployment import stored
+from tests.parity.test_parity_validation import problems_of
 
 Case = dict[str, Any]
 _NOW = 1_800_000_000.0
@@ -42,11 +43,19 @@ def _plain(pod: Pod) -> tuple[object, ...]:
 
 
 def pod_of(row: Any) -> Pod:
-    """Return a row's Pod; those of other schedulers, and schedulers that have bound it unseen, we do not have."""
-    if row["spec"].get("schedulerName") == "other-scheduler":
-        raise NotTranslated
+    """Return a row's Pod; upstream's tests give their own scheduler a name."""
     spec = {name: value for name, value in row["spec"].items() if name != "schedulerName"}
     return spelled_pod({**row, "spec": spec})
+
+
+def _let_in(row: Any) -> tuple[Pod, ...]:
+    """Return a row's Pod where the API lets it in: one of another scheduler it does not."""
+    name = row["spec"].get("schedulerName", "")
+    if name == "other-scheduler":
+        spec = {"containers": [{"name": "a", "image": "b"}], "schedulerName": name}
+        if problems_of({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}):
+            return ()
+    return (pod_of(row),)
 
 
 def _is_seen(case: Case, seen: Seen) -> bool:
@@ -62,10 +71,14 @@ def added(case: Case) -> bool:
 
 
 def changed(case: Case) -> bool:
-    """Judge a row with a Pod that changes."""
-    if "assumedPod" in case:
-        raise NotTranslated
-    return _is_seen(case, Seen((pod_of(case["oldPod"]),), (pod_of(case["newPod"]),)))
+    """Judge a row with a Pod that changes. What upstream takes for bound until it hears of it is bound with us."""
+    new = pod_of(case["newPod"])
+    if "assumedPod" in case and not new.spec.node_name and new.metadata.deletion_timestamp is None:
+        raise NotTranslated  # no Pod of ours is without its node again
+    states = [_let_in(case[name]) for name in ("oldPod", "assumedPod", "newPod") if name in case]
+    if not states[-1] and "expectInCache" in case:
+        raise NotTranslated  # no scheduler besides ours has placed anything
+    return _is_seen(case, Seen(*states))
 
 
 def changed_there(case: Case) -> bool:
@@ -75,9 +88,14 @@ def changed_there(case: Case) -> bool:
 
 def gone(case: Case) -> bool:
     """Judge a row with a Pod that goes; nothing of it is kept in mind."""
-    if case.get("assumed"):
-        raise NotTranslated
-    return _is_seen({}, Seen((pod_of(case["initialPod"]),), ()))
+    return _is_seen({}, Seen(_let_in(case["initialPod"]), ()))
+
+
+def refused(case: Case) -> bool:
+    """Judge a row with a Pod that fits nowhere, and that changes or goes while that is found out."""
+    pod = pod_of({"metadata": {"name": "test-pod", "namespace": "default"}, "spec": {}, "status": {}})
+    then = (pod_of(case["expect"]),) if "expect" in case else ()
+    return Seen((pod,), then).waiting == [_plain(one) for one in then]
 
 
 def test_pods_are_kept_in_mind_as_upstreams_scheduler_does() -> None:
@@ -87,5 +105,6 @@ def test_pods_are_kept_in_mind_as_upstreams_scheduler_does() -> None:
         "TestUpdatePod": changed,
         "TestDeletePod": gone,
         "TestUpdateAssignedPodInCache": changed_there,
+        "TestFailureHandler": refused,
     }
     compare("pkg_scheduler", tables)
