@@ -17,7 +17,7 @@ from reconciler.executors.ingress import lua
 from reconciler.executors.ingress.process import program
 from tests.planner.ingress.test_config import config, lines, route
 
-pytestmark = pytest.mark.skipif(not program(), reason="needs haproxy")
+pytestmark = pytest.mark.real
 
 LIMIT = 100_000
 CONFIG = """

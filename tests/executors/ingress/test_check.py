@@ -1,4 +1,4 @@
-"""HAProxy itself takes every configuration that Ingresses can come to; skipped where it is not installed."""
+"""HAProxy itself takes every configuration that Ingresses can come to."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.executors.ingress.files import ConfigFolders
-from reconciler.executors.ingress.process import Proxy, program
+from reconciler.executors.ingress.process import Proxy
 from reconciler.executors.ingress.slots import assign
 from reconciler.model.details import ProgramIngress
 from reconciler.model.errors import TerminalError, TransientError
@@ -26,7 +26,7 @@ from reconciler.model.node import ConfigMaterial, Endpoint, EndpointPort, Materi
 from reconciler.planner.ingress.config import ProxyConfig, proxy_config
 from tests.planner.ingress.objects import pair
 
-pytestmark = pytest.mark.skipif(not program(), reason="needs haproxy")
+pytestmark = pytest.mark.real
 
 WEB = IngressTarget(namespace="default", service="web", port=80)
 USERS = SecretUse(namespace="default", name="users", version="v1")
