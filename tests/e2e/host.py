@@ -120,9 +120,16 @@ class Host:
 
     def get(self, path: str) -> Any:
         """Return one document of the API, or None."""
+        return self._ask("GET", path)
+
+    def patch(self, path: str, change: dict[str, Any]) -> Any:
+        """Change one object through the API; return what it is then, or None."""
+        return self._ask("PATCH", path, json.dumps(change), {"Content-Type": "application/merge-patch+json"})
+
+    def _ask(self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None) -> Any:
         connection = _UnixConnection(str(self.data / "run" / "reconciler.sock"))
         try:
-            connection.request("GET", path)
+            connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             body = answer.read()
             return json.loads(body) if answer.status == 200 else None
