@@ -148,11 +148,13 @@ def _finds_room(
 
 
 def reserve(view: View, pod: Pod, name: str) -> None:
-    """Write down what the claims of a Pod get on the node that was chosen for it."""
+    """Write down what the claims of a Pod get on the node that was chosen for it: all of them, or none."""
     claims, node = claims_for(view, pod), view.typed(Node, "", name)
     if isinstance(claims, Misfit) or not claims.delayed or node is None:
         return
     choice = choose_volumes(view, Catalogue(view), claims.delayed, node)
+    if not choice.is_complete or not choice.has_room:
+        return
     for claim, volume in choice.matched:
         tie(view, _stored(view, claim), _stored(view, volume))
     for claim in choice.provisioned:

@@ -1,0 +1,116 @@
+"""What is written for the volumes of a Pod, and when what was written no longer holds, as in upstream's scheduler."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from reconciler.model.errors import StaleError
+from reconciler.model.kinds import PersistentVolumeClaim
+from reconciler.planner.scheduling.framework import Misfit
+from reconciler.planner.scheduling.volumes import claims_for, reserve
+from reconciler.planner.storage.volumes import SELECTED_NODE
+from reconciler.store import Commit, Store
+from tests.parity.placing import SKIPPED
+from tests.parity.rows import NotTranslated, compare
+from tests.parity.test_parity_volumebinding import CLASSES, NODE, PACKAGE, objects_of
+from tests.parity.volumes import claim_of, node_from, pod_with, view_of
+from tests.store.samples import KEY, FakeClock, change
+
+Case = dict[str, Any]
+
+
+def still_holds(case: Case) -> bool:
+    """Judge a row about whether everything that a Pod waits for is bound by now, or is to be chosen anew.
+
+    Upstream waits for that with the node in hand, and fails when it does not come or is taken back. Here each pass
+    looks at what there is.
+    """
+    waited = [one["pvc"] for one in case.get("bindings") or ()] + list(case.get("provisionedPVCs") or ())
+    if not waited or _has_forgotten_claim(case):
+        # A list that is nothing, not even empty; and a volume that forgets its claim while that is bound.
+        raise NotTranslated
+    claims = {one.metadata.name: one for one in (*objects_of(case, "initPVCs"), *objects_of(case, "apiPVCs"))}
+    view = view_of(NODE, *CLASSES, *claims.values(), *objects_of(case, "apiPVs", "initPVs"))
+    found = claims_for(view, pod_with([claim_of(one) for one in waited]))
+    if case.get("shouldFail"):
+        return isinstance(found, Misfit) or _are_free(found.delayed)
+    is_bound = not isinstance(found, Misfit) and not found.delayed
+    return is_bound == case.get("expectedBound", False)
+
+
+def _are_free(delayed: tuple[PersistentVolumeClaim, ...]) -> bool:
+    """Whether there are such claims, and none is held to a node."""
+    return bool(delayed) and not any(SELECTED_NODE in one.metadata.annotations for one in delayed)
+
+
+def _has_forgotten_claim(case: Case) -> bool:
+    volumes = case.get("apiPVs") or ()
+    return bool(case.get("shouldFail")) and any("claimRef" not in one["spec"] for one in volumes)
+
+
+def written_in_time(case: Case) -> bool:
+    """Judge a row about one claim that is bound while its Pod waits, or is not."""
+    if "apiPV" in case or "binding" not in case or "delayFunc" in case:
+        # Who else binds them at the same moment is no rival here, but the same pass.
+        raise NotTranslated
+    return still_holds({**case, "bindings": [case["binding"]], "expectedBound": not case.get("shouldFail")})
+
+
+def something_to_write(case: Case) -> bool:
+    """Judge a row about whether anything is to be written before a Pod is placed: nothing, if all is bound."""
+    name, state = case["nodeName"], case.get("state") or {}
+    if not state.get("allBound") and name not in state.get("podVolumesByNode", {}):
+        # What was found about a node is not passed on here, and cannot be missing.
+        raise NotTranslated
+    is_bound = state.get("allBound", False)
+    claim = claim_of(
+        {
+            "metadata": {"name": "data", "namespace": "testns"},
+            "spec": {"storageClassName": "waitClassWithProvisioner", "volumeName": "there" if is_bound else ""},
+            "status": {"phase": "Bound" if is_bound else "Pending"},
+        }
+    )
+    view = view_of(node_from({"metadata": {"name": name}}), *CLASSES, claim)
+    reserve(view, pod_with([claim]), name)
+    return bool(view.journal) != ((case.get("wantStatus") or {}).get("code", 0) == SKIPPED)
+
+
+def test_what_was_written_is_kept_to_as_upstream() -> None:
+    """Bound in the end, not at all, or no longer; all of a Pod's claims or none."""
+
+    tables = {
+        "TestCheckBindings": still_holds,
+        "TestBindPodVolumes": written_in_time,
+        "Test_PreBindPreFlight": something_to_write,
+    }
+    compare(PACKAGE, tables)
+
+
+def test_writes_go_to_the_version_that_they_expect(tmp_path: Path) -> None:
+    """Not to an older or newer one, or to what is not there."""
+
+    def judge(case: Case) -> bool:
+        with closing(
+            Store.open(f"sqlite:///{tmp_path}/{len(list(tmp_path.iterdir()))}", key=KEY, clock=FakeClock())
+        ) as store:
+            return _is_written(store, case["old"], case["new"]) == case.get("shouldSucceed", False)
+
+    compare(PACKAGE, {"TestAssume": judge})
+
+
+def _is_written(store: Store, old: Case, new: Case) -> bool:
+    """Whether a write is accepted; rows number versions by themselves, of which only the distance counts here."""
+    version = store.commit(Commit(changes=(change("create", _claim(old)),)), term=None).resource_version
+    expected = new["resourceVersion"]
+    if expected.isdigit():
+        away = int(expected) - int(old["resourceVersion"]) if old["resourceVersion"].isdigit() else 1
+        expected = str(version + away)
+    try:
+        store.commit(Commit(changes=(change("update", _claim(new), expected=expected),)), term=None)
+    except StaleError:
+        return False
+    return True
+
+
+def _claim(row: Case) -> PersistentVolumeClaim:
+    return claim_of({"metadata": {"name": row["name"], "namespace": row["namespace"]}, "spec": {}})
