@@ -46,6 +46,7 @@ from reconciler.planner.workloads.autoscaler import note_autoscaled, sync_autosc
 from reconciler.planner.workloads.cronjob import sync_cron_jobs
 from reconciler.planner.workloads.daemonset import sync_daemon_sets
 from reconciler.planner.workloads.deployment import finish_deployments, judge_deployments, sync_deployments
+from reconciler.planner.workloads.disruptions import clear_stale_disruptions
 from reconciler.planner.workloads.job import sync_jobs
 from reconciler.planner.workloads.job_orphans import untrack_orphans
 from reconciler.planner.workloads.owners import (
@@ -82,6 +83,7 @@ def plan(
     resize_requested_pods(view)
     evict_tainted_pods(view)
     collect_pods(view)
+    clear_stale_disruptions(view)
     ensure_built_in_namespaces(view)
     ensure_system_classes(view)
     note_autoscaled(view)

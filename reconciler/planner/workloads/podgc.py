@@ -16,7 +16,7 @@ from reconciler.planner.workloads.conditions import with_condition, without_cond
 from reconciler.planner.workloads.replicaset import delete_pod
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
-_NODE_GONE = "DeletionByPodGC"
+NODE_GONE = "DeletionByPodGC"
 
 
 def collect_pods(view: View) -> None:
@@ -29,7 +29,9 @@ def collect_pods(view: View) -> None:
         is_ending = pod.metadata.deletion_timestamp is not None
         return bool(pod.spec.node_name) and (not is_known or is_ending or _is_told_gone(pod))
 
-    for stored in [one for one in view.due("Pod") if is_odd(one)]:
+    for stored in view.due("Pod"):
+        if not is_odd(stored):
+            continue
         pod = cast(Pod, stored.object)
         node = nodes.get(pod.spec.node_name)
         if node is None:
@@ -44,13 +46,13 @@ def collect_pods(view: View) -> None:
 
 def _is_told_gone(pod: Pod) -> bool:
     told = condition(pod.status.conditions, "DisruptionTarget")
-    return told is not None and told.reason == _NODE_GONE
+    return told is not None and told.reason == NODE_GONE
 
 
 def _of_gone_node(view: View, stored: StoredObject, pod: Pod) -> None:
     """A node that the cluster does not know any more is waited for as long as a silent one."""
     message = f"node {pod.spec.node_name} does not exist any more"
-    gone = Condition(type="DisruptionTarget", status="True", reason=_NODE_GONE, message=message)
+    gone = Condition(type="DisruptionTarget", status="True", reason=NODE_GONE, message=message)
     conditions = with_condition(view, pod.status.conditions, gone)
     told = condition(conditions, gone.type)
     began = unix(told.last_transition_time) if told is not None else None
