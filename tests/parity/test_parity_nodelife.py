@@ -2,12 +2,20 @@
 
 from typing import Any, cast
 
-from reconciler.model.kinds import Node
+from reconciler.model.kinds import Condition, Node
+from reconciler.model.node import NodeFacts, Observation
+from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, StoredObject
+from reconciler.model.policy import Policy
+from reconciler.model.times import unix
 from reconciler.planner.health import condition
 from reconciler.planner.node_taints import condition_taints, zone_states
-from reconciler.planner.nodes import with_former_labels
+from reconciler.planner.nodes import observe_nodes, with_former_labels
+from reconciler.planner.view import View, ref_for, replace
 from tests.parity.loosely import loosely
 from tests.parity.rows import compare
+
+# When upstream's tests look at their nodes: noon of the first day of 2017.
+_NOW = 1_483_272_000.0
 
 
 def _node(given: dict[str, Any]) -> Node:
@@ -39,6 +47,32 @@ def _states(nodes: list[Node]) -> dict[str, str]:
     return {zone: state.value for zone, state in found.items()}
 
 
+def health(case: dict[str, Any]) -> bool:
+    """Judge a row about a node that was last heard when it was made: what is kept of its health is what is told.
+
+    It is looked at twice at the time of upstream's test; a host that is not ready has an Engine that does not answer.
+    """
+    node = _node(case["node"])
+    ready = condition(node.status.conditions, "Ready")
+    heard_at = unix(node.metadata.creation_timestamp)
+    assert heard_at is not None
+    is_fine = ready is not None and ready.status == "True"
+    facts = NodeFacts(node=node.metadata.name, observed_at=heard_at, complete=is_fine)
+    report = Observation(node=facts.node, boot_id="b", sequence=1, observed_at=heard_at, facts=facts)
+    state = NodeState(name=facts.node, heartbeat_at=heard_at, observation=report if ready is not None else None)
+    told = _told(node, state)
+    return told == _told(replace(node, status=replace(node.status, conditions=(told,))), state)
+
+
+def _told(node: Node, state: NodeState) -> Condition:
+    objects = {ref_for(node): StoredObject(ref=ref_for(node), object=node, manager="system")}
+    observed = ObservedState(cluster=ClusterInfo(id="c"), objects=objects, nodes={state.name: state})
+    view = View(observed, Policy(), _NOW)
+    observe_nodes(view)
+    found = cast(Node, view.objects[ref_for(node)].object)
+    return cast(Condition, condition(found.status.conditions, "Ready"))
+
+
 def excluded(case: dict[str, Any]) -> bool:
     """Judge a row about whether a node counts when a zone is judged."""
     return (not zone_states([(_node(case["input"]).metadata.labels, True)])) is case.get("excluded", False)
@@ -56,5 +90,6 @@ def test_the_life_of_nodes_is_upstreams() -> None:
         "TestMonitorNodeHealth": zones,
         "Test_isNodeExcludedFromDisruptionChecks": excluded,
         "TestReconcileNodeLabels": labels,
+        "TestTryUpdateNodeHealth": health,
     }
     compare("pkg_controller_nodelifecycle", tables)
