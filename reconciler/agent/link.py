@@ -75,6 +75,7 @@ class DaemonLink:
         ]
         self._clients: list[AgentClient] = []
         self._state = LinkState("not connected yet", time.time())
+        self._changing = threading.Lock()
         self._cursor = ""
         self._view: NetworkView | None = None
         self._accepted: Observation | None = None
@@ -199,9 +200,8 @@ class DaemonLink:
     # State
 
     def _connected(self, client: AgentClient) -> None:
-        if self._state.error:
+        if self._enter("").error:
             log.info("connected with the daemon", extra={"server": client.server})
-            self._state = LinkState("", time.time())
         warning = clock_warning(-client.skew_s) if client.skew_s is not None else ""
         if bool(warning) != bool(self._clock_said):
             self._clock_said = warning
@@ -211,12 +211,21 @@ class DaemonLink:
         if self._stopping.is_set():
             return
         text = self._reason() or _text_of(error)
-        if not self._state.error:
+        before = self._enter(text)
+        if not before.error:
             log.warning("the daemon cannot be talked to; the host is looked after all the same", extra={"why": text})
-            self._state = LinkState(text, time.time())
-        elif text != self._state.error:
+        elif text != before.error:
             log.warning("the daemon still cannot be talked to", extra={"why": text})
-            self._state = LinkState(text, self._state.since)
+
+    def _enter(self, error: str) -> LinkState:
+        """Note how the connection stands now; return how it stood. Of two threads that say the same, one changes it."""
+        with self._changing:
+            before = self._state
+            if bool(error) != bool(before.error):
+                self._state = LinkState(error, time.time())
+            elif error != before.error:
+                self._state = LinkState(error, before.since)
+            return before
 
     def _reason(self) -> str:
         """Say what is wrong with this host's own certificate."""

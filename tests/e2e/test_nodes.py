@@ -28,6 +28,8 @@ SPREAD = {
     "maxSkew": 1,
     "topologyKey": "kubernetes.io/hostname",
     "whenUnsatisfiable": "DoNotSchedule",
+    # A host that is drained needs no Pods for the others to have more.
+    "nodeTaintsPolicy": "Honor",
     "labelSelector": {"matchLabels": {"app": "web"}},
 }
 
@@ -110,13 +112,16 @@ def test_an_agent_that_is_restarted_restarts_nothing(cluster: Cluster) -> None:
     before = cluster.running()
     host = cluster.hosts[2]
     host.stop_agent()
+    # It also tells of each time that the daemon was away.
+    known = host.connections()
     host.start_agent()
-    wait_for("it is connected", lambda: host.connections() == 2, 30, 0.2)
+    wait_for("it is connected", lambda: host.connections() > known, 30, 0.2)
     assert host.agent is not None
     host.agent.kill()
     host.agent.wait(10)
+    known = host.connections()
     host.start_agent()
-    wait_for("it is connected again", lambda: host.connections() == 3, 30, 0.2)
+    wait_for("it is connected again", lambda: host.connections() > known, 30, 0.2)
     wait_for("it is ready", lambda: "host-3" in cluster.names(), 30, 0.5)
     assert cluster.running() == before
 
@@ -187,11 +192,10 @@ def interrupted(host: NodeHost) -> Iterator[None]:
 def test_a_drained_node_is_empty_and_its_pods_run_elsewhere(cluster: Cluster) -> None:
     """Budgets allowing; the spread then has to be met by the others."""
     main, host = cluster.main, cluster.hosts[2]
-    main.push({"web.yaml": web().replace("DoNotSchedule", "ScheduleAnyway")}, wait=False)
-    main.settle(90)
+    assert len(cluster.apps(host)) == 2, cluster.log()
     done = main.run("drain", "host-3", "--timeout", "60s", timeout=90)
     assert done.code == 0, f"{done}\n{cluster.log()}"
-    assert "evicted pod/default/web-" in done.err
+    assert done.err.count("evicted pod/default/web-") == 2
     main.settle(60)
     assert cluster.apps(host) == {}
     assert sum(len(cluster.apps(one)) for one in cluster.hosts[:2]) == PODS
