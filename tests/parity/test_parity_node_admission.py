@@ -4,8 +4,9 @@ from typing import Any
 
 from reconciler.planner.node_admission import refusals
 from reconciler.planner.scheduling.fit import candidate_of
-from tests.parity.rows import compare
+from tests.parity.rows import NotTranslated, compare
 from tests.parity.spelling import spelled_node, spelled_pod
+from tests.parity.test_parity_validation import problems_of
 
 PACKAGE = "pkg_kubelet_lifecycle"
 
@@ -28,6 +29,35 @@ def system(case: dict[str, Any]) -> bool:
     return ("PodOSSelectorNodeLabelDoesNotMatch" in found) is case.get("expectRejection", False)
 
 
+def _is_refused(spec: dict[str, Any]) -> bool:
+    """Whether a Pod with this in its spec comes to no node: the API does not let it in, as no node would."""
+    whole = {"containers": [{"name": "a", "image": "b"}], **spec}
+    return bool(problems_of({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": whole}))
+
+
+def named_system(case: dict[str, Any]) -> bool:
+    """Judge a row about the field of a Pod that names its system."""
+    return _is_refused({"os": case["pod"]["spec"].get("os")}) is case.get("expectRejection", False)
+
+
+def groups(case: dict[str, Any]) -> bool:
+    """Judge a row about Pods without the groups of the image's user, which no node of ours can have.
+
+    A node that could, or did not look, is none of ours.
+    """
+    context = case["pod"]["spec"].get("securityContext") or {}
+    could = case["node"]["status"].get("features", {}).get("supplementalGroupsPolicy", False)
+    if context and (could or not case.get("expectRejection")):
+        raise NotTranslated
+    return _is_refused({"securityContext": context}) is case.get("expectRejection", False)
+
+
 def test_nodes_take_pods_in_as_upstreams_do() -> None:
-    """What fits, and whose system it is."""
-    compare(PACKAGE, {"TestGeneralPredicates": general, "TestRejectPodAdmissionBasedOnOSSelector": system})
+    """What fits, whose system it is, and with which groups."""
+    tables = {
+        "TestGeneralPredicates": general,
+        "TestRejectPodAdmissionBasedOnOSSelector": system,
+        "TestRejectPodAdmissionBasedOnOSField": named_system,
+        "TestPodAdmissionBasedOnSupplementalGroupsPolicy": groups,
+    }
+    compare(PACKAGE, tables)
