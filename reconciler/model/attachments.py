@@ -3,7 +3,7 @@
 from reconciler.model.base import Value
 from reconciler.model.kinds import Volume
 from reconciler.model.node import PodAssignment
-from reconciler.model.storage import NfsShare
+from reconciler.model.storage import NfsShare, share_of_driver
 
 
 class Attachment(Value):
@@ -36,6 +36,9 @@ def attachments_of(pod: PodAssignment) -> tuple[Attachment, ...]:
 
 def share_of(volume: Volume) -> NfsShare | None:
     """Return the share that a volume of a Pod names itself."""
+    if volume.csi is not None:
+        one = volume.csi
+        return share_of_driver(one.driver, one.volume_attributes, (), read_only=one.read_only)
     source = volume.nfs
     if source is None:
         return None

@@ -1,9 +1,11 @@
 """What a host shows of storage: shares that are mounted, files attached as block devices, room. Values only."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from reconciler.model.base import Value
+from reconciler.model.kinds.csi import NFS_DRIVER
 
 # A volume that containers get as a block device: its path is one, or is a file to be attached as one.
 DeviceSource: TypeAlias = Literal["", "device", "file"]
@@ -27,6 +29,19 @@ class NfsShare(Value):
         """Return what `mount` calls it."""
         server = f"[{self.server}]" if ":" in self.server and not self.server.startswith("[") else self.server
         return f"{server}:{self.path}"
+
+
+def share_of_driver(
+    driver: str, attributes: Mapping[str, str], options: Iterable[str], *, read_only: bool
+) -> NfsShare | None:
+    """Return the share that a volume of a CSI driver is; none where the driver is not that of NFS."""
+    given = {name.lower(): text for name, text in attributes.items()}
+    if driver != NFS_DRIVER or not given.get("server") or not given.get("share"):
+        return None
+    below = given.get("subdir", "").strip("/")
+    path = f"{given['share'].rstrip('/')}/{below}" if below else given["share"]
+    wanted = (*options, *filter(None, given.get("mountoptions", "").split(",")), *(("ro",) if read_only else ()))
+    return NfsShare(server=given["server"], path=path, options=wanted)
 
 
 class DeviceFact(Value):

@@ -292,6 +292,26 @@ _VOLUMES: Mapping[str, str] = {
     "NFSVolumeSource.server": "Name or address of the server.",
     "NFSVolumeSource.path": "Directory as the server exports it.",
     "NFSVolumeSource.readOnly": "Whether it is mounted read-only.",
+    "SecretReference.name": "Name of the Secret.",
+    "SecretReference.namespace": "Namespace of the Secret.",
+    **{
+        f"{name}.{field}": text
+        for name in ("CSIPersistentVolumeSource", "CSIVolumeSource")
+        for field, text in (
+            ("driver", "Name of the driver; nodes have nfs.csi.k8s.io, and Pods with volumes of others wait."),
+            ("readOnly", "Whether it is mounted read-only."),
+            ("fsType", "File system, for drivers that make one."),
+            ("volumeAttributes", "What the driver needs to know: server, share and subdir (nfs.csi.k8s.io)."),
+            ("nodePublishSecretRef", "Secret for mounting it into a Pod, for drivers that ask for one."),
+        )
+    },
+    "CSIPersistentVolumeSource.volumeHandle": "Name of the volume at the driver.",
+    "CSIPersistentVolumeSource.controllerPublishSecretRef": "Secret for attaching it, for drivers that ask for one.",
+    "CSIPersistentVolumeSource.nodeStageSecretRef": "Secret for mounting it on a node, for drivers that ask for one.",
+    "CSIPersistentVolumeSource.controllerExpandSecretRef": "Secret for growing it, for drivers that ask for one.",
+    "CSIPersistentVolumeSource.nodeExpandSecretRef": "Secret for growing it on a node, for drivers that ask for one.",
+    "Volume.csi": "A volume that a CSI driver makes for the Pod.",
+    "PersistentVolumeSpec.csi": "A volume of a CSI driver.",
     "VolumeNodeAffinity.required": "Nodes that can reach the volume.",
     "PersistentVolumeClaimSpec.resources": "How much storage is needed.",
     "PersistentVolumeClaimSpec.volumeName": "One certain volume to bind to.",

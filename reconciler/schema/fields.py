@@ -71,7 +71,6 @@ _OTHER_VOLUMES = (
     "azureFile",
     "cephfs",
     "cinder",
-    "csi",
     "fc",
     "flexVolume",
     "flocker",

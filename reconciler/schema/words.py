@@ -18,6 +18,7 @@ _TYPES: Mapping[str, str] = {
 _PATTERNS: Mapping[str, str] = {
     scalars.LABEL_PATTERN: "lower-case letters, digits and -, beginning and ending with a letter or digit",
     scalars.SUBDOMAIN_PATTERN: "lower-case letters, digits, - and ., beginning and ending with a letter or digit",
+    scalars.DRIVER_PATTERN: "letters, digits, - and ., beginning and ending with a letter or digit",
     scalars.OPTIONAL_SUBDOMAIN_PATTERN: "lower-case letters, digits, - and ., or empty",
     scalars.OPTIONAL_LABEL_PATTERN: "lower-case letters, digits and -, or empty",
     scalars.SERVICE_NAME_PATTERN: "lower-case letters, digits and -, beginning with a letter",

@@ -132,7 +132,7 @@ def test_a_share_is_no_block_device() -> None:
     assert places(volume(hostPath={"path": "/dev/sdb"}, volumeMode="Block")) == []
 
 
-@pytest.mark.parametrize("source", ["awsElasticBlockStore", "cephfs", "csi", "iscsi", "rbd", "gitRepo", "image"])
+@pytest.mark.parametrize("source", ["awsElasticBlockStore", "cephfs", "iscsi", "rbd", "gitRepo", "image"])
 def test_volumes_that_nothing_here_makes_are_refused_by_name(source: str) -> None:
     """P30: in a Pod by their name and place, before anything is made."""
     found = errors(pod([{"name": "v", source: {"a": "b"}}]))

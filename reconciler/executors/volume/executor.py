@@ -107,8 +107,8 @@ class VolumeExecutor:
 
     def _share(self, pod: PodAssignment, volume: Volume) -> tuple[NfsShare | None, str]:
         """Return the share that a volume is on, and its directory there."""
-        if volume.nfs is not None:
-            return share_of(volume), ""
+        if (share := share_of(volume)) is not None:
+            return share, ""
         binding = bound_to(pod, volume)
         return (None, "") if binding is None or binding.share is None else (binding.share, binding.path)
 

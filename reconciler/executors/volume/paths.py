@@ -110,6 +110,8 @@ def is_read_only(pod: PodAssignment, volume: Volume) -> bool:
     """Whether a volume as such may not be written by containers."""
     if volume.nfs is not None:
         return volume.nfs.read_only
+    if volume.csi is not None:
+        return volume.csi.read_only
     if volume.persistent_volume_claim is None:
         written_by_us = (volume.config_map, volume.secret, volume.projected, volume.downward_api)
         return any(source is not None for source in written_by_us)

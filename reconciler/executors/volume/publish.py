@@ -129,7 +129,7 @@ def _publish_one(paths: VolumePaths, pod: PodAssignment, volume: Volume, place: 
         return False
     if volume.persistent_volume_claim is not None:
         return _check_claim(paths, pod, volume)
-    if volume.nfs is not None:
+    if volume.nfs is not None or volume.csi is not None:
         return False
     directory = paths.volume_path(pod.uid, volume)
     if is_written(volume):

@@ -79,6 +79,7 @@ from reconciler.model.kinds.cronjob import (
     CronJobStatus,
     JobTemplateSpec,
 )
+from reconciler.model.kinds.csi import CSIPersistentVolumeSource, CSIVolumeSource, SecretReference
 from reconciler.model.kinds.daemonset import (
     DaemonSet,
     DaemonSetSpec,
@@ -343,6 +344,8 @@ __all__ = [
     "AnyObject",
     "AppArmorProfile",
     "BindingMode",
+    "CSIPersistentVolumeSource",
+    "CSIVolumeSource",
     "Capabilities",
     "ClientIPConfig",
     "ClusterAddress",
@@ -567,6 +570,7 @@ __all__ = [
     "SecretEnvSource",
     "SecretKeySelector",
     "SecretProjection",
+    "SecretReference",
     "SecretVolumeSource",
     "SecurityContext",
     "SelectorOperator",

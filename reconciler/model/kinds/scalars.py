@@ -20,6 +20,8 @@ PORT_NAME_PATTERN = f"^(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?{_END}"
 LABEL_KEY_PATTERN = rf"^({_SUBDOMAIN_BODY}/)?{_QUALIFIED}{_END}"
 _ANY_CASE_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
 ANNOTATION_KEY_PATTERN = rf"^({_ANY_CASE_LABEL}(\.{_ANY_CASE_LABEL})*/)?{_QUALIFIED}{_END}"
+# Names of CSI drivers: a domain in any case.
+DRIVER_PATTERN = rf"^{_ANY_CASE_LABEL}(\.{_ANY_CASE_LABEL})*{_END}"
 # A domain and a path below it: `acme.io/foo`.
 CONTROLLER_PATTERN = rf"^{_SUBDOMAIN_BODY}/([-A-Za-z0-9._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{{2}})+{_END}"
 LABEL_VALUE_PATTERN = f"^({_QUALIFIED})?{_END}"
@@ -42,6 +44,7 @@ OPTIONAL_LABEL_PATTERN = f"^({_LABEL_BODY})?{_END}"
 
 Label: TypeAlias = Annotated[str, Meta(pattern=LABEL_PATTERN, max_length=63)]
 Subdomain: TypeAlias = Annotated[str, Meta(pattern=SUBDOMAIN_PATTERN, max_length=253)]
+DriverName: TypeAlias = Annotated[str, Meta(pattern=DRIVER_PATTERN, max_length=63)]
 HostName: TypeAlias = Annotated[str, Meta(pattern=SUBDOMAIN_PATTERN, max_length=64)]
 OptionalSubdomain: TypeAlias = Annotated[str, Meta(pattern=OPTIONAL_SUBDOMAIN_PATTERN, max_length=253)]
 OptionalLabel: TypeAlias = Annotated[str, Meta(pattern=OPTIONAL_LABEL_PATTERN, max_length=63)]

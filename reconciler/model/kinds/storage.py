@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from msgspec import Meta, field
 
 from reconciler.model.base import Value
+from reconciler.model.kinds.csi import CSIPersistentVolumeSource
 from reconciler.model.kinds.hostpath import HostPathVolumeSource
 from reconciler.model.kinds.meta import Condition, LabelSelector, Object, ObjectReference
 from reconciler.model.kinds.nfs import NFSVolumeSource
@@ -92,13 +93,14 @@ class VolumeNodeAffinity(Value):
 class PersistentVolumeSpec(Value):
     """A piece of storage: what it is and who may claim it."""
 
-    exactly_one: ClassVar[tuple[str, ...]] = ("host_path", "local", "nfs")
+    exactly_one: ClassVar[tuple[str, ...]] = ("host_path", "local", "nfs", "csi")
 
     capacity: StorageMap
     access_modes: AccessModes
     host_path: HostPathVolumeSource | None = None
     local: LocalVolumeSource | None = None
     nfs: NFSVolumeSource | None = None
+    csi: CSIPersistentVolumeSource | None = None
     persistent_volume_reclaim_policy: ReclaimPolicy = "Retain"
     storage_class_name: OptionalSubdomain = ""
     volume_mode: VolumeMode = "Filesystem"

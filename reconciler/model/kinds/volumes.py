@@ -6,6 +6,7 @@ from msgspec import Meta, field
 
 from reconciler.model.base import Value
 from reconciler.model.kinds.container import ObjectFieldSelector, ResourceFieldSelector
+from reconciler.model.kinds.csi import CSIVolumeSource
 from reconciler.model.kinds.hostpath import HostPathVolumeSource
 from reconciler.model.kinds.meta import KeyToPath, ObjectMeta
 from reconciler.model.kinds.nfs import NFSVolumeSource
@@ -128,6 +129,7 @@ class Volume(Value):
         "persistent_volume_claim",
         "ephemeral",
         "nfs",
+        "csi",
     )
 
     name: Label
@@ -140,3 +142,4 @@ class Volume(Value):
     persistent_volume_claim: PersistentVolumeClaimVolumeSource | None = None
     ephemeral: EphemeralVolumeSource | None = None
     nfs: NFSVolumeSource | None = None
+    csi: CSIVolumeSource | None = None

@@ -6,7 +6,7 @@ from fractions import Fraction
 from reconciler.model.kinds import AnyObject, Node, ObjectReference, PersistentVolume, PersistentVolumeClaim
 from reconciler.model.labels import matches
 from reconciler.model.quantity import parse_quantity
-from reconciler.model.storage import DeviceSource, NfsShare
+from reconciler.model.storage import DeviceSource, NfsShare, share_of_driver
 from reconciler.planner.scheduling.fit import selects
 from reconciler.planner.storage.classes import LOCAL_PROVISIONER, NFS_PROVISIONER
 
@@ -39,12 +39,24 @@ def is_directory_on_share(volume: PersistentVolume) -> bool:
 
 def share_of(volume: PersistentVolume) -> NfsShare | None:
     """Return the share that a volume is on, as nodes mount it: that of its class where it was made here."""
+    if volume.spec.csi is not None:
+        one = volume.spec.csi
+        options = volume.spec.mount_options
+        return share_of_driver(one.driver, one.volume_attributes, options, read_only=one.read_only)
     source = volume.spec.nfs
     if source is None:
         return None
     path = volume.metadata.annotations[SHARE] if is_directory_on_share(volume) else source.path
     options = (*volume.spec.mount_options, *(("ro",) if source.read_only else ()))
     return NfsShare(server=source.server, path=path, options=options)
+
+
+def why_unreachable(volume: PersistentVolume) -> str:
+    """Return why no node can give a volume to Pods; empty: nothing is known against it."""
+    source = volume.spec.csi
+    if source is None or share_of(volume) is not None:
+        return ""
+    return f"volume {volume.metadata.name} is driver {source.driver}'s, and no node has that driver"
 
 
 def directory_on_share(volume: PersistentVolume) -> str:

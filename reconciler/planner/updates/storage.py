@@ -9,7 +9,13 @@ from fractions import Fraction
 import msgspec
 
 from reconciler.model.canonical import canonical
-from reconciler.model.kinds import NodeSelector, NodeSelectorTerm, PersistentVolume, PersistentVolumeClaim
+from reconciler.model.kinds import (
+    CSIPersistentVolumeSource,
+    NodeSelector,
+    NodeSelectorTerm,
+    PersistentVolume,
+    PersistentVolumeClaim,
+)
 from reconciler.model.quantity import QuantityText, parse_quantity
 from reconciler.planner.updates.fault import FORBIDDEN, Fault, fixed
 
@@ -71,10 +77,20 @@ def volume_faults(old: PersistentVolume, new: PersistentVolume) -> Iterator[Faul
     yield from fixed("spec.hostPath", old.spec.host_path, new.spec.host_path)
     yield from fixed("spec.local", old.spec.local, new.spec.local)
     yield from fixed("spec.nfs", old.spec.nfs, new.spec.nfs)
+    yield from fixed("spec.csi", _with_expand_secret(old.spec.csi, new.spec.csi), new.spec.csi)
     yield from fixed("spec.volumeMode", old.spec.volume_mode, new.spec.volume_mode)
     before, after = old.spec.node_affinity.required, new.spec.node_affinity.required
     if before is not None and not (after is not None and _is_renamed(before, after)):
         yield from fixed("spec.nodeAffinity", before, after)
+
+
+def _with_expand_secret(
+    before: CSIPersistentVolumeSource | None, after: CSIPersistentVolumeSource | None
+) -> CSIPersistentVolumeSource | None:
+    """The Secret for growing may come to be there; once it is, it stays."""
+    if before is None or after is None or before.controller_expand_secret_ref is not None:
+        return before
+    return replace(before, controller_expand_secret_ref=after.controller_expand_secret_ref)
 
 
 def _is_renamed(before: NodeSelector, after: NodeSelector) -> bool:

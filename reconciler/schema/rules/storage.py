@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from reconciler.model.kinds import AccessMode, PersistentVolume, PersistentVolumeClaimSpec, StorageClass
 from reconciler.model.quantity import QuantityText, parse_quantity
 from reconciler.schema.positions import join_pointer
+from reconciler.schema.rules.csi import driver_findings
 from reconciler.schema.rules.finding import Finding, error, warning
 from reconciler.schema.rules.nfs import NFS_PROVISIONERS, nfs_findings, option_findings, parameter_findings
 from reconciler.schema.rules.placing import node_term_findings
@@ -60,7 +61,11 @@ def volume_findings(volume: PersistentVolume) -> Iterator[Finding]:
         yield from nfs_findings("/spec/nfs", spec.nfs)
         if spec.volume_mode == "Block":
             yield error("/spec/volumeMode", "a directory of an NFS server is no block device", "leave volumeMode out")
-    yield from option_findings("/spec/mountOptions", spec.mount_options, is_mounted=spec.nfs is not None)
+    is_mounted = spec.nfs is not None or spec.csi is not None
+    yield from option_findings("/spec/mountOptions", spec.mount_options, is_mounted=is_mounted)
+    if spec.csi is not None:
+        is_block = spec.volume_mode == "Block"
+        yield from driver_findings("/spec/csi", spec.csi.driver, spec.csi.volume_attributes, is_block=is_block)
     required = spec.node_affinity.required
     if spec.local is not None:
         yield from host_path_findings("/spec/local", spec.local.path)

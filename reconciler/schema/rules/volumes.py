@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from reconciler.model.kinds import DownwardAPIVolumeFile, KeyToPath, PodSpec, Volume, VolumeProjection
 from reconciler.model.quantity import parse_quantity
 from reconciler.schema.rules.containers import field_findings, resource_findings
+from reconciler.schema.rules.csi import driver_findings
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
 from reconciler.schema.rules.nfs import nfs_findings
 
@@ -24,6 +25,11 @@ def _volume_findings(at: str, volume: Volume) -> Iterator[Finding]:
         yield from host_path_findings(f"{at}/hostPath", volume.host_path.path)
     if volume.nfs is not None:
         yield from nfs_findings(f"{at}/nfs", volume.nfs)
+    if volume.csi is not None:
+        yield from driver_findings(f"{at}/csi", volume.csi.driver, volume.csi.volume_attributes)
+        secret = volume.csi.node_publish_secret_ref
+        if secret is not None and not secret.name:
+            yield error(f"{at}/csi/nodePublishSecretRef", "name is missing", code="missing-field")
     for name, source in (("configMap", volume.config_map), ("secret", volume.secret)):
         if source is not None:
             yield from _item_findings(f"{at}/{name}", source.items)
