@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reconciler.executors.ingress.files import ConfigFolders
 from reconciler.executors.ingress.lua import SCRIPT
-from reconciler.executors.ingress.ports import UNKNOWN, port_holder
+from reconciler.executors.ingress.ports import port_holder
 from reconciler.executors.ingress.process import Proxy, version
 from reconciler.executors.ingress.slots import Slots, assign, commands
 from reconciler.executors.network.state import Kernel, StateFile
@@ -31,8 +31,6 @@ from reconciler.model.ports import Look
 logger = logging.getLogger(__name__)
 
 _FREE_S = 3.0
-# Who may be about to end: a worker, or one of which nothing but the port is left.
-_ENDING = ("haproxy ", UNKNOWN)
 # An upgrade that changes what the planner does not see of a configuration has it loaded again.
 _CODE = hashlib.sha256(SCRIPT.encode()).hexdigest()
 
@@ -121,12 +119,13 @@ class IngressExecutor:
         ]
         if lines:
             self._proxy.ask(lines)
+            self._folders.refill(detail, slots)
 
-    def _load(self, detail: ProgramIngress, slots: dict[str, Slots], materials: Materials, is_running: bool) -> None:
+    def _load(self, detail: ProgramIngress, slots: Mapping[str, Slots], materials: Materials, is_running: bool) -> None:
         """Check a configuration, and have HAProxy take it; when that fails, the one before holds again."""
         if not is_running:
             self._require_ports()
-        folder = self._folders.write(detail, dict(slots), materials)
+        folder = self._folders.write(detail, slots, materials)
         self._proxy.check(folder / self._folders.config.name)
         before = self._folders.hold(folder)
         try:
@@ -141,10 +140,10 @@ class IngressExecutor:
         self._folders.forget_others()
 
     def _require_ports(self) -> None:
-        """Wait for workers that are about to end, then say who else has a port."""
+        """Wait for who is about to end, such as a worker of the proxy before; then say who has a port."""
         until = time.monotonic() + _FREE_S
         while held := {port: holder for port in self._ports if (holder := port_holder(port))}:
-            if time.monotonic() > until or not all(one.startswith(_ENDING) for one in held.values()):
+            if time.monotonic() > until:
                 port, holder = next(iter(held.items()))
                 raise TransientError(
                     f"port {port} of this host is in use by {holder}: ingresses cannot be served",

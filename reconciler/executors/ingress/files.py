@@ -6,7 +6,7 @@ users that has not come, or is another version than was asked for, is a failure 
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +28,8 @@ CONFIG = "haproxy.cfg"
 CURRENT = "current"
 _DEFAULT = "default.pem"
 _YEARS = 10
+# What follows it in a configuration is written anew when endpoints change.
+_BACKENDS = "# The backends, with the endpoints that they had last\n"
 Slots = Sequence[ProxyServer | None]
 
 
@@ -42,14 +44,14 @@ class ConfigFolders:
         """The configuration that holds, by a name that stays."""
         return self._folder / CURRENT / CONFIG
 
-    def write(self, detail: ProgramIngress, slots: dict[str, Slots], materials: Materials) -> Path:
+    def write(self, detail: ProgramIngress, slots: Mapping[str, Slots], materials: Materials) -> Path:
         """Write a configuration with everything that it reads, and return its folder; it does not hold yet."""
         folder = self._folder / f"c-{detail.structure}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)
         lists = {one.list: entries(_values(materials, one.secret).data, one.by_key) for one in detail.users}
         sections = "\n".join(userlist(name, users) for name, users in sorted(lists.items()))
-        text = f"{detail.head}\n{sections}\n{''.join(_backends(detail.backends, slots))}"
+        text = f"{detail.head}\n{sections}\n{_BACKENDS}{''.join(_backends(detail.backends, slots))}"
         files = {CONFIG: text, "auth.lua": lua.SCRIPT, "users.lua": tables(lists)}
         files |= {one.file: "".join(f"{line}\n" for line in one.lines) for one in detail.maps}
         shown = [_DEFAULT]
@@ -62,6 +64,13 @@ class ConfigFolders:
         for name, content in files.items():
             replace_file(folder / name, content.encode())
         return folder
+
+    def refill(self, detail: ProgramIngress, slots: Mapping[str, Slots]) -> None:
+        """Note endpoints in the configuration that holds: a proxy that somebody starts without us begins with them."""
+        config = self.config.resolve()
+        kept, mark, _ = config.read_text().partition(_BACKENDS)
+        if mark:
+            replace_file(config, f"{kept}{mark}{''.join(_backends(detail.backends, slots))}".encode())
 
     def hold(self, folder: Path) -> Path | None:
         """Have a configuration hold; return the folder of the one before."""
@@ -106,7 +115,7 @@ def server_lines(backend: ProxyBackend, slots: Slots) -> Iterator[str]:
             yield f"server s{number} {one.address}:{one.port}{weight}{options}"
 
 
-def _backends(backends: Sequence[ProxyBackend], slots: dict[str, Slots]) -> Iterator[str]:
+def _backends(backends: Sequence[ProxyBackend], slots: Mapping[str, Slots]) -> Iterator[str]:
     for backend in backends:
         yield f"\nbackend {backend.name}\n"
         yield from (f"    {line}\n" for line in backend.lines)

@@ -5,6 +5,7 @@ connection is refused meanwhile. What runs is asked of the worker itself: the di
 """
 
 import contextlib
+import errno
 import os
 import re
 import select
@@ -13,7 +14,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from reconciler.executors.network.dns.pidfile import start_time
@@ -127,31 +128,43 @@ class Proxy:
 
     def reload(self, structure: str) -> None:
         """Have the master take the configuration that holds now."""
-        pid = self.master()
-        if pid is None:
-            raise TransientError("haproxy ended meanwhile", reason="ProxyEnded")
-        os.kill(pid, signal.SIGUSR2)
+        try:
+            with self._held() as process:
+                signal.pidfd_send_signal(process, signal.SIGUSR2)
+        except ProcessLookupError as error:
+            raise TransientError("haproxy ended meanwhile", reason="ProxyEnded") from error
         self._wait_for(structure)
 
     def stop(self) -> bool:
         """Stop it at once; return whether it ran."""
-        pid = self.master()
-        if pid is None:
+        if self.master() is None:
             return False
         if self._unit:
             self._tell_manager("stop")
             return True
-        with contextlib.suppress(ProcessLookupError):
-            process = os.pidfd_open(pid)
-            try:
-                for number in (signal.SIGTERM, signal.SIGKILL):
-                    signal.pidfd_send_signal(process, number)
-                    if select.select([process], [], [], _STOP_S)[0]:
-                        break
-            finally:
-                os.close(process)
+        with contextlib.suppress(ProcessLookupError), self._held() as process:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                signal.pidfd_send_signal(process, number)
+                if select.select([process], [], [], _STOP_S)[0]:
+                    break
         self._pid_file.unlink(missing_ok=True)
         return True
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[int]:
+        """Hold our process by a descriptor; raise ProcessLookupError where it does not run.
+
+        A number may have been given to another process before it was held: only after that it is sure whose it is.
+        """
+        pid = self.master() or 0
+        process = os.pidfd_open(pid) if pid else -1
+        try:
+            if process < 0 or self.master() != pid:
+                raise ProcessLookupError(errno.ESRCH, "haproxy does not run")
+            yield process
+        finally:
+            if process >= 0:
+                os.close(process)
 
     def ask(self, commands: Iterable[str]) -> str:
         """Say commands to the worker; return what it answers."""

@@ -1,7 +1,10 @@
 """HAProxy on a host: started, found again, changed while it runs, refused, in the way of others, stopped."""
 
+import os
+import signal
 import socket
 import socketserver
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +15,8 @@ from msgspec.structs import replace
 
 from reconciler.executors.ingress.cleanup import stop_proxy
 from reconciler.executors.ingress.executor import IngressExecutor
+from reconciler.executors.ingress.ports import port_holder
+from reconciler.executors.ingress.process import program
 from reconciler.model.details import ProgramIngress, StopIngress
 from reconciler.model.ingress import IngressRoute, IngressTarget, IngressView
 from reconciler.model.node import Endpoint, EndpointPort, Materials, ServiceEntry, ServicePortEntry
@@ -19,6 +24,7 @@ from reconciler.model.plan import Outcome, OutcomeStatus, Reason
 from reconciler.planner.ingress.config import proxy_config
 from reconciler.planner.node.actions import make_action, node_ref
 from tests.e2e.echo import ask, echo
+from tests.e2e.host import wait_for
 from tests.executors.ingress.test_check import programmed
 
 pytestmark = pytest.mark.real
@@ -98,6 +104,21 @@ def test_a_proxy_lives_on_and_is_known_again(executor: IngressExecutor, folder: 
     assert not (folder / "ingress").exists()
     with pytest.raises(ConnectionRefusedError):
         ask("a.example", port=HTTP)
+
+
+def test_a_proxy_that_others_start_leads_where_the_last_one_led(executor: IngressExecutor, folder: Path) -> None:
+    """As the service manager does when it ended: from the files, whose endpoints are those of the last change."""
+    carry_out(executor, wanted(ips=()))
+    carry_out(executor, wanted(ips=("127.0.0.1",)))
+    config, pid = folder / "ingress" / "current" / "haproxy.cfg", folder / "ingress" / "haproxy.pid"
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    wait_for("its worker has ended", lambda: not port_holder(HTTP), 5)
+    environment = {"RECONCILER_INGRESS_SOCKET": str(folder / "ingress" / "haproxy.sock")}
+    command = [program(), "-W", "-D", "-p", str(pid), "-f", str(config)]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=20)
+    with echo("main", BACKEND):
+        assert ask("a.example", port=HTTP).document["server"] == "main"
+    assert (config.stat().st_mode & 0o777, config.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
 def test_a_refused_configuration_changes_nothing(executor: IngressExecutor) -> None:
