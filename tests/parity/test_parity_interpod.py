@@ -6,6 +6,7 @@ from reconciler.model.kinds import Namespace, ObjectMeta
 from reconciler.model.placing import PlacingPolicy
 from reconciler.planner.scheduling.interpod import Neighbours
 from reconciler.planner.scheduling.interpod_plugin import InterPodAffinity
+from tests.parity.door import is_refused_at_the_door
 from tests.parity.placing import SKIPPED, cluster_of, is_status, pod_of
 from tests.parity.rows import Judge, compare
 
@@ -25,6 +26,8 @@ def plugin_for(nodes: Any, pods: Any, settings: PlacingPolicy | None = None) -> 
 def single(case: dict[str, Any]) -> bool:
     """Judge a row about one node."""
     wanted = case.get("wantPreFilterStatus") or {}
+    if _is_malformed(wanted):
+        return is_refused_at_the_door(case["pod"])
     if wanted.get("code") == SKIPPED:
         return fits(case, [case["node"]], [None])
     return not wanted and fits(case, [case["node"]], [case.get("wantFilterStatus")])
@@ -79,6 +82,8 @@ def domains(case: dict[str, Any]) -> bool:
 def scores(case: dict[str, Any], weight: int = 1) -> bool:
     """Judge a row about wishes; upstream skips the plugin where nothing is wished for."""
     status = (case.get("wantStatus") or {}).get("code", 0)
+    if _is_malformed(case.get("wantStatus") or {}):
+        return is_refused_at_the_door(case["pod"])
     if status not in (0, SKIPPED):
         return False
     settings = PlacingPolicy(
@@ -95,13 +100,15 @@ def scores(case: dict[str, Any], weight: int = 1) -> bool:
     }
 
 
-def on_purpose(row: dict[str, Any]) -> str:
-    """Name the reason for which a row differs, if there is one."""
-    case = row["case"]
-    statuses = [case.get("wantPreFilterStatus") or {}, case.get("wantStatus") or {}]
-    if any("Invalid value" in reason for status in statuses for reason in status.get("reasons", ())):
-        return "a value that is refused at the door"
-    return ""
+def _is_malformed(status: dict[str, Any]) -> bool:
+    return any("Invalid value" in reason for reason in status.get("reasons") or ())
+
+
+def indifferent(case: dict[str, Any]) -> bool:
+    """Judge a row about whether Pods like this one are like any other Pod where no Pod has terms."""
+    ignores = (case.get("config") or {}).get("IgnorePreferredTermsOfExistingPods", False)
+    plugin = plugin_for((), (), PlacingPolicy(ignore_preferred_terms_of_existing_pods=ignores))
+    return (plugin.likeness(pod_of(case["pod"])) is None) == case.get("schedulable", False)
 
 
 JUDGES: dict[str, Judge] = {
@@ -109,6 +116,7 @@ JUDGES: dict[str, Judge] = {
     "TestRequiredAffinityMultipleNodes": several,
     "TestPreFilterStateAddRemovePod": one_more,
     "TestGetTPMapMatchingIncomingAffinityAntiAffinity": domains,
+    "TestPodAffinitySignature": indifferent,
     "TestPreferredAffinity": scores,
     # Where these rows say no weight they have none.
     "TestPreferredAffinityWithHardPodAffinitySymmetricWeight": lambda case: scores(case, 0),
@@ -117,4 +125,4 @@ JUDGES: dict[str, Judge] = {
 
 def test_inter_pod_affinity() -> None:
     """Which nodes are refused, for which Pods, and which are better than others."""
-    compare("pkg_scheduler_framework_plugins_interpodaffinity", JUDGES, on_purpose)
+    compare("pkg_scheduler_framework_plugins_interpodaffinity", JUDGES)

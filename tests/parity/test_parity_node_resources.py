@@ -12,6 +12,7 @@ from reconciler.model.placing import (
     ShapePoint,
     faults_of,
 )
+from reconciler.planner.scheduling.choice import Choice
 from reconciler.planner.scheduling.fit import Candidate, candidate_of
 from reconciler.planner.scheduling.framework import AnyPlugin
 from reconciler.planner.scheduling.resources import (
@@ -19,9 +20,9 @@ from reconciler.planner.scheduling.resources import (
     NodeResourcesFit,
     lack_of_room,
 )
-from reconciler.planner.scheduling.room import Room, requested, room_of, supposed
+from reconciler.planner.scheduling.room import Room, allocatable, requested, room_of, supposed
 from reconciler.planner.scheduling.strategies import on_lines
-from tests.parity.placing import SKIPPED, is_status
+from tests.parity.placing import SKIPPED, Objects, is_status
 from tests.parity.rows import Judge, NotTranslated, compare
 from tests.parity.spelling import spelled_candidates, spelled_cluster, spelled_node, spelled_pod
 
@@ -68,8 +69,8 @@ def sidecars(case: dict[str, Any]) -> bool:
 def fits(case: dict[str, Any]) -> bool:
     """Judge a row about one node and one Pod."""
     if "node" not in case:
-        # A call without a node is a fault of the caller; we have no such call.
-        raise NotTranslated
+        # Where there is no node at all.
+        return bool(Choice({}, Objects()).best(spelled_pod(case["pod"]))) == bool(case.get("expected"))
     node = candidate_of(spelled_node(case["node"]))
     misfit = lack_of_room(requested(spelled_pod(case["pod"]).spec), node.has, node.used)
     return (misfit is None) == bool(case.get("expected"))
@@ -152,6 +153,14 @@ def expected_requests(case: dict[str, Any]) -> bool:
     return all(found.of(name) == amount for name, amount in case["expected"].items())
 
 
+def there_is(case: dict[str, Any]) -> bool:
+    """Judge a row about how much of a third party's resource a node tells; other rows have it of devices."""
+    if "node" not in case or case.get("draObjects"):
+        raise NotTranslated
+    found = allocatable(spelled_node(case["node"])).of(case["extendedResource"])
+    return found == case.get("expectedAllocatable", 0)
+
+
 def asked_for(case: dict[str, Any]) -> bool:
     """Judge a row about what a Pod asks for."""
     if case.get("enableDRANodeAllocatableResources"):
@@ -200,6 +209,7 @@ JUDGES: dict[str, Judge] = {
     "TestNodeResourcesBalancedAllocation": is_balanced,
     "TestBrokenLinearFunction": on_line,
     "TestResourceAllocationScorerCalculateRequests": expected_requests,
+    "TestCalculateResourceAllocatableRequest": there_is,
     "TestComputePodResourceRequestWithNodeAllocatableDRA": asked_for,
     "TestFitSignPod": signed(NodeResourcesFit),
     "TestBalancedAllocationSignPod": signed(NodeResourcesBalancedAllocation),

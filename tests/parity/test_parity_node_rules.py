@@ -16,6 +16,7 @@ from reconciler.planner.scheduling.noderules import (
     ports_clash,
 )
 from reconciler.planner.scheduling.room import host_ports
+from tests.parity.door import is_refused_at_the_door
 from tests.parity.placing import SKIPPED, is_status
 from tests.parity.rows import Judge, compare
 from tests.parity.spelling import spelled_affinity, spelled_cluster, spelled_node, spelled_pod
@@ -48,7 +49,7 @@ def scores(type_: type[AnyPlugin]) -> Judge:
     def judge(case: dict[str, Any]) -> bool:
         code = (case.get("wantPreScoreStatus") or {}).get("code", 0)
         if code not in (0, SKIPPED):
-            return False
+            return is_refused_at_the_door(case["pod"])
         nodes = [candidate_of(spelled_node(one)) for one in case["nodes"]]
         plugin, pod = type_(spelled_cluster(nodes, spelled_affinity(case.get("args")))), spelled_pod(case["pod"])
         state = plugin.prepare(pod)
@@ -101,8 +102,6 @@ def gated(case: dict[str, Any]) -> bool:
 
 def on_purpose(row: dict[str, Any]) -> str:
     """Name the reason for which a row differs, if there is one."""
-    if (row["case"].get("wantPreScoreStatus") or {}).get("code") == 1:
-        return "a value that is refused at the door"
     if row["test"].endswith("WithFeatureGate"):
         return "a cluster without a feature that is always on"
     return ""
