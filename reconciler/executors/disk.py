@@ -116,8 +116,8 @@ class DiskMeter:
             for entry in _entries(folders.pop(), device):
                 told = entry[1]
                 count += 1
-                if count % _AT_ONCE == 0:
-                    time.sleep(_PAUSE_S)
+                if count % _AT_ONCE == 0 and self._stopping.wait(_PAUSE_S):
+                    return total, count
                 if told.st_nlink > 1 and not entry[2]:
                     if told.st_ino in seen:
                         continue
