@@ -15,16 +15,29 @@ from tests.e2e.stage import container, manifest, pod_spec
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 LABELS = {"app": "web"}
-WEB = manifest(
-    "DaemonSet",
-    "web",
-    "apps/v1",
-    spec={
-        "selector": {"matchLabels": LABELS},
-        "template": {"metadata": {"labels": LABELS}, "spec": pod_spec(container("app"))},
-    },
+PAGE = "mkdir -p /www && echo hello >/www/index.html && trap 'exit 0' TERM; httpd -f -p 8080 -h /www & wait $!"
+WEB = "\n---\n".join(
+    (
+        manifest(
+            "DaemonSet",
+            "web",
+            "apps/v1",
+            spec={
+                "selector": {"matchLabels": LABELS},
+                "template": {"metadata": {"labels": LABELS}, "spec": pod_spec(container("app", PAGE))},
+            },
+        ),
+        manifest("Service", "web", spec={"selector": LABELS, "ports": [{"port": 80, "targetPort": 8080}]}),
+        manifest(
+            "Ingress",
+            "web",
+            "networking.k8s.io/v1",
+            spec={"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}},
+        ),
+    )
 )
-DAEMON, AGENT, NAMES = "reconciler", "reconciler-agent", "reconciler-dns"
+DAEMON, AGENT, NAMES, PROXY = "reconciler", "reconciler-agent", "reconciler-dns", "reconciler-ingress"
+ASK = "python3 -c 'import urllib.request as r; print(r.urlopen(\"http://127.0.0.1/\", timeout=5).read().decode())'"
 # Sixty seconds in the unit.
 SOONER = "[Service]\nWatchdogSec=6\nTimeoutAbortSec=5\n"
 LOGGED = re.compile(r"(info|warning) +[a-z_.]+: \w")
@@ -85,7 +98,7 @@ def test_what_the_documentation_says_makes_a_cluster(machines: Machines) -> None
     assert {one.name: len(one.running()) for one, _ in machines.units} == {"host-1": 2, "host-2": 2}
     for node, unit in machines.units:
         assert node.property(unit, "StatusText"), unit
-        for each in (unit, NAMES):
+        for each in (unit, NAMES, PROXY):
             assert (each, node.property(each, "ActiveState")) == (each, "active")
         node.typed("reconciler doctor")
         lines = node.typed(f"journalctl --unit {unit} --identifier reconciler --output cat").splitlines()
@@ -120,6 +133,28 @@ def test_stopping_a_unit_stops_no_container(machines: Machines) -> None:
     assert machines.running() == before
 
 
+def serves(node: BootedNode) -> bool:
+    """Whether the Ingress answers on a host."""
+    return node.type(ASK).out.strip() == "hello"
+
+
+def test_ingresses_are_served_by_a_unit_of_their_own(machines: Machines) -> None:
+    """It goes on without daemon and agent, works as a user without rights, and is back after being killed."""
+    for node, unit in machines.units:
+        wait_for(f"{node.name} serves", lambda node=node: serves(node), 30, 0.3)
+        master = node.property(PROXY, "MainPID")
+        users = node.typed(f"ps --no-headers -o user --ppid {master}").split()
+        assert users == ["haproxy"], users
+        node.typed(f"systemctl stop {unit}", timeout=30)
+        assert serves(node)
+        node.typed(f"kill -KILL {master}")
+        wait_for(f"{node.name} serves again", lambda node=node: serves(node), 20, 0.3)
+        assert node.property(PROXY, "MainPID") != master
+    for node, unit in machines.units:
+        node.typed(f"systemctl start {unit}")
+    machines.await_ready()
+
+
 def test_a_process_that_hangs_is_started_again_and_no_container_is(machines: Machines) -> None:
     """Its stacks are in the journal, for whoever wants to know where it hung."""
     before = machines.running()
@@ -149,5 +184,6 @@ def test_after_a_power_cut_everything_is_there_again(machines: Machines) -> None
     machines.other.power_on()
     machines.other.await_boot()
     wait_for("its Pod runs again", lambda: len(machines.other.running()) == 2, 60, 0.3)
+    wait_for("its Ingress is served again", lambda: serves(machines.other), 60, 0.3)
     machines.await_ready()
     assert machines.main.running() == before
