@@ -88,7 +88,13 @@ class Probing:
         try:
             ok, message = self._world.probe(target, float(target.probe.timeout_seconds))
         except ReconcilerError as error:
-            self._put_off(target, error)
+            log.debug("a probe could not be run", extra={"probe": key, "reason": error.reason})
+            self._put_off(target)
+            return
+        except Exception:
+            # A bug in one run must not end the probe for good.
+            log.exception("a probe crashed", extra={"probe": key})
+            self._put_off(target)
             return
         with self._lock:
             before = self._states.get(key)
@@ -100,9 +106,8 @@ class Probing:
             self._look(f"probe {target.probe_kind} of {target.container}")
         self._schedule(target)
 
-    def _put_off(self, target: ProbeTarget, error: ReconcilerError) -> None:
+    def _put_off(self, target: ProbeTarget) -> None:
         """Try again after a period: that the Engine could not run a probe says nothing about the container (P10)."""
-        log.debug("a probe could not be run", extra={"probe": target.key, "reason": error.reason})
         with self._lock:
             before = self._states.get(target.key)
             if before is None or target.key not in self._targets:

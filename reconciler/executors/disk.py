@@ -85,6 +85,9 @@ class DiskMeter:
             except (ReconcilerError, OSError) as error:
                 # What was found before stands; the Engine's silence is told elsewhere.
                 log.debug("disk usage could not be read", extra={"error": str(error)})
+            except Exception:
+                # A bug here must not end the measuring for good.
+                log.exception("reading disk usage crashed")
             wait_s = max(_EVERY_S, _SHARE * (time.monotonic() - began))
 
     def _volumes(self, uids: Iterable[str]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:

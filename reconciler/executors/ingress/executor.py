@@ -217,16 +217,25 @@ class IngressExecutor:
 
     def _watch(self) -> None:
         while not self._closed.is_set():
-            with selectors.DefaultSelector() as selector:
-                selector.register(self._wake_r, selectors.EVENT_READ, "")
-                process = self._follow(selector)
-                ready = {key.data for key, _ in selector.select()}
-                if process is not None:
-                    os.close(process)
-            if "" in ready:
-                os.read(self._wake_r, 4096)
-            if "ended" in ready:
-                self._look("ingress")
+            try:
+                self._await_its_end()
+            except Exception:
+                # A bug here must not end the watching for good.
+                logger.exception("watching the proxy crashed")
+                self._closed.wait(_FREE_S)
+
+    def _await_its_end(self) -> None:
+        """Wait until the proxy ends, and tell it; or until something else is to be waited for."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake_r, selectors.EVENT_READ, "")
+            process = self._follow(selector)
+            ready = {key.data for key, _ in selector.select()}
+            if process is not None:
+                os.close(process)
+        if "" in ready:
+            os.read(self._wake_r, 4096)
+        if "ended" in ready:
+            self._look("ingress")
 
     def _follow(self, selector: selectors.BaseSelector) -> int | None:
         pid = self._proxy.master()
