@@ -46,7 +46,7 @@ class Nodewise:
         active = self._prepared(plugins)
         self.spotters = [(one, state) for one, state in active if isinstance(one, SpotPlugin)]
         self._filters = [(one, state) for one, state in active if _has(one, "why_not")]
-        self._followers = [(one, state) for one, state in active if _has(one, "placed")]
+        self._followers = [(one, state) for one, state in active if _has(one, "placed") or _has(one, "removed")]
         self._scorers = [(one, state) for one, state in active if one.weight and not isinstance(one, SpotPlugin)]
         if self.everywhere is None:
             for name in sorted(cluster.nodes if self.only is None else self.only & cluster.nodes.keys()):
