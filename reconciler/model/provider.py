@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from reconciler.model.base import Value
+from reconciler.model.kinds import AccessMode, NFSVolumeSource
 from reconciler.model.kinds import Protocol as IPProtocol
 from reconciler.model.refs import ObjectRef
 
 PROVIDER_VERSION = "provider.reconciler.dev/v1"
 PROVIDER_CLASS = "reconciler.dev/provider"
-Capability = Literal["records", "routes"]
+PROVIDER_PROVISIONER = "reconciler.dev/provider"
+Capability = Literal["records", "routes", "volumes"]
 
 
 class ProviderNode(Value):
@@ -76,6 +78,24 @@ class Route(Value):
     provider_id: str = ""
 
 
+class ProviderVolume(Value):
+    """A volume that is wanted, `size` in bytes; `deleting`: it is not any more, and neither is what is on it.
+
+    `node` and `zone` are those of the first Pod that uses it, where the class waits for that. Unlike all else, a volume
+    that is no longer in a question is to be kept.
+    """
+
+    name: str
+    claim: Owner
+    size: int
+    storage_class: str = ""
+    parameters: Mapping[str, str] = {}
+    access_modes: tuple[AccessMode, ...] = ()
+    node: str = ""
+    zone: str = ""
+    deleting: bool = False
+
+
 class ProviderRequest(Value):
     """One question. It is asked as JSON, with `apiVersion` and `kind` before it."""
 
@@ -84,6 +104,7 @@ class ProviderRequest(Value):
     load_balancers: tuple[Balancer, ...] = ()
     records: tuple[Record, ...] = ()
     routes: tuple[Route, ...] = ()
+    volumes: tuple[ProviderVolume, ...] = ()
 
 
 class Instance(Value):
@@ -120,6 +141,23 @@ class Routed(Value):
     error: str = ""
 
 
+class LocalDirectory(Value):
+    """A directory of one node, or what is mounted there."""
+
+    node: str
+    path: str
+
+
+class VolumeMade(Value):
+    """A volume that there is: `nfs` or `local` says where, `size` in bytes; or why it is not as wanted."""
+
+    name: str
+    size: int = 0
+    nfs: NFSVolumeSource | None = None
+    local: LocalDirectory | None = None
+    error: str = ""
+
+
 class ProviderAnswer(Value):
     """One answer. `capabilities` are what is done besides load balancers and machines; others than ours are ignored."""
 
@@ -129,17 +167,20 @@ class ProviderAnswer(Value):
     load_balancers: tuple[Balanced, ...] = ()
     records: tuple[Recorded, ...] = ()
     routes: tuple[Routed, ...] = ()
+    volumes: tuple[VolumeMade, ...] = ()
 
 
 class ProviderState(Value):
     """What the provider answered last (None: nothing since the start), and why it did not answer after that.
 
-    `faults` say what could not be done for objects, by what was asked when it answered.
+    `faults` say what could not be done for objects, by what was asked when it answered; `deleted` are the volumes whose
+    deletion was asked for, and that there are no more.
     """
 
     answer: ProviderAnswer | None = None
     error: str = ""
     faults: Mapping[ObjectRef, str] = {}
+    deleted: frozenset[str] = frozenset()
 
     def does(self, capability: Capability) -> bool:
         """Whether the provider sees to something."""
@@ -154,6 +195,11 @@ class ProviderState(Value):
         """Return what came of the route to a node's Pods."""
         known = self.answer.routes if self.answer is not None else ()
         return next((one for one in known if one.node == node), None)
+
+    def volume(self, name: str) -> VolumeMade | None:
+        """Return what there is of a volume."""
+        known = self.answer.volumes if self.answer is not None and self.does("volumes") else ()
+        return next((one for one in known if one.name == name), None)
 
     def balanced(self, namespace: str, name: str) -> Balanced | None:
         """Return what came of a Service's load balancer."""

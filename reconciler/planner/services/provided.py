@@ -19,6 +19,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.services.announce import is_fit
 from reconciler.planner.services.balancers import source_ranges
 from reconciler.planner.services.records import wanted_records
+from reconciler.planner.storage.provided import deleted_volumes, wanted_volumes
 
 
 def request_of(observed: ObservedState) -> ProviderRequest:
@@ -29,12 +30,17 @@ def request_of(observed: ObservedState) -> ProviderRequest:
         load_balancers=tuple(_balancers(observed)),
         records=wanted_records(observed).wanted,
         routes=tuple(_routes(observed)),
+        volumes=tuple(wanted_volumes(observed)),
     )
 
 
 def state_of(observed: ObservedState, answer: ProviderAnswer) -> ProviderState:
     """Return what is known once the provider has answered the question that was made of `observed`."""
-    return ProviderState(answer=answer, faults=wanted_records(observed).told(answer))
+    return ProviderState(
+        answer=answer,
+        faults=wanted_records(observed).told(answer),
+        deleted=deleted_volumes(wanted_volumes(observed), answer),
+    )
 
 
 def _nodes(observed: ObservedState) -> Iterator[ProviderNode]:

@@ -15,10 +15,11 @@ from reconciler.planner.references import claims_of
 from reconciler.planner.storage.catalogue import Catalogue
 from reconciler.planner.storage.classes import LOCAL_PROVISIONER as LOCAL_PROVISIONER
 from reconciler.planner.storage.classes import class_name_of as class_name_of
-from reconciler.planner.storage.classes import class_of, is_on_share, is_provisioned, waits_for_consumer
+from reconciler.planner.storage.classes import class_of, is_of_provider, is_on_share, is_provisioned, waits_for_consumer
 from reconciler.planner.storage.classes import ensure_default_class as ensure_default_class
 from reconciler.planner.storage.expansion import grow
 from reconciler.planner.storage.phases import sync_volume
+from reconciler.planner.storage.provided import fate_of, volume_of_provider
 from reconciler.planner.storage.provision import node_for_any, provision, why_not_made
 from reconciler.planner.storage.stranded import warn_of_stranded
 from reconciler.planner.storage.volumes import (
@@ -77,7 +78,10 @@ def _end(view: View, stored: StoredObject) -> None:
         return
     claim = cast(PersistentVolumeClaim, stored.object)
     volume = claim.spec.volume_name
-    message = f"volume {volume} is released, its data is kept" if volume else "it had no volume"
+    message = "it had no volume"
+    if volume:
+        fate = fate_of(view.typed(PersistentVolume, "", volume))
+        message = f"volume {volume} is released, {fate or 'its data is kept'}"
     view.remove(stored, Reason.NO_LONGER_DECLARED, message)
 
 
@@ -174,6 +178,8 @@ def _volume_for(view: View, stored: StoredObject, volumes: Catalogue, place: str
         return None, f"no volume fits, and provisioner {class_.provisioner} is not one of ours"
     if why := why_not_made(claim, class_):
         return None, why
+    if is_of_provider(class_):
+        return volume_of_provider(view, stored, class_, node)
     node = node or ("" if is_on_share(class_) else node_for_any(view, class_, wanted_size(claim)))
     if not node and not is_on_share(class_):
         return None, f"there is no node with room on which class {class_name} makes volumes"

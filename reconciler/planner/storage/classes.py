@@ -7,6 +7,7 @@ from reconciler.model import kinds as k
 from reconciler.model.kinds import Node, Object, PersistentVolumeClaim, StorageClass, TopologySelectorTerm
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
+from reconciler.model.provider import PROVIDER_PROVISIONER
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.view import SYSTEM, View, replace
 
@@ -85,8 +86,8 @@ def waits_for_consumer(class_: StorageClass | None) -> bool:
 
 
 def is_provisioned(class_: StorageClass | None) -> bool:
-    """Whether volumes of this class are made here when they are asked for."""
-    return class_ is not None and (is_local_class(class_) or is_on_share(class_))
+    """Whether volumes of this class are made when they are asked for: here, or by the provider."""
+    return class_ is not None and (is_local_class(class_) or is_on_share(class_) or is_of_provider(class_))
 
 
 def is_local_class(class_: StorageClass) -> bool:
@@ -97,6 +98,11 @@ def is_local_class(class_: StorageClass) -> bool:
 def is_on_share(class_: StorageClass) -> bool:
     """Whether volumes of this class are directories on a share, which every node reaches."""
     return class_.provisioner in _NFS_PROVISIONERS
+
+
+def is_of_provider(class_: StorageClass) -> bool:
+    """Whether volumes of this class are made by the provider."""
+    return class_.provisioner == PROVIDER_PROVISIONER
 
 
 def allows(class_: StorageClass, node: Node) -> bool:

@@ -12,6 +12,7 @@ from reconciler.model.plan import Reason
 from reconciler.model.quantity import parse_quantity
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.storage.classes import Objects, class_of, is_provisioned
+from reconciler.planner.storage.provided import grown_by_provider, is_made_by_provider, settle_size
 from reconciler.planner.storage.volumes import wanted_size
 from reconciler.planner.view import View, replace
 
@@ -36,17 +37,22 @@ def grow(view: View, stored: StoredObject) -> StoredObject:
     claim = cast(PersistentVolumeClaim, stored.object)
     size = claim.spec.resources.requests.get("storage", "0")
     if size == claim.status.capacity.get("storage"):
-        return stored
+        return settle_size(view, stored)
     class_ = class_of(view, claim) if wanted_size(claim) > _size_noted(claim) else None
     if class_ is None or not (class_.allow_volume_expansion and is_provisioned(class_)):
         return stored
     found = view.get(ObjectRef(kind="PersistentVolume", name=claim.spec.volume_name))
     assert found is not None
     volume = cast(PersistentVolume, found.object)
+    if is_made_by_provider(volume):
+        size = grown_by_provider(view, stored, volume)
+        if not size:
+            return stored
     message = f"grows to {size} with claim {stored.ref.namespace}/{stored.ref.name}"
     grown = replace(volume, spec=replace(volume.spec, capacity={**volume.spec.capacity, "storage": size}))
     view.update(found, grown, reason=Reason.SPEC_CHANGED, message=message)
-    stored = view.set_status(stored, replace(claim.status, capacity={**claim.status.capacity, "storage": size}))
+    status = cast(PersistentVolumeClaim, settle_size(view, stored).object).status
+    stored = view.set_status(stored, replace(status, capacity={**status.capacity, "storage": size}))
     view.happened(stored, "VolumeResizeSuccessful", f"volume {volume.metadata.name} {message}")
     return stored
 

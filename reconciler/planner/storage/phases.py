@@ -10,6 +10,7 @@ from reconciler.model.kinds import ObjectReference, PersistentVolume, Persistent
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import without
 from reconciler.model.plan import Decision, Reason
+from reconciler.planner.storage.provided import fate_of, forget_deleted, is_made_by_provider
 from reconciler.planner.storage.volumes import (
     BOUND_BY_CONTROLLER,
     TRASHED_BY,
@@ -33,7 +34,7 @@ def sync_volume(view: View, stored: StoredObject) -> None:
     if volume.status.phase != wanted.phase:
         stored = view.set_status(stored, replace(wanted, last_phase_transition_time=view.timestamp))
         if wanted.phase == "Released":
-            view.happened(stored, "VolumeReleased", "its claim is gone; the data is kept")
+            view.happened(stored, "VolumeReleased", f"its claim is gone; {fate_of(volume) or 'the data is kept'}")
         elif wanted.phase == "Failed":
             view.happened(stored, wanted.reason, wanted.message, warning=True)
     if volume.metadata.deletion_timestamp:
@@ -72,7 +73,7 @@ def _freed(view: View, stored: StoredObject) -> StoredObject:
     claim = _claim(view, ref) if ref is not None else None
     if ref is None or claim is None or claim.spec.volume_name in ("", volume.metadata.name):
         return stored
-    if not ref.uid or (is_provisioned_here(volume) and volume.spec.persistent_volume_reclaim_policy == "Delete"):
+    if not ref.uid or (_is_made(volume) and volume.spec.persistent_volume_reclaim_policy == "Delete"):
         return stored
     is_ours = BOUND_BY_CONTROLLER in volume.metadata.annotations
     kept = None if is_ours else replace(ref, uid="")
@@ -94,9 +95,14 @@ def _status(view: View, volume: PersistentVolume) -> PersistentVolumeStatus:
         return PersistentVolumeStatus(phase="Available")
     if claim is not None and claim.spec.volume_name == volume.metadata.name:
         return PersistentVolumeStatus(phase="Bound")
-    if volume.spec.persistent_volume_reclaim_policy == "Delete" and not is_provisioned_here(volume):
+    if volume.spec.persistent_volume_reclaim_policy == "Delete" and not _is_made(volume):
         return PersistentVolumeStatus(phase="Failed", reason="VolumeFailedDelete", message=_NOT_DELETED)
     return PersistentVolumeStatus(phase="Released")
+
+
+def _is_made(volume: PersistentVolume) -> bool:
+    """Whether the volume was made for a claim: here, or by the provider."""
+    return is_provisioned_here(volume) or is_made_by_provider(volume)
 
 
 def _claim(view: View, ref: ObjectReference) -> PersistentVolumeClaim | None:
@@ -120,6 +126,9 @@ def _forget_trashed(view: View, stored: StoredObject) -> None:
     """A volume whose directory a node has moved to the trash is done with."""
     volume = cast(PersistentVolume, stored.object)
     if not is_trash(volume) or stored.manager != SYSTEM:
+        return
+    if is_made_by_provider(volume):
+        forget_deleted(view, stored)
         return
     if is_directory_on_share(volume):
         _forget_on_share(view, stored)

@@ -18,6 +18,7 @@ from reconciler.planner.storage.classes import (
     NFS_PROVISIONER,
     PATH_PARAMETER,
     allows,
+    is_of_provider,
     is_on_share,
 )
 from reconciler.planner.storage.volumes import BASE, PROVISIONED_BY, SHARE
@@ -49,8 +50,9 @@ def _is_well(view: View, node: Node) -> bool:
 
 def why_not_made(claim: PersistentVolumeClaim, class_: StorageClass) -> str:
     """Return why a class makes no volume for a claim; an empty text: it does."""
-    if claim.spec.volume_mode == "Block" and is_on_share(class_):
-        return f"class {class_.metadata.name} makes directories on a share, and no block devices (volumeMode: Block)"
+    if claim.spec.volume_mode == "Block" and (is_on_share(class_) or is_of_provider(class_)):
+        where = "directories on a share" if is_on_share(class_) else "directories by the provider"
+        return f"class {class_.metadata.name} makes {where}, and no block devices (volumeMode: Block)"
     return ""
 
 

@@ -13,7 +13,8 @@ from reconciler.schema.rules.selectors import selector_findings
 from reconciler.schema.rules.volumes import host_path_findings
 
 LOCAL = "reconciler.dev/local"
-PROVISIONERS = (LOCAL, *NFS_PROVISIONERS)
+PROVIDER = "reconciler.dev/provider"
+PROVISIONERS = (LOCAL, *NFS_PROVISIONERS, PROVIDER)
 STATIC = "kubernetes.io/no-provisioner"
 
 
@@ -85,7 +86,7 @@ def class_findings(storage_class: StorageClass) -> Iterator[Finding]:
         yield from parameter_findings(storage_class)
     elif provisioner == LOCAL:
         yield from _parameter_findings(storage_class)
-    is_mounted = provisioner in NFS_PROVISIONERS
+    is_mounted = provisioner in (*NFS_PROVISIONERS, PROVIDER)
     yield from option_findings("/mountOptions", storage_class.mount_options, is_mounted=is_mounted)
     yield from _topology_findings(storage_class)
 
