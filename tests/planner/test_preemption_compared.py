@@ -1,0 +1,72 @@
+"""How many nodes are compared before room is made, and who is left out of those that end."""
+
+from typing import cast
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.model.kinds import LabelSelector, Pod
+from reconciler.model.observed import StoredObject
+from reconciler.planner.scheduling.choice import Choice
+from reconciler.planner.scheduling.evict import make_room
+from reconciler.planner.scheduling.fit import Candidate, holding
+from reconciler.planner.scheduling.preempt import Budget, Victims, find_room
+from reconciler.planner.scheduling.resources import NodeResourcesFit
+from reconciler.planner.view import View, ref_for
+from tests.planner.scheduled import Objects, node, pod
+from tests.planner.test_preemption import full
+from tests.planner.test_preemption import pod as declared
+from tests.planner.world import Cluster
+
+ALL_CPU = [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "8"}}}]
+NODE = node("n")
+NEW = pod("new", "new", priority=99, containers=ALL_CPU)
+
+
+def nodes(number: int, cheapest: int, app: str = "old") -> dict[str, Candidate]:
+    """Return full nodes in the order of their names; the Pod of one has the lowest priority, and an app of its own."""
+    found = {}
+    for place in range(number):
+        name = f"n{place:04}"
+        metadata = replace(NODE.node.metadata, name=name)
+        one = pod(f"p{place}", "last" if place == cheapest else app, priority=1 if place == cheapest else 5)
+        asks = replace(one, spec=replace(NEW.spec, priority=one.spec.priority, node_name=name))
+        found[name] = holding(replace(NODE, node=replace(NODE.node, metadata=metadata)), (asks,))
+    return found
+
+
+def room(candidates: dict[str, Candidate], *budgets: Budget) -> str:
+    """Return the node on which room is made."""
+    of = Choice(candidates, Objects(), plugins=(NodeResourcesFit,))
+    found = find_room(of, of.alike(NEW), NEW, budgets, sorted(candidates))
+    assert isinstance(found, Victims)
+    return found.node
+
+
+@pytest.mark.parametrize(
+    ("number", "cheapest", "is_seen"),
+    [(3, 2, True), (99, 98, True), (100, 99, True), (101, 100, False), (1010, 100, True), (1010, 101, False)],
+)
+def test_a_hundred_nodes_or_a_tenth_are_compared(number: int, cheapest: int, is_seen: bool) -> None:
+    """Whichever is more, and in a small cluster all of them; then the best of those is taken."""
+    assert room(nodes(number, cheapest)) == f"n{cheapest if is_seen else 0:04}"
+
+
+def test_nodes_are_compared_until_one_violates_no_budget() -> None:
+    """The first hundred would all do, at the price of a budget."""
+    budget = Budget("default", LabelSelector(match_labels={"app": "guarded"}), 0)
+    assert room(nodes(130, 120, "guarded"), budget) == "n0120"
+
+
+def test_who_is_gone_by_now_is_not_ended() -> None:
+    """A victim that an earlier step of the same pass has taken away; the others end, and the room is kept."""
+    cluster: Cluster = full(declared("first", "low", "4"), declared("second", "low", "4"))
+    view = View(cluster.observed, cluster.policy, cluster.now)
+    placed = {name: cast(Pod, one) for name, one in cluster.of("Pod").items()}
+    gone = replace(placed["first"], metadata=replace(placed["first"].metadata, name="gone", uid="gone"))
+    there = holding(replace(NODE, node=replace(NODE.node, metadata=replace(NODE.node.metadata, name="node-1"))), ())
+    of = Choice({"node-1": holding(there, (gone, placed["second"]))}, Objects(), plugins=(NodeResourcesFit,))
+    stored = StoredObject(ref=ref_for(NEW), object=NEW, manager="api")
+    assert make_room(view, of, stored, ()) == ("node-1", "")
+    assert [one.object.name for one in view.happenings] == ["second"]
+    assert view.objects.keys() == cluster.observed.objects.keys()
