@@ -34,3 +34,10 @@ def test_a_small_cluster_has_one_node() -> None:
     """Its range cannot be divided."""
     cluster = ClusterInfo(id="c", pod_cidr="10.42.0.0/26", node_prefix=24)
     assert (numbers_in(cluster), node_cidr(cluster, 0)) == (1, "10.42.0.0/26")
+
+
+def test_two_nodes_never_share_a_range() -> None:
+    """Not even where the cluster's range is that of one node, and a second one has a number all the same."""
+    cluster = ClusterInfo(id="c", pod_cidr="10.42.0.0/24", node_prefix=24)
+    assert numbers_in(cluster) == 1
+    assert [node_cidr(cluster, number) for number in (0, 1)] == ["10.42.0.0/24", "10.42.1.0/24"]
