@@ -33,6 +33,7 @@ from reconciler.server import (
     openapi,
     outlook,
     own,
+    ownership,
     pod_resize,
     reviews,
     scale,
@@ -185,6 +186,7 @@ def _review_routes() -> list[BaseRoute]:
 def _computed_routes() -> list[BaseRoute]:
     leases = "/apis/coordination.k8s.io/v1"
     return [
+        _route(ownership.PATH, ownership.graph),
         _route("/api/v1/componentstatuses", components.component_statuses),
         _route("/api/v1/componentstatuses/{name}", components.component_status),
         _route(f"{leases}/leases", components.leases),

@@ -105,6 +105,7 @@ _PARTS: tuple[tuple[str, str], ...] = (
     ("resourceClaimStatuses", "ResourceClaim"),
     ("resourceClaims", "ResourceClaim"),
     ("schedulingGroup", "PodGroup"),
+    ("volumeAttributesClassName", "VolumeAttributesClass"),
 )
 
 

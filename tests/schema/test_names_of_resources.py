@@ -47,3 +47,15 @@ def test_a_gated_pod_has_no_node_yet() -> None:
     """It cannot be held back from where it is already."""
     spec = {"containers": [{"name": "a", "image": "b"}], "schedulingGates": [{"name": "g"}], "nodeName": "node-a"}
     assert pointers("Pod", spec=spec) == ["/spec/nodeName"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_good"),
+    [("memory", True), ("example.com/gpu", True), ("gpu", False), ("example.com/g_", False), ("a b/gpu", False)],
+)
+def test_what_a_container_asks_for_has_a_domain_unless_it_is_known(name: str, is_good: bool) -> None:
+    """A name that no node could ever tell of would have the Pod wait for ever."""
+    container = {"name": "a", "image": "b", "resources": {"limits": {name: "1"}}}
+    assert pointers("Pod", spec={"containers": [container]}) == (
+        [] if is_good else ["/spec/containers/0/resources/limits/" + name.replace("/", "~1")]
+    )

@@ -22,6 +22,8 @@ _ANY_CASE_LABEL = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
 ANNOTATION_KEY_PATTERN = rf"^({_ANY_CASE_LABEL}(\.{_ANY_CASE_LABEL})*/)?{_QUALIFIED}{_END}"
 # Names of CSI drivers: a domain in any case.
 DRIVER_PATTERN = rf"^{_ANY_CASE_LABEL}(\.{_ANY_CASE_LABEL})*{_END}"
+# What a cluster does not know itself has a domain before its name.
+RESOURCE_NAME_PATTERN = rf"^(cpu|memory|ephemeral-storage|hugepages-.+|{_SUBDOMAIN_BODY}/{_QUALIFIED}){_END}"
 # A domain and a path below it: `acme.io/foo`.
 CONTROLLER_PATTERN = rf"^{_SUBDOMAIN_BODY}/([-A-Za-z0-9._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{{2}})+{_END}"
 LABEL_VALUE_PATTERN = f"^({_QUALIFIED})?{_END}"
