@@ -13,13 +13,11 @@ from reconciler.model.kinds import AnyObject, Condition, KindSpec
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
 from reconciler.planner.updates.status import KEPT, object_status_faults
-from reconciler.server.answers import object_answer
-from reconciler.server.context import context_of
 from reconciler.server.errors import ApiError
 from reconciler.server.overriding import Accepted, differing, shown
-from reconciler.server.paths import existing, kind_of_path, ref_of_path
+from reconciler.server.paths import kind_of_path
 from reconciler.server.refusals import invalid
-from reconciler.server.writes import answered, asked_of, author_of, is_dry_run, written
+from reconciler.server.subresources import subresource
 
 replace = msgspec.structs.replace
 Conditions = tuple[Condition, ...]
@@ -29,35 +27,15 @@ _OURS = ("noted", "pods_created", "recommendations", "scale_events")
 
 async def status(request: Request) -> Response:
     """Return an object with its status, or write conditions of it."""
-    context, spec = context_of(request), kind_of_path(request)
-    ref = ref_of_path(request, spec)
+    spec = kind_of_path(request)
     if not hasattr(spec.type, "status"):
         raise ApiError(404, "the server could not find the requested resource")
-    stored = existing(context, spec, ref)
-    if request.method in ("GET", "HEAD"):
-        return await object_answer(request, stored, 200, spec.api_version)
-    if request.method not in ("PUT", "PATCH"):
-        raise ApiError(405, f"the server does not allow {request.method} on status")
-    author, body = author_of(request), await request.body()
-    wanted = await context.read(lambda: _wanted(request, spec, stored, body))
-    accepted = _accepted(spec, stored, wanted)
-    if accepted is None:
-        return answered(stored)
-    if is_dry_run(request):
-        return answered(replace(stored, object=accepted.object))
-    return answered(await written(context, spec, stored, accepted, author))
+    return await subresource(request, spec, "status", lambda stored, asked: _accepted(spec, stored, asked))
 
 
-def _wanted(request: Request, spec: KindSpec, stored: StoredObject, body: bytes) -> AnyObject:
-    """Return the object with the status that is asked for; all else of the body is passed over, as Kubernetes does."""
-    asked, before = cast(Any, asked_of(request, spec, stored, body)).status, cast(Any, stored.object).status
-    kept = {name: getattr(before, name) for name in _OURS if hasattr(before, name)}
-    wanted: AnyObject = replace(cast(Any, stored.object), status=replace(asked, **kept))
-    return wanted
-
-
-def _accepted(spec: KindSpec, stored: StoredObject, wanted: AnyObject) -> Accepted | None:
+def _accepted(spec: KindSpec, stored: StoredObject, asked: AnyObject) -> Accepted | None:
     """Return the write of other controllers' conditions; None when nothing differs."""
+    wanted = _wanted(stored, asked)
     before, after = cast(Any, stored.object).status, cast(Any, wanted).status
     if before == after:
         return None
@@ -71,6 +49,14 @@ def _accepted(spec: KindSpec, stored: StoredObject, wanted: AnyObject) -> Accept
         raise _kept_by_others(spec, stored, paths[0])
     given = tuple(one for one in after.conditions if one.type not in (kept or ()))
     return Accepted(Override(ref=stored.ref, conditions=given), wanted)
+
+
+def _wanted(stored: StoredObject, asked: AnyObject) -> AnyObject:
+    """Return the object with the status that is asked for; all else of the body is passed over, as Kubernetes does."""
+    status, before = cast(Any, asked).status, cast(Any, stored.object).status
+    kept = {name: getattr(before, name) for name in _OURS if hasattr(before, name)}
+    wanted: AnyObject = replace(cast(Any, stored.object), status=replace(status, **kept))
+    return wanted
 
 
 def _plain(status: Any, kept: frozenset[str] | None) -> Any:
