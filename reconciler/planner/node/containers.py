@@ -124,15 +124,15 @@ def _not_running(
 ) -> Judgement:
     ended = memory.ended
     if role == INIT and done:
-        return _judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
+        return judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
     seen = memory.attempt >= 0
     if fact is None and seen and ended is None:
         ended = ContainerStateTerminated(exit_code=UNKNOWN_END, reason="ContainerStatusUnknown")
     here = fact is not None and shares(fact, sandbox)
     if role == INIT and here and ended is not None and ended.exit_code == 0:
-        return _judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
+        return judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
     if seen and ended is not None and _is_final(pod, spec, role, ended, here):
-        return _judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
+        return judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
     reason = Reason.CONTAINER_MISSING if fact is None else Reason.CONTAINER_EXITED
     until = 0.0 if _has_another_image(memory, spec) or is_other_size(memory, spec) else _backoff_end(memory, fact)
     # An end that is yet to come was told by a clock that was ahead.
@@ -181,7 +181,7 @@ def _crash_loop(
 ) -> Judgement:
     message = f"back-off {memory.backoff_s:.0f}s restarting failed container={spec.name} pod={pod.name}_{pod.namespace}"
     waiting = "CrashLoopBackOff"
-    return _judgement(
+    return judgement(
         spec,
         role,
         memory,
@@ -211,7 +211,7 @@ def startable(
     ended = memory.ended
     if held is not None:
         why, waiting, message, until = held
-        return _judgement(
+        return judgement(
             spec,
             role,
             memory,
@@ -227,7 +227,7 @@ def startable(
     # While the same is tried again, the status keeps saying why it is not running yet.
     pull = must_pull(look, spec)
     earlier = earlier_failure(look, pod, spec, memory) if pull or memory.failure.count else None
-    return _judgement(
+    return judgement(
         spec,
         role,
         memory,
@@ -242,7 +242,7 @@ def startable(
     )
 
 
-def _judgement(
+def judgement(
     spec: Container,
     role: str,
     memory: ContainerMemory,
@@ -256,7 +256,9 @@ def _judgement(
     waiting: str = "",
     message: str = "",
     until: float | None = None,
+    started: bool = False,
 ) -> Judgement:
+    """Return the judgement of a container that is not to be stopped."""
     return Judgement(
         spec=spec,
         role=role,
@@ -270,4 +272,5 @@ def _judgement(
         waiting=waiting,
         message=message,
         until=until,
+        started=started,
     )

@@ -6,7 +6,7 @@ Pure. As with the kubelet they wait for no other container but the one whose pro
 from reconciler.model.kinds import Container, ContainerStateTerminated, EphemeralContainer
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.plan import Reason
-from reconciler.planner.node.containers import UNKNOWN_END, startable
+from reconciler.planner.node.containers import UNKNOWN_END, judgement, startable
 from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import EPHEMERAL, Look, PodFacts, has_ended, is_live, shares
 from reconciler.planner.node.memory import ContainerMemory, PodMemory
@@ -33,38 +33,18 @@ def _judge(
     spec, facts = _plain(one), found.of(one.name)
     fact = facts[-1] if facts else None
     if fact is not None and is_live(fact):
-        return Judgement(
-            spec=spec,
-            role=EPHEMERAL,
-            memory=memory,
-            fact=fact,
-            want=Want.RUN,
-            reason=Reason.IN_SYNC,
-            started=True,
-        )
+        return judgement(spec, EPHEMERAL, memory, fact, Want.RUN, Reason.IN_SYNC, None, started=True)
     is_made = fact is not None and not has_ended(fact) and shares(fact, found.sandbox)
-    ended = memory.ended
     if memory.attempt >= 0 and not is_made:
-        ended = ended or ContainerStateTerminated(exit_code=UNKNOWN_END, reason="ContainerStatusUnknown")
-        return Judgement(
-            spec=spec,
-            role=EPHEMERAL,
-            memory=memory,
-            fact=fact,
-            want=Want.DONE,
-            reason=Reason.CONTAINER_FINISHED,
-            ended=ended,
-        )
+        unknown = ContainerStateTerminated(exit_code=UNKNOWN_END, reason="ContainerStatusUnknown")
+        ended = memory.ended or unknown
+        return judgement(spec, EPHEMERAL, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
     if one.target_container_name and target_of(pod, one.name, found) is None:
-        return Judgement(
-            spec=spec,
-            role=EPHEMERAL,
-            memory=memory,
-            fact=fact,
-            want=Want.WAIT,
-            reason=Reason.WAITING_FOR_DEPENDENCY,
+        message = f"waits until container {one.target_container_name} runs"
+        return judgement(
+            *(spec, EPHEMERAL, memory, fact, Want.WAIT, Reason.WAITING_FOR_DEPENDENCY, None),
             waiting="ContainerCreating",
-            message=f"waits until container {one.target_container_name} runs",
+            message=message,
         )
     return startable(look, pod, spec, EPHEMERAL, memory, fact, 0, Reason.CONTAINER_MISSING)
 
