@@ -47,6 +47,8 @@ HARMLESS: Mapping[str, str] = {
     "EndpointSlicePort.appProtocol": "the protocol is not looked into",
     "ConfigMap.immutable": "Git decides: a change in Git is applied",
     "Secret.immutable": "Git decides: a change in Git is applied",
+    "PodSecurityContext.windowsOptions": "every host runs Linux",
+    "SecurityContext.windowsOptions": "every host runs Linux",
     "PodSecurityContext.seLinuxChangePolicy": "the labels of volumes are left as they are",
     "NamespaceSpec.finalizers": _BY_SERVER,
 }
@@ -96,8 +98,6 @@ REFUSED: Mapping[str, str] = {
     "PodSpec.resourceClaims": "",
     "PodSpec.resources": "give resources to the containers",
     "PodSpec.workloadRef": "",
-    "PodSecurityContext.windowsOptions": "every host runs Linux",
-    "SecurityContext.windowsOptions": "every host runs Linux",
     "ResourceRequirements.claims": "",
     "VolumeMount.recursiveReadOnly": "",
     "EnvVarSource.fileKeyRef": "",
@@ -122,7 +122,6 @@ REFUSED_VALUES: Mapping[str, str] = {
     "PersistentVolumeSpec.persistentVolumeReclaimPolicy=Recycle": "use Retain or Delete",
     "EmptyDirVolumeSource.medium=HugePages": "huge pages are not implemented",
     "ContainerRestartRule.action=RestartAllContainers": "use Restart: it restarts the container that ended",
-    "PodOS.name=windows": "every host runs Linux",
     "PodSecurityContext.supplementalGroupsPolicy=Strict": "the groups of the image's user are always kept",
     "SecurityContext.procMount=Unmasked": "it needs user namespaces, which are not implemented",
 }

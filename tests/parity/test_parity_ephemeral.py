@@ -6,6 +6,7 @@ from reconciler.model.kinds import Pod
 from reconciler.planner.updates.ephemeral import ephemeral_faults
 from tests.parity.rows import compare
 from tests.parity.test_parity_status import CORE, made
+from tests.parity.test_parity_validation import with_own_fields
 
 Case = dict[str, Any]
 
@@ -17,7 +18,8 @@ def pod(given: Case) -> Pod:
         {**{name: value for name, value in one.items() if name != "EphemeralContainerCommon"}, **common(one)}
         for one in added
     ]
-    found: Pod = made(Pod, {**given, "Spec": {**given["Spec"], "EphemeralContainers": flat}})
+    spec = with_own_fields(given["Spec"])
+    found: Pod = made(Pod, {**given, "Spec": {**spec, "EphemeralContainers": flat}})
     return found
 
 

@@ -113,7 +113,10 @@ _REASONS = (
     (r"volume-mode-file-to-nil", "an absent volume mode is its default"),
     (r"nil replicas", "the fault is in a field that defaults fill before the API validates"),
     (r"preferAvoidPods", "an annotation that nothing reads is not judged"),
-    (r"data-source-ref-used|missingname-to-invalid|InitContainers.*ResizePolicy", "an update may keep what a new object may not have"),
+    (
+        r"data-source-ref-used|missingname-to-invalid|InitContainers.*ResizePolicy",
+        "an update may keep what a new object may not have",
+    ),
 )
 
 

@@ -31,6 +31,8 @@ _SPECIAL = {
     "HTTPHeaders": "httpHeaders",
     "TCPSocket": "tcpSocket",
     "GRPC": "grpc",
+    "GMSACredentialSpec": "gmsaCredentialSpec",
+    "GMSACredentialSpecName": "gmsaCredentialSpecName",
     "DNSPolicy": "dnsPolicy",
     "DNSConfig": "dnsConfig",
     "IP": "ip",
@@ -72,14 +74,20 @@ def _wire(key: str) -> str:
     return key[0].lower() + key[1:]
 
 
-def pod_manifest(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a Pod; upstream keeps some of its fields in the security context."""
-    spec = dict(pod.get("Spec") or {})
+def with_own_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec of a Pod with those of its fields that upstream keeps in the security context."""
+    spec = dict(given)
     context = dict(spec.get("SecurityContext") or {})
     for field in _POD_LEVEL:
         if field in context:
             spec[field] = context.pop(field)
     spec["SecurityContext"] = context
+    return spec
+
+
+def pod_manifest(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Pod."""
+    spec = with_own_fields(pod.get("Spec") or {})
     return {"apiVersion": "v1", "kind": "Pod", **manifest({**pod, "Spec": spec}), "status": {}}
 
 

@@ -79,7 +79,8 @@ LINUX = {"os": {"name": "linux"}}
         ("SIGRTMIN+16", LINUX, ["/spec/containers/0/lifecycle/stopSignal"]),
         ("HUP", LINUX, ["/spec/containers/0/lifecycle/stopSignal"]),
         ("SIGHUP", {}, ["/spec/containers/0/lifecycle/stopSignal"]),
-        ("SIGHUP", {"os": {"name": "windows"}}, ["/spec/os/name"]),
+        ("SIGHUP", {"os": {"name": "windows"}}, ["/spec/containers/0/lifecycle/stopSignal"]),
+        ("SIGTERM", {"os": {"name": "windows"}}, []),
     ],
 )
 def test_a_stop_signal_is_one_of_the_pods_system(signal: str, os: dict[str, Any], pointers: list[str]) -> None:

@@ -8,6 +8,7 @@ from msgspec import Meta, field
 from reconciler.model.base import Value
 from reconciler.model.kinds.probe import Lifecycle, Probe
 from reconciler.model.kinds.scalars import (
+    RESOURCE_NAME_PATTERN,
     ConfigKey,
     EnvName,
     Label,
@@ -22,7 +23,7 @@ from reconciler.model.kinds.scalars import (
 Protocol: TypeAlias = Literal["TCP", "UDP", "SCTP"]
 PullPolicy: TypeAlias = Literal["Always", "IfNotPresent", "Never"]
 MountPropagation: TypeAlias = Literal["None", "HostToContainer", "Bidirectional"]
-ResourceName: TypeAlias = Annotated[str, Meta(pattern="^(cpu|memory|ephemeral-storage|hugepages-.+|[^/]+/.+)$(?!\\n)")]
+ResourceName: TypeAlias = Annotated[str, Meta(pattern=RESOURCE_NAME_PATTERN)]
 ExitCode: TypeAlias = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 ResourceMap: TypeAlias = Mapping[ResourceName, Quantity]
 
@@ -171,6 +172,15 @@ class AppArmorProfile(Value):
     localhost_profile: str | None = None
 
 
+class WindowsSecurityContextOptions(Value):
+    """How a container is confined on Windows."""
+
+    gmsa_credential_spec_name: str | None = None
+    gmsa_credential_spec: str | None = None
+    run_as_user_name: str | None = None
+    host_process: bool | None = None
+
+
 class SecurityContext(Value):
     """As whom and how confined a container runs; wins over the Pod's."""
 
@@ -185,6 +195,7 @@ class SecurityContext(Value):
     app_armor_profile: AppArmorProfile | None = None
     se_linux_options: SELinuxOptions | None = None
     proc_mount: Literal["Default"] = "Default"
+    windows_options: WindowsSecurityContextOptions | None = None
 
 
 class ContainerResizePolicy(Value):

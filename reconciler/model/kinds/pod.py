@@ -12,6 +12,7 @@ from reconciler.model.kinds.container import (
     EphemeralContainer,
     SeccompProfile,
     SELinuxOptions,
+    WindowsSecurityContextOptions,
 )
 from reconciler.model.kinds.containerstatus import ContainerStatus
 from reconciler.model.kinds.meta import Condition, LocalObjectReference, Object, ObjectMeta
@@ -79,12 +80,13 @@ class PodSecurityContext(Value):
     app_armor_profile: AppArmorProfile | None = None
     se_linux_options: SELinuxOptions | None = None
     se_linux_change_policy: Literal["MountOption", "Recursive"] | None = None
+    windows_options: WindowsSecurityContextOptions | None = None
 
 
 class PodOS(Value):
     """The operating system that a Pod is made for."""
 
-    name: Literal["linux"]
+    name: Literal["linux", "windows"]
 
 
 class PodSchedulingGate(Value):

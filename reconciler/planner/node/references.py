@@ -30,7 +30,7 @@ def unbound_claims(pod: PodAssignment) -> tuple[ClaimBinding, ...]:
 
 
 def unserved_volumes(pod: PodAssignment) -> tuple[str, ...]:
-    """Say of the Pod's own volumes which ones no node can give it."""
+    """Say which of the Pod's own volumes no node can give it."""
     return tuple(
         f"volume {volume.name} is driver {volume.csi.driver}'s, and no node has that driver"
         for volume in pod.spec.volumes

@@ -65,6 +65,10 @@ def _is_held(chain: Chain, judged: PodJudgement, pod: PodAssignment, shared: Sha
         message = "waits for a word from the leader: another node may run it since this host started anew"
         chain.block(Executor.CONTAINER, Verb.CREATE, Reason.WAITING_FOR_DEPENDENCY, message)
         return True
+    if pod.spec.os is not None and pod.spec.os.name != "linux":
+        message = f"the Pod is made for {pod.spec.os.name}, and this node runs Linux"
+        chain.block(Executor.CONTAINER, Verb.CREATE, Reason.UNSCHEDULABLE, message)
+        return True
     if not pod.spec.host_network and not judged.memory.ip:
         message = f"no free address in {chain.look.assignment.pod_cidr}"
         chain.block(Executor.NETWORK, Verb.ATTACH, Reason.UNSCHEDULABLE, message)

@@ -7,7 +7,7 @@ validateContainerStatusAllocatedResourcesStatus.
 from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.model.kinds import Container, ContainerStatus, PodSpec, ResourceStatus
-from reconciler.planner.updates.fault import DUPLICATE, INVALID, NOT_SUPPORTED, REQUIRED, TOO_LONG, Fault
+from reconciler.planner.updates.fault import DUPLICATE, FORBIDDEN, INVALID, NOT_SUPPORTED, REQUIRED, TOO_LONG, Fault
 
 _ID_MAX = 2**31 - 1
 _IMAGE_MAX = 256
@@ -19,15 +19,18 @@ def container_status_faults(field: str, spec: PodSpec, statuses: Sequence[Contai
     """Yield what is wrong with statuses of containers, which stand in this field of a status."""
     for number, status in enumerate(statuses):
         at = f"{field}[{number}]"
-        yield from _user_faults(f"{at}.user.linux", status)
+        yield from _user_faults(f"{at}.user.linux", spec, status)
         yield from _mount_faults(f"{at}.volumeMounts", status)
     containers = {one.name: one for one in (*spec.init_containers, *spec.containers)}
     yield from device_faults(field, containers, statuses)
 
 
-def _user_faults(at: str, status: ContainerStatus) -> Iterator[Fault]:
+def _user_faults(at: str, spec: PodSpec, status: ContainerStatus) -> Iterator[Fault]:
     user = status.user.linux if status.user is not None else None
     if user is None:
+        return
+    if spec.os is not None and spec.os.name == "windows":
+        yield Fault(at, "cannot be set: the Pod is made for Windows", FORBIDDEN)
         return
     groups = ((f"supplementalGroups[{place}]", id) for place, id in enumerate(user.supplemental_groups))
     for name, number in (("uid", user.uid), ("gid", user.gid), *groups):

@@ -62,6 +62,8 @@ def resize_faults(old: Pod, new: Pod) -> Iterator[Fault]:
             return
     if with_resources(old, new).spec != after:
         yield Fault("spec", "cannot be changed: of a Pod that is resized only cpu and memory can", FORBIDDEN)
+    if before.os is not None and before.os.name == "windows":
+        yield Fault("spec", "cannot be resized: the Pod is made for Windows", FORBIDDEN)
     if _runs_unmeasured(old):
         yield Fault("spec", "cannot be resized: the Pod's node does not tell what its containers may use", FORBIDDEN)
     if qos_class(before) != qos_class(after):

@@ -12,6 +12,7 @@ from reconciler.schema.rules.ephemeral import brought_claim_findings, ephemeral_
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
 from reconciler.schema.rules.placing import placing_findings
 from reconciler.schema.rules.volumes import volumes_findings
+from reconciler.schema.rules.windows import windows_findings
 
 _HOSTNAME = re.compile(SUBDOMAIN_PATTERN)
 _DOMAIN_LABEL = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
@@ -26,6 +27,7 @@ def pod_findings(at: str, spec: PodSpec, more_volumes: frozenset[str] = frozense
     yield from _network_findings(at, spec)
     yield from _process_findings(at, spec)
     yield from placing_findings(at, spec)
+    yield from windows_findings(at, spec)
 
 
 def own_pod_findings(pod: Pod) -> Iterator[Finding]:
