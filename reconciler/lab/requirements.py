@@ -19,6 +19,7 @@ COMMANDS = {
     "unshare": "util-linux",
     "nsenter": "util-linux",
     "mount": "mount",
+    "losetup": "mount",
     "sysctl": "procps",
     "hostname": "hostname",
 }
