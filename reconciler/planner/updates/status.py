@@ -3,7 +3,7 @@
 The rules are Kubernetes' ValidateDeploymentStatus, ValidateReplicaSetStatus, ValidateStatefulSetStatus,
 validateDaemonSetStatus, ValidateReplicationControllerStatus, ValidateJobStatusUpdate,
 ValidatePodDisruptionBudgetStatusUpdate, ValidateHorizontalPodAutoscalerStatusUpdate and ValidateNamespaceStatusUpdate;
-those of Pods, claims and Nodes stand in `pod_status`, `claim_status` and `node`.
+those of Pods, claims, Nodes and load balancers stand in `pod_status`, `claim_status`, `node` and `balancer_status`.
 """
 
 import re
@@ -12,8 +12,20 @@ from typing import Any, cast
 
 from reconciler.model.base import wire_name
 from reconciler.model.indexes import shared_index
-from reconciler.model.kinds import AnyObject, Condition, Job, JobStatus, Namespace, Node, PersistentVolumeClaim, Pod
+from reconciler.model.kinds import (
+    AnyObject,
+    Condition,
+    Ingress,
+    Job,
+    JobStatus,
+    Namespace,
+    Node,
+    PersistentVolumeClaim,
+    Pod,
+    Service,
+)
 from reconciler.model.kinds.scalars import LABEL_KEY_PATTERN
+from reconciler.planner.updates.balancer_status import balancer_faults
 from reconciler.planner.updates.claim_status import claim_status_faults
 from reconciler.planner.updates.fault import DUPLICATE, INVALID, REQUIRED, Fault
 from reconciler.planner.updates.node import feature_faults
@@ -114,6 +126,8 @@ def object_status_faults(old: AnyObject, new: AnyObject) -> Iterator[Fault]:
             yield from _phase_faults(cast(Namespace, new))
         case PersistentVolumeClaim():
             yield from claim_status_faults(after)
+        case Ingress() | Service():
+            yield from balancer_faults(before, after)
         case Node():
             yield from feature_faults(after.declared_features)
     if old.kind == "PodDisruptionBudget":
