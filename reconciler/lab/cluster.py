@@ -4,19 +4,23 @@ import json
 import sys
 import time
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 from reconciler.lab.node import Node
 from reconciler.lab.sockets import document
 from reconciler.model.errors import DeadlineError, TransientError
 
 PORT = 6443
-_DAEMON_S, _READY_S = 60.0, 90.0
+_DAEMON_S, _READY_S, _ASKED_S = 60.0, 90.0, 3
 
 
-def start_daemon(node: Node) -> None:
-    """Have the first node run the daemon, which is its own agent; returns when it answers."""
-    if not (node.data / "config.yaml").exists():
+def start_daemon(node: Node, provider: Path) -> None:
+    """Have the first node run the daemon, which is its own agent, with a provider; returns when it answers."""
+    settings = node.data / "config.yaml"
+    if not settings.exists():
         ours(node, "init", "--node", node.name, "--receive", "--api-address", f"0.0.0.0:{PORT}")
+        with settings.open("a", encoding="utf-8") as file:
+            file.write(f"provider: {json.dumps({'script': str(provider), 'intervalS': _ASKED_S})}\n")
         node.serve({"daemon": _command("daemon")})
     _await("the daemon answers", lambda: states(node) is not None, _DAEMON_S, node, "daemon.log")
 

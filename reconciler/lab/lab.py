@@ -22,6 +22,7 @@ from reconciler.lab.loops import detach_below
 from reconciler.lab.mounts import file_system, mount_memory, mounted_below
 from reconciler.lab.node import Node
 from reconciler.lab.places import ENGINE_SETTINGS, absent_places, remove_places
+from reconciler.lab.provided import write_provider
 from reconciler.lab.record import ANY_SUBNET, Record, read_record, write_record
 from reconciler.lab.requirements import require_machine
 from reconciler.model.errors import ConfigurationError, TransientError
@@ -134,7 +135,7 @@ class Lab:
         self._say(f"the Docker Engines answer (version {nodes[0].engine_version()})")
         first, *others = nodes
         self._say(f"{first.name} runs the daemon")
-        cluster.start_daemon(first)
+        cluster.start_daemon(first, write_provider(self.folder, fabric.subnet))
         if new := [node for node in others if not (node.data / "config.yaml").exists()]:
             self._say(f"those that join it: {_names(new)}")
             with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
