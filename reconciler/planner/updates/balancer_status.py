@@ -4,19 +4,22 @@ The rules are those of Kubernetes' ValidateLoadBalancerStatus and ValidateIngres
 was there before stays, however it is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from reconciler.model.addresses import address_fault
-from reconciler.model.kinds import IngressStatus, ServiceStatus
+from reconciler.model.kinds import IngressLoadBalancerIngress, IngressStatus, LoadBalancerIngress, ServiceStatus
 from reconciler.planner.updates.fault import FORBIDDEN, Fault
 
-Reached = IngressStatus | ServiceStatus
+Entries: TypeAlias = Sequence[LoadBalancerIngress | IngressLoadBalancerIngress]
 
 
-def balancer_faults(before: Reached, after: Reached) -> Iterator[Fault]:
+def balancer_faults(before: IngressStatus | ServiceStatus, after: IngressStatus | ServiceStatus) -> Iterator[Fault]:
     """Yield what is wrong with the new addresses and names."""
-    known = {one.ip for one in before.load_balancer.ingress}
-    for number, one in enumerate(after.load_balancer.ingress):
+    old: Entries = before.load_balancer.ingress
+    new: Entries = after.load_balancer.ingress
+    known = {one.ip for one in old}
+    for number, one in enumerate(new):
         at = f"status.loadBalancer.ingress[{number}]"
         if one.ip and one.ip not in known and (fault := address_fault(one.ip)):
             yield Fault(f"{at}.ip", fault)
