@@ -246,12 +246,10 @@ def check_api(settings: Settings) -> None:
 
 
 def check_scheduler(settings: Settings) -> None:
-    """Raise ConfigurationError unless Pods can be placed as `scheduler` says."""
-    for path, fault in faults_of(settings.scheduler):
-        raise ConfigurationError(
-            f"scheduler.{path}: {fault}",
-            hint="such as scoringStrategy: {type: MostAllocated}; leave it out for the default",
-        )
+    """Raise ConfigurationError with everything for which Pods cannot be placed as `scheduler` says."""
+    if faults := [f"scheduler.{path}: {fault}" for path, fault in faults_of(settings.scheduler)]:
+        hint = "such as scoringStrategy: {type: MostAllocated}; leave it out for the default"
+        raise ConfigurationError("; ".join(faults), hint=hint)
 
 
 def check_node_address(settings: Settings) -> None:

@@ -46,3 +46,12 @@ def test_what_is_wrong_stops_the_start(tmp_path: Path, text: str, told: str) -> 
     """It names the setting."""
     with pytest.raises(ConfigurationError, match=told):
         load(tmp_path, text)
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    """Each setting with its fault."""
+    text = "scheduler: {scoringStrategy: {resources: [{name: cpu, weight: 0}, {name: memory, weight: 101}]}}"
+    with pytest.raises(ConfigurationError) as told:
+        load(tmp_path, text)
+    places = [fault.partition(": ")[0] for fault in str(told.value).split("; ")]
+    assert places == [f"scheduler.scoringStrategy.resources[{one}].weight" for one in (0, 1)]
