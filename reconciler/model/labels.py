@@ -70,6 +70,11 @@ def matches(selector: LabelSelector | None, labels: Labels) -> bool:
     return equal and all(_expression_matches(part, labels) for part in selector.match_expressions)
 
 
+def disagree(some: Labels, others: Labels) -> bool:
+    """Whether two sets of labels have different values for one key."""
+    return any(key in others and others[key] != value for key, value in some.items())
+
+
 def matches_all(requirements: tuple[Requirement, ...], labels: Labels) -> bool:
     """Whether the labels satisfy every requirement."""
     return all(requirement.matches(labels) for requirement in requirements)

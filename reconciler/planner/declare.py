@@ -15,6 +15,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.access.roles import BUILT_IN as BUILT_IN_ROLES
 from reconciler.planner.admission.admit import given_defaults, why_not_admitted
 from reconciler.planner.admission.limits import kept_defaults
+from reconciler.planner.admission.node_selector import on_nodes_of_namespace
 from reconciler.planner.dependencies import waits_for, wave_of
 from reconciler.planner.diff import field_changes
 from reconciler.planner.overrides import end_restart, overlaid, overlay_of, why_laid
@@ -320,6 +321,7 @@ def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
         new = replace(new, spec=replace(new.spec, node_name=old.spec.node_name))
     if old.kind == "Pod":
         new = kept_defaults(old, new)
+        new = replace(new, spec=on_nodes_of_namespace(view, old.metadata.namespace, new.spec))
         policy = view.policy
         new = replace(new, spec=with_default_tolerations(new.spec, policy.not_ready_toleration_s, policy.toleration_s))
         new = replace(new, spec=with_kept_priority(view, old.spec, new.spec))

@@ -1,6 +1,6 @@
 """Admitting an object before it is written: what its namespace gives it, then whether it may be. Pure.
 
-In the order of upstream: tolerations, priority, LimitRanges, sizes of claims, ResourceQuotas.
+In the order of upstream: nodes of the namespace, tolerations, priority, LimitRanges, sizes of claims, ResourceQuotas.
 """
 
 from typing import TypeVar, cast
@@ -9,6 +9,7 @@ from reconciler.model.kinds import AnyObject, LimitRange, Object, PersistentVolu
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.planner.admission.limits import violations, with_defaults
+from reconciler.planner.admission.node_selector import on_nodes_of_namespace, why_on_no_node
 from reconciler.planner.admission.quota import ledger_of, why_exceeded
 from reconciler.planner.refusal import Refusal
 from reconciler.planner.storage.expansion import why_not_resized
@@ -19,11 +20,14 @@ T = TypeVar("T", bound=Object)
 
 
 def given_defaults(view: View, object: T) -> T:
-    """Return an object with what a Pod gets that does not say it: tolerations, and what its LimitRanges give."""
+    """Return an object with what a Pod gets that does not say it: the nodes of its namespace, tolerations, and what
+    its LimitRanges give.
+    """
     if object.kind != "Pod":
         return object
     pod = cast(Pod, object)
     policy = view.policy
+    pod = replace(pod, spec=on_nodes_of_namespace(view, pod.metadata.namespace, pod.spec))
     pod = replace(pod, spec=with_default_tolerations(pod.spec, policy.not_ready_toleration_s, policy.toleration_s))
     pod = with_named_claims(pod)
     ranges = _limit_ranges(view, pod.metadata.namespace)
@@ -49,6 +53,8 @@ def _with_name(volume: Volume, name: str) -> Volume:
 def why_not_admitted(view: View, object: AnyObject, before: StoredObject | None = None) -> Refusal | None:
     """Return why an object may not be written, or None; `before` is what it replaces."""
     name = object.metadata.name
+    if isinstance(object, Pod) and before is None and (why := why_on_no_node(view, object)):
+        return Refusal(reason=Reason.CONFLICT, why=why, kind=object.kind, name=name)
     if object.kind in ("Pod", "PersistentVolumeClaim"):
         found = violations(_limit_ranges(view, object.metadata.namespace), object)
         if found:

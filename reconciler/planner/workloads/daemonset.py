@@ -10,6 +10,8 @@ from typing import cast
 from reconciler.model.kinds import DaemonSet, DaemonSetSpec, Node, Pod, PodTemplateSpec
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.admission.node_selector import on_nodes_of_namespace
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.adoption import adopt_fitting, release_strangers
 from reconciler.planner.workloads.configuration import bound_template
@@ -38,19 +40,23 @@ from reconciler.planner.workloads.revisions import REVISION_LABEL, Revisions, fo
 
 @dataclass(slots=True)
 class _Turn:
-    """What the steps for one DaemonSet share; `made` counts the Pods it ever made."""
+    """What the steps for one DaemonSet share.
+
+    `placed` is the template with the nodes of the namespace; `made` counts the Pods it ever made.
+    """
 
     view: View
     owner: StoredObject
     spec: DaemonSetSpec
     template: PodTemplateSpec
+    placed: PodTemplateSpec
     revision: str
     made: int
 
     def fit(self, node: Node) -> Fit:
         """Return whether the Pod is to run on a node."""
         key = ("daemon fit", self.owner.ref, node.metadata.name)
-        return self.view.memo.get(key, (self.template, node.metadata, node.spec), partial(fit_of, self.template, node))
+        return self.view.memo.get(key, (self.placed, node.metadata, node.spec), partial(fit_of, self.placed, node))
 
     def pods(self) -> DaemonPods:
         """Return the Pods as they are by now."""
@@ -91,7 +97,7 @@ def _sync(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
     template = bound_template(view, stored, daemon_set.spec.template)
     revisions = sync_revisions(view, stored, template, "")
     revision, made = hash_of(revisions.update), daemon_set.status.pods_created
-    turn = _Turn(view, stored, daemon_set.spec, template, revision, made)
+    turn = _Turn(view, stored, daemon_set.spec, template, _placed(view, stored, template), revision, made)
     _settle_nodes(turn)
     if turn.spec.update_strategy.type == "RollingUpdate":
         _roll(turn)
@@ -100,6 +106,15 @@ def _sync(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
     collisions = revisions.collisions or daemon_set.status.collision_count
     view.set_status(stored, replace(status, collision_count=collisions, pods_created=turn.made))
     _forget(turn, revisions)
+
+
+def _placed(view: View, stored: StoredObject, template: PodTemplateSpec) -> PodTemplateSpec:
+    namespace = view.get(ObjectRef(kind="Namespace", name=stored.ref.namespace))
+
+    def place() -> PodTemplateSpec:
+        return replace(template, spec=on_nodes_of_namespace(view, stored.ref.namespace, template.spec))
+
+    return view.memo.get(("placed daemon", stored.ref), (template, namespace and namespace.object.metadata), place)
 
 
 def claim_pods(view: View, stored: StoredObject, free: list[StoredObject]) -> None:
