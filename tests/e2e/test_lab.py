@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,11 +19,42 @@ from reconciler.lab.cgroups import cgroup_hierarchies
 from reconciler.lab.sockets import document
 from tests.e2e.host import CLI, IMAGE, Host, Run, wait_for
 from tests.e2e.manifests import SLEEPER
-from tests.e2e.stage import container, manifest, pod_spec
+from tests.e2e.stage import container, manifest, pod_spec, workload
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 NODES = {"node-1", "node-2", "node-3"}
+_SERVES = "echo fresh > /data/index.html; trap 'exit 0' TERM; httpd -f -p 8080 -h /data & wait $!"
+_SPEC = pod_spec(
+    container("app", _SERVES, volumeMounts=[{"name": "data", "mountPath": "/data"}]),
+    volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "shop"}}],
+)
+SHOP = "\n---\n".join(
+    (
+        manifest("StorageClass", "lab", "storage.k8s.io/v1", provisioner="reconciler.dev/provider"),
+        manifest(
+            "PersistentVolumeClaim",
+            "shop",
+            spec={
+                "storageClassName": "lab",
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Mi"}},
+            },
+        ),
+        workload("Deployment", "shop", _SPEC),
+        manifest(
+            "Service",
+            "shop",
+            metadata={"annotations": {"external-dns.alpha.kubernetes.io/hostname": "shop.example.org"}},
+            spec={
+                "type": "LoadBalancer",
+                "loadBalancerClass": "reconciler.dev/provider",
+                "selector": {"app": "shop"},
+                "ports": [{"port": 80, "targetPort": 8080}],
+            },
+        ),
+    )
+)
 
 
 class LabHost(Host):
@@ -155,6 +187,29 @@ def test_pods_run_on_every_node(lab: LabHost) -> None:
     assert {one["spec"]["nodeName"] for one in pods} == NODES
     assert len({one["status"]["podIP"] for one in pods}) == 3
     assert lab.states() == dict.fromkeys(NODES, "Ready")
+
+
+def test_the_lab_has_a_provider_of_its_own(lab: LabHost) -> None:
+    """Zones of nodes, a volume, and a load balancer with a name, which serves here what is on the volume."""
+    (lab.tree / "shop.yaml").write_text(SHOP)
+    assert lab.push(wait=False).code == 0
+    lab.settle(60)
+
+    def page() -> str:
+        entries = lab.get("/api/v1/namespaces/default/services/shop")["status"].get("loadBalancer", {}).get("ingress")
+        with suppress(OSError):
+            return (
+                str(urllib.request.urlopen(f"http://{entries[0]['ip']}/", timeout=2).read().decode()) if entries else ""
+            )
+        return ""
+
+    wait_for("the load balancer serves", lambda: page() == "fresh\n", 30, 0.3)
+    zones = {one["metadata"]["labels"].get("topology.kubernetes.io/zone") for one in lab.get("/api/v1/nodes")["items"]}
+    assert zones == {"a", "b", "c"}
+    hosts = lab.folder / "provider" / "hosts"
+    wait_for("the name is written down", lambda: hosts.read_text().endswith(" shop.example.org\n"), 15, 0.3)
+    [page_kept] = (lab.folder / "provider" / "volumes").glob("pvc-*/index.html")
+    assert page_kept.read_text() == "fresh\n"
 
 
 def test_a_lab_that_is_up_is_left_as_it_is(lab: LabHost) -> None:
