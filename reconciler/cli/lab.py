@@ -175,6 +175,10 @@ def heal(data_dir: str, output: str, node: str) -> None:
 @click.argument("words", metavar="COMMAND [ARGUMENT...]", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(data_dir: str, output: str, node: str, words: tuple[str, ...]) -> None:
     """Run a command on a node; our own find its daemon or agent by themselves. The exit code is that of the command."""
+    # As `kubectl exec NAME -- COMMAND` is written.
+    words = words[1:] if words[0] == "--" else words
+    if not words:
+        raise click.UsageError("a command is missing: reconciler lab exec NODE COMMAND [ARGUMENT...]")
     with _lab(data_dir, f"exec {node}") as lab:
         one: Node = lab.node(node)
         command = one.inside(*words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ import pytest
 
 from reconciler.cli.lab import run as lab
 from reconciler.lab import fabric
+from reconciler.lab.lab import Lab
 from reconciler.lab.record import Record, write_record
 from reconciler.model.errors import TransientError
 from reconciler.render import table_text
@@ -50,6 +52,20 @@ def test_who_is_not_root_is_told_to_be(run: Any, words: list[str], monkeypatch: 
     ended = run("lab", *words)
     assert (ended.code, "a lab needs root" in ended.err) == (1, True)
     assert f"do:  sudo reconciler lab {words[0]}" in ended.err
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("words", [["docker", "ps"], ["--", "docker", "ps"]], ids=" ".join)
+def test_a_command_is_run_on_a_node_as_with_kubectl(
+    run: Any, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """With the two dashes of `kubectl exec` or without."""
+    ran: list[list[str]] = []
+    node = SimpleNamespace(inside=lambda *words: list(words), environment=dict)
+    monkeypatch.setattr(Lab, "node", lambda *_: node)
+    monkeypatch.setattr(os, "execvpe", lambda _, command, __: ran.append(command))
+    run("lab", "exec", "node-1", *words)
+    assert ran == [["docker", "ps"]]
 
 
 @pytest.mark.usefixtures("root")
