@@ -52,5 +52,7 @@ def _main_container(pod: Document, names: list[str]) -> str:
 
 
 def _containers(pod: Document) -> list[str]:
+    """Return the names in the order in which they start; those that look into the Pod come last."""
     spec = pod["spec"]
-    return [str(one["name"]) for one in (*spec.get("initContainers", ()), *spec["containers"])]
+    every = (*spec.get("initContainers", ()), *spec["containers"], *spec.get("ephemeralContainers", ()))
+    return [str(one["name"]) for one in every]
