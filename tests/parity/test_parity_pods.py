@@ -216,7 +216,7 @@ _WHY: tuple[tuple[str, str], ...] = (
     (r"SpreadConstraintLabelSelector is true", "an update may keep what a new object may not have"),
     (r"allowPrivileged is not set", "a setting of the API server, not a rule"),
     (r"hostUsers=false", "the numbers of users are always the host's"),
-    (r"Not supported RestartPolicy: (OnFailure|Never)", _ALWAYS_ON),
+    (r"Not supported RestartPolicy: (OnFailure|Never)|policy Always without option", _ALWAYS_ON),
 )
 
 

@@ -156,8 +156,9 @@ RESTART = {"action": "Restart", "exitCodes": {"operator": "In", "values": [3]}}
             {"restartPolicy": "Never", "restartPolicyRules": [RESTART] * 21},
             ["/spec/containers/0/restartPolicyRules"],
         ),
+        ({"restartPolicy": "Never", "restartPolicyRules": [{**RESTART, "action": "RestartAllContainers"}]}, []),
         (
-            {"restartPolicy": "Never", "restartPolicyRules": [{**RESTART, "action": "RestartAllContainers"}]},
+            {"restartPolicy": "Never", "restartPolicyRules": [{**RESTART, "action": "Terminate"}]},
             ["/spec/containers/0/restartPolicyRules/0/action"],
         ),
     ],

@@ -215,7 +215,7 @@ class ContainerRestartRuleOnExitCodes(Value):
 class ContainerRestartRule(Value):
     """What becomes of a container that ended in one way, whatever its policy says."""
 
-    action: Literal["Restart"]
+    action: Literal["Restart", "RestartAllContainers"]
     exit_codes: ContainerRestartRuleOnExitCodes
 
 

@@ -13,6 +13,7 @@ from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, PodFacts, has
 from reconciler.planner.node.memory import ContainerMemory
 from reconciler.planner.node.probes import FAILURE, result_of
 from reconciler.planner.node.resizes import is_other_size, is_to_be_resized, restarts
+from reconciler.planner.node.restart_all import action_after, why_stopped
 
 UNKNOWN_END = 137
 
@@ -95,6 +96,8 @@ def _fault(
     look: Look, spec: Container, memory: ContainerMemory, fact: ContainerFact, startup: str
 ) -> tuple[Want, Reason, str, float | None]:
     """Say whether a running container must be stopped all the same."""
+    if memory.void and memory.container_id == fact.id:
+        return Want.STOP, Reason.CONTAINER_EXITED, why_stopped(memory), None
     if spec.startup_probe is not None and startup == FAILURE:
         grace = spec.startup_probe.termination_grace_period_seconds
         return Want.STOP, Reason.CONTAINER_UNHEALTHY, "failed startup probe", grace
@@ -128,10 +131,10 @@ def _not_running(
     seen = memory.attempt >= 0
     if fact is None and seen and ended is None:
         ended = ContainerStateTerminated(exit_code=UNKNOWN_END, reason="ContainerStatusUnknown")
-    here = fact is not None and shares(fact, sandbox)
+    here = fact is not None and shares(fact, sandbox) and not memory.void
     if role == INIT and here and ended is not None and ended.exit_code == 0:
         return judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
-    if seen and ended is not None and _is_final(pod, spec, role, ended, here):
+    if seen and ended is not None and not memory.void and _is_final(pod, spec, role, ended, here):
         return judgement(spec, role, memory, fact, Want.DONE, Reason.CONTAINER_FINISHED, ended)
     reason = Reason.CONTAINER_MISSING if fact is None else Reason.CONTAINER_EXITED
     until = 0.0 if _has_another_image(memory, spec) or is_other_size(memory, spec) else _backoff_end(memory, fact)
@@ -144,19 +147,11 @@ def _not_running(
 def _is_final(pod: PodAssignment, spec: Container, role: str, ended: ContainerStateTerminated, here: bool) -> bool:
     """Whether the container's restart policy, or else the Pod's, leaves an ended container alone."""
     policy = spec.restart_policy or pod.spec.restart_policy
-    if role == SIDECAR or policy == "Always" or _has_rule(spec, ended.exit_code):
+    if role == SIDECAR or policy == "Always" or action_after(spec, ended.exit_code):
         return False
     if role == INIT:
         return policy == "Never" and here and ended.exit_code != 0
     return policy == "Never" or ended.exit_code == 0
-
-
-def _has_rule(spec: Container, exit_code: int) -> bool:
-    """Whether a rule of the container says to start it again after this end."""
-    return any(
-        (exit_code in rule.exit_codes.values) == (rule.exit_codes.operator == "In")
-        for rule in spec.restart_policy_rules
-    )
 
 
 def _has_another_image(memory: ContainerMemory, spec: Container) -> bool:

@@ -50,7 +50,8 @@ class ContainerMemory(Value):
     attempt, `last` that of the one before. `ready` and `started` hold for `container_id`; `condemned` is the id of
     a container that must be stopped though it runs. `failure` counts starts that made no container. `resources` are
     those that `container_id` was last given; `resize_failure` counts resizes of it that failed. `unhealthy` says by
-    kind of probe what was told of its failing.
+    kind of probe what was told of its failing. `void` says why it starts anew whatever has become of it; empty: it
+    does not.
     """
 
     attempt: int = -1
@@ -67,6 +68,7 @@ class ContainerMemory(Value):
     resources: ResourceRequirements = ResourceRequirements()
     resize_failure: Failure = Failure()
     unhealthy: Mapping[str, Told] = field(default_factory=dict)
+    void: str = ""
 
 
 class PodMemory(Value):

@@ -18,6 +18,7 @@ from reconciler.planner.node.look import INIT, SIDECAR, Look, PodFacts, is_live,
 from reconciler.planner.node.memory import ContainerMemory, PodMemory
 from reconciler.planner.node.remember import sandbox_fault
 from reconciler.planner.node.resizes import as_allocated
+from reconciler.planner.node.restart_all import still_ending, to_be_stopped, with_restart
 
 NO_MEMORY = ContainerMemory()
 
@@ -67,6 +68,7 @@ def judge_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory
     if pod is None:
         return PodJudgement(uid=uid, pod=pod, memory=memory, found=found, stage=Stage.TERMINATE, busy=busy)
     pod = as_allocated(pod, memory)
+    memory = with_restart(pod, memory, found)
     fault = sandbox_fault(memory, found)
     sandbox = found.sandbox
     if fault and sandbox is not None and memory.broken != sandbox.id:
@@ -76,6 +78,9 @@ def judge_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory
     inits, apps = _judge_containers(look, pod, memory, found, done=was_done)
     initialized = was_done or (sandbox_up and all(_is_passed(one) for one in inits))
     inits, apps = _in_order(inits, apps, initialized)
+    debuggers = to_be_stopped(judge_debuggers(look, pod, memory, found))
+    if ending := still_ending((*inits, *apps, *debuggers)):
+        inits, apps = _after(inits, ending), _after(apps, ending)
     memory = _note(memory, found, inits, apps, initialized)
     # Init containers that are done may be forgotten and removed: only those still to be done can fail the Pod.
     memory = _finish(look, pod, memory, () if initialized else inits, apps, fault, sandbox_up)
@@ -91,7 +96,7 @@ def judge_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory
         initialized=initialized,
         inits=inits,
         apps=apps,
-        debuggers=judge_debuggers(look, pod, memory, found),
+        debuggers=debuggers,
         busy=busy,
     )
 
@@ -145,7 +150,10 @@ def was_initialized(memory: PodMemory, found: PodFacts, sandbox: str) -> bool:
     """Whether init containers are done in this sandbox: remembered, or shown by a later container in it."""
     if memory.initialized == sandbox:
         return True
-    return any(fact.role == "app" and shares(fact, found.sandbox) for fact in found.containers)
+    void = {name for name, one in memory.containers.items() if one.void}
+    return any(
+        fact.role == "app" and fact.container not in void and shares(fact, found.sandbox) for fact in found.containers
+    )
 
 
 def _is_passed(judgement: Judgement) -> bool:
@@ -183,6 +191,17 @@ def _held_back(one: Judgement, waits_for: str) -> Judgement:
         return one
     message = f"waits for init container {waits_for}"
     return replace(one, want=Want.WAIT, reason=Reason.WAITING_FOR_INIT, waiting="PodInitializing", message=message)
+
+
+def _after(judged: tuple[Judgement, ...], ending: str) -> tuple[Judgement, ...]:
+    """Hold back every start until a container has ended that is to start anew with the others."""
+    why, message = Reason.WAITING_FOR_DEPENDENCY, f"waits for the end of container {ending}"
+    return tuple(
+        replace(one, want=Want.WAIT, reason=why, waiting="PodInitializing", message=message)
+        if one.want is Want.START
+        else one
+        for one in judged
+    )
 
 
 def _note(

@@ -17,12 +17,13 @@ from reconciler.model.kinds import (
     PodCondition,
     ResourceRequirements,
 )
-from reconciler.model.node import PodReport
+from reconciler.model.node import PodAssignment, PodReport
 from reconciler.model.times import rfc3339
 from reconciler.planner.node.eviction import EVICTED
 from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, is_live, is_whole
 from reconciler.planner.node.pods import PodJudgement, Stage
+from reconciler.planner.node.restart_all import may_restart_all, still_ending
 from reconciler.planner.node.unhealthy import why_unready
 
 
@@ -181,6 +182,7 @@ def _conditions(look: Look, judged: PodJudgement) -> tuple[PodCondition, ...]:
         _containers_ready(judged, completed),
         *_taken_away(judged),
         *_resizes(judged),
+        *_restarting(judged, pod),
     )
     earlier = judged.memory.report.conditions if judged.memory.report is not None else ()
     return tuple(_dated(one, earlier, look.now) for one in conditions)
@@ -191,6 +193,18 @@ def _taken_away(judged: PodJudgement) -> tuple[PodCondition, ...]:
         return ()
     message = judged.memory.message
     return (PodCondition(type="DisruptionTarget", status="True", reason="TerminationByKubelet", message=message),)
+
+
+def _restarting(judged: PodJudgement, pod: PodAssignment) -> Iterator[PodCondition]:
+    """Whether all containers are on their way to start anew, of a Pod of which they ever may."""
+    if not may_restart_all(pod.spec):
+        return
+    kind, words = "AllContainersRestarting", {"Succeeded": "PodCompleted", "Failed": "PodFailed"}
+    if judged.memory.finished or not still_ending((*judged.containers, *judged.debuggers)):
+        yield PodCondition(type=kind, status="False", reason=words.get(judged.memory.finished, ""))
+    else:
+        message = "container exited with restart policy rule"
+        yield PodCondition(type=kind, status="True", reason="RestartAllContainersStarted", message=message)
 
 
 def _resizes(judged: PodJudgement) -> Iterator[PodCondition]:

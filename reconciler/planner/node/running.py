@@ -161,10 +161,12 @@ def _attach(chain: Chain, judged: PodJudgement, pod: PodAssignment, sandbox: str
 
 
 def _stop_faulty(chain: Chain, judged: PodJudgement, pod: PodAssignment) -> None:
-    for one in judged.containers:
+    for one in (*judged.containers, *judged.debuggers):
         if one.want is Want.STOP and one.fact is not None:
             grace = pod.grace_s if one.grace_s is None else float(one.grace_s)
-            add_stop(chain, one.fact, one.spec, grace, one.reason, message=one.message)
+            # Without its preStop hook where it has to start anew with the others.
+            spec = None if one.memory.void else one.spec
+            add_stop(chain, one.fact, spec, grace, one.reason, message=one.message)
 
 
 def _resize(chain: Chain, judged: PodJudgement) -> None:

@@ -102,9 +102,15 @@ def ended_faults(
 
 
 def may_start_again(spec: PodSpec, container: Container, exit_code: int) -> bool:
-    """Whether a container that ended is started again, by its own rules and policy or by the Pod's."""
+    """Whether a container that ended is started again, by its own rules and policy, the Pod's, or another's rule."""
+    if any(rule.action == "RestartAllContainers" for one in _main(spec) for rule in one.restart_policy_rules):
+        return True
     rules = (rule.exit_codes for rule in container.restart_policy_rules)
     if any((exit_code in ends.values) == (ends.operator == "In") for ends in rules):
         return True
     policy = container.restart_policy or spec.restart_policy
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
+
+
+def _main(spec: PodSpec) -> tuple[Container, ...]:
+    return (*spec.init_containers, *spec.containers)

@@ -60,8 +60,6 @@ def container_findings(
         yield error(f"{at}/image", "image: has spaces around it", code="bad-image")
     if container.restart_policy_rules and container.restart_policy is None:
         yield error(at, "restartPolicyRules need a restartPolicy of the container", code="missing-field")
-    elif container.restart_policy_rules and place.is_sidecar:
-        yield error(f"{at}/restartPolicyRules", "a sidecar is always started again: it takes no rules")
     yield from _port_findings(at, container, spec.host_network)
     yield from _environment_findings(at, container)
     yield from _resource_findings(at, container)
