@@ -18,6 +18,7 @@ from tests.planner.node.host import IMAGE, container, pod
 
 Case = dict[str, Any]
 PACKAGE = "pkg_kubelet_container"
+ACTION_CONDITION = "AllContainersRestarting"
 
 
 def _memory(*facts: ContainerFact, backoffs: tuple[float, ...] = (), ip: str = "") -> NodeMemory:
@@ -94,6 +95,29 @@ def _spec(case: Case) -> Container:
     return spec
 
 
+def all_anew(case: Case) -> bool:
+    """Judge a row about whether all containers start anew: then a sidecar, which is added, does not go on."""
+    spec, statuses = case["pod"]["spec"], case["podStatus"]["ContainerStatuses"]
+    apps, inits = (
+        tuple(loosely(Container, {**one, "image": IMAGE}) for one in spec.get(part) or ())
+        for part in ("containers", "initContainers")
+    )
+    sidecar = container("witness", restart_policy="Always")
+    one = pod("p", *(apps or (container("app"),)), uid=UID, host_network=True, init_containers=(sidecar, *inits))
+    facts = (
+        fact_of("witness", "running", role="sidecar"),
+        *(fact_of(each["Name"], each["State"], exit_code=each.get("ExitCode", 0)) for each in statuses),
+    )
+    memory = _memory(*facts)
+    if any(each["type"] == ACTION_CONDITION for each in case.get("apiPodStatus", {}).get("conditions", ())):
+        known = memory.pods[UID]
+        begun = {name: changed(each, void="it has begun") for name, each in known.containers.items()}
+        memory = changed(memory, pods={UID: changed(known, containers=begun)})
+    actions = step_with(one, facts_of(*facts), memory).plan.actions
+    stopped = [action.detail.name for action in actions if isinstance(action.detail, StopContainer)]
+    return (facts[0].name in stopped) is case.get("expected", False)
+
+
 def address(case: Case) -> bool:
     """Judge a row about the address of a Pod whose container and network have gone; ours have one address."""
     if len(case["podIPs"]) != 1:
@@ -108,11 +132,12 @@ def address(case: Case) -> bool:
 
 
 def test_what_is_done_about_a_pod_is_what_upstream_does() -> None:
-    """The first back-off that ends says when to look again; another image alone makes a container anew."""
+    """The first back-off that ends says when to look again; another image makes a container anew, a rule all."""
     tables = {
         "TestMinBackoffExpiration": look_again,
         "TestHashContainer": kept,
         "TestHashContainerWithoutResources": kept,
+        "TestShouldAllContainersRestart": all_anew,
     }
     compare(PACKAGE, tables)
 
