@@ -23,13 +23,19 @@ NODE = node("n")
 NEW = pod("new", "new", priority=99, containers=ALL_CPU)
 
 
-def nodes(number: int, cheapest: int, app: str = "old") -> dict[str, Candidate]:
-    """Return full nodes in the order of their names; the Pod of one has the lowest priority, and an app of its own."""
+def nodes(number: int, cheapest: int, app: str = "old", **others: int) -> dict[str, Candidate]:
+    """Return full nodes in the order of their names; the Pod of one has the lowest priority, and an app of its own.
+
+    `others` are apps of further Pods with the number of their node; that of a `chief` has the highest priority.
+    """
+    apps = {cheapest: "last", **{place: name for name, place in others.items()}}
+    priorities = {"last": 1, "chief": 200}
     found = {}
     for place in range(number):
         name = f"n{place:04}"
         metadata = replace(NODE.node.metadata, name=name)
-        one = pod(f"p{place}", "last" if place == cheapest else app, priority=1 if place == cheapest else 5)
+        here = apps.get(place, app)
+        one = pod(f"p{place}", here, priority=priorities.get(here, 5))
         asks = replace(one, spec=replace(NEW.spec, priority=one.spec.priority, node_name=name))
         found[name] = holding(replace(NODE, node=replace(NODE.node, metadata=metadata)), (asks,))
     return found
@@ -56,6 +62,13 @@ def test_nodes_are_compared_until_one_violates_no_budget() -> None:
     """The first hundred would all do, at the price of a budget."""
     budget = Budget("default", LabelSelector(match_labels={"app": "guarded"}), 0)
     assert room(nodes(130, 120, "guarded"), budget) == "n0120"
+    # One such is enough, whatever the others would cost.
+    assert room(nodes(130, 120, guarded=5), budget) == "n0000"
+
+
+def test_a_node_on_which_nobody_may_end_is_passed_over() -> None:
+    """Its Pod is of higher priority; those after it are compared all the same."""
+    assert room(nodes(4, 3, chief=0)) == "n0003"
 
 
 def test_who_is_gone_by_now_is_not_ended() -> None:
@@ -70,3 +83,6 @@ def test_who_is_gone_by_now_is_not_ended() -> None:
     assert make_room(view, of, stored, ()) == ("node-1", "")
     assert [one.object.name for one in view.happenings] == ["second"]
     assert view.objects.keys() == cluster.observed.objects.keys()
+    # Whoever ends takes its room until it has ended, and is known to end.
+    here = {one.metadata.name: one.metadata.deletion_timestamp is not None for one in of.candidates["node-1"].pods}
+    assert here == {"gone": False, "second": True} and of.candidates["node-1"].used.cpu_millis == 8000
