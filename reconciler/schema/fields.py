@@ -100,7 +100,6 @@ REFUSED: Mapping[str, str] = {
     "PodSpec.workloadRef": "",
     "ResourceRequirements.claims": "",
     "VolumeMount.recursiveReadOnly": "",
-    "EnvVarSource.fileKeyRef": "",
     "PersistentVolumeClaimSpec.volumeAttributesClassName": "",
     "PersistentVolumeSpec.volumeAttributesClassName": "",
     "Volume.gitRepo": "fetch it in an init container",

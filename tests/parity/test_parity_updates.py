@@ -114,7 +114,7 @@ _REASONS = (
     (r"nil replicas", "the fault is in a field that defaults fill before the API validates"),
     (r"preferAvoidPods", "an annotation that nothing reads is not judged"),
     (
-        r"data-source-ref-used|missingname-to-invalid|InitContainers.*ResizePolicy",
+        r"data-source-ref-used|missingname-to-invalid|InitContainers.*ResizePolicy|already has invalid label-value",
         "an update may keep what a new object may not have",
     ),
 )

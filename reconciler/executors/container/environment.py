@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from reconciler.executors.configuration import values_of
+from reconciler.executors.container.envfile import EnvFileError, EnvFiles, value_of
 from reconciler.executors.downward import PodPlace, field_value, resource_value
 from reconciler.model.errors import TransientError
-from reconciler.model.kinds import Container, EnvFromSource, EnvVar, EnvVarSource
+from reconciler.model.kinds import Container, EnvFromSource, EnvVar, EnvVarSource, FileKeySelector
 from reconciler.model.kinds.scalars import ENV_NAME_PATTERN
 from reconciler.model.node import Materials, PodAssignment
 
@@ -44,13 +45,19 @@ def expand_whole(text: str, variables: Mapping[str, str]) -> str:
     return expand(text, variables)
 
 
-def environment(pod: PodAssignment, container: Container, place: PodPlace, materials: Materials) -> dict[str, str]:
+def environment(
+    pod: PodAssignment, container: Container, place: PodPlace, materials: Materials, files: EnvFiles
+) -> dict[str, str]:
     """Return the variables of a container: `envFrom` first, then `env`, which may refer to earlier ones."""
     variables: dict[str, str] = {}
     for source in container.env_from:
         variables.update(_all_of(source, pod, materials))
     for variable in container.env:
-        value = _value(variable, variables, pod, container, place, materials)
+        taken = variable.value_from.file_key_ref if variable.value_from is not None else None
+        if taken is not None and not variable.value:
+            value = _value_in_file(taken, files)
+        else:
+            value = _value(variable, variables, pod, container, place, materials)
         if value is not None:
             variables[variable.name] = value
     return variables
@@ -88,6 +95,20 @@ def _value(
     if source.resource_field_ref is not None:
         return resource_value(source.resource_field_ref, pod, container, place)
     return _key_value(source, pod, materials)
+
+
+def _value_in_file(source: FileKeySelector, files: EnvFiles) -> str | None:
+    content = files.get((source.volume_name, source.path))
+    where = f"file {source.path!r} of volume {source.volume_name!r}"
+    if content is None and not source.optional:
+        raise ContainerConfigError(f"{where} not found")
+    try:
+        value = value_of((content or b"").decode(errors="replace"), source.key)
+    except EnvFileError as error:
+        raise ContainerConfigError(f"{where}: {error}") from None
+    if value is None and not source.optional:
+        raise ContainerConfigError(f"{where} has no variable {source.key!r}")
+    return value
 
 
 def _key_value(source: EnvVarSource, pod: PodAssignment, materials: Materials) -> str | None:

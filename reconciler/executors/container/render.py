@@ -18,6 +18,7 @@ from reconciler.executors.container.dns import (
     pod_resolver,
     resolver_settings,
 )
+from reconciler.executors.container.envfile import EnvFiles
 from reconciler.executors.container.environment import environment, expand, expand_whole
 from reconciler.executors.container.resources import oom_score, resource_settings, sandbox_settings
 from reconciler.executors.container.security import group_settings, security_settings, user_setting
@@ -37,7 +38,7 @@ class Surroundings(Value):
 
     `sandbox` is the id of the sandbox, `image_user` that of the image's configuration (where asked for),
     `mount_sources` the host's path of each volume mount in order, `device_sources` that of each block device,
-    `termination_file` that of the message file.
+    `termination_file` that of the message file, `env_files` what files hold that variables are taken from.
     """
 
     sandbox: str
@@ -49,6 +50,7 @@ class Surroundings(Value):
     termination_file: str = ""
     oom_score_min: int = -1000
     seccomp_profiles: Mapping[str, str] = field(default_factory=dict)
+    env_files: EnvFiles = field(default_factory=dict)
 
 
 def sandbox_body(
@@ -88,7 +90,7 @@ def container_body(
 ) -> dict[str, Any]:
     """Return the request that creates one container of a Pod."""
     pod, container = detail.pod, detail.spec
-    variables = environment(pod, container, around.place, materials)
+    variables = environment(pod, container, around.place, materials, around.env_files)
     named = labels.labels_of(owner, pod, container.name, detail.role, detail.attempt)
     body: dict[str, Any] = {
         "Image": container.image,

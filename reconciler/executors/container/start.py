@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reconciler.executors.capacity import host_size, lowest_oom_score
+from reconciler.executors.container.envfile import EnvFiles
 from reconciler.executors.container.environment import ContainerConfigError, environment
 from reconciler.executors.container.facts import hide_values, start_error, start_failed
 from reconciler.executors.container.hooks import run_hook
@@ -60,6 +61,10 @@ class Volumes(Protocol):
 
     def device_source(self, pod: PodAssignment, volume: Volume) -> str:
         """Return the block device of the host that a container gets as a volume."""
+        ...
+
+    def read_file(self, pod: PodAssignment, volume: Volume, path: str) -> bytes | None:
+        """Return what a file of a volume holds; None where there is no such file."""
         ...
 
     def release_parts(self, pod_uid: str, container: str, attempt: int) -> None:
@@ -151,23 +156,33 @@ class Starter:
         place = PodPlace(node=detail.node, pod_ip=detail.pod_ip, host_ip=detail.host_ip, **host_size())
         asked = needs_image_user(context, detail.spec.security_context)
         profile = seccomp_path(context, detail.spec.security_context)
-        volumes = pod.spec.volumes
+        volumes, files = pod.spec.volumes, self._env_files(detail)
         return Surroundings(
             sandbox=sandbox,
             place=place,
             image_user=self._image_user(detail.spec.image) if asked else "",
-            mount_sources=self._mount_sources(detail, place, materials),
+            mount_sources=self._mount_sources(detail, place, materials, files),
             device_sources=self._device_sources(detail),
             read_only_volumes=tuple(v.name for v in volumes if self._volumes.is_read_only(pod, v)),
             termination_file=str(self._files.make_message_file(detail)),
             oom_score_min=lowest_oom_score(self._engine.socket_path),
             seccomp_profiles=self._profile(profile),
+            env_files=files,
         )
 
-    def _mount_sources(self, detail: StartContainer, place: PodPlace, materials: Materials) -> tuple[str, ...]:
+    def _env_files(self, detail: StartContainer) -> EnvFiles:
+        """Return what the files hold that variables of the container are taken from."""
+        volumes = {volume.name: volume for volume in detail.pod.spec.volumes}
+        sources = (one.value_from.file_key_ref for one in detail.spec.env if one.value_from is not None)
+        wanted = {(one.volume_name, one.path) for one in sources if one is not None and one.volume_name in volumes}
+        return {(name, path): self._volumes.read_file(detail.pod, volumes[name], path) for name, path in sorted(wanted)}
+
+    def _mount_sources(
+        self, detail: StartContainer, place: PodPlace, materials: Materials, files: EnvFiles
+    ) -> tuple[str, ...]:
         pod, container = detail.pod, detail.spec
         volumes = {volume.name: volume for volume in pod.spec.volumes}
-        variables = environment(pod, container, place, materials)
+        variables = environment(pod, container, place, materials, files)
         self._volumes.release_parts(pod.uid, container.name, detail.attempt)
         sources = []
         for index, mount in enumerate(container.volume_mounts):

@@ -13,6 +13,7 @@ from reconciler.executors.volume import local, loop
 from reconciler.executors.volume.devices import device_source
 from reconciler.executors.volume.paths import MountError, VolumePaths, bound_to, is_read_only
 from reconciler.executors.volume.publish import publish, published, unpublish
+from reconciler.executors.volume.reading import read_inside
 from reconciler.executors.volume.rooms import Rooms
 from reconciler.executors.volume.shares import Shares
 from reconciler.executors.volume.subpath import bind_part, release_parts
@@ -89,6 +90,10 @@ class VolumeExecutor:
             return str(source)
         target = self.paths.sub_paths(pod.uid, container) / str(attempt) / str(index)
         return str(bind_part(source, part, target))
+
+    def read_file(self, pod: PodAssignment, volume: Volume, path: str) -> bytes | None:
+        """Return what a file of an emptyDir of a Pod holds; None where there is no such file."""
+        return read_inside(self.paths.source(pod, volume), path)
 
     def device_source(self, pod: PodAssignment, volume: Volume) -> str:
         """Return the block device of the host that a container gets as a volume."""

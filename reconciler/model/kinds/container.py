@@ -59,6 +59,15 @@ class SecretKeySelector(Value):
     optional: bool = False
 
 
+class FileKeySelector(Value):
+    """Takes one variable of a file that another container of the Pod has written."""
+
+    volume_name: NonEmpty
+    path: NonEmpty
+    key: EnvName
+    optional: bool = False
+
+
 class EnvVarSource(Value):
     """Where an environment variable's value comes from."""
 
@@ -67,12 +76,14 @@ class EnvVarSource(Value):
         "secret_key_ref",
         "field_ref",
         "resource_field_ref",
+        "file_key_ref",
     )
 
     config_map_key_ref: ConfigMapKeySelector | None = None
     secret_key_ref: SecretKeySelector | None = None
     field_ref: ObjectFieldSelector | None = None
     resource_field_ref: ResourceFieldSelector | None = None
+    file_key_ref: FileKeySelector | None = None
 
 
 class EnvVar(Value):

@@ -14,12 +14,14 @@ from reconciler.model.kinds import (
     Toleration,
     TopologySpreadConstraint,
 )
-from reconciler.model.kinds.scalars import LABEL_KEY_PATTERN, LABEL_PATTERN
+from reconciler.model.kinds.scalars import LABEL_KEY_PATTERN, LABEL_PATTERN, LABEL_VALUE_PATTERN
 from reconciler.schema.rules.finding import Finding, error
 from reconciler.schema.rules.selectors import selector_findings
 
 _LABEL_KEY = re.compile(LABEL_KEY_PATTERN)
 _NAMESPACE = re.compile(LABEL_PATTERN)
+_LABEL_VALUE = re.compile(LABEL_VALUE_PATTERN)
+_VALUE_MAX = 63
 _WITH_VALUES = ("In", "NotIn")
 _COMPARING = ("Gt", "Lt")
 
@@ -33,16 +35,25 @@ def placing_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
     yield from _spread_findings(at, spec)
 
 
-def node_term_findings(at: str, term: NodeSelectorTerm) -> Iterator[Finding]:
+def node_term_findings(at: str, term: NodeSelectorTerm, *, is_required: bool = True) -> Iterator[Finding]:
     """Yield what is wrong with the conditions of one node selector term."""
     for number, part in enumerate(term.match_expressions):
         yield from _node_requirement_findings(f"{at}/matchExpressions/{number}", part)
+        if part.operator in _WITH_VALUES and is_required:
+            yield from _value_findings(f"{at}/matchExpressions/{number}/values", part.values)
     for number, part in enumerate(term.match_fields):
         place = f"{at}/matchFields/{number}"
         if part.key != "metadata.name":
             yield error(f"{place}/key", "the only field to match is metadata.name")
         if part.operator not in _WITH_VALUES or len(part.values) != 1:
             yield error(f"{place}/values", "a field needs operator In or NotIn and exactly one value")
+
+
+def _value_findings(at: str, values: Sequence[str]) -> Iterator[Finding]:
+    for number, value in enumerate(values):
+        if len(value) > _VALUE_MAX or not _LABEL_VALUE.search(value):
+            message = "not a value of a label: at most 63 letters, digits, -, _ and ."
+            yield error(f"{at}/{number}", message, "no node has such a label", "bad-value")
 
 
 def _toleration_findings(at: str, toleration: Toleration) -> Iterator[Finding]:
@@ -67,7 +78,7 @@ def _node_affinity_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
         yield from node_term_findings(place, term)
     for number, wish in enumerate(node.preferred_during_scheduling_ignored_during_execution):
         place = f"{at}/preferredDuringSchedulingIgnoredDuringExecution/{number}/preference"
-        yield from node_term_findings(place, wish.preference)
+        yield from node_term_findings(place, wish.preference, is_required=False)
 
 
 def _node_requirement_findings(at: str, part: NodeSelectorRequirement) -> Iterator[Finding]:

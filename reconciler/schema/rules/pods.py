@@ -8,6 +8,7 @@ from reconciler.model.addresses import address_advice
 from reconciler.model.kinds import Pod, PodSpec
 from reconciler.model.kinds.scalars import SUBDOMAIN_PATTERN
 from reconciler.schema.rules.containers import container_findings, profile_findings
+from reconciler.schema.rules.envfiles import file_key_findings
 from reconciler.schema.rules.ephemeral import brought_claim_findings, ephemeral_findings
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
 from reconciler.schema.rules.placing import placing_findings
@@ -44,6 +45,7 @@ def _container_findings(at: str, spec: PodSpec, more_volumes: frozenset[str]) ->
     volumes = more_volumes | {volume.name for volume in spec.volumes}
     for place, container, is_init in places:
         yield from container_findings(place, container, is_init, volumes, spec)
+        yield from file_key_findings(place, container, spec, more_volumes)
     taken: dict[tuple[int, str, str], str] = {}
     for place, container, _ in places:
         for number, port in enumerate(container.ports):
