@@ -21,6 +21,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.view import View
 from reconciler.planner.workloads.owners import empty_namespaces
 from tests.planner.test_collection import cluster_object, deleting, put
+from tests.planner.test_quotas import object, workload
 from tests.planner.world import Cluster, replace
 
 GONE = "2026-01-01T10:00:00Z"
@@ -55,6 +56,21 @@ def started() -> Cluster:
     cluster = Cluster()
     cluster.settle()
     return cluster
+
+
+def test_nothing_is_made_for_an_owner_that_goes() -> None:
+    """A Pod that is lacking just when the Deployment goes is not replaced for the moment that is left."""
+    cluster = Cluster()
+    kept = "".join(object("ConfigMap", f"kept-{one}") for one in range(5))
+    cluster.push(workload(replicas=2) + kept)
+    cluster.settle()
+    [lost, left] = [ref for ref in sorted(cluster.observed.objects) if ref.kind == "Pod"]
+    objects = {ref: one for ref, one in cluster.observed.objects.items() if ref != lost}
+    cluster.observed = replace(cluster.observed, objects=objects)
+    cluster.push(kept, commit="c2")
+    answer = cluster.plan()
+    assert verdict(answer, "Deployment", "web")[0] is Decision.DELETE
+    assert [one.object for one in answer.verdicts if one.object.kind == "Pod"] == [left]
 
 
 @pytest.mark.parametrize(

@@ -404,3 +404,19 @@ def test_limits_of_whole_pods_and_claims() -> None:
 def test_amounts_are_shown_in_their_own_family(value: str, binary: bool, text: str) -> None:
     """Bytes in binary multiples where that is shorter, counts never."""
     assert amount_text(parse_quantity(value), binary=binary) == text
+
+
+def test_a_pod_that_should_be_gone_counts_no_more_whatever_else_there_is() -> None:
+    """Twice its time to end has passed, and nothing else has happened: what was counted before is counted anew."""
+    cluster = Cluster()
+    cluster.push(quota("pods: 5") + workload(replicas=2))
+    cluster.settle()
+    cluster.ends = lambda _: False
+    cluster.push(quota("pods: 5") + workload(replicas=1), commit="c2")
+    cluster.settle()
+    assert used(cluster) == {"pods": "2"}
+    cluster.settle()
+    cluster.now += 120
+    cluster.report()
+    cluster.settle()
+    assert used(cluster) == {"pods": "1"}

@@ -7,7 +7,9 @@ import msgspec
 from reconciler.model.node import NetworkView, Peer
 from reconciler.model.plan import Reason
 from reconciler.model.ports import NodeDocuments
+from reconciler.planner.node.actions import tag_of
 from tests.planner.node.host import NODE, Host, assignment, pod
+from tests.planner.node.situation import look, shows
 from tests.planner.node.test_network import endpoint, programmed, service
 
 OWN = Peer(node=NODE, address="192.168.0.1", pod_cidr="10.42.1.0/24")
@@ -48,6 +50,20 @@ def test_there_is_a_way_to_every_other_node_and_none_to_itself() -> None:
     host.done()
     know(host, SECOND, THIRD)
     assert host.done() == []
+
+
+def test_ways_are_made_once_the_host_is_prepared() -> None:
+    """On a host that is, nothing is waited for."""
+    view = NetworkView(cluster_id="c", term=1, generation=1, peers=(OWN, SECOND))
+
+    def needs(*, prepared: bool) -> tuple[str, ...]:
+        answer = look(shows(network={"prepared": prepared}), network=view)
+        kinds = {action.key: tag_of(action.detail) for action in answer.plan.actions if action.detail is not None}
+        [ways] = [one for one in answer.plan.actions if kinds[one.key] == "programPeers"]
+        return tuple(kinds[one] for one in ways.needs)
+
+    assert needs(prepared=False) == ("prepareHost",)
+    assert needs(prepared=True) == ()
 
 
 def test_ways_follow_the_nodes() -> None:

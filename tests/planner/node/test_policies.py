@@ -11,6 +11,7 @@ from reconciler.model.networkpolicy import Policies, PolicyEntry, PolicyGroup, P
 from reconciler.model.node import NetworkView, NodeFacts, PodAssignment
 from reconciler.model.plan import Reason
 from reconciler.model.ports import NodeDocuments
+from reconciler.planner.node.actions import tag_of
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.network import LocalTruth
 from reconciler.planner.node.policies import WantedPolicies, wanted_policies
@@ -70,6 +71,17 @@ def test_a_new_pod_gets_its_rules_before_its_link() -> None:
     assert isolated(host) == {ip: (True, True)}
     assert attached[WEB.uid].isolated == ("ingress", "egress")
     assert attached[OTHER.uid].isolated == ()
+
+
+def test_the_link_of_a_pod_needs_the_rules_that_are_made_with_it() -> None:
+    """Whichever of the two is quicker: until the rules hold, the Pod is on no network."""
+    host = Host()
+    know(host, isolating(), pods=(WEB,))
+    host.node.run_once()
+    assert host.node.last is not None
+    kinds = {one.key: tag_of(one.detail) for one in host.node.last.plan.actions if one.detail is not None}
+    [link] = [one for one in host.node.last.plan.actions if kinds[one.key] == "attachPod"]
+    assert "programPolicies" in {kinds[one] for one in link.needs}
 
 
 def test_a_pod_waits_while_its_rules_cannot_be_made() -> None:
