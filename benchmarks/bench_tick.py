@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -22,23 +22,25 @@ import msgspec
 from msgspec.structs import replace
 
 from benchmarks.row import Row
+from reconciler.controller.embedded import EmbeddedLink
 from reconciler.controller.loading import Loaded
 from reconciler.controller.loop import Controller
+from reconciler.controller.remote import NodeLinks
 from reconciler.controller.source import Reading
 from reconciler.controller.tick import tick
+from reconciler.model.agents import Heartbeat
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.kinds import ContainerState, ContainerStateRunning, ContainerStatus, Deployment, PodCondition
-from reconciler.model.metrics import NodeSample
 from reconciler.model.node import Assignment, HostFact, NodeFacts, Observation, PodAssignment, PodReport
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
 from reconciler.model.plan import Plan
 from reconciler.model.policy import Policy
-from reconciler.model.ports import NodeDocuments
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.apply import apply_plan
 from reconciler.planner.memo import Memo
 from reconciler.planner.plan import plan
 from reconciler.schema.validate import SourceFile, validate
+from reconciler.service.memory import settle
 from reconciler.store.index import Index
 from reconciler.store.objects import Objects
 from reconciler.store.store import Store
@@ -70,14 +72,26 @@ spec:
 """
 
 
-@dataclass
-class Nodes:
-    """Hosts whose Pods are all ready as soon as they are assigned; the controller's end is the NodeLink port."""
+class Clock:
+    """This machine's time."""
 
-    controller: Controller | None = None
-    observations: dict[str, Observation] = field(default_factory=dict)
-    views: int = 0
-    seen: threading.Condition = field(default_factory=threading.Condition)
+    def now(self) -> float:
+        """Return Unix seconds."""
+        return time.time()
+
+
+class Nodes:
+    """Hosts whose Pods are all ready as soon as they are assigned, behind the link that agents on other hosts have.
+
+    Each fetches as soon as it is woken, within the tick: what it is sent is found and encoded in the time measured.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.link = NodeLinks(EmbeddedLink(), clock)
+        self.observations: dict[str, Observation] = {}
+        self.views = 0
+        self.seen = threading.Condition()
+        self._cursors: dict[str, str] = {}
 
     def join(self) -> None:
         """Report every node, without Pods."""
@@ -87,32 +101,22 @@ class Nodes:
                 boot_id=name, address=f"10.0.0.{number}", cpu_millis=64_000, memory_bytes=2**38, pods_max=500
             )
             facts = NodeFacts(node=name, observed_at=time.time(), host=host)
+            self.link.subscribe(name, partial(self._fetch, name))
             self.report(
                 Observation(node=name, boot_id=name, sequence=0, observed_at=time.time(), generation=1, facts=facts)
             )
-
-    def send(self, node: str, documents: NodeDocuments) -> None:
-        """Take an assignment and report all of its Pods ready; note a view. Encoding is ours, decoding the nodes'."""
-        msgspec.json.encode(documents)
-        if documents.assignment is not None:
-            self.report(replace(self.observations[node], pods=tuple(_reports(documents.assignment))))
-        if documents.view is not None:
-            with self.seen:
-                self.views += 1
-                self.seen.notify_all()
 
     def report(self, observation: Observation) -> None:
         """Send the next report of a node."""
         fresh = replace(observation, sequence=observation.sequence + 1, observed_at=time.time())
         self.observations[fresh.node] = fresh
-        assert self.controller is not None
-        self.controller.receive(msgspec.json.decode(msgspec.json.encode(fresh), type=Observation))
+        self.link.report(msgspec.json.decode(msgspec.json.encode(fresh), type=Observation), 0.0)
 
-    def on_report(self, receive: Callable[[Observation], None]) -> None:
-        """Reports go to the controller directly."""
-
-    def on_sample(self, receive: Callable[[NodeSample], None]) -> None:
-        """What Pods use is not measured here."""
+    def beat(self) -> None:
+        """Tell that every node is there still."""
+        for name, last in tuple(self.observations.items()):
+            beat = Heartbeat(boot_id=name, of=last.sequence, sequence=last.sequence, observed_at=time.time())
+            self.link.heartbeat(name, beat, 0.0)
 
     def flip(self) -> None:
         """Report one Pod of one node with the other readiness; return when every node was sent it."""
@@ -124,13 +128,19 @@ class Nodes:
         with self.seen:
             assert self.seen.wait_for(lambda: self.views >= target, DEADLINE_S)
 
-
-class Clock:
-    """This machine's time."""
-
-    def now(self) -> float:
-        """Return Unix seconds."""
-        return time.time()
+    def _fetch(self, node: str) -> None:
+        """Take what there is for a node and report all of its Pods ready. Encoding is ours, decoding the nodes'."""
+        documents = self.link.documents(node, self._cursors.get(node, ""))
+        if documents is None:
+            return
+        msgspec.json.encode(documents)
+        self._cursors[node] = documents.cursor
+        if documents.assignment is not None:
+            self.report(replace(self.observations[node], pods=tuple(_reports(documents.assignment))))
+        if documents.view is not None or documents.view_delta is not None:
+            with self.seen:
+                self.views += 1
+                self.seen.notify_all()
 
 
 def run() -> list[Row]:
@@ -216,12 +226,13 @@ def cluster(path: Path) -> Iterator[tuple[Controller, Nodes]]:
     store = Store.open(f"sqlite:///{path}", key=bytes(32), clock=Clock())
     info = ClusterInfo(id="bench", pod_cidr="10.0.0.0/8", service_cidr="172.16.0.0/12")
     store.set_cluster(info)
-    nodes = Nodes()
-    controller = Controller(store, Index(store), info, Policy(digest_key="00" * 16), nodes, Clock(), "bench")
-    nodes.controller = controller
+    nodes = Nodes(Clock())
+    controller = Controller(store, Index(store), info, Policy(digest_key="00" * 16), nodes.link, Clock(), "bench")
     controller.start()
+    # As a daemon does once it has started.
+    settle()
     renew = threading.Event()
-    keeper = threading.Thread(target=lambda: _keep_leading(controller, renew), daemon=True)
+    keeper = threading.Thread(target=lambda: _keep_going(controller, nodes, renew), daemon=True)
     keeper.start()
     try:
         yield controller, nodes
@@ -231,9 +242,10 @@ def cluster(path: Path) -> Iterator[tuple[Controller, Nodes]]:
         store.close()
 
 
-def _keep_leading(controller: Controller, stop: threading.Event) -> None:
+def _keep_going(controller: Controller, nodes: Nodes, stop: threading.Event) -> None:
     while not stop.wait(4):
         controller.renew()
+        nodes.beat()
 
 
 def _roll_out(controller: Controller, nodes: Nodes, count: int) -> None:

@@ -7,6 +7,7 @@ the next one. A cursor of another run of the daemon counts as none.
 
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,12 +15,14 @@ from typing import TypeVar
 import msgspec
 
 from reconciler.controller.embedded import EmbeddedLink
-from reconciler.model.agents import AgentDocuments, Heartbeat, StreamOrder, delta_between
+from reconciler.model.agents import AgentDocuments, Heartbeat, StreamOrder, ViewDelta, delta_between
 from reconciler.model.errors import StaleError
 from reconciler.model.metrics import NodeSample
 from reconciler.model.node import Assignment, Materials, NetworkView, Observation
 from reconciler.model.ports import Clock, NodeDocuments
 
+# Nodes fetch at about the same time, and nearly all of them have the view before.
+_DELTAS_KEPT = 4
 Wake = Callable[[], None]
 P = TypeVar("P", Assignment, Materials)
 
@@ -57,6 +60,7 @@ class NodeLinks:
         self._number = 0
         self._outboxes: dict[str, _Outbox] = {}
         self._heard: dict[str, Heard] = {}
+        self._deltas: deque[tuple[NetworkView, NetworkView, ViewDelta | None]] = deque(maxlen=_DELTAS_KEPT)
         self._receive: Callable[[Observation], None] | None = None
         self._receive_sample: Callable[[NodeSample], None] | None = None
 
@@ -135,7 +139,7 @@ class NodeLinks:
             if outbox.view is not None and outbox.view[0] > since:
                 before = outbox.fetched_view.get(since)
                 view = outbox.view[1]
-                delta = delta_between(before, view) if before is not None else None
+                delta = self._delta(before, view) if before is not None else None
             latest = max(newest, since)
             outbox.fetched_view = {n: one for n, one in outbox.fetched_view.items() if n == since}
             if outbox.view is not None:
@@ -195,6 +199,15 @@ class NodeLinks:
 
     def _outbox(self, node: str) -> _Outbox:
         return self._outboxes.setdefault(node, _Outbox())
+
+    def _delta(self, old: NetworkView, new: NetworkView) -> ViewDelta | None:
+        """Return what has changed between two views: found once for all nodes that go from the one to the other."""
+        for before, after, delta in self._deltas:
+            if before is old and after is new:
+                return delta
+        delta = delta_between(old, new)
+        self._deltas.append((old, new, delta))
+        return delta
 
     def _since(self, cursor: str) -> int:
         epoch, _, number = cursor.partition(".")

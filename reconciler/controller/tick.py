@@ -66,7 +66,8 @@ def tick(
 ) -> Plan:
     """Plan and write once; raise LeadershipLost when another daemon leads by now."""
     answer = plan(desired, observed, policy, now, memo)
-    if not answer.is_empty:
+    is_empty = answer.is_empty
+    if not is_empty:
         answer = identified(answer, observed, memo)
     collected = _Collected()
     bind(answer.actions, collected)
@@ -75,7 +76,7 @@ def tick(
         bindings=tuple(values.Binding(one.pod, one.uid, one.node) for one in collected.bindings),
         allocations=answer.allocations,
         happenings=(*answer.happenings, *events),
-        plan=None if answer.is_empty else answer,
+        plan=None if is_empty else answer,
         revisions=_applied_revisions(answer, observed, now),
         sources=(*_applied_sources(answer, observed), *_healthy_sources(answer, observed)),
         overrides=answer.overrides,
@@ -144,8 +145,10 @@ class Projection:
         assignments = project_assignments(observed, self._policy, self._memo, sorted(observed.nodes))
         lease_s = self._policy.node_lease_s
         assignments = self._departures.mark(view, generation, assignments, observed.nodes, now, lease_s)
+        # One and the same for all nodes: whoever encodes it, or compares it with an earlier one, does so once.
+        shown = replace(view, generation=generation)
         for node, assignment in assignments.items():
-            materials = project_materials(observed.objects, self._policy, assignment, view.ingress)
+            materials = project_materials(observed.objects, self._policy, assignment, view.ingress, self._memo)
             before = self._sent.get(node, NodeDocuments())
             fresh = NodeDocuments(assignment=assignment, view=view, materials=materials)
             if fresh == before:
@@ -153,7 +156,7 @@ class Projection:
             self._sent[node] = fresh
             changed = NodeDocuments(
                 assignment=replace(assignment, generation=generation) if assignment != before.assignment else None,
-                view=replace(view, generation=generation) if view != before.view else None,
+                view=shown if view != before.view else None,
                 materials=materials if materials != before.materials else None,
             )
             self._link.send(node, changed)

@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Verdict
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.order import reordered
 from reconciler.planner.picture import is_unmanaged, labels_of
 
 # Steps look at objects of other kinds in every pass: they depend on more than on objects.
@@ -70,8 +71,7 @@ class _Verdicts:
         for ref in gone:
             del known[ref]
         known.update(fresh)
-        if gone or new:
-            self._order = sorted(known) if gone else sorted([*self._order, *new])
+        self._order = reordered(self._order, gone, new)
         self._all = tuple(map(known.__getitem__, self._order))
         return self._all
 

@@ -8,6 +8,7 @@ from reconciler.model.overrides import Override
 from reconciler.model.plan import Decision, Plan
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.memo import Memo
+from reconciler.planner.order import reordered
 from reconciler.planner.picture import Objects, differing_in
 from reconciler.planner.view import replace
 
@@ -18,10 +19,11 @@ def identified(plan: Plan, observed: ObservedState, memo: Memo | None = None) ->
     """Return the plan with its basis and id. Times, counters and heartbeats are in neither."""
     lines = _Lines() if memo is None else memo.kept("basis", _Lines)
     basis = _basis(lines.of(observed.objects), observed)
+    unchanged = Decision.UNCHANGED
     said = [
         f"{one.object}={one.decision.value}:{[(c.path, c.new) for c in one.changes]}"
         for one in plan.verdicts
-        if one.decision is not Decision.UNCHANGED
+        if one.decision is not unchanged
     ]
     commits = [f"{name}@{revision.commit}" for name, revision in sorted(plan.revisions.items())]
     keys = [action.key for action in plan.actions]
@@ -38,21 +40,20 @@ class _Lines:
 
     def of(self, objects: Objects) -> list[str]:
         """Return the lines of these objects."""
-        added = []
+        added, gone = [], []
         for ref in differing_in(self._objects, objects):
             if ref.kind in _NOT_IN_BASIS:
                 continue
             stored = objects.get(ref)
             if stored is None:
-                self._lines.pop(ref, None)
+                gone += [ref] if self._lines.pop(ref, None) is not None else []
                 continue
             if ref not in self._lines:
                 added.append(ref)
             metadata = stored.object.metadata
             self._lines[ref] = f"{ref}|{metadata.uid}|{metadata.generation}|{stored.digest}"
         self._objects = objects
-        if added or len(self._order) != len(self._lines):
-            self._order = sorted([*(ref for ref in self._order if ref in self._lines), *added])
+        self._order = reordered(self._order, gone, added)
         return list(map(self._lines.__getitem__, self._order))
 
 

@@ -20,13 +20,14 @@ def allocation_key(node: str) -> str:
 
 def node_numbers(nodes: Iterable[str], allocations: Mapping[str, str]) -> dict[str, int]:
     """Return the number of every node: as it was given, else the lowest that is free, in the order of names."""
+    given = {node: allocations.get(f"{_POOL}{node}") for node in sorted(nodes)}
+    found = {node: int(value) for node, value in given.items() if value is not None}
+    if len(found) == len(given):
+        return found
     taken = {int(value) for key, value in allocations.items() if key.startswith(_POOL)}
-    found: dict[str, int] = {}
     lowest = 0
-    for node in sorted(nodes):
-        given = allocations.get(allocation_key(node))
-        if given is not None:
-            found[node] = int(given)
+    for node in given:
+        if node in found:
             continue
         while lowest in taken:
             lowest += 1

@@ -29,6 +29,7 @@ from reconciler.planner.ingress.view import ingress_view, secrets_of
 from reconciler.planner.memo import Memo
 from reconciler.planner.networkpolicy import cluster_policies
 from reconciler.planner.numbers import node_cidr, node_numbers
+from reconciler.planner.project_pods import NodePods
 from reconciler.planner.references import claims_of, references_of
 from reconciler.planner.services.announce import announced
 from reconciler.planner.services.endpoints import service_entries
@@ -126,6 +127,9 @@ def project_assignments(
             directories[keeper_of(volume)].append(_volume(volume))
     class_paths = _class_paths(picture.by_kind["StorageClass"])
     numbers = node_numbers({*observed.nodes, *placed}, observed.allocations)
+    known: dict[str, NodePods] = memo.kept("pods of nodes", dict)
+    for node in known.keys() - placed.keys():
+        del known[node]
     return {
         node: _assignment(observed, policy, memo, node, numbers[node], pods, directories[node], class_paths)
         for node, pods in placed.items()
@@ -163,21 +167,12 @@ def _pods(
     objects: Objects, policy: Policy, memo: Memo, node: str, pods: list[StoredObject]
 ) -> tuple[PodAssignment, ...]:
     """Return the Pods of a node: all as before when none of them and nothing that Pods read has changed."""
-    marks = (memo.picture.marks[kind] for kind in _READ_KINDS)
-    return memo.get(
-        ("pods", node),
-        (policy, *marks, *pods),
-        lambda: tuple(_remembered_pod(objects, policy, memo, one) for one in sorted(pods, key=_name_of)),
+    known: dict[str, NodePods] = memo.kept("pods of nodes", dict)
+    found = known.setdefault(node, NodePods())
+    marks = (policy, *(memo.picture.marks[kind] for kind in _READ_KINDS))
+    return found.brought_to(
+        marks, pods, lambda one: (policy, *_read_by(objects, one)), lambda one: _pod(objects, policy, one)
     )
-
-
-def _name_of(stored: StoredObject) -> tuple[str, str]:
-    return stored.ref.namespace, stored.ref.name
-
-
-def _remembered_pod(objects: Objects, policy: Policy, memo: Memo, stored: StoredObject) -> PodAssignment:
-    inputs = (stored, policy, *_read_by(objects, stored))
-    return memo.get(stored.object.metadata.uid, inputs, lambda: _pod(objects, policy, stored))
 
 
 def _read_by(objects: Objects, stored: StoredObject) -> Iterator[StoredObject | None]:
@@ -196,10 +191,29 @@ def _read_by(objects: Objects, stored: StoredObject) -> Iterator[StoredObject | 
 
 
 def project_materials(
-    objects: Objects, policy: Policy, assignment: Assignment, ingress: IngressView | None = None
+    objects: Objects,
+    policy: Policy,
+    assignment: Assignment,
+    ingress: IngressView | None = None,
+    memo: Memo | None = None,
 ) -> Materials:
-    """Return the values that the assignment's Pods read, or its node needs for Ingresses, and nothing else (P22)."""
-    wanted: dict[ObjectRef, None] = dict.fromkeys(secrets_of(ingress, assignment.node))
+    """Return the values that the assignment's Pods read, or its node needs for Ingresses, and nothing else (P22).
+
+    `memo`: that of the assignments; it knows whether the values have changed.
+    """
+    secrets = tuple(secrets_of(ingress, assignment.node))
+    if memo is None:
+        return _materials(objects, policy, assignment, secrets)
+    marks = (memo.picture.marks[kind] for kind in ("ConfigMap", "Secret"))
+    return memo.get(
+        ("materials", assignment.node, secrets),
+        (policy, assignment.pods, *marks),
+        lambda: _materials(objects, policy, assignment, secrets),
+    )
+
+
+def _materials(objects: Objects, policy: Policy, assignment: Assignment, secrets: Iterable[ObjectRef]) -> Materials:
+    wanted: dict[ObjectRef, None] = dict.fromkeys(secrets)
     for pod in assignment.pods:
         for reference in pod.configuration:
             if reference.version:

@@ -9,6 +9,8 @@ import gc
 
 _M_ARENA_MAX = -8
 _ARENAS = 2
+# A tick makes and drops thousands of values that are in no cycle: who looks less often finds them gone already.
+_LOOK_AFTER = 10_000
 
 
 def limit_arenas() -> None:
@@ -26,6 +28,7 @@ def give_back() -> None:
 
 
 def settle() -> None:
-    """No longer look for cycles in what is there by now: it stays, and every thread waits while it is looked at."""
+    """No longer look for cycles in what is there by now, and seldom in what comes: every thread waits meanwhile."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_LOOK_AFTER)

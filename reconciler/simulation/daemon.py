@@ -171,7 +171,7 @@ class SimulatedDaemon:
         assignments = self._departures.mark(view, generation, assignments, observed.nodes, now, lease_s)
         letters: dict[str, NodeDocuments] = {}
         for node, assignment in assignments.items():
-            materials = project_materials(observed.objects, self.policy, assignment, view.ingress)
+            materials = project_materials(observed.objects, self.policy, assignment, view.ingress, self._projecting)
             before = self._sent.get(node, NodeDocuments())
             fresh = NodeDocuments(assignment=assignment, view=view, materials=materials)
             if fresh == before:
