@@ -1,12 +1,14 @@
 """Commands of probes and lifecycle hooks, and requests of hooks, are what upstream's kubelet makes of them."""
 
+import threading
 from collections import deque
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 from reconciler.executors.container.command import run_in_container
 from reconciler.executors.container.hooks import HOOK_AGENT, run_hook
-from reconciler.executors.container.network_probes import UnknownPort, request_of
+from reconciler.executors.container.network_probes import UnknownPort, http_get, request_of
 from reconciler.executors.container.probes import run_probe
 from reconciler.executors.transport import Deadline
 from reconciler.model.errors import ReconcilerError, TransientError
@@ -14,7 +16,9 @@ from reconciler.model.kinds import Container, ContainerPort, LifecycleHandler
 from reconciler.model.kinds.probe import HTTPGetAction, Probe
 from reconciler.model.node import ProbeTarget
 from tests.parity.loosely import loosely
-from tests.parity.rows import NotTranslated, compare
+from tests.parity.rows import compare
+from tests.parity.steps import UID, fact_of, facts_of, step_with
+from tests.planner.node.host import container, pod
 
 # What upstream's own tests call the container's port, and where its hook goes.
 _PORTS = (ContainerPort(name="quux", container_port=8080),)
@@ -59,8 +63,10 @@ class FakeEngine:
 
 def probe(case: dict[str, Any]) -> bool:
     """Judge a row of one probe that runs a command, or that says nothing to do."""
-    if ("probe" not in case and not case.get("unsupported")) or case.get("execResult") == "warning":
-        raise NotTranslated
+    if "probe" not in case and not case.get("unsupported"):
+        return _unprobed() is (case.get("expectedResult", 0) == 0)
+    if case.get("execResult") == "warning":
+        return _led_away() is (case.get("expectedResult", 0) == 0)
     asked = loosely(Probe, case.get("probe", {}))
     spec = loosely(Container, {"name": "c", "env": case.get("env", [])})
     target = ProbeTarget(
@@ -80,6 +86,30 @@ def probe(case: dict[str, Any]) -> bool:
         return bool(case.get("expectError"))
     command = list(engine.command) == case["expectCommand"] if "expectCommand" in case else True
     return ok is (case.get("expectedResult", 0) == 0) and command
+
+
+def _unprobed() -> bool:
+    """Whether a container that runs is well where nothing is asked of it."""
+    found = step_with(pod("p", container("c"), uid=UID, host_network=True), facts_of(fact_of("c", "running")))
+    return not found.probes and all(one.ready and one.started for one in found.reports[0].container_statuses)
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", "http://elsewhere.example/")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def _led_away() -> bool:
+    """Whether a probe that is led to another host succeeds: the one thing of which upstream's kubelet warns."""
+    with HTTPServer(("127.0.0.1", 0), _Elsewhere) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        action = HTTPGetAction(host="127.0.0.1", port=server.server_port)
+        return http_get(action, None, "", 5.0)[0]
 
 
 def output(case: dict[str, Any]) -> bool:
