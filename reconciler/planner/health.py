@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.model.kinds import (
+    ContainerStatus,
     CronJob,
     DaemonSet,
     Deployment,
@@ -95,7 +96,7 @@ def _pod(pod: Pod) -> Judged:
     for one in (*status.init_container_statuses, *statuses):
         waiting = one.state.waiting
         if waiting and waiting.reason in _FAULTS:
-            return Health.DEGRADED, waiting.reason, waiting.message, ready
+            return Health.DEGRADED, waiting.reason, f"{waiting.message}{_last_end(one)}", ready
     is_ready = condition(status.conditions, "Ready")
     if is_ready and is_ready.status == "True":
         return Health.HEALTHY, "", "", ready
@@ -106,6 +107,17 @@ def _pod(pod: Pod) -> Judged:
     return Health.PROGRESSING, "Starting", is_ready.message if runs and is_ready else "", ready
 
 
+def _last_end(status: ContainerStatus) -> str:
+    """Return how a container that is started again and again ended last, in the words that follow why it waits."""
+    ended = status.last_state.terminated
+    if ended is None:
+        return ""
+    because = f", {ended.reason}" if ended.reason not in ("", "Error") else ""
+    said = ended.message.strip().partition("\n")[0][:_SAID_MAX]
+    return f"; it ended with exit code {ended.exit_code}{because}{f': {said}' if said else ''}"
+
+
+_SAID_MAX = 200
 _FAULTS = frozenset(
     {
         "CrashLoopBackOff",

@@ -17,11 +17,18 @@ CRON = "schedule: '* * * * *', jobTemplate: {spec: {template: {spec: {containers
 PARTED = f"{TWO}, serviceName: s, updateStrategy: {{type: RollingUpdate, rollingUpdate: {{partition: PART}}}}"
 MISSED = "conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: too slow}]"
 POD = "containers: [{name: c, image: i}, {name: d, image: i}]"
+ENDED = "lastState: {terminated: {exitCode: CODE, reason: WHY, message: SAID}}"
 BACK_OFF = (
     "{name: c, image: i, imageID: i, ready: false, restartCount: 1, state: {waiting: {reason: WHY, message: why}}}"
 )
 CLAIM = "accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}"
 TASK = "template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}"
+
+
+def ending(code: str, reason: str, said: str) -> str:
+    """Return the status of a container that waits after it ended."""
+    ended = ENDED.replace("CODE", code).replace("WHY", reason).replace("SAID", f"'{said}'")
+    return f"{BACK_OFF.replace('WHY', 'CrashLoopBackOff')[:-1]}, {ended}}}"
 
 
 def changed(status: str, **fields: int) -> str:
@@ -191,6 +198,14 @@ CASES = {
     "a Pod that cannot pull": (
         *("Pod", POD, f"containerStatuses: [{BACK_OFF.replace('WHY', 'ImagePullBackOff')}]"),
         *(Health.DEGRADED, "ImagePullBackOff", "why", "0/2"),
+    ),
+    "a Pod whose container ends again and again": (
+        *("Pod", POD, f"containerStatuses: [{ending('3', 'Error', '')}]"),
+        *(Health.DEGRADED, "CrashLoopBackOff", "why; it ended with exit code 3", "0/2"),
+    ),
+    "a Pod whose container cannot be started": (
+        *("Pod", POD, f"containerStatuses: [{ending('128', 'StartError', 'no sh here')}]"),
+        *(Health.DEGRADED, "CrashLoopBackOff", "why; it ended with exit code 128, StartError: no sh here", "0/2"),
     ),
     "a Pod whose first step crashes": (
         *("Pod", POD, f"initContainerStatuses: [{BACK_OFF.replace('WHY', 'CrashLoopBackOff')}]"),
