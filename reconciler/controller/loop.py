@@ -300,7 +300,8 @@ class Controller:
         )
         # A node that was silent may be heard again with nothing new to say.
         silent = frozenset(n for n, node in self._nodes.items() if node.is_silent(now, self.policy.node_lease_s))
-        return (view.resource_version, view.side, commits, reports, silent)
+        provider = self.provider.state if self.provider is not None else None
+        return (view.resource_version, view.side, commits, reports, silent, provider)
 
     def _tell_changed(self) -> None:
         with self.changed:

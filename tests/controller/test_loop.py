@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.controller.loading import Loaded
 from reconciler.controller.loop import LEASE_TTL_S, Controller
+from reconciler.controller.provider import ProviderBoard
 from reconciler.controller.source import Reading
 from reconciler.model.desired import RevisionInfo
 from reconciler.model.kinds import Node
@@ -19,6 +20,7 @@ from reconciler.model.observed import ClusterInfo
 from reconciler.model.policy import Policy
 from reconciler.model.ports import NodeDocuments
 from reconciler.model.problem import Problem
+from reconciler.model.provider import Instance, ProviderAnswer, ProviderRequest
 from reconciler.model.refs import ObjectRef
 from reconciler.store.index import Index
 from reconciler.store.store import Store
@@ -231,6 +233,33 @@ def test_everything_is_looked_at_anew_now_and_then(tmp_path: Path) -> None:
         clock.at += 1
         one.receive(observation(clock, 3))
         wait(one, lambda: one.planned_afresh_at == clock.at and one.last_plan.changes == ())
+
+
+class Machines:
+    """A provider that knows in which zone the node is."""
+
+    zone = "a"
+
+    def ask(self, request: ProviderRequest) -> ProviderAnswer:
+        """Answer."""
+        return ProviderAnswer(api_version="v", instances=(Instance(node="node-1", zone=self.zone),))
+
+
+def test_what_a_provider_tells_is_taken_over_at_once(tmp_path: Path) -> None:
+    """Although nothing else has changed."""
+    clock, machines = Clock(), Machines()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.provider = ProviderBoard(machines, one.picture, one.look)
+        one.receive(observation(clock))
+        for machines.zone in ("a", "b"):
+            wait(one, lambda: bool(list(one.index.by_kind("Node"))) and one.last_plan.changes == ())
+            one.provider.ask()
+            wait(one, lambda: _zones(one) == {machines.zone})
+
+
+def _zones(one: Controller) -> set[str | None]:
+    found = (node.object.metadata.labels for node in one.index.by_kind("Node"))
+    return {labels.get("topology.kubernetes.io/zone") for labels in found}
 
 
 def test_a_node_is_not_silent_because_no_daemon_listened(tmp_path: Path) -> None:
