@@ -4,8 +4,8 @@ import json
 
 import pytest
 from api_double import Api, pod
-from test_writes import PODS, obey
 from web import Answer, ask
+from writing import PODS, obey
 
 from reconciler.model.errors import AmbiguousBudget, DisruptionForbidden
 

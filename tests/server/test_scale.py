@@ -7,8 +7,8 @@ from typing import Any
 
 from api_double import Api
 from msgspec.structs import replace
-from test_writes import put_web
 from web import Answer, ask
+from writing import put_web
 
 from reconciler.model.refs import ObjectRef
 

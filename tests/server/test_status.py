@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from api_double import Api
 from msgspec.structs import replace
-from test_writes import put_node, put_web
 from web import Answer, ask
+from writing import put_node, put_web
 
 from reconciler.model.kinds import (
     Condition,

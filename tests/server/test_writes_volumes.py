@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from api_double import Api
 from msgspec.structs import replace
-from test_writes import JSON, change_of, patch
+from writing import JSON, change_of, patch
 
 from reconciler.model.kinds import (
     HostPathVolumeSource,
