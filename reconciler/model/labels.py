@@ -96,6 +96,12 @@ def requirements_of(selector: LabelSelector) -> tuple[Requirement, ...]:
     return tuple(sorted(parts, key=lambda part: part.key))
 
 
+def exact_labels(requirements: Iterable[Requirement]) -> dict[str, str]:
+    """Return the labels that whatever is chosen has with exactly these values: by them it can be looked up."""
+    exact = (Operator.EQUALS, Operator.DOUBLE_EQUALS, Operator.IN)
+    return {part.key: part.values[0] for part in requirements if part.operator in exact and len(part.values) == 1}
+
+
 def make_requirement(key: str, operator: Operator, values: tuple[str, ...] = ()) -> Requirement:
     """Build a requirement; raises `SelectorError` for a wrong key, value or number of values."""
     if not _is_key(key):

@@ -110,8 +110,11 @@ def _selects(stored: StoredObject, pod: Pod) -> bool:
 
 def counts_of(view: View, budget: PodDisruptionBudget) -> Counts:
     """Count the Pods of a budget as they are now."""
-    found = (cast(Pod, one.object) for one in view.of_kind("Pod") if one.ref.namespace == budget.metadata.namespace)
-    return counted(view, budget, [pod for pod in found if matches(budget.spec.selector, pod.metadata.labels)])
+    return counted(view, budget, _selected(view, budget))
+
+
+def _selected(view: View, budget: PodDisruptionBudget) -> list[Pod]:
+    return [cast(Pod, one.object) for one in view.selected(budget.metadata.namespace, budget.spec.selector)]
 
 
 def counted(view: View, budget: PodDisruptionBudget, pods: list[Pod]) -> Counts:
@@ -189,15 +192,9 @@ def _controller(owners: Iterable[OwnerReference]) -> OwnerReference | None:
 
 def sync_budgets(view: View) -> None:
     """Write for every budget how many Pods may be taken away now."""
-    budgets = view.of_kind("PodDisruptionBudget")
-    if not budgets:
-        return
-    pods: dict[str, list[Pod]] = {}
-    for one in view.of_kind("Pod"):
-        pods.setdefault(one.ref.namespace, []).append(cast(Pod, one.object))
-    for stored in budgets:
+    for stored in view.of_kind("PodDisruptionBudget"):
         budget = cast(PodDisruptionBudget, stored.object)
-        mine = [pod for pod in pods.get(stored.ref.namespace, ()) if matches(budget.spec.selector, pod.metadata.labels)]
+        mine = _selected(view, budget)
         _sync(view, stored, budget, counted(view, budget, mine), has_pods=bool(mine))
 
 

@@ -7,7 +7,8 @@ from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar, cast
 
-from reconciler.model.kinds import Object
+from reconciler.model.kinds import LabelSelector, Object
+from reconciler.model.labels import exact_labels, matches, requirements_of
 from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.refs import ObjectRef
 from reconciler.planner import attention as keys
@@ -106,6 +107,17 @@ class Reader:
         return self.observed.objects.get(ref)
 
     # Looking only at what may differ, see `planner.attention`
+
+    def selected(self, namespace: str, selector: LabelSelector | None) -> list[StoredObject]:
+        """Return the Pods that a selector chooses, in the order of their names; an absent one chooses none."""
+        if selector is None:
+            return []
+        exact = exact_labels(requirements_of(selector))
+        if exact:
+            found = self.labelled(namespace, exact)
+        else:
+            found = [one for one in self.of_kind("Pod") if one.ref.namespace == namespace]
+        return [one for one in found if matches(selector, one.object.metadata.labels)]
 
     def due(self, kind: str) -> Iterator[StoredObject]:
         """Go through the objects of a kind that have to be looked at, in the order of their names.

@@ -8,6 +8,7 @@ from reconciler.model.labels import (
     Operator,
     Requirement,
     SelectorError,
+    exact_labels,
     make_requirement,
     matches_all,
     parse_selector,
@@ -122,6 +123,13 @@ def _sorts(case: dict[str, Any]) -> bool:
     return list(found.values) == case.get("want", []) and list(given.values) == case.get("inCopy", [])
 
 
+def _needs_exactly(case: dict[str, Any]) -> bool:
+    """Judge a row about the one value that a label must have."""
+    found = exact_labels([_requirement(one) for one in case["sel"]])
+    wanted = {case["label"]: case["expectedValue"]} if case.get("expectedFound") else {}
+    return {key: value for key, value in found.items() if key == case["label"]} == wanted
+
+
 def test_selectors_agree_with_upstream() -> None:
     """Every row about reading selectors and matching labels agrees."""
     compare(
@@ -140,6 +148,7 @@ def test_selectors_agree_with_upstream() -> None:
             "TestToString": _writes,
             "TestSetSelectorString": _writes_labels,
             "TestLabelHas": _has_label,
+            "TestRequiresExactMatch": _needs_exactly,
             "TestAdd": _adds,
             "TestSafeSort": _sorts,
         },
