@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 _WAIT_S = 30
 _BACK_OFF_S, _BACK_OFF_MAX_S = 0.5, 30.0
-_REFUSED_S = 30.0
+# What is refused stays so until a person does something; that there are too many requests passes.
+_REFUSED_S, _TOO_MANY = 30.0, 429
 _LOOK_S = 5.0
 
 
@@ -245,7 +246,7 @@ class _BackOff:
         self._wait_s = _BACK_OFF_S
 
     def next(self, error: Exception) -> float:
-        if isinstance(error, ApiRefused) and error.code < 500:
+        if isinstance(error, ApiRefused) and error.code < 500 and error.code != _TOO_MANY:
             return _REFUSED_S
         wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, _BACK_OFF_MAX_S)
         return wait_s * random.uniform(0.5, 1.0)

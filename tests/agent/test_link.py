@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from reconciler.agent.link import DaemonLink
 from reconciler.client.agents import AgentClient
-from reconciler.client.errors import DaemonUnreachable
+from reconciler.client.errors import ApiRefused, DaemonUnreachable
 from reconciler.model.agents import AgentDocuments
 
 SAID = "connected with the daemon"
@@ -43,6 +43,19 @@ class Away(AgentClient):
             raise DaemonUnreachable("gone")
         self._answers -= 1
         self._both.wait(10)
+
+
+class Busy(Away):
+    """A daemon that answers only the second time that it is asked."""
+
+    is_busy = True
+
+    def documents(self, node: str, cursor: str, wait_s: int) -> AgentDocuments | None:
+        """Refuse, and then answer."""
+        if self.is_busy:
+            self.is_busy = False
+            raise ApiRefused(429, "Too many requests, please try again later", reason="TooManyRequests")
+        return super().documents(node, cursor, wait_s)
 
 
 class Records(logging.Handler):
@@ -89,6 +102,16 @@ def test_that_it_is_connected_is_said_once_and_again_after_an_absence() -> None:
         link.stop()
     assert records.said.count(SAID) == 1
     assert [one for one in records.said if "cannot be talked to" in one] == [LOST]
+
+
+def test_a_daemon_that_has_too_much_to_do_is_asked_again_soon() -> None:
+    """Another refusal would need somebody who does something about it, and is waited for longer."""
+    both, over = threading.Barrier(1), threading.Event()
+    link = DaemonLink("node-1", "c", lambda: Busy(both, over), lambda: "")
+    link.start(lambda _: None)
+    wait_until(lambda: not link.state.error)
+    over.set()
+    link.stop()
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
