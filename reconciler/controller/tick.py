@@ -188,8 +188,11 @@ def _happening(node: str, event: NodeEvent, report: PodReport | None) -> Happeni
 def _field_path(container: str, report: PodReport | None) -> str:
     if not container:
         return ""
-    is_init = report is not None and any(one.name == container for one in report.init_container_statuses)
-    return f"spec.{'initContainers' if is_init else 'containers'}{{{container}}}"
+    parts: dict[str, str] = {}
+    if report is not None:
+        parts.update((one.name, "initContainers") for one in report.init_container_statuses)
+        parts.update((one.name, "ephemeralContainers") for one in report.ephemeral_container_statuses)
+    return f"spec.{parts.get(container, 'containers')}{{{container}}}"
 
 
 def is_pending(answer: Plan) -> bool:

@@ -98,6 +98,7 @@ _PARTS: tuple[tuple[str, str], ...] = (
     ("enableDRAExtendedResource", "DeviceClass"),
     ("existingPodGroup", "PodGroup"),
     ("extendedResourceClaimStatus", "ResourceClaim"),
+    ("nodeAllocatableResourceClaimStatuses", "ResourceClaim"),
     ("podCertificate", "PodCertificateRequest"),
     ("podGroupPods", "PodGroup"),
     ("podGroups", "PodGroup"),

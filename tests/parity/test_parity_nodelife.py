@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from reconciler.model.kinds import Condition, Node
+from reconciler.model.kinds import Condition, Node, Pod
 from reconciler.model.node import NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, StoredObject
 from reconciler.model.policy import Policy
@@ -13,9 +13,20 @@ from reconciler.planner.nodes import observe_nodes, with_former_labels
 from reconciler.planner.view import View, ref_for, replace
 from tests.parity.loosely import loosely
 from tests.parity.rows import compare
+from tests.planner.world import Cluster
 
 # When upstream's tests look at their nodes: noon of the first day of 2017.
 _NOW = 1_483_272_000.0
+_PODS = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "web:1"}]}
+"""
 
 
 def _node(given: dict[str, Any]) -> Node:
@@ -73,6 +84,28 @@ def _told(node: Node, state: NodeState) -> Condition:
     return cast(Condition, condition(found.status.conditions, "Ready"))
 
 
+def silent(_: dict[str, Any]) -> bool:
+    """Judge a row about Pods of a node that is not heard any more: none is ready.
+
+    Rows have another number of workers and no more: with us it is one thread that looks after all.
+    """
+    cluster = Cluster(("node0", "node1"))
+    cluster.push(_PODS)
+    cluster.settle()
+    begun = _ready_on(cluster, "node0")
+    last = cluster.observed.nodes["node0"]
+    cluster.now += cluster.policy.node_lease_s + 1
+    cluster.report()
+    cluster.observed = replace(cluster.observed, nodes={**cluster.observed.nodes, "node0": last})
+    cluster.tick()
+    return set(begun) == {"True"} and set(_ready_on(cluster, "node0")) == {"False"}
+
+
+def _ready_on(cluster: Cluster, node: str) -> list[str]:
+    pods = (cast(Pod, one) for one in cluster.of("Pod").values())
+    return [condition(one.status.conditions, "Ready").status for one in pods if one.spec.node_name == node]
+
+
 def excluded(case: dict[str, Any]) -> bool:
     """Judge a row about whether a node counts when a zone is judged."""
     return (not zone_states([(_node(case["input"]).metadata.labels, True)])) is case.get("excluded", False)
@@ -91,5 +124,6 @@ def test_the_life_of_nodes_is_upstreams() -> None:
         "Test_isNodeExcludedFromDisruptionChecks": excluded,
         "TestReconcileNodeLabels": labels,
         "TestTryUpdateNodeHealth": health,
+        "TestMonitorNodeHealthMarkPodsNotReadyWithWorkerSize": silent,
     }
     compare("pkg_controller_nodelifecycle", tables)

@@ -1,7 +1,8 @@
 """One Pod after the other gets the node that upstream's scheduler would give it, or says in the same words why not."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+import json
+from collections.abc import Hashable, Mapping
+from typing import Any, ClassVar, cast
 
 from reconciler.model.kinds import Node, NodeSpec, NodeStatus, ObjectMeta, PersistentVolume, Pod
 from reconciler.planner.admission.admit import with_named_claims
@@ -9,9 +10,11 @@ from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.scheduling.choice import Choice
 from reconciler.planner.scheduling.fit import Candidate, candidate_of
 from reconciler.planner.scheduling.framework import AnyPlugin, Misfit, Plugin
+from reconciler.planner.scheduling.noderules import NodeAffinity, NodeName, NodePorts
+from reconciler.planner.scheduling.resources import NodeResourcesFit
 from tests.parity.placing import Objects
 from tests.parity.rows import NotTranslated, compare
-from tests.parity.spelling import spelled_node, spelled_pod
+from tests.parity.spelling import spelled_candidates, spelled_node, spelled_pod
 from tests.parity.volumes import claim_of, class_named, stored, view_of, volume_of
 
 Case = dict[str, Any]
@@ -121,6 +124,64 @@ def asked(nodes: int) -> Any:
     return judged
 
 
+def how_many(case: Case) -> bool:
+    """Judge a row about how many nodes are looked at: all. No setting of ours has only a part looked at."""
+    if case["wantNumNodes"] < case["numAllNodes"]:
+        raise NotTranslated
+    pod = spelled_pod({"metadata": {"name": "p"}, "spec": {}})
+    kept: dict[str, Any] = {}
+    _choice([f"node{number}" for number in range(case["numAllNodes"])], Counting, kept).best(pod)
+    return len(kept["asked"]) == case["wantNumNodes"]
+
+
+class Looking(Plugin[None]):
+    """Looks at some annotations of Pods."""
+
+    name = "Looking"
+    keys: ClassVar[tuple[str, ...]] = ()
+
+    def prepare(self, pod: Pod) -> None:
+        """Be left out of everything else."""
+
+    def likeness(self, pod: Pod) -> Hashable:
+        """Return what it looks at."""
+        return tuple(pod.metadata.annotations[key] for key in self.keys)
+
+
+def alike(case: Case) -> bool:
+    """Judge a row about what of a Pod decides where it goes: what its plugins look at, and nothing else."""
+    plugins = case.get("plugins", ())
+    if any(one["status"].get("code") for one in plugins):
+        raise NotTranslated  # every plugin of ours can say what it looks at
+    shown = [{one["Key"]: str(one["Value"]) for one in each["signature"]} for each in plugins]
+    made = [type("Looking", (Looking,), {"keys": tuple(each)}) for each in shown]
+    choice = Choice({"n": candidate_of(_node("n"), ())}, Objects(), plugins=made)
+    wanted = {key for key in json.loads(case["expectedSignature"]) if not key.startswith("v1.Pod.")}
+    every = {key: value for each in shown for key, value in each.items()} | {"other": "0"}
+
+    def found(**changed: str) -> object:
+        return choice.alike(spelled_pod({"metadata": {"name": "p", "annotations": {**every, **changed}}, "spec": {}}))
+
+    return wanted == {key for key in every if found(**{key: "another"}) is not found()}
+
+
+def against(case: Case) -> bool:
+    """Judge a row with everything that one node has against a Pod, and with the first of it."""
+    pod = spelled_pod(case["pod"])
+    (node,) = spelled_candidates([case["node"]], case.get("existingPods"))
+    found = []
+    for plugin in (NodeResourcesFit, NodeAffinity, NodeName, NodePorts):
+        misfit = Choice({node.name: node}, Objects(), plugins=(plugin,)).alike(pod).misfit(node.name)
+        found += [(reason, misfit.is_final) for reason in misfit.reasons] if misfit is not None else []
+    every, first = ([_said(one) for one in results] for results in case["wantAdmissionResults"])
+    return [found, found[:1]] == [every, first]
+
+
+def _said(result: Case) -> tuple[str, bool]:
+    lack = result.get("InsufficientResource")
+    return (lack["Reason"], lack.get("Unresolvable", False)) if lack else (result["Reason"], True)
+
+
 def nominated(case: Case) -> bool:
     """Judge a row with a Pod for which room is made on a node that may be none of those it may have."""
     names = [spelled_node(one).metadata.name for one in case["allNodes"]]
@@ -139,5 +200,8 @@ def test_one_pod_after_the_other_is_placed_as_upstream_does() -> None:
         "TestFindFitPredicateCallCounts": asked(1),
         "TestPreferNominatedNodeFilterCallCounts": asked(3),
         "TestEvaluateNominatedNode": nominated,
+        "TestNumFeasibleNodesToFind": how_many,
+        "TestSignatures": alike,
+        "TestAdmissionCheck": against,
     }
     compare("pkg_scheduler", tables)
