@@ -1,12 +1,13 @@
-"""Addresses of load balancers: out of the declared pool, each to one Service. Pure.
+"""Addresses of load balancers: out of the declared pool, each to one Service, or those that a provider tells. Pure.
 
-A class that is not ours is left to whoever serves it. What cannot be given is told by a condition, an Event, and why
-the Service is blocked; kubectl shows `<pending>`.
+The pool answers as a provider does, but at once, in the pass that asks: a row keeps what it gave. A class that is not
+ours is left to whoever serves it. What cannot be given is told by a condition, an Event, and why the Service is
+blocked; kubectl shows `<pending>`.
 """
 
 import ipaddress
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple, cast
 
 from reconciler.model.external import OUR_CLASS, AddressPool
 from reconciler.model.kinds import (
@@ -18,7 +19,7 @@ from reconciler.model.kinds import (
     ServiceStatus,
 )
 from reconciler.model.observed import StoredObject
-from reconciler.model.provider import PROVIDER_CLASS
+from reconciler.model.provider import PROVIDER_CLASS, Balanced
 from reconciler.planner.services.rows import LOAD_BALANCER, probing, row_key, rows_of
 from reconciler.planner.view import View, replace
 
@@ -30,39 +31,61 @@ def give_outer_address(view: View, stored: StoredObject) -> tuple[StoredObject, 
     service = cast(Service, stored.object)
     if service.spec.type != "LoadBalancer":
         return _without(view, stored), ""
-    if service.spec.load_balancer_class == PROVIDER_CLASS:
-        return _provided(view, stored)
-    if not is_ours(service):
+    source = _SOURCES.get(service.spec.load_balancer_class)
+    if source is None:
         rows_of(view).release_others(LOAD_BALANCER, stored.ref, ())
         view.warn(f"{stored.ref}: loadBalancerClass {service.spec.load_balancer_class} is left to whoever serves it")
         return stored, ""
-    address, fault = _address(view, stored, service)
-    if fault:
-        return _refused(view, stored, fault), fault
-    rows_of(view).take(row_key(LOAD_BALANCER, stored.ref), address)
-    ingress = (LoadBalancerIngress(ip=address, ip_mode="VIP"),)
-    if service.status.load_balancer.ingress != ingress:
-        view.happened(stored, "IPAllocated", f"assigned IP {address}")
+    known = service.status.load_balancer.ingress
+    found, waits = source.find(view, stored)
+    if found.error:
+        return _refused(view, stored, found.error), found.error
+    if not (found.ip or found.hostname):
+        # What is not told of stays as it is.
+        return stored, "" if known else waits
+    ingress = (LoadBalancerIngress(ip=found.ip or None, hostname=found.hostname or None, ip_mode=source.ip_mode),)
+    if known != ingress:
+        view.happened(stored, source.event, f"{source.words} {found.ip or found.hostname}")
     return _with_status(view, stored, ingress, None), ""
 
 
-def _provided(view: View, stored: StoredObject) -> tuple[StoredObject, str]:
-    """Take over what the provider told of a load balancer; what it did not tell of stays as it is."""
+def _of_pool(view: View, stored: StoredObject) -> tuple[Balanced, str]:
+    """Return what the declared pool has for a load balancer, which then has it."""
+    address, fault = _address(view, stored, cast(Service, stored.object))
+    if not fault:
+        rows_of(view).take(row_key(LOAD_BALANCER, stored.ref), address)
+    return Balanced(namespace=stored.ref.namespace, name=stored.ref.name, ip=address, error=fault), ""
+
+
+def _of_provider(view: View, stored: StoredObject) -> tuple[Balanced, str]:
+    """Return what the provider told of a load balancer."""
     rows_of(view).release_others(LOAD_BALANCER, stored.ref, ())
     provider = view.observed.provider
+    nothing = Balanced(namespace=stored.ref.namespace, name=stored.ref.name)
     if provider is None:
         fault = f"loadBalancerClass {PROVIDER_CLASS} needs a provider (setting provider.script)"
-        return _refused(view, stored, fault), fault
-    found = provider.balanced(stored.ref.namespace, stored.ref.name)
-    if found is not None and found.error:
-        return _refused(view, stored, f"the provider says: {found.error}"), f"the provider says: {found.error}"
-    if found is None or not (found.ip or found.hostname):
-        has_one = bool(cast(Service, stored.object).status.load_balancer.ingress)
-        return stored, "" if has_one else provider.error or "the provider has given no address yet"
-    ingress = (LoadBalancerIngress(ip=found.ip or None, hostname=found.hostname or None),)
-    if cast(Service, stored.object).status.load_balancer.ingress != ingress:
-        view.happened(stored, "EnsuredLoadBalancer", f"the provider gave {found.ip or found.hostname}")
-    return _with_status(view, stored, ingress, None), ""
+        return replace(nothing, error=fault), ""
+    found = provider.balanced(stored.ref.namespace, stored.ref.name) or nothing
+    if found.error:
+        found = replace(found, error=f"the provider says: {found.error}")
+    return found, provider.error or "the provider has given no address yet"
+
+
+class _Source(NamedTuple):
+    """Who gives addresses to load balancers of a class: in a provider's words, and what is waited for without any."""
+
+    find: Callable[[View, StoredObject], tuple[Balanced, str]]
+    event: str
+    words: str
+    ip_mode: Literal["VIP", "Proxy"] | None = None
+
+
+_POOL = _Source(_of_pool, "IPAllocated", "assigned IP", "VIP")
+_SOURCES = {
+    None: _POOL,
+    OUR_CLASS: _POOL,
+    PROVIDER_CLASS: _Source(_of_provider, "EnsuredLoadBalancer", "the provider gave"),
+}
 
 
 def source_ranges(spec: ServiceSpec) -> tuple[str, ...]:

@@ -1,22 +1,30 @@
 """A provider that is an executable: what it is asked, and what is made of its answers."""
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from reconciler.executors.provider.script import ScriptProvider
+from reconciler.model.base import to_builtins
 from reconciler.model.errors import ConfigurationError, DeadlineError, TransientError
 from reconciler.model.provider import (
     Balanced,
     Balancer,
     BalancerPort,
     Instance,
+    Owner,
     ProviderAnswer,
     ProviderNode,
     ProviderRequest,
+    Record,
+    Recorded,
 )
 
+_PAGE = Path(__file__).resolve().parents[3] / "docs" / "EXTENDING.md"
 REQUEST = ProviderRequest(
     cluster_id="c",
     nodes=(ProviderNode(name="host-1", address="10.0.0.1", is_fit=True),),
@@ -70,6 +78,55 @@ def test_what_is_no_answer_says_so(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(TransientError, match="provider") as caught:
         script(tmp_path, text).ask(REQUEST)
     assert why in str(caught.value)
+
+
+def test_the_example_of_the_documentation_answers(tmp_path: Path) -> None:
+    """As it stands there."""
+    text = _PAGE.read_text().partition("```python\n#!/usr/bin/env python3\n")[2].partition("```")[0]
+    names = tmp_path / "hosts"
+    program = tmp_path / "provider"
+    program.write_text(f"#!{sys.executable}\n{text.replace('/var/lib/names/hosts', str(names))}")
+    program.chmod(0o755)
+    owner = Owner(kind="Service", namespace="shop", name="web", uid="u")
+    records = (
+        Record(name="www.example.org", targets=("192.0.2.9",), ttl=300, owner=owner),
+        Record(name="x.example.org", type="CNAME", targets=("lb.example.org",), owner=owner),
+    )
+    told = ScriptProvider(str(program), 20.0).ask(ProviderRequest(cluster_id="c", records=records))
+    assert told.instances == (Instance(node="host-1", zone="a"), Instance(node="host-2", zone="b"))
+    assert told.records == (Recorded(name="x.example.org", error="only addresses can be named"),)
+    assert names.read_text() == "192.0.2.9 www.example.org\n"
+
+
+def test_everything_that_is_asked_has_the_names_of_the_documentation(tmp_path: Path) -> None:
+    """Question and answer of the example are read as they stand, and nothing of them is left over."""
+    blocks = _PAGE.read_text().split("```json\n")
+    question, answer = (json.loads(block.partition("```")[0]) for block in blocks[1:3])
+    asked = msgspec.convert(question, ProviderRequest)
+    assert (asked.routes[0].pod_cidr, asked.volumes[0].claim.name, asked.records[0].ttl) == (
+        "10.42.0.0/24",
+        "data",
+        300,
+    )
+    told = msgspec.convert(answer, ProviderAnswer)
+    assert told.volumes[0].nfs is not None and told.routes[0].node == "host-1"
+    head = {"apiVersion", "kind"}
+    for text, value in ((question, asked), (answer, told)):
+        _assert_within({k: v for k, v in text.items() if k not in head}, to_builtins(value))
+
+
+def _assert_within(text: Any, told: Any) -> None:
+    """What is written is what was read, but for what is absent because it is the default."""
+    if isinstance(text, dict):
+        for name, value in text.items():
+            if name in told or value not in ("", "A", "TCP"):
+                _assert_within(value, told.get(name))
+    elif isinstance(text, list):
+        assert len(text) == len(told)
+        for one, other in zip(text, told, strict=True):
+            _assert_within(one, other)
+    else:
+        assert text == told
 
 
 def test_a_script_that_hangs_is_ended(tmp_path: Path) -> None:
