@@ -12,9 +12,9 @@ import http.client
 import ipaddress
 import json
 import re
-import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def records(asked: Document, folder: Path) -> list[Document]:
 
 
 def volumes(asked: Document, state: Document, folder: Path) -> list[Document]:
-    """Have a directory for every volume, on the node that asks for it, and remove what is to be deleted."""
+    """Have a directory for every volume, on the node that asks for it; what is to be deleted goes to a dated trash."""
     known = state.setdefault("volumes", {})
     for one in asked.get("volumes", []):
         name = one["name"]
@@ -107,7 +107,10 @@ def volumes(asked: Document, state: Document, folder: Path) -> list[Document]:
         if not re.fullmatch(r"[a-z0-9][-a-z0-9]*", name):
             continue
         if one.get("deleting"):
-            shutil.rmtree(path, ignore_errors=True)
+            if path.exists():
+                trash = folder / "trash" / f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}-{name}"
+                trash.parent.mkdir(exist_ok=True)
+                path.rename(trash)
             known.pop(name, None)
             continue
         place = known[name]["local"] if name in known else {"node": one.get("node") or _first_node(asked)}

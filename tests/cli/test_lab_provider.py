@@ -118,6 +118,8 @@ def test_volumes_are_directories_until_they_are_to_be_deleted(folder: Path) -> N
     gone = ProviderVolume(name="pvc-1", claim=OWNER, size=5, deleting=True)
     assert [one.name for one in ask(folder, volumes=(gone, anywhere)).volumes] == ["pvc-2"]
     assert not path.exists()
+    [trashed] = (folder / "provider" / "trash").iterdir()
+    assert trashed.name.endswith("-pvc-1") and (trashed / "data").read_text() == "kept"
 
 
 def test_connections_are_passed_on_by_turns(tmp_path: Path) -> None:
