@@ -186,16 +186,6 @@ class ProviderState(Value):
         """Whether the provider sees to something."""
         return self.answer is not None and capability in self.answer.capabilities
 
-    def instance(self, node: str) -> Instance | None:
-        """Return what is known of the machine of a node."""
-        known = self.answer.instances if self.answer is not None else ()
-        return next((one for one in known if one.node == node), None)
-
-    def routed(self, node: str) -> Routed | None:
-        """Return what came of the route to a node's Pods."""
-        known = self.answer.routes if self.answer is not None else ()
-        return next((one for one in known if one.node == node), None)
-
     def volume(self, name: str) -> VolumeMade | None:
         """Return what there is of a volume."""
         known = self.answer.volumes if self.answer is not None and self.does("volumes") else ()

@@ -1,9 +1,11 @@
 """What a provider says of nodes: the names, zones and types of their machines, and the routes to their Pods. Pure."""
 
+from collections.abc import Mapping
 from typing import cast
 
 from reconciler.model.kinds import Condition, Node
 from reconciler.model.observed import StoredObject
+from reconciler.model.provider import Instance, Routed
 from reconciler.planner.health import condition
 from reconciler.planner.view import View
 
@@ -12,8 +14,7 @@ _UNAVAILABLE = "NetworkUnavailable"
 
 def provided_labels(view: View, node: str) -> dict[str, str]:
     """Return the labels that a node has from its provider, under Kubernetes' names."""
-    provider = view.observed.provider
-    instance = provider.instance(node) if provider is not None else None
+    instance, _ = _told_of(view, node)
     if instance is None:
         return {}
     said = {
@@ -26,8 +27,7 @@ def provided_labels(view: View, node: str) -> dict[str, str]:
 
 def provided_id(view: View, node: str) -> str:
     """Return the name of a node's machine at its provider."""
-    provider = view.observed.provider
-    instance = provider.instance(node) if provider is not None else None
+    instance, _ = _told_of(view, node)
     return instance.provider_id if instance is not None else ""
 
 
@@ -36,7 +36,7 @@ def read_of_provider(view: View, node: str) -> tuple[object, ...]:
     provider = view.observed.provider
     if provider is None:
         return (None,)
-    return provider.instance(node), provider.routed(node), provider.does("routes"), provider.answer is None
+    return *_told_of(view, node), provider.does("routes"), provider.answer is None
 
 
 def route_condition(view: View, stored: StoredObject) -> tuple[Condition, ...]:
@@ -51,7 +51,7 @@ def route_condition(view: View, stored: StoredObject) -> tuple[Condition, ...]:
         return (before,) if before is not None else ()
     if provider is None or not provider.does("routes"):
         return ()
-    routed = provider.routed(name)
+    _, routed = _told_of(view, name)
     if routed is not None and not routed.error:
         message = "the provider has a route to the node's Pods"
         return (Condition(type=_UNAVAILABLE, status="False", reason="RouteCreated", message=message),)
@@ -60,3 +60,18 @@ def route_condition(view: View, stored: StoredObject) -> tuple[Condition, ...]:
     if routed is not None and (before is None or before.message != message):
         view.happened(stored, "FailedToCreateRoute", message, warning=True)
     return (Condition(type=_UNAVAILABLE, status="True", reason="NoRouteCreated", message=message),)
+
+
+def _told_of(view: View, node: str) -> tuple[Instance | None, Routed | None]:
+    """Return what the provider tells of a node's machine, and of the route to its Pods."""
+    known: tuple[Mapping[str, Instance], Mapping[str, Routed]] = view.kept_for_pass(
+        "nodes of the provider", lambda: _all(view)
+    )
+    return known[0].get(node), known[1].get(node)
+
+
+def _all(view: View) -> tuple[Mapping[str, Instance], Mapping[str, Routed]]:
+    answer = view.observed.provider.answer if view.observed.provider is not None else None
+    if answer is None:
+        return {}, {}
+    return {one.node: one for one in answer.instances}, {one.node: one for one in answer.routes}

@@ -110,6 +110,24 @@ def test_a_claim_that_waits_for_its_pod_is_asked_for_with_its_node() -> None:
     assert cluster.of("PersistentVolumeClaim")["data"].status.conditions == ()  # type: ignore[union-attr]
 
 
+def test_a_node_for_which_no_volume_is_made_is_given_up_with_its_pod() -> None:
+    """The next Pod may go elsewhere."""
+    late = of_class(volumeBindingMode="WaitForFirstConsumer")
+    cluster = Cluster(nodes=("node-1", "node-2"))
+    cluster.observed = replace(cluster.observed, provider=ProviderState())
+    cluster.push(late + DATA + pod("a", "data", **on("node-1")))
+    cluster.settle()
+    (wanted,) = asked(cluster)
+    full = VolumeMade(name=wanted.name, error="node-1 is full")
+    answered(cluster, full)
+    assert [one.node for one in asked(cluster)] == ["node-1"]
+    cluster.push(late + DATA + pod("b", "data", **on("node-2")), commit="c2")
+    answered(cluster, full)
+    assert places(cluster) == {"b": "node-2"} and [one.node for one in asked(cluster)] == ["node-2"]
+    answered(cluster, share(wanted.name))
+    assert bindings(cluster) == {"data": wanted.name}
+
+
 def test_what_is_not_made_is_told_once_and_by_a_condition() -> None:
     """The claim waits for it, and goes on when it is made."""
     cluster = Cluster()

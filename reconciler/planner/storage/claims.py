@@ -179,7 +179,7 @@ def _volume_for(view: View, stored: StoredObject, volumes: Catalogue, place: str
     if why := why_not_made(claim, class_):
         return None, why
     if is_of_provider(class_):
-        return volume_of_provider(view, stored, class_, node)
+        return volume_of_provider(view, stored, class_, node, is_used=bool(place))
     node = node or ("" if is_on_share(class_) else node_for_any(view, class_, wanted_size(claim)))
     if not node and not is_on_share(class_):
         return None, f"there is no node with room on which class {class_name} makes volumes"

@@ -129,9 +129,12 @@ def _name_for(claim: PersistentVolumeClaim) -> str:
 
 
 def volume_of_provider(
-    view: View, stored: StoredObject, class_: StorageClass, node: str
+    view: View, stored: StoredObject, class_: StorageClass, node: str, *, is_used: bool
 ) -> tuple[StoredObject | None, str]:
-    """Return the volume of a claim once the provider has made it; before that None, and what the claim waits for."""
+    """Return the volume of a claim once the provider has made it; before that None, and what the claim waits for.
+
+    `is_used`: a Pod on a node waits for it. Once none does any more, a node for which it cannot be made is given up.
+    """
     provider = view.observed.provider
     if provider is None:
         return None, f"class {class_.metadata.name} needs a provider (setting provider.script)"
@@ -142,6 +145,8 @@ def volume_of_provider(
         return None, "the provider makes no volumes"
     fault = _fault(view, claim, made, node) if made is not None else ""
     stored = _note(view, stored, _MADE, "ProvisioningFailed", fault)
+    if fault and node and not is_used:
+        _given_up(view, stored)
     if made is None or fault or not (made.nfs or made.local):
         return None, fault or _waits(provider, f"make volume {_name_for(claim)}")
     return _taken_over(view, stored, class_, made), ""
@@ -192,6 +197,14 @@ def _asked(view: View, stored: StoredObject, node: str) -> StoredObject:
     stored = view.update(stored, replace(claim, metadata=metadata), reason=Reason.PLACED, judged=False)
     view.happened(stored, "ExternalProvisioning", f"the provider is asked for volume {_name_for(claim)}")
     return stored
+
+
+def _given_up(view: View, stored: StoredObject) -> None:
+    """Let the next Pod that uses a claim choose its node anew, as Kubernetes' provisioners do."""
+    claim = cast(PersistentVolumeClaim, stored.object)
+    kept = {name: text for name, text in claim.metadata.annotations.items() if name not in (ASKED_OF, SELECTED_NODE)}
+    metadata = replace(claim.metadata, annotations=kept)
+    view.update(stored, replace(claim, metadata=metadata), reason=Reason.PLACED, judged=False)
 
 
 def _fault(view: View, claim: PersistentVolumeClaim, made: VolumeMade, node: str) -> str:
