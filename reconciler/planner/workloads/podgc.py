@@ -1,6 +1,7 @@
 """Pods that nobody else ends: finished ones beyond a number, those of nodes that are gone or out of service. Pure.
 
-Semantics of Kubernetes' Pod collector. What a repository declares is not collected: it would only come back.
+Semantics of Kubernetes' Pod collector: what a Job has not counted yet has failed, and goes once it is counted. What a
+repository declares is not collected: it would only come back.
 """
 
 from typing import cast
@@ -13,6 +14,7 @@ from reconciler.model.times import seconds, unix
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.conditions import with_condition, without_condition
+from reconciler.planner.workloads.pods import let_go
 from reconciler.planner.workloads.replicaset import delete_pod
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
@@ -37,7 +39,7 @@ def collect_pods(view: View) -> None:
         if node is None:
             _of_gone_node(view, stored, pod)
         elif pod.metadata.deletion_timestamp is not None and _is_out_of_service(node):
-            view.remove(stored, Reason.POD_TERMINATING, f"{node.metadata.name} is marked as out of service")
+            let_go(view, stored, Reason.POD_TERMINATING, f"{node.metadata.name} is marked as out of service")
         elif _is_told_gone(pod):
             kept = without_condition(pod.status.conditions, "DisruptionTarget")
             view.set_status(stored, replace(pod.status, conditions=kept))
@@ -58,7 +60,7 @@ def _of_gone_node(view: View, stored: StoredObject, pod: Pod) -> None:
     began = unix(told.last_transition_time) if told is not None else None
     until = (view.now if began is None else began) + view.policy.node_lease_s
     if view.now >= until:
-        view.remove(stored, Reason.POD_DELETED, message)
+        let_go(view, view.set_status(stored, replace(pod.status, conditions=conditions)), Reason.POD_DELETED, message)
         return
     view.look_again(until)
     view.set_status(stored, replace(pod.status, conditions=conditions))

@@ -71,17 +71,24 @@ def _is_gone(pod: Pod, node: NodeState | None, report: PodReport | None) -> bool
 
 
 def _let_go(view: View, stored: StoredObject, report: PodReport | None) -> None:
-    """Remove a Pod that has ended for good; one that its Job has not counted yet goes once it has."""
+    phase = report.phase if report is not None else ""
+    let_go(view, stored, *_why_gone(view, stored), phase=phase)
+
+
+def let_go(view: View, stored: StoredObject, reason: Reason, message: str, *, phase: str = "") -> None:
+    """Remove a Pod that has ended for good; one that its Job has not counted yet goes once it has.
+
+    `phase` is how it ended; where nobody knows, it has failed.
+    """
     pod = cast(Pod, stored.object)
     owner = next((one for one in pod.metadata.owner_references if one.controller), None)
     job = view.typed(Job, stored.ref.namespace, owner.name) if owner is not None and owner.kind == "Job" else None
     if job is None or owner is None or job.metadata.uid != owner.uid or not pod.metadata.finalizers:
-        view.remove(stored, *_why_gone(view, stored))
+        view.remove(stored, reason, message)
         return
     view.ended.add(stored.ref)
     if pod.status.phase not in ("Succeeded", "Failed"):
-        phase = report.phase if report is not None and report.phase in ("Succeeded", "Failed") else "Failed"
-        view.set_status(stored, replace(pod.status, phase=phase))
+        view.set_status(stored, replace(pod.status, phase="Succeeded" if phase == "Succeeded" else "Failed"))
 
 
 def _why_gone(view: View, stored: StoredObject) -> tuple[Reason, str]:
