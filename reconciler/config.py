@@ -17,6 +17,7 @@ from reconciler.model.errors import ConfigurationError
 from reconciler.model.external import NODE_PORTS, settings_faults
 from reconciler.model.node import NetworkBackend
 from reconciler.model.placing import PlacingPolicy, faults_of
+from reconciler.model.policy import RebalancingPolicy
 from reconciler.model.pressure import (
     EVICTION_HARD,
     HostLimits,
@@ -83,8 +84,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
 
     `api_address` is where HTTPS is served (`""` switches it off; port 0 takes any that is free), `api_names` are
     further names and addresses that its certificate is for. `network_backend` is how Pods reach those of other nodes:
-    `vxlan` (a tunnel), `host-gw` (plain routes, where all hosts share a link) or `routed` (the network between the hosts
-    has routes to Pods, as a provider can make them; there are none of ours); the daemon's holds for all.
+    `vxlan` (a tunnel), `host-gw` (plain routes, where all hosts share a link) or `routed` (the network between the
+    hosts has routes to Pods, as a provider can make them; there are none of ours); the daemon's holds for all.
     `node_address` is by which other hosts reach this one (empty: that of the default route). `server` is the daemon's,
     where this host has joined one as a node: then an agent runs here and no daemon. `eviction_hard` says below what
     this host counts as pressed, as the kubelet's `evictionHard` does (`memory.available<100Mi,nodefs.available<10%`;
@@ -95,7 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     pulled for Pods and that nobody uses are removed down to `image_gc_low_percent`, none that came less than
     `image_minimum_gc_age_s` ago. `default_not_ready_toleration_s` and `default_unreachable_toleration_s` are for how
     long Pods bear it that their node is not ready, or not reached, unless they say so themselves. `scheduler` says
-    which nodes are better for Pods than others, with the arguments of kube-scheduler's plugins.
+    which nodes are better for Pods than others, with the arguments of kube-scheduler's plugins; `rebalancing`
+    (`{enabled: true}`) has Pods with a budget move from full nodes to emptier ones, one at a time.
     `ingress_http_port` and `ingress_https_port` are those of this host at which it serves Ingresses.
     """
 
@@ -138,6 +140,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     default_unreachable_toleration_s: int = 300
 
     scheduler: PlacingPolicy = PlacingPolicy()
+    rebalancing: RebalancingPolicy = RebalancingPolicy()
 
     @property
     def node_name(self) -> str:
@@ -230,6 +233,7 @@ def load_settings(data_dir: str | None = None, overrides: Mapping[str, Any] | No
         check_api(settings)
         check_node_address(settings)
         check_scheduler(settings)
+        check_rebalancing(settings)
         _ = settings.host_limits
         check_external(settings)
         return settings
@@ -250,6 +254,18 @@ def check_scheduler(settings: Settings) -> None:
     if faults := [f"scheduler.{path}: {fault}" for path, fault in faults_of(settings.scheduler)]:
         hint = "such as scoringStrategy: {type: MostAllocated}; leave it out for the default"
         raise ConfigurationError("; ".join(faults), hint=hint)
+
+
+def check_rebalancing(settings: Settings) -> None:
+    """Raise ConfigurationError with everything that is wrong with `rebalancing`."""
+    rules = settings.rebalancing
+    faults = [
+        *([] if rules.settled_s >= 0 else [f"settledS: {rules.settled_s:g} is no time to wait"]),
+        *([] if 1 <= rules.margin_percent <= 100 else [f"marginPercent: {rules.margin_percent} is not from 1 to 100"]),
+    ]
+    if faults:
+        told = "; ".join(f"rebalancing.{one}" for one in faults)
+        raise ConfigurationError(told, hint="such as rebalancing: {enabled: true, settledS: 600, marginPercent: 20}")
 
 
 def check_node_address(settings: Settings) -> None:
@@ -317,7 +333,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _environment() -> dict[str, Any]:
     named = {f"RECONCILER_{_upper(field.encode_name)}": field.encode_name for field in msgspec.structs.fields(Settings)}
-    skipped = {"sources", "loadBalancer", "provider", "dataDir"}
+    skipped = {"sources", "loadBalancer", "provider", "rebalancing", "dataDir"}
     told = {name: os.environ[env] for env, name in named.items() if env in os.environ and name not in skipped}
     lists = {"apiNames": told["apiNames"].replace(",", " ").split()} if "apiNames" in told else {}
     return {**told, **lists}

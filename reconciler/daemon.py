@@ -246,6 +246,7 @@ def _policy(settings: Settings, digest_key: bytes) -> Policy:
         volumes_dir=f"{settings.data_dir}/volumes",
         digest_key=digest_key.hex(),
         placing=settings.scheduler,
+        rebalancing=settings.rebalancing,
         toleration_s=settings.default_unreachable_toleration_s,
         not_ready_toleration_s=settings.default_not_ready_toleration_s,
         sources={

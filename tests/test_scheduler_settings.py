@@ -1,4 +1,4 @@
-"""The settings of placing, as they stand in the settings file."""
+"""The settings of placing and of moving, as they stand in the settings file."""
 
 from pathlib import Path
 
@@ -55,3 +55,19 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         load(tmp_path, text)
     places = [fault.partition(": ")[0] for fault in str(told.value).split("; ")]
     assert places == [f"scheduler.scoringStrategy.resources[{one}].weight" for one in (0, 1)]
+
+
+def test_moving_is_off_unless_a_file_says_so(tmp_path: Path) -> None:
+    """With how long to wait and by how much it has to be worth it; all that is wrong is told at once."""
+    assert not load_settings(str(tmp_path)).rebalancing.enabled
+    (tmp_path / "config.yaml").write_text("rebalancing: {enabled: true, settledS: 60}")
+    rules = load_settings(str(tmp_path)).rebalancing
+    assert (rules.enabled, rules.settled_s, rules.margin_percent) == (True, 60.0, 20)
+    (tmp_path / "config.yaml").write_text("rebalancing: {settledS: -1, marginPercent: 0}")
+    with pytest.raises(ConfigurationError) as told:
+        load_settings(str(tmp_path))
+    assert "rebalancing.settledS: -1" in str(told.value)
+    assert "rebalancing.marginPercent: 0 is not from 1 to 100" in str(told.value)
+    (tmp_path / "config.yaml").write_text("rebalancing: {enabeld: true}")
+    with pytest.raises(ConfigurationError, match="enabeld"):
+        load_settings(str(tmp_path))

@@ -101,6 +101,7 @@ class Reason(StrEnum):
     STATUS = "status"
     PLACED = "placed"
     PREEMPTED = "preempted"
+    REBALANCED = "rebalanced"
     POD_ASSIGNED = "pod-assigned"
     POD_UNASSIGNED = "pod-unassigned"
     POD_TERMINATING = "pod-terminating"

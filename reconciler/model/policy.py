@@ -14,6 +14,18 @@ class SourcePolicy(Value):
     on_failure: str = "report"
 
 
+class RebalancingPolicy(Value, forbid_unknown_fields=True):
+    """Whether Pods that a budget covers are moved from full nodes to emptier ones.
+
+    One at a time, once no replaceable Pod has come or gone for `settled_s`, and only where the node that it comes to is
+    less full by `margin_percent` of its room even with it.
+    """
+
+    enabled: bool = False
+    settled_s: float = 600.0
+    margin_percent: int = 20
+
+
 class Policy(Value):
     """Limits of the whole.
 
@@ -21,7 +33,8 @@ class Policy(Value):
     counted over `prune_window_s`. A node is silent after `node_lease_s` without a word; a Pod that does not say for how
     long it bears that does so for `toleration_s`, and a node that is not ready for `not_ready_toleration_s`.
     `finished_pods_max` Pods that have ended are kept, the oldest go (0: all stay). `volumes_dir` is where the local
-    provisioner keeps directories. `placing` says which nodes are better for Pods than others. `digest_key` (hex) keys
+    provisioner keeps directories. `placing` says which nodes are better for Pods than others, `rebalancing` whether Pods are
+    moved to such. `digest_key` (hex) keys
     the digests that cover secrets.
     """
 
@@ -37,6 +50,7 @@ class Policy(Value):
     digest_key: str = ""
     sources: Mapping[str, SourcePolicy] = {}
     placing: PlacingPolicy = PlacingPolicy()
+    rebalancing: RebalancingPolicy = RebalancingPolicy()
 
     def source(self, name: str) -> SourcePolicy:
         """Return the limits of one source."""

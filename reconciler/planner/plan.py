@@ -31,6 +31,7 @@ from reconciler.planner.overrides import (
     settle_overrides,
 )
 from reconciler.planner.priority import ensure_system_classes, resolve_priorities
+from reconciler.planner.rebalancing import rebalance
 from reconciler.planner.resizes import resize_requested_pods
 from reconciler.planner.revisions import revision_endings
 from reconciler.planner.scheduling.bind import place_pods
@@ -82,6 +83,7 @@ def plan(
     delete_requested_pods(view)
     resize_requested_pods(view)
     evict_tainted_pods(view)
+    rebalance(view)
     collect_pods(view)
     clear_stale_disruptions(view)
     ensure_built_in_namespaces(view)
