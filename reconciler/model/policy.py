@@ -33,9 +33,8 @@ class Policy(Value):
     counted over `prune_window_s`. A node is silent after `node_lease_s` without a word; a Pod that does not say for how
     long it bears that does so for `toleration_s`, and a node that is not ready for `not_ready_toleration_s`.
     `finished_pods_max` Pods that have ended are kept, the oldest go (0: all stay). `volumes_dir` is where the local
-    provisioner keeps directories. `placing` says which nodes are better for Pods than others, `rebalancing` whether Pods are
-    moved to such. `digest_key` (hex) keys
-    the digests that cover secrets.
+    provisioner keeps directories. `placing` says which nodes are better for Pods than others, `rebalancing` whether
+    Pods are moved to such. `digest_key` (hex) keys the digests that cover secrets.
     """
 
     prune_min: int = 3
