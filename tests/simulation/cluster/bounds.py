@@ -13,7 +13,7 @@ from reconciler.planner.workloads.podview import is_ready
 from reconciler.simulation.cluster import SimulatedCluster
 from tests.simulation.cluster.persons import Persons
 from tests.simulation.cluster.repository import Document, Repository
-from tests.simulation.cluster.safety import Unsafe
+from tests.simulation.cluster.unsafe import Unsafe
 
 _ROOM = "200"
 

@@ -12,8 +12,8 @@ from reconciler.planner.references import claims_of
 from reconciler.planner.workloads.podgc import OUT_OF_SERVICE
 from reconciler.simulation.cluster import SimulatedCluster
 from tests.simulation.cluster.nodes import HOSTNAME, MAINTENANCE
-from tests.simulation.cluster.safety import Unsafe
 from tests.simulation.cluster.sets import SetsSafety
+from tests.simulation.cluster.unsafe import Unsafe
 
 _UNREACHABLE = "node.kubernetes.io/unreachable"
 _NOT_READY = "node.kubernetes.io/not-ready"

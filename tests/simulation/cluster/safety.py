@@ -6,23 +6,20 @@ from typing import Any, cast
 
 from reconciler.model.details import RemoveSandbox, StopContainer, TrashVolume
 from reconciler.model.kinds import Deployment, Pod
-from reconciler.model.node import ContainerFact, PodReport
-from reconciler.model.observed import ObservedState, StoredObject
+from reconciler.model.node import ContainerFact
+from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Action, Plan
 from reconciler.model.refs import ObjectRef
-from reconciler.model.times import unix
 from reconciler.planner.node.images import full_name
 from reconciler.simulation.cluster import SimulatedCluster, SimulatedHost
 from reconciler.simulation.engine import SimulatedContainer
+from tests.simulation.cluster.rollouts import Rollouts
 from tests.simulation.cluster.sharing import Sharing
+from tests.simulation.cluster.unsafe import Unsafe, is_disrupted
 
 FOREIGN = "grafana"
 # What an image that was wanted began may end so many seconds after another one is wanted.
 _BEGUN_S = 60.0
-
-
-class Unsafe(AssertionError):
-    """Something happened that must never happen."""
 
 
 class Safety:
@@ -33,10 +30,7 @@ class Safety:
         self.disturbed: set[str] = set()
         self.acknowledged: set[ObjectRef] = set()
         self._sharing = Sharing(cluster)
-        self._crashing: set[str] = set()
-        self._reached: dict[str, int] = {}
-        self._sets: dict[str, str] = {}
-        self._owner_of_set: dict[str, str] = {}
+        self._rollouts = Rollouts(cluster)
         self._deleted: list[tuple[float, str]] = []
         # The images that a Pod's containers were to have at some time, and when that was said.
         self._asked: dict[str, dict[tuple[str, str], float]] = {}
@@ -115,47 +109,7 @@ class Safety:
 
     def watch_readiness(self) -> None:
         """Check that what really serves never falls below what a rollout may take; only where nothing else harms."""
-        ending = self._ending()
-        serving = Counter(
-            self._owner_of_set.get(self._sets.get(report.uid, ""), "")
-            for host in self.cluster.hosts.values()
-            for report in host.agent.reports
-            if _reports_ready(report) and report.uid not in ending
-        )
-        for ref, stored in self.cluster.observed.objects.items():
-            if ref.kind == "Deployment":
-                self._check_floor(cast(Deployment, stored.object), serving[stored.object.metadata.uid])
-
-    def _ending(self) -> set[str]:
-        objects = self.cluster.observed.objects.items()
-        return {
-            one.object.metadata.uid
-            for ref, one in objects
-            if ref.kind == "Pod" and not _is_active(cast(Pod, one.object))
-        }
-
-    def _check_floor(self, deployment: Deployment, serving: int) -> None:
-        """From when a number of replicas was once available, as many serve: whatever is rolled out.
-
-        Pods that are ready, but for less than `minReadySeconds`, are unavailable: as upstream they go first.
-        """
-        uid = deployment.metadata.uid
-        if any("crash" in one.image for one in deployment.spec.template.spec.containers):
-            self._crashing.add(uid)
-        if uid in self._crashing or deployment.spec.strategy.type == "Recreate":
-            return
-        floor = deployment.spec.replicas - _limits(deployment)[1]
-        if self._reached.get(uid) != floor:
-            if serving >= floor and self._available(deployment) >= floor:
-                self._reached[uid] = floor
-        elif serving < floor:
-            raise Unsafe(f"deployment/{deployment.metadata.name}: {serving} Pods serve, the strategy keeps {floor}")
-
-    def _available(self, deployment: Deployment) -> int:
-        observed, min_ready_s = self.cluster.observed, deployment.spec.min_ready_seconds
-        sets = _owned(observed, "ReplicaSet", deployment.metadata.uid)
-        pods = (pod for one in sets for pod in _owned(observed, "Pod", one.metadata.uid))
-        return sum(1 for pod in pods if _is_active(pod) and _pod_is_available(pod, min_ready_s, self.cluster.now))
+        self._rollouts.watch_readiness()
 
     # Every plan
 
@@ -164,15 +118,13 @@ class Safety:
         if not answer.changes:
             return
         after = self.cluster.observed
-        self._remember_sets(after)
+        self._rollouts.remember(after)
         self._remember_images(answer)
         self._sharing.remember(after)
         self._check_removed_pods(before, after)
         self._check_deletions(before, after, answer)
         self._check_dependencies(before, after)
-        for ref, stored in after.objects.items():
-            if ref.kind == "Deployment":
-                self._check_deployment(before, after, stored)
+        self._rollouts.check(before, after, self._running())
 
     def _remember_images(self, answer: Plan) -> None:
         for change in answer.changes:
@@ -180,14 +132,6 @@ class Safety:
                 asked = self._asked.setdefault(change.object.metadata.uid, {})
                 names = ((one.name, full_name(one.image)) for one in change.object.spec.containers)
                 asked.update(dict.fromkeys(names, self.cluster.now))
-
-    def _remember_sets(self, after: ObservedState) -> None:
-        for ref, stored in after.objects.items():
-            owners = stored.object.metadata.owner_references
-            if ref.kind == "Pod" and owners:
-                self._sets[stored.object.metadata.uid] = owners[0].uid
-            elif ref.kind == "ReplicaSet" and owners:
-                self._owner_of_set[stored.object.metadata.uid] = owners[0].uid
 
     def _check_removed_pods(self, before: ObservedState, after: ObservedState) -> None:
         """A Pod is forgotten only when nothing of it runs anywhere."""
@@ -252,74 +196,6 @@ class Safety:
             if needed is None or not _is_available(cast(Deployment, needed.object)):
                 raise Unsafe(f"{ref} changed before {text} was healthy")
 
-    # Rollouts
-
-    def _check_deployment(self, before: ObservedState, after: ObservedState, stored: StoredObject) -> None:
-        deployment = cast(Deployment, stored.object)
-        sets = _owned(after, "ReplicaSet", deployment.metadata.uid)
-        pods = [pod for one in sets for pod in _owned(after, "Pod", one.metadata.uid)]
-        created = [pod for pod in pods if _ref(pod) not in before.objects]
-        # What a person deletes, or a node or a more urgent Pod drives away, is not the rollout's choice.
-        ended = [
-            pod
-            for pod in pods
-            if pod.metadata.deletion_timestamp and _was_active(before, pod) and not is_disrupted(before, pod)
-        ]
-        surge, unavailable = _limits(deployment)
-        active = [pod for pod in pods if _is_active(pod)]
-        most, asked_before = (
-            deployment.spec.replicas + surge,
-            _size(_owned(before, "ReplicaSet", deployment.metadata.uid)),
-        )
-        # Sets that were larger, from when more was wanted, only fill up what they lost; but none grows.
-        if created and len(active) > max(most, asked_before):
-            raise Unsafe(f"{stored.ref}: {len(active)} Pods for {deployment.spec.replicas} and a surge of {surge}")
-        if _size(sets) > max(most, asked_before):
-            raise Unsafe(
-                f"{stored.ref}: its sets grow to {_size(sets)}, {deployment.spec.replicas} and {surge} are wanted"
-            )
-        if created and deployment.spec.strategy.type == "Recreate":
-            started = {owner for pod in _pods(before) for owner in [self._sets.get(pod.metadata.uid)]}
-            self._check_recreate(
-                stored.ref, deployment, [p for p in created if self._sets[p.metadata.uid] not in started]
-            )
-        self._check_choice(stored.ref, ended, active)
-        now = self.cluster.now
-        min_ready_s = deployment.spec.min_ready_seconds
-        lost = [pod for pod in ended if _pod_is_available(pod, min_ready_s, now)]
-        # Whom a more urgent Pod drives away in this very plan was there when the workload chose.
-        preempted = [pod for pod in pods if _was_active(before, pod) and _is_preempted_now(before, pod)]
-        left = sum(1 for pod in (*active, *preempted) if _pod_is_available(pod, min_ready_s, now))
-        old = before.objects.get(stored.ref)
-        # A new size is shared out in proportion, and that does not ask who is available: as upstream.
-        is_resized = old is None or _sizes(cast(Deployment, old.object)) != _sizes(deployment)
-        if (
-            lost
-            and not is_resized
-            and deployment.spec.strategy.type != "Recreate"
-            and left < deployment.spec.replicas - unavailable
-        ):
-            floor = deployment.spec.replicas - unavailable
-            raise Unsafe(f"{stored.ref}: {len(lost)} available Pods end, {left} are left, floor {floor}")
-
-    def _check_choice(self, ref: ObjectRef, ended: list[Pod], active: list[Pod]) -> None:
-        """Of equal Pods the ready ones go last."""
-        sick = {self._sets[pod.metadata.uid] for pod in active if not _pod_is_available(pod, 0, self.cluster.now)}
-        for pod in ended:
-            if self._sets[pod.metadata.uid] in sick and _pod_is_available(pod, 0, self.cluster.now):
-                raise Unsafe(f"{ref}: {pod.metadata.name} ends though it is ready and an equal one is not")
-
-    def _check_recreate(self, ref: ObjectRef, deployment: Deployment, created: list[Pod]) -> None:
-        new = {self._sets[pod.metadata.uid] for pod in created}
-        for uid in self._running() if new else ():
-            its_set = self._sets.get(uid, "")
-            if self._owner_of_set.get(its_set) == deployment.metadata.uid and its_set not in new:
-                raise Unsafe(f"{ref}: an old Pod runs while a new one is created, and it recreates")
-
-
-def _reports_ready(report: PodReport) -> bool:
-    return any(one.type == "ContainersReady" and one.status == "True" for one in report.conditions)
-
 
 def _foreign(now: float) -> SimulatedContainer:
     fact = ContainerFact(id="foreign", name=FOREIGN, role="", pod_uid="", state="running", started_at=now)
@@ -335,77 +211,11 @@ def _is_sick(host: SimulatedHost, uid: str) -> bool:
     )
 
 
-def _limits(deployment: Deployment) -> tuple[int, int]:
-    if deployment.spec.strategy.type == "Recreate":
-        return 0, deployment.spec.replicas
-    rolling, replicas = deployment.spec.strategy.rolling_update, deployment.spec.replicas
-    surge = _count(rolling.max_surge, replicas, math.ceil)
-    unavailable = _count(rolling.max_unavailable, replicas, math.floor)
-    return (surge, unavailable) if surge or unavailable else (0, 1)
-
-
-def _count(value: int | str, replicas: int, rounded: Any) -> int:
-    return value if isinstance(value, int) else int(rounded(int(value.rstrip("%")) * replicas / 100))
-
-
-def _owned(state: ObservedState, kind: str, uid: str) -> list[Any]:
-    return [
-        one.object
-        for ref, one in state.objects.items()
-        if ref.kind == kind and any(owner.uid == uid for owner in one.object.metadata.owner_references)
-    ]
-
-
-def _sizes(deployment: Deployment) -> tuple[int, int, int]:
-    return (deployment.spec.replicas, *_limits(deployment))
-
-
-def _size(sets: list[Any]) -> int:
-    return sum(one.spec.replicas for one in sets if one.metadata.deletion_timestamp is None)
-
-
-def _pods(state: ObservedState) -> list[Pod]:
-    return [cast(Pod, one.object) for ref, one in state.objects.items() if ref.kind == "Pod"]
-
-
-def _ref(pod: Pod) -> ObjectRef:
-    return ObjectRef(kind="Pod", namespace=pod.metadata.namespace, name=pod.metadata.name)
-
-
-def _is_active(pod: Pod) -> bool:
-    return pod.metadata.deletion_timestamp is None and pod.status.phase not in ("Succeeded", "Failed")
-
-
-def _was_active(before: ObservedState, pod: Pod) -> bool:
-    old = before.objects.get(_ref(pod))
-    return old is not None and old.object.metadata.deletion_timestamp is None
-
-
 def _is_driven_away(before: ObservedState, after: ObservedState, ref: ObjectRef) -> bool:
     new = after.objects.get(ref)
     return ref in before.overrides or (
         ref.kind == "Pod" and new is not None and is_disrupted(before, cast(Pod, new.object))
     )
-
-
-def is_disrupted(before: ObservedState, pod: Pod) -> bool:
-    """Whether a Pod ends because of a person, its node, or another Pod: not because of its workload."""
-    told = any(one.type == "DisruptionTarget" and one.status == "True" for one in pod.status.conditions)
-    return told or _ref(pod) in before.overrides
-
-
-def _is_preempted_now(before: ObservedState, pod: Pod) -> bool:
-    def is_told(pod: Pod) -> bool:
-        return any(one.reason == "PreemptionByScheduler" and one.status == "True" for one in pod.status.conditions)
-
-    return is_told(pod) and not is_told(cast(Pod, before.objects[_ref(pod)].object))
-
-
-def _pod_is_available(pod: Pod, min_ready_s: int, now: float) -> bool:
-    for one in pod.status.conditions:
-        if one.type == "Ready" and one.status == "True":
-            return (unix(one.last_transition_time) or 0.0) + min_ready_s <= now
-    return False
 
 
 def _is_available(deployment: Deployment) -> bool:

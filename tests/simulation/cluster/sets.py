@@ -9,7 +9,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.workloads.podview import is_ready
 from reconciler.simulation.cluster import SimulatedCluster
 from tests.simulation.cluster.repository import Document, Repository
-from tests.simulation.cluster.safety import Unsafe, is_disrupted
+from tests.simulation.cluster.unsafe import Unsafe, is_disrupted
 
 _REVISION = "controller-revision-hash"
 

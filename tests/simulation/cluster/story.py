@@ -18,10 +18,11 @@ from tests.simulation.cluster.nodes import NodesRepository, Operators
 from tests.simulation.cluster.nodes_safety import NodesSafety
 from tests.simulation.cluster.persons import Persons
 from tests.simulation.cluster.repository import REGISTRY, Repository
-from tests.simulation.cluster.safety import Safety, Unsafe
+from tests.simulation.cluster.safety import Safety
 from tests.simulation.cluster.sets import SetsRepository, SetsSafety
 from tests.simulation.cluster.states import state_of
 from tests.simulation.cluster.tasks import TasksRepository, TasksSafety
+from tests.simulation.cluster.unsafe import Unsafe
 
 CALM_AGAIN_S = 2400.0
 _LINES_SHOWN = 60

@@ -8,7 +8,7 @@ from reconciler.model.kinds import CronJob, DaemonSet, Job, Pod
 from reconciler.model.observed import ObservedState
 from reconciler.simulation.cluster import SimulatedCluster
 from tests.simulation.cluster.repository import Document, Repository
-from tests.simulation.cluster.safety import Unsafe
+from tests.simulation.cluster.unsafe import Unsafe
 
 # A node that was not heard of for longer is left alone.
 _HEARD_S = 30.0

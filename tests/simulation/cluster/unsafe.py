@@ -1,0 +1,51 @@
+"""What must never happen, and what Pods and workloads of a story are, judged independently of the planner."""
+
+from typing import Any
+
+from reconciler.model.kinds import Pod
+from reconciler.model.observed import ObservedState
+from reconciler.model.refs import ObjectRef
+from reconciler.model.times import unix
+
+
+class Unsafe(AssertionError):
+    """Something happened that must never happen."""
+
+
+def is_active(pod: Pod) -> bool:
+    """Whether a Pod is not told to end, and has not ended."""
+    return pod.metadata.deletion_timestamp is None and pod.status.phase not in ("Succeeded", "Failed")
+
+
+def was_active(before: ObservedState, pod: Pod) -> bool:
+    """Whether a Pod was there before and was not told to end."""
+    old = before.objects.get(ref_of_pod(pod))
+    return old is not None and old.object.metadata.deletion_timestamp is None
+
+
+def is_disrupted(before: ObservedState, pod: Pod) -> bool:
+    """Whether a Pod ends because of a person, its node, or another Pod: not because of its workload."""
+    told = any(one.type == "DisruptionTarget" and one.status == "True" for one in pod.status.conditions)
+    return told or ref_of_pod(pod) in before.overrides
+
+
+def pod_is_available(pod: Pod, min_ready_s: int, now: float) -> bool:
+    """Whether a Pod has been ready for so long."""
+    for one in pod.status.conditions:
+        if one.type == "Ready" and one.status == "True":
+            return (unix(one.last_transition_time) or 0.0) + min_ready_s <= now
+    return False
+
+
+def ref_of_pod(pod: Pod) -> ObjectRef:
+    """Return the name of a Pod."""
+    return ObjectRef(kind="Pod", namespace=pod.metadata.namespace, name=pod.metadata.name)
+
+
+def owned_by(state: ObservedState, kind: str, uid: str) -> list[Any]:
+    """Return the objects of a kind that belong to one."""
+    return [
+        one.object
+        for ref, one in state.objects.items()
+        if ref.kind == kind and any(owner.uid == uid for owner in one.object.metadata.owner_references)
+    ]
