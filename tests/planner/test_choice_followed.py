@@ -77,6 +77,7 @@ def test_a_label_of_nodes_that_nobody_looked_at_before_comes_into_play(first: st
         (repelling("p3", first), "e"),
         (repelling("p4", second), "c"),
         (drawing("p5", ZONE), "f"),
+        (pod("p6", "db"), "a"),
     ):
         assert_as_anew(choice)
         choice.place(placed, where)
