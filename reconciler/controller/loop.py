@@ -6,7 +6,7 @@ Effect. A wake-up says *look*, never what to do.
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -31,6 +31,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.model.status import LoopStatus
 from reconciler.planner.listening import listening
 from reconciler.planner.memo import Memo
+from reconciler.planner.workloads.job_counts import Counts, job_counts
 from reconciler.store import values
 from reconciler.store.commit import Commit
 from reconciler.store.index import Index
@@ -71,6 +72,7 @@ class Controller:
         self.planned_afresh_at = clock.now()
         self.usage = UsageBoard(clock)
         self.provider: ProviderBoard | None = None
+        self.counts: Counts = Counter()
         link.on_report(self.receive)
         link.on_sample(self.usage.receive)
         self._wake = threading.Event()
@@ -259,6 +261,7 @@ class Controller:
         events = tuple(self._events)
         observed = self.picture()
         self._plan = tick(self.store, self._desired, observed, self.policy, now, events, self._memo)
+        self.counts.update(job_counts(observed.objects, self._plan.changes))
         # Told events are forgotten only once they are written.
         self._events = self._events[len(events) :]
         self._count += 1

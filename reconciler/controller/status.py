@@ -1,6 +1,6 @@
 """The state of everything, honestly: what is applied is not yet healthy, what is held is neither."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler import __version__
 from reconciler.config import SourceSettings
@@ -54,7 +54,15 @@ def status_of(controller: Controller, settings: Iterable[SourceSettings], loops:
         loops=loops,
         warnings=(*plan.warnings, *_warnings(nodes)),
         notes=plan.notes,
+        counts=_by_metric(dict(controller.counts)),
     )
+
+
+def _by_metric(counts: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (metric, label), count in sorted(counts.items()):
+        found.setdefault(metric, {})[label] = count
+    return found
 
 
 def worst(parts: Iterable[Health]) -> Health:

@@ -1,5 +1,6 @@
 """What `status` shows: one honest word for the whole, and everything it rests on."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from reconciler.model.base import Value
@@ -73,7 +74,7 @@ class LoopStatus(Value):
 
 class Status(Value):
     """The whole. `term` is the leader's; `at` is Unix seconds; `running` are the actions under way on this host,
-    `notes` what persons hold otherwise than it is declared."""
+    `notes` what persons hold otherwise than it is declared; `counts` what was counted since the start, by metric."""
 
     at: float
     version: str
@@ -88,6 +89,7 @@ class Status(Value):
     running: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    counts: Mapping[str, Mapping[str, int]] = {}
 
 
 class PlanAnswer(Value):

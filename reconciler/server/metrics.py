@@ -3,15 +3,26 @@
 Ages are those P08 promises: of the last good poll, of the last tick, of each node's report.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from reconciler.model.status import Health, Status
 
 Samples = Iterable[tuple[str, float]]
+# What is counted since the start, under Kubernetes' names: what tells the numbers apart, and the help.
+_COUNTED: Mapping[str, tuple[str, str]] = {
+    "job_controller_terminated_pods_tracking_finalizer_total": (
+        "event",
+        "Pods of Jobs that have ended and wait to be counted (add), and that were counted (delete).",
+    ),
+    "job_controller_pod_failures_handled_by_failure_policy_total": (
+        "action",
+        "Failed Pods of Jobs by what the Job's failure policy did.",
+    ),
+}
 
 
 def metrics_text(status: Status) -> str:
@@ -27,7 +38,7 @@ class _State(Collector):
     def __init__(self, status: Status) -> None:
         self._status = status
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Return every metric."""
         status = self._status
         yield _family("info", "What runs here.", "version", [(status.version, 1.0)])
@@ -48,6 +59,15 @@ class _State(Collector):
         yield _family("loop_age_seconds", "Age of the last run of a loop.", "loop", ages)
         took = [(loop.name, loop.took_s) for loop in status.loops]
         yield _family("loop_duration_seconds", "How long the last run of a loop took.", "loop", took)
+        for name, (label, help) in _COUNTED.items():
+            yield _counter(name, help, label, status.counts.get(name, {}))
+
+
+def _counter(name: str, help: str, label: str, counts: Mapping[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name.removesuffix("_total"), help, labels=[label])
+    for value, number in counts.items():
+        family.add_metric([value], float(number))
+    return family
 
 
 def _family(name: str, help: str, label: str, samples: Samples) -> GaugeMetricFamily:

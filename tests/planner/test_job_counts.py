@@ -1,0 +1,55 @@
+"""What is counted of Jobs' Pods, write by write."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.model.kinds import Pod, ref_of
+from reconciler.model.plan import Change, Reason
+from reconciler.planner.workloads.job_counts import POLICY_ACTIONS, TRACKED_PODS, job_counts
+from tests.planner.jobs import JOB, job, pod, stored
+
+FAIL_JOB = {"rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [7]}}]}
+
+
+def counts(before: Pod | None, after: Pod, verb: str = "status", **spec: Any) -> dict[tuple[str, str], int]:
+    """Return what one write adds."""
+    objects = {JOB: stored(job(**spec)), **({ref_of(before): stored(before)} if before is not None else {})}
+    change = Change(verb=verb, ref=ref_of(after), object=after, manager="j", reason=Reason.STATUS)
+    return dict(job_counts(objects, [change]))
+
+
+def released(one: Pod) -> Pod:
+    """Return a Pod that was counted."""
+    return replace(one, metadata=replace(one.metadata, finalizers=()))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "events"),
+    [
+        (None, pod("a", "Pending"), []),
+        (pod("a"), pod("a", "Failed"), ["add"]),
+        (pod("a", "Succeeded"), released(pod("a", "Succeeded")), ["delete"]),
+        (pod("a"), released(pod("a", "Succeeded")), ["add", "delete"]),
+        (pod("a"), released(pod("a", ending=True)), []),
+        (pod("a", "Failed"), pod("a", "Failed", ending=True), []),
+        (released(pod("a")), released(pod("a", "Failed")), []),
+    ],
+)
+def test_a_pod_waits_to_be_counted_once_and_is_counted_once(before: Pod | None, after: Pod, events: list[str]) -> None:
+    """What its Job lets go while it runs is never counted."""
+    assert counts(before, after) == {(TRACKED_PODS, event): 1 for event in events}
+
+
+def test_a_pod_that_is_removed_was_counted() -> None:
+    """The write shows it as it was last."""
+    assert counts(pod("a"), pod("a"), verb="delete") == {(TRACKED_PODS, "add"): 1, (TRACKED_PODS, "delete"): 1}
+
+
+@pytest.mark.parametrize(("exit_code", "actions"), [(7, {"FailJob": 1}), (1, {})])
+def test_what_the_failure_policy_did_is_counted(exit_code: int, actions: dict[str, int]) -> None:
+    """Where one of its rules fits."""
+    ended = pod("a", "Failed", ended_s=1, exit_code=exit_code)
+    found = counts(pod("a"), released(ended), podFailurePolicy=FAIL_JOB)
+    assert {label: count for (metric, label), count in found.items() if metric == POLICY_ACTIONS} == actions
