@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from reconciler.planner.updates.ephemeral import ephemeral_faults
 from tests.parity.rows import compare
+from tests.parity.test_parity_ephemeral import pod as debugged
 from tests.parity.test_parity_pods import Pods, is_refused
 from tests.parity.test_parity_validation import Judge, manifest, pod_manifest, problems_of
 
@@ -168,7 +170,13 @@ class Containers:
         for field in ("Containers", "InitContainers"):
             if field in spec:
                 spec[field] = [{**_CONTAINER, "Name": field.lower(), **one} for one in spec[field]]
-        return self.pods.spec(spec, not is_refused(case))
+        added = spec.pop("EphemeralContainers", [])
+        is_valid = not is_refused(case)
+        if not added:
+            return self.pods.spec(spec, is_valid)
+        rest = {name: one for name, one in spec.items() if name != "Volumes"}
+        old, new = (debugged({"Spec": {**rest, "EphemeralContainers": one}}) for one in ([], added))
+        return self.pods.spec(spec, True) and (not list(ephemeral_faults(old, new))) == is_valid
 
     def claims(self, case: Case) -> bool:
         """Judge a row with devices that a Pod claims."""

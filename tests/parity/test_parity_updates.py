@@ -6,8 +6,6 @@ from typing import Any
 from tests.parity.rows import NotTranslated, compare
 from tests.parity.updating import Case, Updates, both, spelled
 
-_HOST_PATH = {"HostPath": {"Path": "/data"}}
-
 
 def pod(updates: Updates, case: Case) -> bool:
     """Judge a row with a Pod."""
@@ -26,15 +24,9 @@ def volume(updates: Updates, case: Case) -> bool:
     return updates.verdict("PersistentVolume", old, new, not case.get("isExpectedFailure"))
 
 
-def affinity(updates: Updates, case: Case) -> bool:
-    """Judge a row with a volume's nodes: the disk of a cloud stands for any volume here."""
-    given = []
-    for one in (case["oldPV"], case["newPV"]):
-        source = one["Spec"]["PersistentVolumeSource"]
-        of_cloud = set(source) == {"GCEPersistentDisk"}
-        given.append({**one, "Spec": {**one["Spec"], "PersistentVolumeSource": _HOST_PATH if of_cloud else source}})
-    old, new = both("PersistentVolume", *given)
-    return updates.verdict("PersistentVolume", old, new, not case.get("isExpectedFailure"))
+def reserved(updates: Updates, case: Case) -> bool:
+    """Judge a row with a volume's nodes or mode."""
+    return volume(updates, {**case, "oldVolume": case["oldPV"], "newVolume": case["newPV"]})
 
 
 def configured(kind: str, old: str, new: str) -> Any:
@@ -95,9 +87,9 @@ def controller(updates: Updates, case: Case) -> bool:
 _CORE = {
     "TestValidatePodUpdate": pod,
     "TestValidatePersistentVolumeClaimUpdate": claim,
-    "TestAlphaPVVolumeModeUpdate": affinity,
+    "TestAlphaPVVolumeModeUpdate": reserved,
     "TestValidatePersistentVolumeSourceUpdate": volume,
-    "TestValidateVolumeNodeAffinityUpdate": affinity,
+    "TestValidateVolumeNodeAffinityUpdate": reserved,
     "TestValidateSecretUpdate": configured("Secret", "oldSecret", "newSecret"),
     "TestOpenShiftValidateSecretUpdate": openshift,
     "TestValidateConfigMapUpdate": configured("ConfigMap", "oldCfg", "newCfg"),

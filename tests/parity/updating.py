@@ -10,7 +10,7 @@ from reconciler.planner.updates.rules import update_faults
 from reconciler.schema.decode import decode
 from reconciler.schema.validate import SourceFile, validate
 from tests.parity.rows import NotTranslated
-from tests.parity.test_parity_validation import manifest, pod_manifest
+from tests.parity.test_parity_validation import manifest, pod_manifest, with_any_volume
 
 Case = dict[str, Any]
 
@@ -62,6 +62,7 @@ def _with_status(declared: Any, stored: Any) -> AnyObject:
 
 def spelled(kind: str, given: Case, name: str = "") -> Case:
     """Return an upstream object as a manifest of a kind."""
+    given = with_any_volume(given)
     document = pod_manifest(given) if kind == "Pod" else manifest(given)
     template = ((given.get("Spec") or {}).get("Template") or {}).get("Spec")
     if template:

@@ -118,7 +118,7 @@ def _of_kind(object: AnyObject, document: dict[str, Any]) -> Iterator[Finding]:
         case Secret():
             return secret_findings(object, document)
         case PersistentVolume():
-            return volume_findings(object)
+            return volume_findings(object, document)
         case PersistentVolumeClaim():
             return claim_findings(object.spec)
         case StorageClass():

@@ -1,6 +1,7 @@
 """Rules on volumes, claims and classes."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from reconciler.model.kinds import AccessMode, PersistentVolume, PersistentVolumeClaimSpec, StorageClass
 from reconciler.model.quantity import QuantityText, parse_quantity
@@ -49,8 +50,8 @@ def _source_findings(at: str, spec: PersistentVolumeClaimSpec) -> Iterator[Findi
         yield error(f"{at}/dataSourceRef", "dataSource and dataSourceRef name different objects", "leave one out")
 
 
-def volume_findings(volume: PersistentVolume) -> Iterator[Finding]:
-    """Yield what is wrong with a PersistentVolume."""
+def volume_findings(volume: PersistentVolume, document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield what is wrong with a PersistentVolume; `document` tells whether nodes were written down at all."""
     spec = volume.spec
     yield from _size_findings("/spec/capacity", spec.capacity)
     yield from _mode_findings("/spec/accessModes", spec.access_modes)
@@ -72,6 +73,8 @@ def volume_findings(volume: PersistentVolume) -> Iterator[Finding]:
         yield from host_path_findings("/spec/local", spec.local.path)
         if required is None:
             yield error("/spec", "a local volume needs nodeAffinity", code="missing-field")
+    if required is None and document["spec"].get("nodeAffinity") is not None:
+        yield error("/spec/nodeAffinity", "required is missing", "say which nodes, or leave it out", "missing-field")
     for number, term in enumerate(required.node_selector_terms if required is not None else ()):
         yield from node_term_findings(f"/spec/nodeAffinity/required/nodeSelectorTerms/{number}", term)
 

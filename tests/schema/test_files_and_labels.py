@@ -1,4 +1,4 @@
-"""Variables of files are taken from an emptyDir of the Pod; required values of node labels can be labels."""
+"""Variables of files are taken from an emptyDir of the Pod; nodes are named by what can be a label, or not at all."""
 
 import json
 from typing import Any
@@ -61,3 +61,5 @@ def test_what_a_node_must_have_can_be_a_label() -> None:
     volume = {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/v"}}
     wanted = [f"/spec/nodeAffinity/required/{values}/{number}" for number in (1, 2)]
     assert errors({**volume, "nodeAffinity": {"required": required}}, "PersistentVolume") == wanted
+    assert errors({**volume, "nodeAffinity": {}}, "PersistentVolume") == ["/spec/nodeAffinity"]
+    assert errors(volume, "PersistentVolume") == []
