@@ -136,7 +136,7 @@ _CONTAINER: Mapping[str, str] = {
     "Container.volumeMounts": "Volumes of the Pod to show inside.",
     "Container.restartPolicy": "In place of the Pod's; Always makes an init container a sidecar that keeps running.",
     "Container.restartPolicyRules": "Ends after which the container is started again, whatever the policy says.",
-    "ContainerRestartRule.action": "What follows: Restart starts the container again, RestartAllContainers the whole Pod.",
+    "ContainerRestartRule.action": "Restart starts the container again, RestartAllContainers the whole Pod.",
     "ContainerRestartRule.exitCodes": "Ends that are meant.",
     "ContainerRestartRuleOnExitCodes.operator": "Whether the exit code is one of the values, or none of them.",
     "ContainerRestartRuleOnExitCodes.values": "Exit codes.",
