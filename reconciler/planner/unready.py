@@ -14,11 +14,11 @@ _OWNERS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Re
 
 
 def faults_of_pods(objects: Mapping[ObjectRef, StoredObject]) -> Mapping[str, str]:
-    """Return by uid of every workload, also of one that has its Pods through ReplicaSets, what is wrong with one Pod."""
-    pods = (_fault(one) for ref, one in sorted(objects.items()) if ref.kind == "Pod")
+    """Return by uid of every workload, also where its Pods are those of ReplicaSets, what is wrong with one Pod."""
+    pods = (_fault(one) for one in _of_kind(objects, "Pod"))
     worst_first = sorted((one for one in pods if one is not None), key=lambda one: one[0])
     found = _first((owner, text) for _, owner, text in worst_first)
-    sets = (one for ref, one in sorted(objects.items()) if ref.kind == "ReplicaSet" and one.manager not in found)
+    sets = (one for one in _of_kind(objects, "ReplicaSet") if one.manager not in found)
     above = _first((one.manager, found[uid]) for one in sets if (uid := one.object.metadata.uid) in found)
     return {**above, **found}
 
@@ -29,6 +29,10 @@ def with_fault(health: ObjectHealth, stored: StoredObject, faults: Mapping[str, 
     if not fault or health.health not in _ILL:
         return health
     return replace(health, message=f"{health.message}; {fault}" if health.message else fault)
+
+
+def _of_kind(objects: Mapping[ObjectRef, StoredObject], kind: str) -> list[StoredObject]:
+    return [objects[ref] for ref in sorted(ref for ref in objects if ref.kind == kind)]
 
 
 def _fault(stored: StoredObject) -> tuple[int, str, str] | None:
