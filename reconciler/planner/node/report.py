@@ -123,7 +123,7 @@ def _phase(judged: PodJudgement) -> str:
 
 
 def _was_started(one: Judgement) -> bool:
-    return one.memory.attempt >= 0
+    return one.memory.attempt >= 0 and not one.memory.void
 
 
 def _status(judged: PodJudgement, one: Judgement) -> ContainerStatus:

@@ -1,7 +1,7 @@
 """Rules by which the end of one container has all containers of its Pod start anew, in the same sandbox.
 
 Pure. Semantics of the action `RestartAllContainers` of Kubernetes' `restartPolicyRules`: address and volumes stay, what
-runs is stopped without its preStop hook, init containers run again, and nothing starts before all have ended. Waits
+runs is killed without grace or preStop hook, init containers run again, and nothing starts before all have ended. Waits
 between restarts grow as ever.
 """
 

@@ -164,8 +164,8 @@ def _stop_faulty(chain: Chain, judged: PodJudgement, pod: PodAssignment) -> None
     for one in (*judged.containers, *judged.debuggers):
         if one.want is Want.STOP and one.fact is not None:
             grace = pod.grace_s if one.grace_s is None else float(one.grace_s)
-            # Without its preStop hook where it has to start anew with the others.
-            spec = None if one.memory.void else one.spec
+            # What starts anew with the others is killed, and has no preStop hook.
+            spec, grace = (None, 0.0) if one.memory.void else (one.spec, grace)
             add_stop(chain, one.fact, spec, grace, one.reason, message=one.message)
 
 

@@ -14,7 +14,7 @@ from reconciler.model.kinds import (
     Lifecycle,
     LifecycleHandler,
 )
-from reconciler.planner.node.memory import NodeMemory
+from tests.planner.node import situation
 from tests.planner.node.host import Host, container, pod, script
 
 
@@ -39,12 +39,6 @@ def counts(host: Host, name: str = "p") -> dict[str, int]:
     return {one.name: one.restart_count for one in (*report.init_container_statuses, *report.container_statuses)}
 
 
-def condition(host: Host) -> str:
-    """What the Pod's condition says."""
-    conditions = {one.type: one.status for one in host.node.report("p").conditions}
-    return conditions.get("AllContainersRestarting", "")
-
-
 @pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
 def test_all_containers_start_anew_in_order(policy: str) -> None:
     """Sidecars end, init containers run again, then the others: whatever the Pod's policy, with address and sandbox."""
@@ -63,25 +57,36 @@ def test_all_containers_start_anew_in_order(policy: str) -> None:
 
 
 def test_nothing_starts_before_all_have_ended() -> None:
-    """A container that is slow to end holds up the others, and the Pod says that it starts anew."""
-    slow = script("slow", "trap '' TERM; sleep 1000")
-    host = Host(pod("p", worker(), slow, grace_s=8.0))
-    host.node.run_for(4)
-    assert condition(host) == "False"
-    host.node.run_for(4)
-    assert (condition(host), counts(host)) == ("True", {"worker": 0, "slow": 0})
-    assert host.waiting("p", "worker") == "PodInitializing"
-    host.node.run_for(7)
-    assert (condition(host), counts(host)) == ("False", {"worker": 1, "slow": 1})
+    """A container that is slow to end holds up the others, and the Pod is pending and says that it starts anew."""
+    one = pod("web", worker(), container("slow"))
+    running = (situation.sandbox(), situation.fact("slow"))
+    first = situation.look(situation.shows(*running, situation.fact("worker")), one)
+    told = {each.type: each.status for each in first.reports[0].conditions}
+    assert (first.reports[0].phase, told["AllContainersRestarting"]) == ("Running", "False")
+    then = situation.look(situation.shows(*running, situation.ended("worker", code=42)), one, memory=first.memory)
+    assert situation.deeds(then) == ["stopContainer slow"]
+    assert situation.waits(then) == [
+        "waiting-for-dependency: container worker: waits for the end of container slow",
+    ]
+    told = {each.type: each.status for each in then.reports[0].conditions}
+    assert (then.reports[0].phase, told["AllContainersRestarting"]) == ("Pending", "True")
+    over = situation.shows(situation.sandbox(), situation.ended("slow", code=137), situation.ended("worker", code=42))
+    last = situation.look(over, one, memory=then.memory)
+    assert [each.split(" <-")[0] for each in situation.deeds(last)] == [
+        "startContainer worker/1",
+        "startContainer slow/1",
+    ]
+    told = {each.type: each.status for each in last.reports[0].conditions}
+    assert (last.reports[0].phase, told["AllContainersRestarting"]) == ("Pending", "False")
 
 
-def test_hooks_before_the_end_are_not_run() -> None:
-    """The process is asked to end, and no more."""
+def test_what_runs_is_killed() -> None:
+    """Neither its hook nor its grace is waited for."""
     hook = LifecycleHandler(exec=ExecAction(command=("bye",)))
     host = Host(pod("p", worker(), container("web", lifecycle=Lifecycle(pre_stop=hook))))
     host.node.run_for(10)
     stops = [one.detail for one in host.world.executed if type(one.detail).__name__ == "StopContainer"]
-    assert [getattr(one, "lifecycle", None) for one in stops] == [None]
+    assert [(getattr(one, "lifecycle", ""), getattr(one, "grace_s", 1.0)) for one in stops] == [(None, 0.0)]
 
 
 @pytest.mark.parametrize(
@@ -113,11 +118,9 @@ def test_restarts_of_all_wait_longer_and_longer() -> None:
 
 def test_a_restart_of_all_goes_on_without_memory() -> None:
     """An agent that has forgotten everything does it once more rather than not at all."""
-    host = Host(pod("p", worker(), script("slow", "trap '' TERM; sleep 1000"), grace_s=8.0))
-    host.node.run_for(8)
-    host.node.memory = NodeMemory()
-    host.node.run_for(12)
-    assert counts(host) == {"worker": 1, "slow": 1}
+    one = pod("web", worker(), container("slow"))
+    facts = situation.shows(situation.sandbox(), situation.fact("slow"), situation.ended("worker", code=42))
+    assert situation.deeds(situation.look(facts, one)) == ["stopContainer slow"]
 
 
 def test_a_pod_that_is_to_end_is_not_restarted() -> None:
