@@ -24,6 +24,7 @@ from reconciler.planner.override_words import taint_words as taint_words
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.configuration import CONFIGURATION
 from reconciler.planner.workloads.deployment_sets import HASH_LABEL
+from reconciler.planner.workloads.ending import let_go
 
 # The mark of a number of Pods that is an autoscaler's; which number that is, is not in it.
 _SCALED = "+scaled"
@@ -210,7 +211,7 @@ def _end(view: View, stored: StoredObject, override: Override) -> None:
     pod = cast(Pod, stored.object)
     message = f"deletion asked for by {override.by}"
     if not pod.spec.node_name:
-        view.remove(stored, Reason.DELETION_REQUESTED, message)
+        let_go(view, stored, Reason.DELETION_REQUESTED, message)
     elif pod.metadata.deletion_timestamp is None:
         grace = pod.spec.termination_grace_period_seconds if override.grace_s is None else override.grace_s
         view.terminate(stored, Reason.DELETION_REQUESTED, message, grace_s=grace)

@@ -1,4 +1,4 @@
-"""Pods of Jobs whose node is gone for ever."""
+"""Pods of Jobs that end without a node to say so: theirs is gone for ever, or they never had one."""
 
 from typing import Any
 
@@ -7,11 +7,16 @@ from msgspec.structs import replace
 
 from reconciler.model.kinds import Condition, Node, NodeSpec, ObjectMeta, Pod, Taint
 from reconciler.model.policy import Policy
+from reconciler.model.refs import ObjectRef
 from reconciler.model.times import rfc3339
 from reconciler.planner.view import View
 from reconciler.planner.workloads.job import sync_jobs
 from reconciler.planner.workloads.podgc import OUT_OF_SERVICE, collect_pods
 from tests.planner.jobs import NOW, job, made, pod, stored, the_job, view_of
+from tests.planner.test_job import job as manifest
+from tests.planner.test_job import status
+from tests.planner.test_overrides import override
+from tests.planner.world import Cluster
 
 IGNORED = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]}
 LOST = Condition(
@@ -59,3 +64,16 @@ def test_an_ending_pod_of_a_node_out_of_service_counts() -> None:
     view = looked_at(View(replace(view.observed, objects=objects), Policy(), NOW))
     assert the_job(view).status.failed == 1
     assert "off" not in [one.ref.name for one in view.of_kind("Pod")]
+
+
+def test_a_waiting_pod_that_somebody_deletes_has_failed() -> None:
+    """As one that runs: the Job's limit of failures holds, and the next one comes after a while."""
+    cluster = Cluster(())
+    cluster.push(manifest("backoffLimit: 3"))
+    cluster.settle()
+    (name,) = cluster.of("Pod")
+    override(cluster, ObjectRef.of("Pod", "default", name), delete_at=cluster.now)
+    cluster.settle()
+    assert status(cluster).failed == 1
+    assert name not in cluster.of("Pod")
+    assert cluster.plan().is_empty

@@ -14,7 +14,7 @@ from reconciler.model.times import seconds, unix
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.conditions import with_condition, without_condition
-from reconciler.planner.workloads.pods import let_go
+from reconciler.planner.workloads.ending import let_go
 from reconciler.planner.workloads.replicaset import delete_pod
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"

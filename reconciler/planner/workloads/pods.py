@@ -4,7 +4,7 @@ from functools import partial
 from typing import cast
 
 from reconciler.model.granted import qos_class as class_of
-from reconciler.model.kinds import Condition, Job, Pod, PodIP, PodStatus
+from reconciler.model.kinds import Condition, Pod, PodIP, PodStatus
 from reconciler.model.node import Observation, PodReport
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Decision, Reason
@@ -17,6 +17,7 @@ from reconciler.planner.updates.fault import Fault
 from reconciler.planner.updates.pod_status import address_faults
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.deployment_status import with_times
+from reconciler.planner.workloads.ending import let_go
 
 
 def observe_pods(view: View) -> None:
@@ -73,22 +74,6 @@ def _is_gone(pod: Pod, node: NodeState | None, report: PodReport | None) -> bool
 def _let_go(view: View, stored: StoredObject, report: PodReport | None) -> None:
     phase = report.phase if report is not None else ""
     let_go(view, stored, *_why_gone(view, stored), phase=phase)
-
-
-def let_go(view: View, stored: StoredObject, reason: Reason, message: str, *, phase: str = "") -> None:
-    """Remove a Pod that has ended for good; one that its Job has not counted yet goes once it has.
-
-    `phase` is how it ended; where nobody knows, it has failed.
-    """
-    pod = cast(Pod, stored.object)
-    owner = next((one for one in pod.metadata.owner_references if one.controller), None)
-    job = view.typed(Job, stored.ref.namespace, owner.name) if owner is not None and owner.kind == "Job" else None
-    if job is None or owner is None or job.metadata.uid != owner.uid or not pod.metadata.finalizers:
-        view.remove(stored, reason, message)
-        return
-    view.ended.add(stored.ref)
-    if pod.status.phase not in ("Succeeded", "Failed"):
-        view.set_status(stored, replace(pod.status, phase="Succeeded" if phase == "Succeeded" else "Failed"))
 
 
 def _why_gone(view: View, stored: StoredObject) -> tuple[Reason, str]:
