@@ -152,3 +152,17 @@ def test_who_is_started_again(pod_policy: str, container: str, code: int, again:
     """A rule that holds, then the container's own policy, then its Pod's."""
     one = pod(spec=f"restartPolicy: {pod_policy}", container=container)
     assert may_start_again(one.spec, one.spec.containers[0], code) is again
+
+
+@pytest.mark.parametrize(("action", "again"), [("Restart", False), ("RestartAllContainers", True)])
+def test_who_is_started_again_with_the_others(action: str, again: bool) -> None:
+    """A rule of any container may have all of them start anew, also those that were done."""
+    rule = (
+        f"restartPolicy: Never, restartPolicyRules: [{{action: {action}, exitCodes: {{operator: In, values: [42]}}}}]"
+    )
+    one = read(
+        "Pod",
+        spec=f"containers: [{{name: c, image: i}}, {{name: d, image: i, {rule}}}], restartPolicy: Never",
+        status="",
+    )
+    assert may_start_again(one.spec, one.spec.containers[0], 0) is again
