@@ -6,12 +6,12 @@ from reconciler.model.kinds import Container
 from reconciler.model.node import NodeEvent, ProbeState
 from reconciler.planner.node.memory import NodeMemory
 from reconciler.planner.node.step import NodeStep
-from reconciler.planner.node.unhealthy import AGAIN_S, APART_S
 from reconciler.simulation.behaviour import Behaviour
 from tests.planner.node.host import Host, container, pod, probe
 from tests.planner.node.situation import NOW, fact, look, sandbox, shows
 from tests.planner.node.test_judging import knowing
 
+APART_S, AGAIN_S = 30, 300
 REFUSED = "HTTP probe failed with statuscode: 503"
 
 
@@ -66,7 +66,9 @@ def test_the_same_failure_is_told_once_and_now_and_then_again() -> None:
     """Not with every period: after five minutes it is counted once more."""
     first = seen(knowing(), failing(1))
     assert told(first) == [f"Readiness probe failed: {REFUSED}"]
-    second = seen(first.memory, failing(2), at=10)
+    at_once = seen(first.memory, failing(1), at=0.5)
+    assert told(at_once) == []
+    second = seen(at_once.memory, failing(2), at=10)
     third = seen(second.memory, failing(3, result="failure"), at=AGAIN_S - 1)
     assert (told(second), told(third)) == ([], [])
     again = seen(third.memory, failing(30, result="failure"), at=AGAIN_S)
@@ -85,10 +87,31 @@ def test_another_answer_is_told_but_no_more_than_twice_a_minute() -> None:
 def test_a_failure_that_comes_back_is_new() -> None:
     """A probe that succeeded in between fails anew; one that flaps is told of twice a minute at most."""
     first = seen(knowing(), failing())
-    well = seen(first.memory, passing(), at=5)
+    well = seen(seen(first.memory, passing()).memory, passing(), at=5)
     assert told(seen(well.memory, failing(), at=10)) == []
     better = seen(well.memory, passing(), at=APART_S)
     assert told(seen(better.memory, failing(), at=APART_S + 5)) == [f"Readiness probe failed: {REFUSED}"]
+
+
+def test_each_probe_of_each_container_is_told_by_itself() -> None:
+    """Whatever the others of the Pod do, and when theirs were told."""
+    names = ("plain", "a", "b")
+    one = pod("web", *(container(name, readiness_probe=None if name == "plain" else probe()) for name in names))
+    facts = shows(sandbox(), *(fact(name) for name in names))
+
+    def failed(*containers: str) -> dict[str, ProbeState]:
+        keys = [f"id-{name}-0/readiness" for name in containers]
+        return {key: ProbeState(key=key, failures=1, message=REFUSED) for key in keys}
+
+    def told_of(answer: NodeStep) -> list[str]:
+        return [event.container for event in answer.events if event.reason == "Unhealthy"]
+
+    first = look(facts, one, probes=failed("a"))
+    both = look(facts, one, memory=first.memory, now=NOW + 100, probes=failed("a", "b"))
+    assert (told_of(first), told_of(both)) == (["a"], ["b"])
+    calm = look(facts, one, memory=both.memory, now=NOW + 101, probes=failed("a", "b"))
+    again = look(facts, one, memory=calm.memory, now=NOW + AGAIN_S, probes=failed("a", "b"))
+    assert told_of(again) == ["a"]
 
 
 def test_an_agent_that_restarts_does_not_tell_it_again() -> None:
