@@ -50,6 +50,11 @@ def refusals(pod: Pod, node: Candidate) -> Iterator[Refusal]:
     if pod.metadata.labels.get(_SYSTEM, "linux") != "linux":
         text = f"Failed to admit pod as the `{_SYSTEM}` label doesn't match node label"
         yield Refusal("PodOSSelectorNodeLabelDoesNotMatch", text)
+    is_strict = pod.spec.security_context.supplemental_groups_policy == "Strict"
+    if is_strict and not node.node.status.features.supplemental_groups_policy:
+        yield Refusal(
+            "SupplementalGroupsPolicyNotSupported", "SupplementalGroupsPolicy=Strict is not supported in this node"
+        )
     yield from _lacking(pod, node)
     required = pod.spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
     if not is_chosen(pod.spec.node_selector, required, node.node):

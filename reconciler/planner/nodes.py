@@ -149,7 +149,8 @@ def _status(node: Node, host: HostFact) -> k.NodeStatus:
         architecture=_arch(host.architecture),
         swap=k.NodeSwapStatus(capacity=host.swap_bytes) if host.swap_bytes else None,
     )
-    return replace(node.status, capacity=room, allocatable=room, addresses=addresses, node_info=info)
+    features = k.NodeFeatures(supplemental_groups_policy=True)
+    return replace(node.status, capacity=room, allocatable=room, addresses=addresses, node_info=info, features=features)
 
 
 def _heartbeat(node: Node, now: Condition, state: NodeState) -> str | None:

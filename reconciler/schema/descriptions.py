@@ -262,7 +262,7 @@ _POD: Mapping[str, str] = {
     "PodDNSConfig.options": "Resolver options.",
     "PodDNSConfigOption.name": "Option, such as ndots.",
     "PodSecurityContext.supplementalGroups": "Further group numbers of the processes.",
-    "PodSecurityContext.supplementalGroupsPolicy": "Whether the image's own groups are kept.",
+    "PodSecurityContext.supplementalGroupsPolicy": "Whether the groups are kept that the image has for the user; Strict wants runAsGroup.",
     "PodSecurityContext.fsGroup": "Group that owns the volumes.",
     "PodSecurityContext.fsGroupChangePolicy": "When the volumes' ownership is set.",
     "PodSecurityContext.sysctls": "Kernel parameters of the Pod's own namespaces.",
@@ -348,7 +348,8 @@ _VOLUMES: Mapping[str, str] = {
     "PersistentVolumeSpec.persistentVolumeReclaimPolicy": "What becomes of the data when the claim goes.",
     "PersistentVolumeSpec.claimRef": "Claim the volume is kept for.",
     "PersistentVolumeSpec.nodeAffinity": "Nodes that can reach the volume.",
-    "StorageClass.provisioner": "Who makes the volumes: reconciler.dev/local, reconciler.dev/nfs or reconciler.dev/provider.",
+    "StorageClass.provisioner": "Who makes the volumes: reconciler.dev/local, reconciler.dev/nfs or "
+    "reconciler.dev/provider.",
     "StorageClass.parameters": "Settings for the provisioner: path (local); server, share, subDir (nfs).",
     "StorageClass.reclaimPolicy": "What becomes of the data when the claim goes.",
     "StorageClass.volumeBindingMode": "Whether to wait for a Pod before a volume is made.",

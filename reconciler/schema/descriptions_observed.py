@@ -44,6 +44,8 @@ _NODES: Mapping[str, str] = {
     "NodeSystemInfo.operatingSystem": "Always linux.",
     "NodeSystemInfo.architecture": "Processor architecture, such as amd64.",
     "NodeStatus.images": "Images that are present.",
+    "NodeStatus.features": "What the node can do for Pods that not every node can.",
+    "NodeFeatures.supplementalGroupsPolicy": "Whether it can keep from Pods the groups that images have for users.",
     "NodeStatus.declaredFeatures": "Features that the node says it has.",
     "ContainerImage.names": "Names of the image.",
     "ContainerImage.sizeBytes": "Its size.",

@@ -120,7 +120,6 @@ REFUSED_VALUES: Mapping[str, str] = {
     "EndpointSlice.addressType=FQDN": "use a Service of type ExternalName",
     "PersistentVolumeSpec.persistentVolumeReclaimPolicy=Recycle": "use Retain or Delete",
     "EmptyDirVolumeSource.medium=HugePages": "huge pages are not implemented",
-    "PodSecurityContext.supplementalGroupsPolicy=Strict": "the groups of the image's user are always kept",
     "SecurityContext.procMount=Unmasked": "it needs user namespaces, which are not implemented",
 }
 

@@ -11,7 +11,7 @@ from tests.parity.loosely import NoSuchField, loosely
 from tests.parity.placing import Objects, pod_of
 from tests.parity.rows import NotTranslated
 
-_STATUS = ("capacity", "allocatable", "images")
+_STATUS = ("capacity", "allocatable", "images", "features")
 
 
 def spelled_node(row: Any) -> Node:

@@ -46,6 +46,8 @@ def user_setting(pod: PodSecurityContext, own: SecurityContext, image_user: str)
     non_root = own.run_as_non_root if own.run_as_non_root is not None else pod.run_as_non_root
     if non_root:
         _require_non_root(user, image_user)
+    if group is None and pod.supplemental_groups_policy == "Strict":
+        return _with_its_group(user, image_user)
     if group is None:
         return "" if user is None else str(user)
     return f"{user if user is not None else image_user.partition(':')[0] or 0}:{group}"
@@ -55,6 +57,8 @@ def needs_image_user(pod: PodSecurityContext, own: SecurityContext) -> bool:
     """Whether `user_setting` needs to know the image's user."""
     if own.run_as_user is not None or pod.run_as_user is not None:
         return False
+    if pod.supplemental_groups_policy == "Strict":
+        return True
     non_root = own.run_as_non_root if own.run_as_non_root is not None else pod.run_as_non_root
     return bool(non_root) or own.run_as_group is not None or pod.run_as_group is not None
 
@@ -63,6 +67,19 @@ def seccomp_path(pod: PodSecurityContext, own: SecurityContext) -> str:
     """Return the path of the profile that must be read, or an empty text."""
     profile = own.seccomp_profile or pod.seccomp_profile
     return (profile.localhost_profile or "") if profile is not None and profile.type == "Localhost" else ""
+
+
+def _with_its_group(user: int | None, image_user: str) -> str:
+    """Return `user:group`: where a group is named, the Engine adds none of those that the image has for the user."""
+    name, _, group = image_user.partition(":")
+    if user is None and group:
+        return image_user
+    if user == 0 or (user is None and name in ("", "0", "root")):
+        return "0:0"
+    who = str(user) if user is not None else repr(name)
+    raise ContainerConfigError(
+        f"supplementalGroupsPolicy is Strict and the group of user {who} is not known: set runAsGroup"
+    )
 
 
 def _require_non_root(user: int | None, image_user: str) -> None:

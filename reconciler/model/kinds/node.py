@@ -57,6 +57,12 @@ class ContainerImage(Value):
     size_bytes: int = 0
 
 
+class NodeFeatures(Value):
+    """What the node can do for Pods that not every node can."""
+
+    supplemental_groups_policy: bool = False
+
+
 class NodeStatus(Value):
     """What was observed of a node."""
 
@@ -67,6 +73,7 @@ class NodeStatus(Value):
     node_info: NodeSystemInfo = NodeSystemInfo()
     images: tuple[ContainerImage, ...] = ()
     declared_features: tuple[str, ...] = ()
+    features: NodeFeatures = NodeFeatures()
 
 
 class Node(Object):

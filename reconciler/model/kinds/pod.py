@@ -72,7 +72,7 @@ class PodSecurityContext(Value):
     run_as_group: UserNumber | None = None
     run_as_non_root: bool | None = None
     supplemental_groups: tuple[UserNumber, ...] = ()
-    supplemental_groups_policy: Literal["Merge"] = "Merge"
+    supplemental_groups_policy: Literal["Merge", "Strict"] = "Merge"
     fs_group: UserNumber | None = None
     fs_group_change_policy: Literal["Always", "OnRootMismatch"] = "Always"
     sysctls: tuple[Sysctl, ...] = ()
