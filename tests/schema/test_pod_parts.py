@@ -168,6 +168,13 @@ def test_rules_of_restarting_are_judged(container: dict[str, Any], pointers: lis
     assert problems(container) == pointers
 
 
+def test_a_sidecar_may_have_its_whole_pod_start_anew() -> None:
+    """It is always started again itself; its rules are about the others."""
+    rule = {**RESTART, "action": "RestartAllContainers"}
+    sidecar = {"name": "watcher", "image": "i", "restartPolicy": "Always", "restartPolicyRules": [rule]}
+    assert problems({}, initContainers=[sidecar]) == []
+
+
 def test_an_address_in_another_form_is_warned_of() -> None:
     """It stands for the same, and others write it otherwise; what is no address is told what may be meant."""
     pod = {
