@@ -4,12 +4,14 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.model.kinds import Pod
+from reconciler.model.kinds import Node, PersistentVolumeClaim, Pod
 from reconciler.model.refs import ObjectRef
-from reconciler.planner.scheduling.volumes import reserve
+from reconciler.planner.scheduling.volumes import choose_volumes, reserve
+from reconciler.planner.storage.catalogue import Catalogue
+from reconciler.planner.storage.volumes import SELECTED_NODE
 from reconciler.planner.view import View
 from tests.planner.volumes import claim, pod, storage_class, volume
-from tests.planner.world import Cluster
+from tests.planner.world import Cluster, replace
 
 STATIC = "kubernetes.io/no-provisioner"
 
@@ -35,3 +37,19 @@ def test_a_pod_gets_all_of_its_volumes_on_a_node_or_none(disks: tuple[str, ...],
 
 def _claim_of(volume: Any) -> str:
     return str(volume.spec.claim_ref.name)
+
+
+def test_a_claim_that_is_to_be_made_on_a_node_holds_its_pods_there() -> None:
+    """Its volume is on the way: on any other node it would never be had."""
+    cluster = Cluster(nodes=("node-1", "node-2"))
+    cluster.push(claim("a") + claim("b"))
+    cluster.settle()
+    view = View(cluster.observed, cluster.policy, cluster.now)
+    one, other = (cast(PersistentVolumeClaim, cluster.of("PersistentVolumeClaim")[name]) for name in ("a", "b"))
+    held = replace(one, metadata=replace(one.metadata, annotations={SELECTED_NODE: "node-2"}))
+    found = {
+        name: choose_volumes(view, Catalogue(view), (held, other), cast(Node, node))
+        for name, node in cluster.of("Node").items()
+    }
+    assert {name: choice.is_complete for name, choice in found.items()} == {"node-1": False, "node-2": True}
+    assert [made.metadata.name for made in found["node-2"].provisioned] == ["a", "b"]
