@@ -7,8 +7,7 @@ those who read it, in the midst of a pass too. Then what the steps before had no
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Verdict
@@ -16,16 +15,23 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.order import reordered
 from reconciler.planner.picture import is_unmanaged, labels_of
 
-# Steps look at objects of other kinds in every pass: they depend on more than on objects.
+# Steps look at objects of other kinds in every pass: they depend on more than on objects. Classes, cluster roles,
+# limits and namespaces are looked at in every pass too; but what is said of one that stays as it is stays the same.
 MAY_SLEEP = frozenset(
     {
+        "ClusterRole",
         "ClusterRoleBinding",
         "ConfigMap",
+        "ControllerRevision",
         "Deployment",
         "EndpointSlice",
         "Endpoints",
         "Event",
+        "IngressClass",
+        "LimitRange",
+        "Namespace",
         "Pod",
+        "PriorityClass",
         "ReplicaSet",
         "ReplicationController",
         "Role",
@@ -33,12 +39,12 @@ MAY_SLEEP = frozenset(
         "Secret",
         "Service",
         "ServiceAccount",
+        "StorageClass",
     }
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
+class _Note(NamedTuple):
     """What a step noted of an object, and which step it was."""
 
     phase: int
@@ -46,8 +52,7 @@ class _Note:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class _Sleep:
+class _Sleep(NamedTuple):
     reads: frozenset[Hashable]
     notes: tuple[_Note, ...]
 
@@ -86,7 +91,8 @@ class Attention:
         self._asleep: dict[ObjectRef, _Sleep] = {}
         self._watchers: dict[Hashable, set[ObjectRef]] = {}
         self._phase = 0
-        self._visited: ObjectRef | None = None
+        # For which object it is that something is read from now on; None: for none.
+        self.visited: ObjectRef | None = None
         # Of this pass: what was read at each object, what was noted, what changed, and who cannot sleep.
         self._reads: dict[ObjectRef, set[Hashable]] = defaultdict(set)
         self._notes: dict[ObjectRef, list[_Note]] = defaultdict(list)
@@ -97,7 +103,7 @@ class Attention:
     def begin(self, books: Mapping[str, dict[ObjectRef, Any]]) -> None:
         """Begin a pass whose notes go to these books."""
         self._books = dict(books)
-        self._phase, self._visited = 0, None
+        self._phase, self.visited = 0, None
         self.woken.clear()
         self._reads.clear()
         self._notes.clear()
@@ -110,24 +116,21 @@ class Attention:
         """Begin the next step."""
         self._phase += 1
 
-    def visit(self, ref: ObjectRef | None) -> None:
-        """What is read from now on is read for this object, or for none."""
-        self._visited = ref
-
     def read(self, key: Hashable) -> None:
         """Note that something is read."""
-        if self._visited is not None:
-            self._reads[self._visited].add(key)
+        if self.visited is not None:
+            self._reads[self.visited].add(key)
 
     def note(self, book: str, ref: ObjectRef, value: Any) -> None:
         """Note something of an object, for later steps of this pass."""
-        self.wake(ref)
+        if ref in self._asleep or ref not in self.awake[ref.kind]:
+            self.wake(ref)
         self._books[book][ref] = value
         self._notes[ref].append(_Note(self._phase, book, value))
 
     def keep_awake(self, ref: ObjectRef | None = None) -> None:
         """An object, or the one that is visited, is to be looked at in the next pass too."""
-        ref = ref or self._visited
+        ref = ref or self.visited
         if ref is not None:
             self._restless.add(ref)
 

@@ -45,6 +45,7 @@ class Picture:
         self.unmanaged: dict[str, Index] = defaultdict(dict)
         # Another one of each kind whenever something of it changes.
         self.marks: dict[str, object] = defaultdict(object)
+        self._in_order: dict[str, tuple[object, list[StoredObject]]] = {}
         self._base: Objects = {}
         self._written: set[ObjectRef] = set()
 
@@ -58,6 +59,15 @@ class Picture:
             self._set(ref, old, new)
             found.append((ref, old, new))
         return found
+
+    def in_order(self, kind: str) -> list[StoredObject]:
+        """Return all objects of a kind in the order of their names; not to be changed."""
+        mark = self.marks[kind]
+        known = self._in_order.get(kind)
+        if known is None or known[0] is not mark:
+            found = self.by_kind[kind]
+            known = self._in_order[kind] = (mark, [found[ref] for ref in sorted(found)])
+        return known[1]
 
     def write(self, ref: ObjectRef, new: StoredObject | None) -> StoredObject | None:
         """Show another object under a name until the pass ends, or none; return what was there."""

@@ -49,9 +49,9 @@ class Reader:
 
     def of_kind(self, kind: str) -> list[StoredObject]:
         """Return all objects of a kind in the order of their names."""
-        self._attention.read(keys.kind_of(kind))
-        found = self._picture.by_kind[kind]
-        return [found[ref] for ref in sorted(found)]
+        if self._attention.visited is not None:
+            self._attention.read(keys.kind_of(kind))
+        return self._picture.in_order(kind)
 
     def finished_pods(self) -> list[StoredObject]:
         """Return the Pods that have ended, in the order of their names."""
@@ -124,19 +124,22 @@ class Reader:
 
         They are those of the moment when it begins. One that is woken on the way and comes later has its turn.
         """
-        attention, present = self._attention, self._picture.by_kind[kind]
+        attention, present = self._attention, self._picture.by_kind.get(kind)
         attention.next_phase()
-        if not present:
+        awake = attention.awake.get(kind)
+        if not present or not awake:
             return
-        turns = [(ref, present[ref]) for ref in sorted(attention.awake[kind]) if ref in present]
+        turns = [(ref, present[ref]) for ref in sorted(awake) if ref in present]
         woken = len(attention.woken)
         number = 0
         while number < len(turns):
             ref, stored = turns[number]
             number += 1
-            attention.visit(ref)
+            attention.visited = ref
             yield stored
-            attention.visit(None)
+            attention.visited = None
+            if len(attention.woken) == woken:
+                continue
             for other in attention.woken[woken:]:
                 slept = self.observed.objects.get(other)
                 if other.kind == kind and other > ref and slept is not None:
@@ -146,11 +149,21 @@ class Reader:
 
     def each(self, refs: Iterable[ObjectRef]) -> Iterator[ObjectRef]:
         """Go through these references, noting what is read for each."""
-        self._attention.next_phase()
+        attention = self._attention
+        attention.next_phase()
         for ref in refs:
-            self._attention.visit(ref)
+            attention.visited = ref
             yield ref
-            self._attention.visit(None)
+            attention.visited = None
+
+    def due_of(self, kinds: Iterable[str]) -> Iterator[StoredObject]:
+        """Go through the objects of several kinds that have to be looked at, kind after kind; see `due`."""
+        attention = self._attention
+        for kind in kinds:
+            if attention.awake.get(kind):
+                yield from self.due(kind)
+            else:
+                attention.next_phase()
 
     def awake(self) -> Iterator[ObjectRef]:
         """Return what has to be looked at, of every kind and in no order."""

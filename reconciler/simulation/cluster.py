@@ -18,7 +18,7 @@ from reconciler.model.plan import Action, Outcome, OutcomeStatus, Plan
 from reconciler.model.policy import Policy
 from reconciler.simulation.behaviour import Behaviour
 from reconciler.simulation.clock import HostClock, VirtualClock
-from reconciler.simulation.daemon import SimulatedDaemon, SimulatedStore, says_the_same
+from reconciler.simulation.daemon import SimulatedDaemon, SimulatedStore, content_of
 from reconciler.simulation.link import SimulatedLink
 from reconciler.simulation.node import SimulatedNode
 from reconciler.simulation.world import SimulatedWorld
@@ -68,7 +68,11 @@ class SimulatedHost:
         self.link = SimulatedLink()
         self.wake_at: float | None = clock.now()
         self.sample_at = clock.now()
+        # What its steps are called.
+        self.heard, self.measured = f"{name} is heard", f"{name} is measured"
+        self.told, self.runs = f"{name} is told", f"{name} runs"
         self._sent: Observation | None = None
+        self._sent_content: Observation | None = None
         self._sent_at = 0.0
 
     @property
@@ -139,10 +143,11 @@ class SimulatedHost:
 
     def _report(self, now: float) -> None:
         observation = self.agent.observation()
-        sent = self._sent
-        if sent is not None and now < self._sent_at + HEARTBEAT_S and says_the_same(sent, observation):
+        content = content_of(observation)
+        is_same = self._sent is not None and content == self._sent_content and not observation.events
+        if is_same and now < self._sent_at + HEARTBEAT_S:
             return
-        self._sent, self._sent_at = observation, now
+        self._sent, self._sent_content, self._sent_at = observation, content, now
         self.link.report(observation, now)
 
 
@@ -233,8 +238,8 @@ class RunningCluster:
         until = self.now + seconds
         at_once, instant = 0, self.now
         while True:
-            steps = self._steps()
-            due = [(name, take) for at, name, take in steps if at <= self.now]
+            steps, now = self._steps(), self.clock.now()
+            due = [(name, take) for at, name, take in steps if at <= now]
             if due:
                 name, take = due[self._choose(len(due)) if len(due) > 1 else 0]
                 take()
@@ -251,28 +256,32 @@ class RunningCluster:
                 return
 
     def _steps(self) -> list[tuple[float, str, Callable[[], None]]]:
-        found: list[tuple[float | None, str, Callable[[], None]]] = []
+        found: list[tuple[float, str, Callable[[], None]]] = []
         daemon = self.daemon
+        is_measured = daemon is not None and self._is_measured
         if daemon is not None:
+            now = self.clock.now()
             for source in sorted(self.tips):
                 state = self.wanted(source)
                 if daemon.desired.get(source) is not state:
-                    found.append((self.now, f"the daemon reads {source}", partial(daemon.read, state)))
+                    found.append((now, f"the daemon reads {source}", partial(daemon.read, state)))
             if daemon.is_sending:
-                found.append((self.now, "the daemon sends", self._send))
-            else:
-                found.append((daemon.next_at(self.now), "the daemon ticks", self._tick))
+                found.append((now, "the daemon sends", self._send))
+            elif (at := daemon.next_at(now)) is not None:
+                found.append((at, "the daemon ticks", self._tick))
         for host in self.hosts.values():
+            is_alive = host.agent.is_alive
             if daemon is not None:
-                found.append(
-                    (host.link.next_report_at(), f"{host.name} is heard", partial(self._hear, host)),
-                )
-                if self._is_measured and host.agent.is_alive:
-                    found.append((host.sample_at, f"{host.name} is measured", partial(self._measure, host)))
-            if host.agent.is_alive:
-                found.append((host.link.next_letter_at(), f"{host.name} is told", partial(_deliver, host)))
-                found.append((host.next_at(), f"{host.name} runs", host.run_once))
-        return [(at, name, take) for at, name, take in found if at is not None]
+                if (at := host.link.next_report_at()) is not None:
+                    found.append((at, host.heard, partial(self._hear, host)))
+                if is_measured and is_alive:
+                    found.append((host.sample_at, host.measured, partial(self._measure, host)))
+            if is_alive:
+                if (at := host.link.next_letter_at()) is not None:
+                    found.append((at, host.told, partial(_deliver, host)))
+                if (at := host.next_at()) is not None:
+                    found.append((at, host.runs, host.run_once))
+        return found
 
     def _tick(self) -> None:
         assert self.daemon is not None

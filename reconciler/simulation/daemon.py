@@ -191,9 +191,10 @@ def _node_objects(store: SimulatedStore) -> list[StoredObject]:
 
 def says_the_same(old: Observation, new: Observation) -> bool:
     """Whether a report says nothing new but the time."""
-    return _content(old) == _content(new) and not new.events
+    return not new.events and content_of(old) == content_of(new)
 
 
-def _content(observation: Observation) -> Observation:
+def content_of(observation: Observation) -> Observation:
+    """Return what a report says but for the time and what happened."""
     facts = replace(observation.facts, observed_at=0.0)
     return replace(observation, sequence=0, observed_at=0.0, facts=facts, events=())

@@ -55,6 +55,8 @@ class SimulatedContainer:
 
     def ends_at(self) -> tuple[float, int] | None:
         """Return when and how its process ends as things stand."""
+        if self.term_at is None and self.behaviour.exit_after_s is None:
+            return None
         ends: list[tuple[float, int]] = []
         if self.behaviour.exit_after_s is not None:
             ends.append((self.began_at + self.behaviour.exit_after_s, self.behaviour.exit_code))
@@ -84,6 +86,8 @@ class SimulatedEngine:
         """Let processes end whose time has come."""
         now = self.clock.now()
         for container in self.containers.values():
+            if container.term_at is None and container.behaviour.exit_after_s is None:
+                continue
             end = container.ends_at() if container.is_running else None
             if end is not None and end[0] <= now:
                 self._end(container, *end)

@@ -137,7 +137,8 @@ class SimulatedWorld:
 
     def observe(self, *, full: bool = False) -> NodeFacts:
         """Return the host's state; see the port."""
-        facts = NodeFacts(
+        silent = self.engine_silent
+        return NodeFacts(
             node=self.node,
             observed_at=self.clock.now(),
             host=self.host,
@@ -150,14 +151,11 @@ class SimulatedWorld:
             pod_memory=dict(self.pod_memory),
             pod_processes=dict(self.pod_processes),
             pod_disk=dict(self.pod_disk),
-        )
-        if self.engine_silent:
-            return replace(facts, complete=False, engine_error="the Engine does not answer")
-        return replace(
-            facts,
-            containers=self.engine.facts(),
-            images=tuple(sorted(self.engine.images)),
-            own_images=tuple(self.engine.own_images[id] for id in sorted(self.engine.own_images)),
+            complete=not silent,
+            engine_error="the Engine does not answer" if silent else "",
+            containers=() if silent else self.engine.facts(),
+            images=() if silent else tuple(sorted(self.engine.images)),
+            own_images=() if silent else tuple(self.engine.own_images[id] for id in sorted(self.engine.own_images)),
         )
 
     def execute(self, action: Action, materials: Materials) -> Outcome:

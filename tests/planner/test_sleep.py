@@ -12,7 +12,7 @@ from tests.planner.reading import read, stored
 
 MAP = stored(read("ConfigMap", name="map"))
 OTHER = stored(read("ConfigMap", name="other"))
-ROLE = stored(read("PriorityClass", rest="value: 1"))
+QUOTA = stored(read("ResourceQuota", rest="spec: {hard: {pods: 1}}"))
 Step = Callable[["Passes"], object]
 
 
@@ -43,9 +43,9 @@ def reads(key: str) -> Step:
     """Read something at MAP."""
 
     def step(passes: Passes) -> None:
-        passes.attention.visit(MAP.ref)
+        passes.attention.visited = MAP.ref
         passes.attention.read(key)
-        passes.attention.visit(None)
+        passes.attention.visited = None
         passes.attention.read("read for nobody")
 
     return step
@@ -176,9 +176,9 @@ def test_what_is_not_kept_is_forgotten_and_what_may_not_sleep_is_awake() -> None
     """An object that is gone is not looked at for ever."""
     passes = Passes()
     passes.attention.wake(OTHER.ref)
-    passes.attention.wake(ROLE.ref)
+    passes.attention.wake(QUOTA.ref)
     passes.pass_(nothing)
-    assert set(passes.attention.all_awake()) == {ROLE.ref}
+    assert set(passes.attention.all_awake()) == {QUOTA.ref}
 
 
 def verdict(ref: ObjectRef, message: str = "") -> Verdict:

@@ -17,9 +17,8 @@ _WITH_CONDITION = ("ReplicaSet", "ReplicationController", "StatefulSet", "Daemon
 
 def tell_refusals(view: View) -> None:
     """Have every owner say why it could not make an object, or that it now can."""
-    for kind in _WITH_CONDITION:
-        for stored in view.due(kind):
-            _set_condition(view, stored, view.refused.get(stored.ref))
+    for stored in view.due_of(_WITH_CONDITION):
+        _set_condition(view, stored, view.refused.get(stored.ref))
     for ref, refusal in sorted(view.refused.items()):
         owner = view.get(ref)
         if owner is not None:

@@ -35,17 +35,16 @@ def ensure_built_in_namespaces(view: View) -> None:
 
 def collect_orphans(view: View) -> None:
     """Remove what the last of its owners leaves: ReplicaSets at once, Pods gracefully."""
-    for kind in _GO_WITH_OWNER:
-        for stored in view.due(kind):
-            owners = stored.object.metadata.owner_references
-            gone = [owner for owner in owners if _is_gone(view, stored, owner)]
-            if not gone:
-                continue
-            if len(gone) == len(owners):
-                named = next((one for one in gone if one.controller), gone[0])
-                _remove(view, stored, Reason.OWNER_DELETED, f"{named.kind.lower()}/{named.name} is gone")
-            else:
-                _drop_dangling(view, stored, gone)
+    for stored in view.due_of(_GO_WITH_OWNER):
+        owners = stored.object.metadata.owner_references
+        gone = [owner for owner in owners if _is_gone(view, stored, owner)]
+        if not gone:
+            continue
+        if len(gone) == len(owners):
+            named = next((one for one in gone if one.controller), gone[0])
+            _remove(view, stored, Reason.OWNER_DELETED, f"{named.kind.lower()}/{named.name} is gone")
+        else:
+            _drop_dangling(view, stored, gone)
 
 
 def _is_gone(view: View, stored: StoredObject, owner: OwnerReference) -> bool:
@@ -63,7 +62,7 @@ def _drop_dangling(view: View, stored: StoredObject, gone: list[OwnerReference])
 
 def end_in_foreground(view: View) -> None:
     """Have what was deleted in the foreground go once everything that blocks it is gone."""
-    waiting = [stored for kind in KINDS for stored in view.due(kind) if _waits_for_children(stored)]
+    waiting = [stored for stored in view.due_of(KINDS) if _waits_for_children(stored)]
     while waiting:
         stored = waiting.pop()
         for child in view.children(stored.object.metadata.uid):

@@ -1,7 +1,6 @@
 """ReplicaSets and ReplicationControllers: keep a number of equal Pods. Pure; semantics of Kubernetes' controllers."""
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import cache
 from typing import TypeAlias, cast
 
@@ -36,20 +35,15 @@ _KINDS = ("ReplicaSet", "ReplicationController")
 def sync_replica_sets(view: View) -> None:
     """Create and delete Pods so that each ReplicaSet has as many as it wants, and write its status."""
     free = [one for one in view.unmanaged("Pod") if is_active(cast(Pod, one.object))]
-    for stored in _all(view):
+    for stored in view.due_of(_KINDS):
         if stored.object.metadata.deletion_timestamp is None:
             sync_replica_set(view, stored, free)
 
 
 def refresh_statuses(view: View) -> None:
     """Bring the statuses up to date with the Pods before Deployments decide from them."""
-    for stored in _all(view):
+    for stored in view.due_of(_KINDS):
         view.set_status(stored, _status(view, stored, cast(Replicated, stored.object).status.pods_created))
-
-
-def _all(view: View) -> Iterator[StoredObject]:
-    for kind in _KINDS:
-        yield from view.due(kind)
 
 
 def sync_replica_set(view: View, stored: StoredObject, free: list[StoredObject]) -> None:

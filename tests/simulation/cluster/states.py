@@ -4,15 +4,29 @@ from collections import Counter
 from hashlib import blake2b
 from typing import Any
 
+from reconciler.model.observed import StoredObject
 from reconciler.model.refs import ObjectRef
 from reconciler.simulation.cluster import SimulatedCluster
 
 _COUNTS = ("replicas", "updated_replicas", "ready_replicas", "available_replicas", "active", "succeeded", "failed")
 
 
-def state_of(cluster: SimulatedCluster) -> int:
-    """Return a number that is the same wherever objects, Pods and processes are in the same states."""
-    objects = Counter(_told(ref, one.object) for ref, one in cluster.observed.objects.items())
+class States:
+    """Tells the states of a cluster; what is told of an object is kept until it changes."""
+
+    def __init__(self) -> None:
+        self._told: dict[ObjectRef, tuple[StoredObject, tuple[str, ...]]] = {}
+
+    def of(self, cluster: SimulatedCluster) -> int:
+        """Return a number that is the same wherever objects, Pods and processes are in the same states."""
+        known, self._told = self._told, {}
+        for ref, stored in cluster.observed.objects.items():
+            told = known.get(ref)
+            self._told[ref] = told if told is not None and told[0] is stored else (stored, _told(ref, stored.object))
+        return _number(cluster, Counter(told for _, told in self._told.values()))
+
+
+def _number(cluster: SimulatedCluster, objects: Counter[tuple[str, ...]]) -> int:
     hosts = sorted((host.agent.is_alive, host.link.is_connected) for host in cluster.hosts.values())
     text = repr((sorted(objects.items()), hosts, cluster.daemon is None))
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())

@@ -20,7 +20,7 @@ from tests.simulation.cluster.persons import Persons
 from tests.simulation.cluster.repository import REGISTRY, Repository
 from tests.simulation.cluster.safety import Safety
 from tests.simulation.cluster.sets import SetsRepository, SetsSafety
-from tests.simulation.cluster.states import state_of
+from tests.simulation.cluster.states import States
 from tests.simulation.cluster.tasks import TasksRepository, TasksSafety
 from tests.simulation.cluster.unsafe import Unsafe
 
@@ -65,6 +65,7 @@ class Story:
         self.turns = 0
         self.strikes = 0
         self.states: set[int] = set()
+        self._states = States()
         self.dice = random.Random(seed)
         self.lines: list[str] = []
         self._tell = tell
@@ -255,7 +256,8 @@ class Story:
         self.safety.between()
         if self.is_calm:
             self.safety.watch_readiness()
-        self._undo = [(left - 1, at, words, undo) for left, at, words, undo in self._undo]
+        if self._undo:
+            self._undo = [(left - 1, at, words, undo) for left, at, words, undo in self._undo]
         if self._crash_at is not None:
             self._crash_at -= 1
             if self._crash_at <= 0:
@@ -267,6 +269,8 @@ class Story:
             self._end_faults()
 
     def _end_faults(self) -> None:
+        if not self._undo:
+            return
         over = [one for one in self._undo if one[0] <= 0 or one[1] <= self.cluster.now]
         self._undo = [one for one in self._undo if one not in over]
         off = set(self.faults.off)
@@ -279,7 +283,7 @@ class Story:
     def _planned(self, before: ObservedState, answer: Plan) -> None:
         self.safety.planned(before, answer)
         if answer.changes:
-            self.states.add(state_of(self.cluster))
+            self.states.add(self._states.of(self.cluster))
         if self.sets is not None and answer.changes:
             self.sets.planned(before)
         for change in answer.changes:
