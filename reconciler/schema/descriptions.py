@@ -262,7 +262,7 @@ _POD: Mapping[str, str] = {
     "PodDNSConfig.options": "Resolver options.",
     "PodDNSConfigOption.name": "Option, such as ndots.",
     "PodSecurityContext.supplementalGroups": "Further group numbers of the processes.",
-    "PodSecurityContext.supplementalGroupsPolicy": "Whether the groups are kept that the image has for the user; Strict wants runAsGroup.",
+    "PodSecurityContext.supplementalGroupsPolicy": "Whether the image's groups are kept; Strict wants runAsGroup.",
     "PodSecurityContext.fsGroup": "Group that owns the volumes.",
     "PodSecurityContext.fsGroupChangePolicy": "When the volumes' ownership is set.",
     "PodSecurityContext.sysctls": "Kernel parameters of the Pod's own namespaces.",
