@@ -11,6 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
+from reconciler.model.kinds.csi import NFS_DRIVER
+from reconciler.model.kinds.scalars import DriverName
 from reconciler.model.problem import Problem
 from reconciler.schema.validate import SourceFile, validate
 from tests.parity.rows import compare, parity_rows
@@ -48,6 +52,7 @@ _SPECIAL = {
     "APIGroup": "apiGroup",
     "ReadOnlyRootFilesystem": "readOnlyRootFilesystem",
 }
+_SHARE = {"server": "files", "share": "/data"}
 _DISK, _ANY = "GCEPersistentDisk", {"HostPath": {"Path": "/data"}}
 _WHOLE_POD = "resources of a whole Pod are refused at the door"
 _POD_LEVEL = ("HostNetwork", "HostPID", "HostIPC", "ShareProcessNamespace", "HostUsers", "HostnameOverride")
@@ -66,7 +71,17 @@ def manifest(value: Any, path: tuple[str, ...] = ()) -> Any:
             continue
         name = _wire(key)
         result[name] = item if name in _KEPT else manifest(item, (*path, name))
-    return result
+    return {**result, "csi": _carried(result["csi"])} if isinstance(result.get("csi"), dict) else result
+
+
+def _carried(source: dict[str, Any]) -> dict[str, Any]:
+    """Name the one driver that nodes have, with what it needs, where a row names any: it stands for all of them."""
+    try:
+        msgspec.convert(source.get("driver"), DriverName)
+    except msgspec.ValidationError:
+        return source
+    attributes = {**_SHARE, **(source.get("volumeAttributes") or {})}
+    return {**source, "driver": NFS_DRIVER, "volumeAttributes": attributes}
 
 
 def _wire(key: str) -> str:

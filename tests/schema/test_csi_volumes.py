@@ -1,4 +1,4 @@
-"""Volumes of CSI drivers are judged: what every driver needs, what the NFS driver needs, what no node has."""
+"""Volumes of CSI drivers are judged: what every driver needs, what the NFS driver needs, and no other driver."""
 
 import json
 from typing import Any
@@ -53,13 +53,10 @@ def test_a_share_is_no_block_device() -> None:
     ]
 
 
-def test_another_driver_is_warned_of() -> None:
-    """The volume is admitted, as Kubernetes admits it; the warning says that no node has the driver."""
-    assert found(volume(OTHER)) == []
-    assert found(volume(OTHER), errors=False) == [("/spec/csi/driver", "unknown-driver")]
-    assert found(pod({"driver": "disk.example.com"}), errors=False) == [
-        ("/spec/volumes/0/csi/driver", "unknown-driver")
-    ]
+def test_another_driver_is_refused_by_name() -> None:
+    """No node has it: a Pod that used the volume would wait for ever."""
+    assert found(volume(OTHER)) == [("/spec/csi/driver", "unknown-driver")]
+    assert found(pod({"driver": "disk.example.com"})) == [("/spec/volumes/0/csi/driver", "unknown-driver")]
 
 
 @pytest.mark.parametrize(
@@ -74,10 +71,10 @@ def test_another_driver_is_warned_of() -> None:
 )
 def test_what_every_driver_needs(change: dict[str, Any], place: str) -> None:
     """A name, the volume's name at the driver, Secrets with their namespaces."""
-    assert [where for where, _ in found(volume({**OTHER, **change}))] == [place]
+    assert [where for where, _ in found(volume({**NFS, "volumeHandle": "h", **change}))] == [place]
 
 
 def test_a_secret_of_a_pods_volume_has_a_name() -> None:
     """It is one of the Pod's namespace."""
-    csi = {"driver": "disk.example.com", "nodePublishSecretRef": {}}
+    csi = {**NFS, "nodePublishSecretRef": {}}
     assert found(pod(csi)) == [("/spec/volumes/0/csi/nodePublishSecretRef", "missing-field")]

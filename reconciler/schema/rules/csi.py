@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from reconciler.model.kinds.csi import NFS_DRIVER
-from reconciler.schema.rules.finding import Finding, error, warning
+from reconciler.schema.rules.finding import Finding, error
 
 
 def driver_findings(
@@ -12,8 +12,8 @@ def driver_findings(
     """Yield what is wrong with a volume of a driver at pointer `at`."""
     if driver != NFS_DRIVER:
         hint = f"drivers: {NFS_DRIVER}; or describe the volume as hostPath, local or nfs"
-        message = f"no node has the driver {driver}: Pods that use the volume will wait"
-        yield warning(f"{at}/driver", message, hint, "unknown-driver")
+        message = f"volumes of the driver {driver} are not supported: no node has it"
+        yield error(f"{at}/driver", message, hint, "unknown-driver")
         return
     given = {name.lower() for name, text in attributes.items() if text}
     for name in ("server", "share"):
