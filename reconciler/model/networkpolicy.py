@@ -51,11 +51,19 @@ class NamedPeers(Value):
     group: str
 
 
+class NamedWithin(Value):
+    """Those Pods within a network that call a port by a name: each member of the group tells its number."""
+
+    protocol: Protocol
+    group: str
+    block: PolicyBlock
+
+
 class PolicyRule(Value):
     """Traffic that is let through: with any of the peers, at any of the ports.
 
-    `anyone`: the peers are everybody. `every_port`: every port of every protocol, `ports` are none then. `named` stands
-    beside the peers: these have their ports with them.
+    `anyone`: the peers are everybody. `every_port`: every port of every protocol, `ports` are none then. `named` and
+    `within` stand beside the peers: these have their ports with them.
     """
 
     anyone: bool = False
@@ -64,6 +72,7 @@ class PolicyRule(Value):
     every_port: bool = False
     ports: tuple[PolicyPort, ...] = ()
     named: tuple[NamedPeers, ...] = ()
+    within: tuple[NamedWithin, ...] = ()
 
 
 class PolicyEntry(Value):

@@ -14,6 +14,7 @@ from reconciler.model.networkpolicy import (
     NO_POLICIES,
     PORT_MAX,
     NamedPeers,
+    NamedWithin,
     Policies,
     PolicyBlock,
     PolicyEntry,
@@ -102,19 +103,30 @@ def _rule(
     at_names = tuple(
         NamedPeers(protocol=port.protocol, group=_noted(choices, _at(one, port)))
         for port in theirs
-        for one in (pods if peers else [Choice(namespace, LabelSelector(), None)])
+        for one in (pods if peers else [_everybody(namespace)])
+    )
+    blocks = tuple(_block(one.ip_block) for one in peers if one.ip_block is not None)
+    within = tuple(
+        NamedWithin(protocol=port.protocol, group=_noted(choices, _at(_everybody(namespace), port)), block=one)
+        for port in theirs
+        for one in blocks
     )
     if theirs and not ours:
         # Every port has a name that only peers can tell: nobody else is spoken with.
-        return PolicyRule(named=at_names)
+        return PolicyRule(named=at_names, within=within)
     return PolicyRule(
         anyone=not peers,
         groups=tuple(_noted(choices, one) for one in pods),
-        blocks=tuple(_block(one.ip_block) for one in peers if one.ip_block is not None),
+        blocks=blocks,
         every_port=not ports,
         ports=ours,
         named=at_names,
+        within=within,
     )
+
+
+def _everybody(namespace: str) -> Choice:
+    return Choice(namespace, LabelSelector(), None)
 
 
 def _at(choice: Choice, port: NetworkPolicyPort) -> Choice:

@@ -81,6 +81,13 @@ USUAL_DNS = {
 }
 
 
+def within(cidr: str, port: str, protocol: str = "TCP", without: str = "") -> dict[str, Any]:
+    """Let out, to a network, at a port that is called by a name."""
+    block = {"cidr": cidr, "except": [f"{without}/32"] if without else []}
+    rule = {"to": [{"ipBlock": block}], "ports": [{"port": port, "protocol": protocol}]}
+    return {**DENY_ALL, "egress": [rule]}
+
+
 @pytest.mark.parametrize(
     ("specs", "packet", "expected"),
     [
@@ -133,6 +140,13 @@ USUAL_DNS = {
         (({**DENY_ALL, "egress": [{"ports": [{"port": "dns-tcp"}]}]},), (W, DNS, "UDP", 53), False),
         (({**DENY_ALL, "egress": [{"to": [{"ipBlock": {"cidr": f"{DNS}/32"}}]}]},), (W, DNS, "UDP", 53), True),
         (({**DENY_ALL, "egress": [{"to": [{"podSelector": {}}]}]},), (W, DNS, "UDP", 53), False),
+        # A port's name within a network: that of the Pod, or of the DNS server, at the address.
+        ((within(f"{DNS}/32", "dns", "UDP"),), (W, DNS, "UDP", 53), True),
+        ((within("0.0.0.0/0", "sql"), {"podSelector": {}, "ingress": [{}]}), (W, D, "TCP", 5432), True),
+        ((within("0.0.0.0/0", "sql"), {"podSelector": {}, "ingress": [{}]}), (W, D, "TCP", 5433), False),
+        ((within("0.0.0.0/0", "sql"), {"podSelector": {}, "ingress": [{}]}), (W, X, "TCP", 5432), False),
+        ((within("0.0.0.0/0", "sql", without=D), {"podSelector": {}, "ingress": [{}]}), (W, D, "TCP", 5432), False),
+        ((within("10.42.0.0/24", "sql"), {"podSelector": {}, "ingress": [{}]}), (W, D, "TCP", 5432), False),
     ],
 )
 def test_a_packet(specs: tuple[dict[str, Any], ...], packet: tuple[str, str, str, int], expected: bool) -> None:

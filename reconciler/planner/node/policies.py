@@ -216,7 +216,7 @@ def _own_ports(rules: Iterable[PolicyRule], pod: PodAssignment | None) -> dict[s
 
 
 def _groups_of(rules: Iterable[PolicyRule]) -> list[str]:
-    return [name for rule in rules for name in (*rule.groups, *(one.group for one in rule.named))]
+    return [name for rule in rules for name in (*rule.groups, *(one.group for one in (*rule.named, *rule.within)))]
 
 
 def _permissions(rules: Iterable[PolicyRule], own: Mapping[str, int], groups: "_Groups") -> Iterator[Permission]:
@@ -225,7 +225,16 @@ def _permissions(rules: Iterable[PolicyRule], own: Mapping[str, int], groups: "_
             yield from ((span, ports) for span in _spans(rule, groups))
         for named in rule.named:
             for member in groups.members(named.group):
-                yield _single(member), ((NUMBERS[named.protocol], member.port, member.port),)
+                yield _at_its_port(named.protocol, member)
+        for inside in rule.within:
+            spans = block_spans(inside.block)
+            for member in groups.members(inside.group):
+                if any(low <= address_number(member.ip) <= high for low, high in spans):
+                    yield _at_its_port(inside.protocol, member)
+
+
+def _at_its_port(protocol: Protocol, member: PolicyMember) -> Permission:
+    return _single(member), ((NUMBERS[protocol], member.port, member.port),)
 
 
 def _numbered(rule: PolicyRule, own: Mapping[str, int]) -> Iterator[tuple[int, int, int]]:
