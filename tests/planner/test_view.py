@@ -224,7 +224,8 @@ def marked(one: StoredObject, **fields: object) -> StoredObject:
         (marked(MAP, deletion_timestamp=THEN), False),
         (replace(MAP, manager="source/main"), False),
         (replace(MAP, manager="u"), True),
-        (stored(read("PriorityClass", rest="value: 1"), "api"), False),
+        (stored(read("PriorityClass", rest="value: 1"), "api"), True),
+        (stored(read("ResourceQuota"), "api"), False),
     ],
 )
 def test_what_is_in_order_sleeps(one: StoredObject, sleeps: bool) -> None:

@@ -216,7 +216,12 @@ def _own_ports(rules: Iterable[PolicyRule], pod: PodAssignment | None) -> dict[s
 
 
 def _groups_of(rules: Iterable[PolicyRule]) -> list[str]:
-    return [name for rule in rules for name in (*rule.groups, *(one.group for one in (*rule.named, *rule.within)))]
+    return [name for rule in rules for name in (*rule.groups, *_named_groups(rule))]
+
+
+def _named_groups(rule: PolicyRule) -> Iterator[str]:
+    yield from (one.group for one in rule.named)
+    yield from (one.group for one in rule.within)
 
 
 def _permissions(rules: Iterable[PolicyRule], own: Mapping[str, int], groups: "_Groups") -> Iterator[Permission]:
