@@ -7,18 +7,25 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reconciler.executors.engine import Engine
 from reconciler.executors.transport import Deadline
 
 _LOOK_AGAIN_S = 0.02
+_NUMBER_S = 1.0
 
 
 def signal_command(engine: Engine, container: str, exec_id: str, number: signal.Signals) -> bool:
     """Send a signal to a command and what it started; return whether it still ran."""
-    state = engine.exec_inspect(exec_id)
-    pid = int(state.get("Pid") or 0)
+    state, deadline = engine.exec_inspect(exec_id), Deadline(_NUMBER_S)
+    while state.get("Running") and _number_of(state) <= 1 and not deadline.passed:
+        # It runs a moment before the Engine tells its number.
+        threading.Event().wait(_LOOK_AGAIN_S)
+        state = engine.exec_inspect(exec_id)
+    pid = _number_of(state)
     if not state.get("Running") or pid <= 1:
         return False
     with contextlib.suppress(OSError):
@@ -44,6 +51,10 @@ def end_command(engine: Engine, container: str, exec_id: str, grace_s: float) ->
         if not engine.exec_inspect(exec_id).get("Running"):
             return
     signal_command(engine, container, exec_id, signal.SIGKILL)
+
+
+def _number_of(state: Mapping[str, Any]) -> int:
+    return int(state.get("Pid") or 0)
 
 
 def _send(descriptor: int, pid: int, number: signal.Signals) -> None:

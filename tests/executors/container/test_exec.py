@@ -1,15 +1,20 @@
 """Commands in containers of a real Engine: what they may do with their streams, and how they end."""
 
 import os
+import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from reconciler.executors.container import ContainerExecutor
+from reconciler.executors.container.ending import signal_command
 from reconciler.executors.container.exec import EngineExec
 from reconciler.executors.container.frames import Demultiplexer
+from reconciler.executors.engine import Engine
 from reconciler.model.ports import ExecRequest
 from tests.executors.container import build
 from tests.executors.container.test_lifecycle import bring_up
@@ -147,3 +152,22 @@ def test_streams_are_told_apart_in_pieces_of_any_size(size: int) -> None:
         for stream, part in reader.feed_streams(data[at : at + size]):
             written[stream] += part
     assert written == {1: b"outmore", 2: b"wrongengine"}
+
+
+class _Slow:
+    """An Engine that tells the number of a command only when it is asked again."""
+
+    def __init__(self, pid: int) -> None:
+        self._states = iter([{"Running": True, "Pid": 0}, {"Running": True}, {"Running": True, "Pid": pid}])
+
+    def exec_inspect(self, exec_id: str) -> dict[str, Any]:
+        """Return the next state."""
+        return next(self._states)
+
+
+def test_a_command_whose_number_is_told_late_is_ended_too() -> None:
+    """It would run on for ever: whoever asked for it has let go."""
+    command = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    # Every path of a control group has a slash.
+    assert signal_command(cast(Engine, _Slow(command.pid)), "/", "e", signal.SIGKILL)
+    assert command.wait(10) == -signal.SIGKILL
