@@ -6,6 +6,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.kinds import ObjectMeta, Pod, PodSpec, PodTemplateSpec
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
+from reconciler.model.refs import ObjectRef
 from reconciler.planner.admission.admit import given_defaults, refuse, why_not_admitted
 from reconciler.planner.identity import suffix
 from reconciler.planner.view import View, owner_of, replace
@@ -31,9 +32,8 @@ def create_pod(
     if owner.ref in view.refused:
         return None, counter
     first = counter
-    taken = {stored.ref.name for stored in view.owned_by(owner.object.metadata.uid, "Pod")}
     name = ""
-    while not name or name in taken:
+    while not name or view.get(ObjectRef(kind="Pod", namespace=owner.ref.namespace, name=name)) is not None:
         name = f"{_base(base or owner.ref.name)}-{suffix(owner.object.metadata.uid, counter)}"
         counter += 1
     spec = with_defaults(template.spec)
