@@ -34,11 +34,6 @@ class Change:
         metadata = cast(Object, self.old if self.new is None else self.new).metadata
         return metadata.namespace, metadata.name
 
-    def require(self, kind: str) -> None:
-        """Make sure that it is about an object of this kind. A mistake here would have a Pod wait for ever."""
-        for one in (self.old, self.new):
-            assert one is None or one.kind == kind, f"a {one.kind} is stored under the name of a {kind}"
-
     def is_relabelled(self, type_: type[Object]) -> bool:
         """Whether an object of this type comes or goes, or has other labels."""
         if self.of(type_) is None:

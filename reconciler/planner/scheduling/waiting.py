@@ -179,10 +179,9 @@ class Waiting:
             stored = new or old
             if stored is None or stored.ref.kind not in _KINDS:
                 continue
-            change = Change(old.object if old is not None else None, new.object if new is not None else None)
-            change.require(stored.ref.kind)
             if stored.ref in self._held and not _is_same(self._held[stored.ref].pod, new):
                 self._drop(stored.ref)
+            change = Change(old.object if old is not None else None, new.object if new is not None else None)
             self._changes.extend(parts(change))
 
 
