@@ -140,7 +140,7 @@ class Source:
         except Exception as bug:
             # Without this thread nothing that is pushed would ever be read, and nothing would say so (P08).
             log.exception("reading a source crashed", extra={"source": self.name})
-            return Reading(self.name, at, loaded=self._last, error=f"bug: {type(bug).__name__}: {bug}")
+            return Reading(self.name, at, loaded=self._last, error=f"bug: {type(bug).__name__}, see the daemon's log")
 
     def _load_tip(self, tip: RevisionInfo) -> Loaded | None:
         """Read the tip, or the commit that is to be kept instead of it (a rollback holds)."""

@@ -53,7 +53,7 @@ def test_a_source_goes_on_after_a_crash_and_says_so() -> None:
     settings = SourceSettings(name="main", url="file:///shelf", branch="main")
     source = Source(settings, shelf, loader, VirtualClock(), found.put, lambda _: "")
     source.start()
-    assert found.get(timeout=5).error == "bug: KeyError: 'unforeseen'"
+    assert found.get(timeout=5).error == "bug: KeyError, see the daemon's log"
     source.poll()
     assert "branch main does not exist" in found.get(timeout=5).error
     source.stop()
