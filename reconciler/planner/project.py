@@ -51,7 +51,6 @@ from reconciler.planner.storage.volumes import (
     path_of,
     share_of,
     size_of,
-    why_unreachable,
 )
 from reconciler.planner.view import View
 
@@ -308,7 +307,6 @@ def _claim(objects: Objects, namespace: str, name: str, read_only: bool) -> Clai
     return ClaimBinding(
         claim=name,
         volume=volume.ref.name,
-        message=why_unreachable(bound),
         path=directory_on_share(bound) if bound.spec.nfs else path_of(bound),
         host_path_type=bound.spec.host_path.type if bound.spec.host_path else None,
         read_only=read_only,

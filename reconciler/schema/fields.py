@@ -26,6 +26,15 @@ class Ruling:
     note: str = ""
 
 
+_BY_OTHER_DRIVERS = "the NFS driver makes no file system and asks for no Secret"
+_OF_OTHER_DRIVERS = (
+    "fsType",
+    "controllerPublishSecretRef",
+    "nodeStageSecretRef",
+    "nodePublishSecretRef",
+    "controllerExpandSecretRef",
+    "nodeExpandSecretRef",
+)
 _BY_SERVER = "it is set by the server; what a manifest says is ignored"
 
 HARMLESS: Mapping[str, str] = {
@@ -49,6 +58,9 @@ HARMLESS: Mapping[str, str] = {
     "Secret.immutable": "Git decides: a change in Git is applied",
     "PodSecurityContext.windowsOptions": "every host runs Linux",
     "SecurityContext.windowsOptions": "every host runs Linux",
+    **{f"CSIPersistentVolumeSource.{name}": _BY_OTHER_DRIVERS for name in _OF_OTHER_DRIVERS},
+    "CSIVolumeSource.fsType": _BY_OTHER_DRIVERS,
+    "CSIVolumeSource.nodePublishSecretRef": _BY_OTHER_DRIVERS,
     "PodSecurityContext.seLinuxChangePolicy": "the labels of volumes are left as they are",
     "NamespaceSpec.finalizers": _BY_SERVER,
 }

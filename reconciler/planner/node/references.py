@@ -5,7 +5,6 @@ Pure.
 
 from collections.abc import Iterator
 
-from reconciler.model.attachments import share_of
 from reconciler.model.kinds import Container, PodSpec, Volume
 from reconciler.model.node import ClaimBinding, PodAssignment
 
@@ -27,15 +26,6 @@ def unbound_claims(pod: PodAssignment) -> tuple[ClaimBinding, ...]:
     bindings = {binding.claim: binding for binding in pod.claims}
     wanted = (bindings.get(claim, ClaimBinding(claim=claim)) for claim in claims_of(pod.spec))
     return tuple(binding for binding in wanted if not binding.path and binding.share is None)
-
-
-def unserved_volumes(pod: PodAssignment) -> tuple[str, ...]:
-    """Say which of the Pod's own volumes no node can give it."""
-    return tuple(
-        f"volume {volume.name} is driver {volume.csi.driver}'s, and no node has that driver"
-        for volume in pod.spec.volumes
-        if volume.csi is not None and share_of(volume) is None
-    )
 
 
 def claims_of(spec: PodSpec) -> tuple[str, ...]:

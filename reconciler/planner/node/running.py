@@ -29,7 +29,7 @@ from reconciler.planner.node.look import Look, is_live, is_whole
 from reconciler.planner.node.memory import ImageMemory
 from reconciler.planner.node.pods import PodJudgement
 from reconciler.planner.node.policies import directions_of
-from reconciler.planner.node.references import missing_for_volumes, unbound_claims, unserved_volumes
+from reconciler.planner.node.references import missing_for_volumes, unbound_claims
 from reconciler.planner.node.volumes import published_version
 
 KEPT_ATTEMPTS = 2
@@ -80,8 +80,6 @@ def _lacks_volumes(chain: Chain, judged: PodJudgement, pod: PodAssignment, share
     for binding in unbound_claims(pod):
         message = binding.message or f"persistentvolumeclaim/{pod.namespace}/{binding.claim} is not bound"
         chain.block(Executor.VOLUME, Verb.CREATE, Reason.CLAIM_NOT_BOUND, message)
-    for message in unserved_volumes(pod):
-        chain.block(Executor.VOLUME, Verb.CREATE, Reason.VOLUME_MISSING, message)
     for binding in pod.claims:
         if binding.volume in shared.lost:
             chain.block(Executor.VOLUME, Verb.CREATE, Reason.VOLUME_MISSING, shared.lost[binding.volume])

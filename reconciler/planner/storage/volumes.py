@@ -51,14 +51,6 @@ def share_of(volume: PersistentVolume) -> NfsShare | None:
     return NfsShare(server=source.server, path=path, options=options)
 
 
-def why_unreachable(volume: PersistentVolume) -> str:
-    """Return why no node can give a volume to Pods; empty: nothing is known against it."""
-    source = volume.spec.csi
-    if source is None or share_of(volume) is not None:
-        return ""
-    return f"volume {volume.metadata.name} is driver {source.driver}'s, and no node has that driver"
-
-
 def directory_on_share(volume: PersistentVolume) -> str:
     """Return the directory of a volume below what is mounted; empty when it is the whole share."""
     if volume.spec.nfs is None or not is_directory_on_share(volume):
