@@ -4,7 +4,7 @@ What a pass writes into it is taken back when the next one begins.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, cast, runtime_checkable
 
 from reconciler.model.kinds import Pod
@@ -60,8 +60,8 @@ class Picture:
             found.append((ref, old, new))
         return found
 
-    def in_order(self, kind: str) -> list[StoredObject]:
-        """Return all objects of a kind in the order of their names; not to be changed."""
+    def in_order(self, kind: str) -> Sequence[StoredObject]:
+        """Return all objects of a kind in the order of their names."""
         mark = self.marks[kind]
         known = self._in_order.get(kind)
         if known is None or known[0] is not mark:

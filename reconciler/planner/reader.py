@@ -4,7 +4,7 @@ Every answer is noted as read for the object that is being looked at, see `plann
 """
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, cast
 
 from reconciler.model.kinds import LabelSelector, Object
@@ -47,7 +47,7 @@ class Reader:
         stored = self.get(ObjectRef(kind=type_.kind, namespace=namespace, name=name))
         return cast(T, stored.object) if stored is not None else None
 
-    def of_kind(self, kind: str) -> list[StoredObject]:
+    def of_kind(self, kind: str) -> Sequence[StoredObject]:
         """Return all objects of a kind in the order of their names."""
         if self._attention.visited is not None:
             self._attention.read(keys.kind_of(kind))

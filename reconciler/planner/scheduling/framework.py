@@ -25,7 +25,7 @@ over all that fit, so that a placement costs what the spots are many, not the no
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -51,7 +51,7 @@ class World(Protocol):
         """Return an object by its Python type."""
         ...
 
-    def of_kind(self, kind: str) -> list[StoredObject]:
+    def of_kind(self, kind: str) -> Sequence[StoredObject]:
         """Return all objects of a kind in the order of their names."""
         ...
 

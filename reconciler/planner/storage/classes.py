@@ -1,6 +1,6 @@
 """Storage classes: the default one, when a claim gets its volume, where volumes may be made. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar, cast
 
 from reconciler.model import kinds as k
@@ -34,7 +34,7 @@ class Objects(Protocol):
         """Return an object by its Python type."""
         ...
 
-    def of_kind(self, kind: str) -> list[StoredObject]:
+    def of_kind(self, kind: str) -> Sequence[StoredObject]:
         """Return all objects of a kind in the order of their names."""
         ...
 
