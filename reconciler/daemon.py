@@ -135,10 +135,10 @@ class Daemon:
         if self._settings.database:
             self._every(_ACCOUNTS_EVERY_S, self._poll_accounts, "accounts")
         for one in self._settings.sources:
-            self._every(_DAY_S, self._controller.sources[one.name].maintain, f"maintain-{one.name}")
-            self._every(one.interval_s, self._controller.sources[one.name].poll, f"poll-{one.name}")
+            self._every(_DAY_S, self._controller.declared.sources[one.name].maintain, f"maintain-{one.name}")
+            self._every(one.interval_s, self._controller.declared.sources[one.name].poll, f"poll-{one.name}")
         self._controller.start()
-        for source in self._controller.sources.values():
+        for source in self._controller.declared.sources.values():
             source.start()
         self._agent.start()
         self._sampling.start()
@@ -164,7 +164,7 @@ class Daemon:
 
     def look(self) -> None:
         """Look at every repository and at the host."""
-        for source in self._controller.sources.values():
+        for source in self._controller.declared.sources.values():
             source.poll()
         self._controller.look("reload")
         self._agent.look("reload")
@@ -188,7 +188,7 @@ class Daemon:
         loader = Loader(name, prune=one.prune, unknown_kinds=one.unknown_kinds, digest_key=digest_key)
         repository = open_repository(self._settings, one)
         controller = self._controller
-        controller.sources[name] = Source(
+        controller.declared.sources[name] = Source(
             one,
             repository,
             loader,

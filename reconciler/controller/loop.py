@@ -7,26 +7,24 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from reconciler.controller.failures import return_failed
+from reconciler.controller.declared import Declared
 from reconciler.controller.heartbeats import heartbeat_changes
 from reconciler.controller.provider import ProviderBoard
 from reconciler.controller.removal import removal_of
-from reconciler.controller.source import Reading, Source
+from reconciler.controller.source import Reading
 from reconciler.controller.tick import Projection, happenings_of, observe, tick
 from reconciler.controller.usage import UsageBoard
 from reconciler.model.agents import ToldOutcome
-from reconciler.model.desired import DesiredState
 from reconciler.model.errors import LeadershipLost, ReconcilerError, StaleError
 from reconciler.model.node import NodeFacts, Observation
-from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
+from reconciler.model.observed import ClusterInfo, NodeState, ObservedState
 from reconciler.model.plan import Action, Happening, Outcome, Plan, RevisionEnding
 from reconciler.model.policy import Policy
 from reconciler.model.ports import Clock, NodeLink
-from reconciler.model.problem import Problem
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import LoopStatus
 from reconciler.planner.listening import listening
@@ -64,7 +62,7 @@ class Controller:
         self.cluster = cluster
         self.policy = policy
         self.clock = clock
-        self.sources: dict[str, Source] = {}
+        self.declared = Declared(store, index, clock, self._term_to_write)
         self.changed = threading.Condition()
         self._holder = holder
         self._projection = Projection(link, policy)
@@ -81,14 +79,9 @@ class Controller:
         self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
         self._lease: values.Lease | None = None
         self._nodes: dict[str, NodeState] = dict(store.snapshot().nodes)
-        self._desired: dict[str, DesiredState] = {}
-        self._readings: dict[str, Reading] = {}
-        self._good_poll: dict[str, float] = {}
         self._events: list[Happening] = []
         self._records: list[values.ActionRecord] = []
         self._plan = Plan()
-        self._last_change = ""
-        self._failed: dict[str, RevisionEnding] = {}
         self._seen: tuple[object, ...] = ()
         self._status = LoopStatus(name="controller")
         self._count = 0
@@ -103,8 +96,7 @@ class Controller:
         """End the loop and give the lead up at once."""
         self._stopping.set()
         self._wake.set()
-        for source in self.sources.values():
-            source.stop()
+        self.declared.stop()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         if self._lease is not None:
@@ -143,7 +135,7 @@ class Controller:
 
     def receive_reading(self, reading: Reading) -> None:
         """Take what a poll of a source found."""
-        self._do(lambda: self._take_reading(reading))
+        self._do(lambda: self.declared.take(reading))
 
     def receive_outcomes(self, told: Sequence[tuple[Action, Outcome]]) -> None:
         """Take what came of a node's actions, for the history."""
@@ -174,11 +166,6 @@ class Controller:
         return self._lease.term if self._lease else 0
 
     @property
-    def desired(self) -> Mapping[str, DesiredState]:
-        """The newest good revision of every source that was read."""
-        return dict(self._desired)
-
-    @property
     def last_plan(self) -> Plan:
         """The plan of the last tick."""
         return self._plan
@@ -187,14 +174,6 @@ class Controller:
     def ticks(self) -> int:
         """How many ticks there were."""
         return self._count
-
-    def reading(self, source: str) -> Reading | None:
-        """Return what the last poll of a source found."""
-        return self._readings.get(source)
-
-    def good_poll_at(self, source: str) -> float | None:
-        """Return when a source was last read without an error."""
-        return self._good_poll.get(source)
 
     def status(self) -> LoopStatus:
         """Return when the loop last ran and what went wrong."""
@@ -260,12 +239,12 @@ class Controller:
         now = self.clock.now()
         events = tuple(self._events)
         observed = self.picture()
-        self._plan = tick(self.store, self._desired, observed, self.policy, now, events, self._memo)
+        self._plan = tick(self.store, self.declared.states(), observed, self.policy, now, events, self._memo)
         self.counts.update(job_counts(observed.objects, self._plan.changes))
         # Told events are forgotten only once they are written.
         self._events = self._events[len(events) :]
         self._count += 1
-        self._return_failed()
+        self._return_failed(self._plan.endings)
         after = self.index.resource_version
         self._flush_records()
         self._projection.send(self.picture(), after, now)
@@ -276,6 +255,13 @@ class Controller:
             return now
         self._tell_changed()
         return self._plan.look_again_at
+
+    def _return_failed(self, endings: Sequence[RevisionEnding]) -> None:
+        for ending in endings:
+            told = self.declared.return_failed(ending, self.term)
+            if told is not None:
+                self._events.append(told)
+                self.look("rollout failed")
 
     def _forget_passes(self) -> None:
         """Look at everything in the next pass, as after a start: a net under what passes remember of each other."""
@@ -297,14 +283,13 @@ class Controller:
 
     def _inputs(self, now: float) -> tuple[object, ...]:
         view = self.index.view
-        commits = tuple((name, state.revision.commit) for name, state in sorted(self._desired.items()))
         reports = tuple(
             (name, node.observation.sequence if node.observation else -1) for name, node in sorted(self._nodes.items())
         )
         # A node that was silent may be heard again with nothing new to say.
         silent = frozenset(n for n, node in self._nodes.items() if node.is_silent(now, self.policy.node_lease_s))
         provider = self.provider.state if self.provider is not None else None
-        return (view.resource_version, view.side, commits, reports, silent, provider)
+        return (view.resource_version, view.side, self.declared.commits(), reports, silent, provider)
 
     def _tell_changed(self) -> None:
         with self.changed:
@@ -319,18 +304,15 @@ class Controller:
                 log.info("leading", extra={"term": self._lease.term})
                 self.index.poll()
                 self._nodes = listening(self._nodes, self.index.by_kind("Node"), self.clock.now())
-                self._register_sources()
+                self.declared.register(self._lease.term)
         return self._lease is not None
 
     def _lose_lead(self) -> None:
         log.warning("another daemon leads")
         self._lease = None
 
-    def _register_sources(self) -> None:
-        known = self.index.side.sources
-        new = tuple(SourceState(name=name) for name in self.sources if name not in known)
-        if new:
-            self.store.commit(Commit(sources=new), term=self.term)
+    def _term_to_write(self) -> int:
+        return self.term if self._lead() else 0
 
     # What arrived
 
@@ -360,89 +342,6 @@ class Controller:
         if observation.generation == 0 or (before is None):
             self._projection.forget(observation.node)
             self._seen = ()
-
-    def _take_reading(self, reading: Reading) -> None:
-        self._readings[reading.source] = reading
-        if reading.source in self._failed and self._failed[reading.source].back_to is not None:
-            # What could not be read may be readable by now.
-            del self._failed[reading.source]
-        self._end_hold(reading)
-        if not reading.error:
-            self._good_poll[reading.source] = reading.at
-        loaded = reading.loaded
-        if loaded is not None and self._is_held(reading.source, loaded.revision.commit):
-            # It was read before the rollback that holds it was known there; what that returned to stays.
-            return
-        if loaded is not None and loaded.state is not None:
-            self._desired[reading.source] = loaded.state
-            self._mark_loaded(reading.source)
-        elif loaded is not None and not self._is_known_failure(reading.source, loaded.revision.commit):
-            self._note_failure(reading.source, loaded.revision.commit, loaded.problems)
-            self._use_last_applied(reading.source)
-
-    def _end_hold(self, reading: Reading) -> None:
-        """A commit newer than the held one ends the hold of a rollback (P15)."""
-        state = self.index.side.sources.get(reading.source)
-        if state is not None and state.held and reading.tip is not None and reading.tip.commit != state.held:
-            self.store.change_source(reading.source, held="", held_because="")
-
-    def _is_held(self, source: str, commit: str) -> bool:
-        self.index.poll()
-        state = self.index.side.sources.get(source)
-        return state is not None and state.held == commit
-
-    def _return_failed(self) -> None:
-        """Return sources whose rollout missed its deadline to their last healthy revision, and hold the failed one."""
-        for ending in self._plan.endings:
-            if ending.failed is None or ending == self._failed.get(ending.source):
-                continue
-            source = self.sources[ending.source]
-            happening, state = return_failed(self.store, source, ending, self.clock.now(), self.term)
-            self._events.append(happening)
-            self._failed[ending.source] = ending
-            if state is not None:
-                del self._failed[ending.source]
-                self._desired[ending.source] = state
-                self.index.poll()
-            self.look("rollout failed")
-
-    def _mark_loaded(self, name: str) -> None:
-        state = self.index.side.sources.get(name)
-        if state is None or not state.loaded:
-            self.store.change_source(name, loaded=True)
-
-    def _is_known_failure(self, source: str, commit: str) -> bool:
-        return self._last_change == f"{source}@{commit}"
-
-    def _note_failure(self, source: str, commit: str, problems: tuple[Problem, ...]) -> None:
-        self._last_change = f"{source}@{commit}"
-        reading = self._readings[source]
-        if reading.loaded is None or not self._lead():
-            return
-        record = values.RevisionRecord(
-            source=source,
-            revision=reading.loaded.revision,
-            state=values.RevisionState.FAILED,
-            problems=problems,
-            at=reading.at,
-        )
-        self.store.commit(Commit(revisions=(record,)), term=self.term)
-
-    def _use_last_applied(self, name: str) -> None:
-        """A broken tip changes nothing: after a restart the last applied revision is what is declared (P03)."""
-        if name in self._desired:
-            return
-        state = self.index.side.sources.get(name)
-        if state is None or state.applied is None:
-            return
-        try:
-            loaded = self.sources[name].load(state.applied)
-        except ReconcilerError as error:
-            log.warning("the last applied revision cannot be read", extra={"source": name, "error": str(error)})
-            return
-        if loaded.state is not None:
-            self._desired[name] = loaded.state
-            self._mark_loaded(name)
 
     def _take_outcomes(self, told: Sequence[tuple[Action, Outcome]]) -> None:
         self._take_told([ToldOutcome(action=action, outcome=outcome) for action, outcome in told])

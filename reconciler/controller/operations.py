@@ -98,7 +98,9 @@ class DaemonOperations:
 
     def plan(self) -> PlanAnswer:
         """Plan the newest revisions; see the port."""
-        problems = tuple(problem for name in sorted(self._controller.sources) for problem in self._problems(name))
+        problems = tuple(
+            problem for name in sorted(self._controller.declared.sources) for problem in self._problems(name)
+        )
         return PlanAnswer(plan=self._planned({}), problems=problems)
 
     def plan_files(self, files: tuple[ManifestFile, ...], source: str) -> PlanAnswer:
@@ -221,8 +223,10 @@ class DaemonOperations:
     def _asked(self, request: PlanRequest) -> tuple[Mapping[str, DesiredState] | None, tuple[Problem, ...]]:
         """Return what the sources declare with what is asked for; None when its problems prevent that."""
         if request.files is None and not request.revision:
-            problems = tuple(problem for name in sorted(self._controller.sources) for problem in self._problems(name))
-            return self._controller.desired, problems
+            problems = tuple(
+                problem for name in sorted(self._controller.declared.sources) for problem in self._problems(name)
+            )
+            return self._controller.declared.states(), problems
         one = self._source(request.source)
         if request.files is not None:
             loaded = one.loader.load(RevisionInfo(commit="", subject="working tree"), request.files)
@@ -230,11 +234,11 @@ class DaemonOperations:
             loaded = one.load(self._resolve(one, request.revision))
         if loaded.state is None:
             return None, loaded.problems
-        return {**self._controller.desired, one.name: loaded.state}, loaded.problems
+        return {**self._controller.declared.states(), one.name: loaded.state}, loaded.problems
 
     def _planned(self, instead: Mapping[str, DesiredState]) -> Plan:
         controller = self._controller
-        desired = {**controller.desired, **instead}
+        desired = {**controller.declared.states(), **instead}
         return whole_plan(desired, controller.picture(), controller.policy, controller.clock.now())
 
     def _answer(self, source: Source, loaded: Loaded, *, applyable: bool) -> PlanAnswer:
@@ -243,8 +247,11 @@ class DaemonOperations:
         answer = self._planned({source.name: loaded.state})
         return PlanAnswer(plan=replace(answer, applyable=answer.applyable and applyable), problems=loaded.problems)
 
+    def _all_problems(self) -> tuple[Problem, ...]:
+        return tuple(problem for name in sorted(self._controller.declared.sources) for problem in self._problems(name))
+
     def _problems(self, name: str) -> tuple[Problem, ...]:
-        reading = self._controller.reading(name)
+        reading = self._controller.declared.reading(name)
         return reading.loaded.problems if reading and reading.loaded else ()
 
     def _resolve(self, source: Source, revision: str) -> RevisionInfo:
@@ -255,7 +262,7 @@ class DaemonOperations:
 
     def _source(self, name: str) -> Source:
         """Return the named source; without a name the only one."""
-        sources = self._controller.sources
+        sources = self._controller.declared.sources
         if name in sources:
             return sources[name]
         if not name and len(sources) == 1:
@@ -264,10 +271,10 @@ class DaemonOperations:
         raise LookupError(f"no source {name!r}; there are: {known}" if name else f"name one of the sources: {known}")
 
     def _chosen(self, name: str) -> tuple[Source, ...]:
-        return (self._source(name),) if name else tuple(self._controller.sources.values())
+        return (self._source(name),) if name else tuple(self._controller.declared.sources.values())
 
     def _received(self, repository: str) -> Source:
-        for one in self._controller.sources.values():
+        for one in self._controller.declared.sources.values():
             if one.settings.url == RECEIVED and str(one.repository.directory.resolve()) == repository:
                 return one
         raise LookupError(f"{repository} is not a source of this daemon")

@@ -103,7 +103,7 @@ def _declared_template(controller: Controller, stored: StoredObject) -> PodTempl
 
 
 def _declared(controller: Controller, stored: StoredObject) -> AnyObject | None:
-    source = controller.desired.get(stored.manager.removeprefix("source/"))
+    source = controller.declared.states().get(stored.manager.removeprefix("source/"))
     for one in source.objects if source is not None else ():
         if one.ref == stored.ref and one.digest == stored.declared_digest:
             return one.object

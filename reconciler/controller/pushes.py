@@ -68,7 +68,7 @@ class Pushes:
             loaded = None
         if loaded is not None and loaded.state is not None:
             controller = self._controller
-            desired = {**controller.desired, source.name: loaded.state}
+            desired = {**controller.declared.states(), source.name: loaded.state}
             now = controller.clock.now()
             answer = whole_plan(desired, controller.picture(), controller.policy, now)
             source.poll()

@@ -72,7 +72,7 @@ def worst(parts: Iterable[Health]) -> Health:
 
 def _source(controller: Controller, observed: ObservedState, plan: Plan, one: SourceSettings) -> SourceStatus:
     state = observed.sources.get(one.name, SourceState(name=one.name))
-    reading = controller.reading(one.name)
+    reading = controller.declared.reading(one.name)
     loaded = reading.loaded if reading else None
     problems = loaded.problems if loaded else ()
     newest = (reading.tip if reading else None) or (loaded.revision if loaded else None)
@@ -94,7 +94,7 @@ def _source(controller: Controller, observed: ObservedState, plan: Plan, one: So
         held_because=state.held_because,
         error=reading.error if reading else "",
         problems=tuple(problem for problem in problems if problem.is_error),
-        last_good_poll_at=controller.good_poll_at(one.name),
+        last_good_poll_at=controller.declared.good_poll_at(one.name),
     )
 
 

@@ -140,7 +140,7 @@ def stage(path: Path, on_failure: str = "rollback") -> Iterator[Stage]:
     store.set_cluster(CLUSTER)
     policy = Policy(digest_key="00" * 16, sources={"main": SourcePolicy(on_failure=on_failure)})
     one = Controller(store, Index(store), CLUSTER, policy, Link(), clock, "a")
-    one.sources["main"] = cast(Source, repository)
+    one.declared.sources["main"] = cast(Source, repository)
     one.start()
     try:
         yield Stage(one, clock, repository)

@@ -178,6 +178,24 @@ def test_a_second_daemon_leads_only_once_the_first_is_gone(tmp_path: Path) -> No
         assert second.index.get(ObjectRef.of("Deployment", "default", "web")) is not None
 
 
+def test_a_daemon_that_comes_to_lead_notes_the_broken_revision_it_read_before(tmp_path: Path) -> None:
+    """P03: `status` and `history` tell what is wrong with a tip, whoever read it first."""
+    clock = Clock()
+    broken, problem = RevisionInfo(commit="c2"), Problem(file="a.yaml", line=1, message="broken")
+    read = Reading("main", 1.0, tip=broken, loaded=Loaded(broken, None, (problem,)))
+    with (
+        controller(tmp_path / "db", clock, "a") as (first, _),
+        controller(tmp_path / "db", clock, "b") as (second, _),
+    ):
+        wait(first, lambda: first.term > 0)
+        second.receive_reading(read)
+        wait(second, lambda: second.declared.reading("main") is not None)
+        first.stop()
+        second.receive_reading(read)
+        wait(second, lambda: second.store.revisions("main") != ())
+        assert second.store.revisions("main")[0].problems == (problem,)
+
+
 def test_a_node_that_lost_its_documents_gets_them_again(tmp_path: Path) -> None:
     """An agent that reports no generation is sent everything anew."""
     clock = Clock()
