@@ -1,11 +1,15 @@
 """What the maps of the kernel's table hold, and the difference that a new set of Services makes.
 
-Pure, but for the memory that makes the difference cheap: a Service that has not changed costs one comparison.
+Pure, but for the memory that makes the difference cheap: a Service that has not changed costs one look at whether it
+is the very same value.
 """
 
+import operator
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import compress, count
+from typing import TypeVar
 
 from reconciler.executors.network.frame import MAPS, PLANES, VERDICTS
 from reconciler.executors.network.layout import (
@@ -23,6 +27,7 @@ _UDP = "17"
 _HOST_PORTS = ("host-ports", "host-ports-on")
 Source = ServiceEntry | HostPort | Way
 _Key = tuple[str, str]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +95,14 @@ class Contents:
             _weight(name, key, value) for name, of in self.elements.items() for key, value in of.items()
         )
         # Known only for what was programmed here; elements read from the kernel have no source.
-        self._sources: dict[_Key, Source] | None = None
+        self._made_from: ProgramServices | None = None
         self._counts: Counter[Element] = Counter()
 
     def change_to(self, detail: ProgramServices) -> "tuple[Contents, Change]":
         """Return the contents that Services and host ports ask for, and the way there."""
-        sources = _sources(detail)
-        if self._sources is not None and (quick := self._quick_change(self._sources, sources)) is not None:
+        if self._made_from is not None and (quick := self._quick_change(self._made_from, detail)) is not None:
             return quick
-        counts = Counter(element for source in sources.values() for element in _elements(source))
+        counts = Counter(element for source in _sources(detail).values() for element in _elements(source))
         wanted: dict[str, dict[str, str]] = {name: {} for name in MAPS}
         for name, key, value in counts:
             wanted[name].setdefault(key, value)  # the first in order of names wins
@@ -106,18 +110,16 @@ class Contents:
         after = Contents(wanted)
         # Two claims to one key make single changes depend on each other; then every change compares everything.
         if sum(map(len, wanted.values())) == len(counts):
-            after._sources, after._counts = sources, counts
+            after._made_from, after._counts = detail, counts
         return after, change
 
-    def _quick_change(
-        self, before: dict[_Key, Source], sources: dict[_Key, Source]
-    ) -> "tuple[Contents, Change] | None":
-        # Most Services are the very same values as before: comparing identity first makes thousands cheap.
-        touched = [key for key, new in sources.items() if (old := before.get(key)) is not new and old != new]
-        gone = before.keys() - sources.keys()
+    def _quick_change(self, made_from: ProgramServices, detail: ProgramServices) -> "tuple[Contents, Change] | None":
+        before, wanted = _apart(made_from, detail)
+        touched = [key for key, new in wanted.items() if (old := before.get(key)) is not new and old != new]
+        gone = before.keys() - wanted.keys()
         counts: Counter[Element] = Counter()
         for one in touched:
-            counts.update(_elements(sources[one]))
+            counts.update(_elements(wanted[one]))
         for one in (*touched, *sorted(gone)):
             if one in before:
                 counts.subtract(_elements(before[one]))
@@ -134,12 +136,12 @@ class Contents:
         for name, added in change.added.items():
             if any(key in self.elements[name] and key not in change.removed.get(name, {}) for key in added):
                 return None
-        return self._applied(change, counts, sources), change
+        return self._applied(change, counts, detail), change
 
-    def _applied(self, change: Change, counts: Counter[Element], sources: dict[_Key, Source]) -> "Contents":
+    def _applied(self, change: Change, counts: Counter[Element], detail: ProgramServices) -> "Contents":
         """Return the contents after a change; takes this one's memory over, so that it costs what changed."""
         after = Contents.__new__(Contents)
-        after.elements, after._counts, after._sources = self.elements, self._counts, sources
+        after.elements, after._counts, after._made_from = self.elements, self._counts, detail
         after.fingerprint = self.fingerprint
         for name, removed in change.removed.items():
             for key, value in removed.items():
@@ -154,6 +156,23 @@ class Contents:
             if not after._counts[element]:
                 del after._counts[element]
         return after
+
+
+def _apart(before: ProgramServices, after: ProgramServices) -> tuple[dict[_Key, Source], dict[_Key, Source]]:
+    """Return the sources of both, without most of those that are the very same values in both."""
+    services, ways = _unlike(before.services, after.services), _unlike(before.ways, after.ways)
+    old = ProgramServices(digest="", services=services[0], host_ports=before.host_ports, ways=ways[0])
+    new = ProgramServices(digest="", services=services[1], host_ports=after.host_ports, ways=ways[1])
+    return _sources(old), _sources(new)
+
+
+def _unlike(before: tuple[_T, ...], after: tuple[_T, ...]) -> tuple[tuple[_T, ...], tuple[_T, ...]]:
+    """Return what stands between the common beginning and the common end of both, by identity."""
+    shorter = min(len(before), len(after))
+    begin = next(compress(count(), map(operator.is_not, before, after)), shorter)
+    ends = map(operator.is_not, reversed(before[begin:]), reversed(after[begin:]))
+    end = next(compress(count(), ends), shorter - begin)
+    return before[begin : len(before) - end], after[begin : len(after) - end]
 
 
 def _sources(detail: ProgramServices) -> dict[_Key, Source]:

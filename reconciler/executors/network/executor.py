@@ -301,6 +301,8 @@ class NetworkExecutor:
                     os.read(self._wake_r, 4096)
                 if self._closed.is_set():
                     return
+                if ready == {""}:
+                    continue  # we did something, which is told already; how long to wait may be another now
                 if "dns" in ready:
                     self._unfollow_dns(selector)
                 for reason in self._look_for_changes(settle=not ready):

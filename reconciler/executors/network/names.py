@@ -23,6 +23,9 @@ from reconciler.model.errors import DeadlineError, TransientError
 logger = logging.getLogger(__name__)
 
 UNIT = "reconciler-dns.service"
+# Asked for with every facts: these are made once.
+_SYSTEMD = Path("/run/systemd/system")
+_UNIT_FILES = tuple(Path(f"{one}/systemd/system/{UNIT}") for one in ("/etc", "/usr/lib", "/lib"))
 _START_S = 15.0
 _NUDGE_S = 5.0
 
@@ -181,8 +184,7 @@ class Names:
 
 def _is_unit() -> bool:
     """Return whether the service manager runs the server."""
-    folders = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
-    return Path("/run/systemd/system").is_dir() and any((Path(folder) / UNIT).exists() for folder in folders)
+    return _SYSTEMD.is_dir() and any(file.exists() for file in _UNIT_FILES)
 
 
 def _environment() -> dict[str, str]:

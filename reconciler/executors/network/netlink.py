@@ -86,9 +86,13 @@ def write_setting(path: str, value: str) -> None:
 def read_setting(path: str) -> str:
     """Read a kernel setting below /proc/sys/net; empty when it does not exist."""
     try:
-        return (Path("/proc/sys/net") / path).read_text().strip()
+        descriptor = os.open(f"/proc/sys/net/{path}", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return ""
+    try:
+        return os.read(descriptor, 4096).decode().strip()
+    finally:
+        os.close(descriptor)
 
 
 class Netlink:

@@ -162,10 +162,10 @@ class ServiceTable:
         script = layout.change_script(chains, change.removed, change.added)
         self._stands = False
         if not script.strip():
-            self._save(ranges, after, digest, self._programmed.structure)
+            self._save(ranges, after, digest, self._programmed.structure, self._generation())
             return
         try:
-            alone = self._commit(script)
+            generation, alone = self._commit(script)
         except NftablesError as error:
             logger.warning("the table of Services was not as expected and is replaced: %s", error)
             self._replace(ranges, after, digest)
@@ -175,25 +175,29 @@ class ServiceTable:
         if not alone:
             self._replace(ranges, after, digest)
             return
-        self._save(ranges, after, digest, "" if chains else self._programmed.structure)
+        self._save(ranges, after, digest, "" if chains else self._programmed.structure, generation)
 
     def _replace(self, ranges: Ranges, after: Contents, digest: str) -> None:
         self._stands = False
-        self._commit(layout.table_script(ranges, after.elements))
+        generation, _ = self._commit(layout.table_script(ranges, after.elements))
         self._chains = layout.chains_of(layout.verdicts_in(after.elements))
-        self._save(ranges, after, digest, "")
+        self._save(ranges, after, digest, "", generation)
 
-    def _commit(self, script: str) -> bool:
-        """Carry a transaction out without hearing our own events; return whether nobody else wrote meanwhile."""
+    def _commit(self, script: str) -> tuple[int, bool]:
+        """Carry a transaction out without hearing our own events; return the generation that it came to.
+
+        The second value is whether nobody else wrote meanwhile.
+        """
         before = self._generation()
         self._events.leave()
         try:
             self._nftables.run(script)
         finally:
             self._events.join()
-        return self._generation() in (before + 1, before)
+        generation = self._generation()
+        return generation, generation in (before + 1, before)
 
-    def _save(self, ranges: Ranges, after: Contents, digest: str, structure: str) -> None:
+    def _save(self, ranges: Ranges, after: Contents, digest: str, structure: str, generation: int) -> None:
         self._contents, self._contents_digest = after, digest
         self._stands = True
         self._remember(
@@ -202,7 +206,7 @@ class ServiceTable:
                 digest=digest,
                 structure=structure,
                 fingerprint=str(after.fingerprint),
-                generation=self._generation(),
+                generation=generation,
             )
         )
 

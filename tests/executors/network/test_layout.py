@@ -237,6 +237,29 @@ def test_changes_add_up_to_the_whole(details: list[ProgramServices]) -> None:
     assert kernel == {(name, key): value for name, of in whole.elements.items() for key, value in of.items()}
 
 
+@given(_details, st.lists(st.tuples(_services, st.lists(st.booleans(), min_size=9, max_size=9)), max_size=5))
+@settings(max_examples=100, deadline=None)
+def test_what_stays_the_very_same_value_keeps_its_elements(
+    first: ProgramServices, turns: list[tuple[list[ServiceEntry], list[bool]]]
+) -> None:
+    """Wherever Services and ways come, change and go among those that stay, the maps hold what was asked for last."""
+    detail = first
+    contents, _ = Contents().change_to(first)
+    for others, stays in turns:
+        other = {(one.namespace, one.name): one for one in others}
+        mixed = [
+            one if keep else other.get((one.namespace, one.name))
+            for one, keep in zip(first.services, stays, strict=False)
+        ]
+        services = tuple(one for one in mixed if one is not None)
+        ways = tuple(one for one, keep in zip(first.ways, reversed(stays), strict=False) if keep)
+        detail = ProgramServices(digest="", services=services, host_ports=first.host_ports, ways=ways)
+        contents, _ = contents.change_to(detail)
+    whole, _ = Contents().change_to(detail)
+    assert contents.elements == whole.elements
+    assert contents.fingerprint == whole.fingerprint
+
+
 @given(_details)
 @settings(max_examples=60, deadline=None)
 def test_a_listing_is_read_back(detail: ProgramServices) -> None:

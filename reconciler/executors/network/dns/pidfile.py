@@ -103,18 +103,25 @@ def running(runtime: Path) -> Holder | None:
         return None
     try:
         free = _lock(descriptor, fcntl.LOCK_SH)
+        holder = None if free else _parse(os.read(descriptor, 4096))
     finally:
         os.close(descriptor)
-    holder = None if free else read(runtime)
     return holder if holder is not None and holder.is_alive else None
 
 
 def read(runtime: Path) -> Holder | None:
     """Read the file; None when it is absent or half-written."""
     try:
-        content = json.loads((runtime / NAME).read_text())
+        return _parse((runtime / NAME).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _parse(text: bytes) -> Holder | None:
+    try:
+        content = json.loads(text)
         return Holder(int(content["pid"]), str(content["started"]), str(content["identity"]))
-    except (FileNotFoundError, ValueError, KeyError):
+    except (ValueError, KeyError):
         return None
 
 
@@ -140,9 +147,15 @@ def stop(holder: Holder) -> bool:
 def start_time(pid: int) -> str:
     """Return when a process started, in the kernel's ticks; empty when there is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (FileNotFoundError, ProcessLookupError, IndexError):
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
         return ""
+    try:
+        return os.read(descriptor, 4096).rpartition(b")")[2].split()[19].decode()
+    except (ProcessLookupError, IndexError):
+        return ""
+    finally:
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
