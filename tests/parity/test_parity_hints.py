@@ -24,13 +24,9 @@ _OLD, _NEW = ("oldObj", "oldPod", "oldNode", "oldPVC", "oldSC"), ("newObj", "new
 
 
 def _one(case: dict[str, Any], names: Iterable[str], spelled: Callable[[Any], Any]) -> Any:
-    """Return what a row has under one of these names."""
-    row = _given(case, names)
-    return spelled(row) if row is not None else None
-
-
-def _given(case: dict[str, Any], names: Iterable[str]) -> Any:
-    return next((case[name] for name in names if case.get(name) is not None), None)
+    """Return what a row has under one of these names; what is no object (a text, nothing at all) as it is."""
+    row = next((case[name] for name in names if case.get(name) is not None), None)
+    return spelled(row) if isinstance(row, dict) and row else row
 
 
 def _claim(row: dict[str, Any]) -> Any:
@@ -42,8 +38,7 @@ def _class(row: dict[str, Any]) -> Any:
     return loosely(StorageClass, row)
 
 
-def _is_of_no_type(row: Any) -> bool:
-    return isinstance(row, str) or row == {}
+_KINDS = {spelled_node: "Node", spelled_pod: "Pod", _claim: "PersistentVolumeClaim", _class: "StorageClass"}
 
 
 def _is_without_resizing(case: dict[str, Any]) -> bool:
@@ -56,20 +51,19 @@ def hint(plugin: type[AnyPlugin], spelled: Callable[[Any], Any]) -> Callable[[di
     """Return the judge of rows about one plugin and changes of objects of one type."""
 
     def judge(case: dict[str, Any]) -> bool:
-        if any(_is_of_no_type(_given(case, names)) for names in (_OLD, _NEW)):
-            # Our store holds no such thing: what is read is of the type that its kind has.
-            raise NotTranslated
         # Rows in which a resource of a Pod never shrinks.
         if plugin is NodeResourcesFit and _is_without_resizing(case):
             raise NotTranslated
+        is_error = any(case.get(name) for name in ("expectedErr", "wantErr", "err"))
         try:
-            change = Change(_one(case, _OLD, spelled), _one(case, _NEW, spelled))
-            found = plugin(spelled_cluster((), spelled_affinity(case.get("args")))).may_help(
-                with_named_claims(spelled_pod(case["pod"])), change
-            )
+            change = Change(_KINDS[spelled], _one(case, _OLD, spelled), _one(case, _NEW, spelled))
+            asked = plugin(spelled_cluster((), spelled_affinity(case.get("args"))))
+            found = asked.may_help(with_named_claims(spelled_pod(case.get("pod"))), change)
         except NoSuchField as error:
             raise NotTranslated from error
-        return found == bool(case.get("expectedHint") or case.get("expect"))
+        except TypeError:
+            return is_error
+        return not is_error and found == bool(case.get("expectedHint") or case.get("expect"))
 
     return judge
 

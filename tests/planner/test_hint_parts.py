@@ -4,12 +4,21 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.kinds import Namespace, Node, Pod
+from reconciler.model.kinds import Namespace, Pod
+from reconciler.planner.scheduling.framework import Cluster, Plugin
+from reconciler.planner.scheduling.gates import SchedulingGates
 from reconciler.planner.scheduling.hints import Change, is_counted, parts, where
+from reconciler.planner.scheduling.plugins import HEARD, PLUGINS
 from reconciler.planner.storage.capacity import STORAGE_FREE
 from tests.planner.reading import read
+from tests.planner.scheduled import Objects
 
 CPU = "resources: {requests: {cpu: 1}}"
+
+
+def change_of(old: Any, new: Any) -> Change:
+    """Return what becomes of an object."""
+    return Change((new or old).kind, old, new)
 
 
 def pod(
@@ -81,40 +90,40 @@ WHOLE: dict[str, tuple[Any, Any]] = {
 @pytest.mark.parametrize("case", SAME)
 def test_what_decides_nothing_is_no_change(case: str) -> None:
     """It wakes nobody."""
-    assert parts(Change(*SAME[case])) == ()
+    assert parts(change_of(*SAME[case])) == ()
 
 
 @pytest.mark.parametrize("case", WHOLE)
 def test_what_may_decide_is_a_change(case: str) -> None:
     """As it is."""
-    change = Change(*WHOLE[case])
+    change = change_of(*WHOLE[case])
     assert parts(change) == (change,)
 
 
 def test_a_pod_that_comes_moves_or_ends_changes_its_nodes() -> None:
     """Each end of a move by itself; what does not count is not there."""
     waits, here, there, done = pod(node="", phase="Pending"), pod("a"), pod("b"), pod("a", phase="Succeeded")
-    assert parts(Change(waits, here)) == (Change(None, here),)
-    assert parts(Change(here, done)) == (Change(here, None),)
-    assert parts(Change(None, here)) == (Change(None, here),)
-    assert parts(Change(here, None)) == (Change(here, None),)
-    assert parts(Change(here, there)) == (Change(here, None), Change(None, there))
+    assert parts(change_of(waits, here)) == (change_of(None, here),)
+    assert parts(change_of(here, done)) == (change_of(here, None),)
+    assert parts(change_of(None, here)) == (change_of(None, here),)
+    assert parts(change_of(here, None)) == (change_of(here, None),)
+    assert parts(change_of(here, there)) == (change_of(here, None), change_of(None, there))
     nominated = pod(node="", phase="Pending", nominated="a")
-    assert parts(Change(nominated, here)) == ()
-    assert parts(Change(nominated, there)) == (Change(nominated, None), Change(None, there))
+    assert parts(change_of(nominated, here)) == ()
+    assert parts(change_of(nominated, there)) == (change_of(nominated, None), change_of(None, there))
 
 
 def test_whom_a_change_is_about() -> None:
     """By type, by name, and the Pod itself."""
     one, other = pod(), read("Pod", name="other", metadata="uid: v", spec="containers: [{name: c, image: i}]")
-    change = Change(one, one)
-    assert change.of(Node) is None and change.of(Pod) == (one, one)
-    assert Change(None, one).of(Pod) == (None, one) and Change(one, None).of(Pod) == (one, None)
-    assert change.name == Change(None, one).name == Change(one, None).name == ("default", "one")
+    change, names = change_of(one, one), [("default", "one")]
+    assert change.of(Pod) == (one, one)
+    assert change_of(None, one).of(Pod) == (None, one) and change_of(one, None).of(Pod) == (one, None)
+    assert all(each.is_named(Pod, names) for each in (change, change_of(None, one), change_of(one, None)))
+    assert not change.is_named(Pod, [("other", "one"), ("default", "other")])
     assert change.of_itself(one) == (one, one)
     assert change.of_itself(other) is None
-    assert Change(None, one).of_itself(one) is None and Change(one, None).of_itself(one) is None
-    assert Change(node(), node()).of_itself(one) is None
+    assert change_of(None, one).of_itself(one) is None and change_of(one, None).of_itself(one) is None
 
 
 @pytest.mark.parametrize(
@@ -124,9 +133,27 @@ def test_whom_a_change_is_about() -> None:
         (read("Namespace"), None, True),
         (read("Namespace"), read("Namespace", metadata="labels: {a: b}"), True),
         (read("Namespace"), read("Namespace", metadata="annotations: {a: b}"), False),
-        (pod(), pod(marks="labels: {a: b}"), False),
     ],
 )
 def test_who_is_relabelled(old: Any, new: Any, relabelled: bool) -> None:
     """Or comes, or goes."""
-    assert Change(old, new).is_relabelled(Namespace) is relabelled
+    assert change_of(old, new).is_relabelled(Namespace) is relabelled
+
+
+@pytest.mark.parametrize(("old", "new"), [(None, pod()), (pod(), None), (node(), pod()), (pod(), node())])
+def test_no_hint_is_given_about_what_is_not_what_it_is_said_to_be(old: Any, new: Any) -> None:
+    """It says what it found, and no Pod is left waiting for a wrong answer."""
+    change = Change("Node", old, new)
+    with pytest.raises(TypeError, match="expected a Node, got a Pod"):
+        parts(change)
+    for plugin in PLUGINS:
+        if "Node" in plugin.hints:
+            with pytest.raises(TypeError, match="expected a Node, got a Pod"):
+                plugin.hints["Node"](plugin(Cluster({}, Objects())), pod(), change)
+
+
+def test_who_refuses_a_pod_says_what_may_help_it() -> None:
+    """And only what somebody has a hint about is listened to."""
+    refusing = {one for one in PLUGINS if one.why_not is not Plugin.why_not or one is SchedulingGates}
+    assert {one for one in PLUGINS if one.hints} == refusing
+    assert {"Namespace", "Node", "PersistentVolume", "PersistentVolumeClaim", "Pod", "StorageClass"} == HEARD

@@ -83,8 +83,8 @@ def test_a_node_helps_only_where_the_added_affinity_lets_it_in() -> None:
     plugin = NodeAffinity(Choice({}, NOTHING, settings=policy(addedAffinity=required)).cluster)
     plain = Node(metadata=ObjectMeta(name="a"))
     gold = Node(metadata=ObjectMeta(name="a", labels={"tier": "gold"}))
-    assert plugin.may_help(pod(), Change(plain, gold))
-    assert not plugin.may_help(pod(), Change(None, plain))
+    assert plugin.may_help(pod(), Change("Node", plain, gold))
+    assert not plugin.may_help(pod(), Change("Node", None, plain))
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ A plugin is made anew for each pass and each `Cluster`. For a Pod it is asked in
    `Cluster.nodes` shows already. The state is brought up to date in place, and the nodes are named (beside that one,
    which is always asked about anew) about which `why_not` may have changed its answer. Both are also used to try what
    would be without some Pods, and taken back by their opposite: after the two the state says what it said before.
-7. `may_help(pod, change)`: asked of those plugins that refused a Pod at any node, in whatever pass comes later: whether
-   a change may have them answer otherwise. A Pod that no change since may help is not looked at again.
+7. `hints`, by the kind of what has changed: asked of those plugins that refused a Pod at any node, in whatever pass
+   comes later: whether a change may have them answer otherwise. A Pod that no change since may help is not looked at
+   again. Changes of kinds for which no plugin has a hint are not listened to.
 
 The score of a plain plugin depends on the node and the Pods on it alone. A `SpotPlugin` answers alike for many nodes:
 those of one *spot*, such as a zone. One node of each spot is asked about, and scores are given per spot and normalised
@@ -25,9 +26,9 @@ over all that fit, so that a placement costs what the spots are many, not the no
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from reconciler.model.kinds import Object, Pod
 from reconciler.model.observed import StoredObject
@@ -38,6 +39,8 @@ from reconciler.planner.scheduling.hints import Change
 
 T = TypeVar("T", bound=Object)
 S = TypeVar("S")
+# Asked of a plugin, about a Pod that it refused, and a change of an object of one kind: whether that may help the Pod.
+Hints: TypeAlias = Mapping[str, Callable[[Any, Pod, Change], bool]]
 
 
 class World(Protocol):
@@ -84,6 +87,8 @@ class Plugin(ABC, Generic[S]):
 
     name: ClassVar[str]
     weight: ClassVar[int] = 0
+    # A plugin that refuses nobody needs none.
+    hints: ClassVar[Hints] = {}
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -122,7 +127,8 @@ class Plugin(ABC, Generic[S]):
 
     def may_help(self, pod: Pod, change: Change) -> bool:
         """Whether this plugin, having refused a Pod, may let it pass after a change."""
-        return True
+        hint = self.hints.get(change.kind)
+        return hint is not None and hint(self, pod, change)
 
 
 class SpotPlugin(Plugin[S]):

@@ -1,9 +1,10 @@
 """Scheduling gates: a Pod is placed when the last of them is removed. Pure."""
 
 from collections.abc import Hashable
+from typing import ClassVar
 
 from reconciler.model.kinds import Pod
-from reconciler.planner.scheduling.framework import Misfit, Plugin
+from reconciler.planner.scheduling.framework import Hints, Misfit, Plugin
 from reconciler.planner.scheduling.hints import Change
 
 
@@ -21,7 +22,9 @@ class SchedulingGates(Plugin[None]):
         gates = " ".join(gate.name for gate in pod.spec.scheduling_gates)
         return Misfit((f"waiting for scheduling gates: [{gates}]",), is_final=True) if gates else None
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
+    def after_pod(self, pod: Pod, change: Change) -> bool:
         """Only the end of all its gates helps a Pod."""
         itself = change.of_itself(pod)
         return itself is not None and not itself[1].spec.scheduling_gates
+
+    hints: ClassVar[Hints] = {"Pod": after_pod}

@@ -1,11 +1,12 @@
 """Changes after which a Pod that waits may be placed: what kube-scheduler calls queueing hints. Pure.
 
 A Pod counts from when it has a node, or is to have one that room is made on, until it ends. Each plugin says which
-changes may help a Pod that it refused, see `Plugin.may_help`; it may say yes too often, and never no in vain.
+changes may help a Pod that it refused, see `Plugin.hints`; it may say yes too often, and never no in vain.
 """
 
-from dataclasses import dataclass
-from typing import TypeVar, cast
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from reconciler.model.kinds import Node, Object, Pod, PodSpec
 from reconciler.planner.scheduling.resizing import counted_spec
@@ -17,44 +18,47 @@ T = TypeVar("T", bound=Object)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An object before and after; None where it was not there yet, or is there no more."""
+    """What stands under a name of a kind before and after; None where it was not there yet, or is there no more."""
 
+    kind: str
     old: Object | None
     new: Object | None
 
-    def of(self, type_: type[T]) -> tuple[T | None, T | None] | None:
-        """Return the object before and after, of this type; None when it is another."""
-        if not isinstance(self.old if self.new is None else self.new, type_):
-            return None
-        return cast(T | None, self.old), cast(T | None, self.new)
+    def of(self, type_: type[T]) -> tuple[T | None, T | None]:
+        """Return the object before and after, which has to be of this type."""
+        return _narrowed(self.old, type_), _narrowed(self.new, type_)
 
-    @property
-    def name(self) -> tuple[str, str]:
-        """The namespace and the name of what has changed."""
-        metadata = cast(Object, self.old if self.new is None else self.new).metadata
-        return metadata.namespace, metadata.name
+    def is_named(self, type_: type[Object], names: Collection[tuple[str, str]]) -> bool:
+        """Whether the object, which has to be of this type, has one of these names, each with its namespace."""
+        return any(one is not None and (one.metadata.namespace, one.metadata.name) in names for one in self.of(type_))
 
     def is_relabelled(self, type_: type[Object]) -> bool:
-        """Whether an object of this type comes or goes, or has other labels."""
-        if self.of(type_) is None:
-            return False
-        return self.old is None or self.new is None or self.old.metadata.labels != self.new.metadata.labels
+        """Whether the object, which has to be of this type, comes or goes, or has other labels."""
+        old, new = self.of(type_)
+        return old is None or new is None or old.metadata.labels != new.metadata.labels
 
-    def of_counted(self) -> tuple[Pod | None, Pod | None] | None:
-        """Return a Pod before and after, as far as it counts; None when it is nothing of the kind."""
-        found = self.of(Pod)
-        if found is None:
-            return None
-        old, new = (pod if pod is not None and is_counted(pod) else None for pod in found)
-        return (old, new) if old is not None or new is not None else None
+    def of_counted(self) -> tuple[Pod | None, Pod | None]:
+        """Return the Pod before and after, as far as it counts."""
+        old, new = self.of(Pod)
+        return _counted(old), _counted(new)
 
     def of_itself(self, pod: Pod) -> tuple[Pod, Pod] | None:
-        """Return the waiting Pod itself before and after; None when something else has changed."""
-        found = self.of(Pod)
-        if found is None or found[0] is None or found[1] is None:
+        """Return the waiting Pod itself before and after; None when another one has changed."""
+        old, new = self.of(Pod)
+        if old is None or new is None or _identity(new) != _identity(pod):
             return None
-        same = _identity(found[1]) == _identity(pod)
-        return (found[0], found[1]) if same else None
+        return old, new
+
+
+def _narrowed(object: Object | None, type_: type[T]) -> T | None:
+    """Return an object as what it is said to be. A hint about anything else would be wrong, and a Pod wait in vain."""
+    if object is None or isinstance(object, type_):
+        return object
+    raise TypeError(f"expected a {type_.__name__}, got a {type(object).__name__}")
+
+
+def _counted(pod: Pod | None) -> Pod | None:
+    return pod if pod is not None and is_counted(pod) else None
 
 
 def is_counted(pod: Pod) -> bool:
@@ -69,19 +73,24 @@ def where(pod: Pod) -> str:
 
 def parts(change: Change) -> tuple[Change, ...]:
     """Return what of a change the scheduler looks at: nothing, the change, or both ends of a move."""
-    counted, nodes = change.of_counted(), change.of(Node)
-    if change.of(Pod) is not None:
-        if counted is None:
+    if change.kind == Pod.kind:
+        return _parts_of_pod(change)
+    if change.kind == Node.kind:
+        old, new = change.of(Node)
+        if old is not None and new is not None and _outline(old) == _outline(new):
             return ()
-        old, new = counted
-        if old is None or new is None:
-            return (Change(old, new),)
-        if where(old) != where(new):
-            return Change(old, None), Change(None, new)
-        return (Change(old, new),) if _differ(old, new) else ()
-    if nodes is not None and nodes[0] is not None and nodes[1] is not None and _outline(nodes[0]) == _outline(nodes[1]):
-        return ()
     return (change,)
+
+
+def _parts_of_pod(change: Change) -> tuple[Change, ...]:
+    old, new = change.of_counted()
+    if old is None and new is None:
+        return ()
+    if old is None or new is None:
+        return (replace(change, old=old, new=new),)
+    if where(old) != where(new):
+        return replace(change, old=old, new=None), replace(change, old=None, new=new)
+    return (change,) if _differ(old, new) else ()
 
 
 def _differ(old: Pod, new: Pod) -> bool:

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from reconciler.model.kinds import Namespace, Node, Pod
 from reconciler.model.labels import Labels
 from reconciler.planner.scheduling import interpod
 from reconciler.planner.scheduling.fit import Candidate
-from reconciler.planner.scheduling.framework import Cluster, Misfit, TopologyPlugin
+from reconciler.planner.scheduling.framework import Cluster, Hints, Misfit, TopologyPlugin
 from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.interpod import Namespaces, Neighbours, Spot, normalised
 from reconciler.planner.scheduling.interpod_terms import Term, label_keys, terms_of, wording
@@ -102,18 +102,11 @@ class InterPodAffinity(TopologyPlugin[Neighbours]):
         """Take a Pod from its domains."""
         return self._count(state, other, node, -1)
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
-        """Pods that it is to be near to come, or such that keep it away go; nodes are in other domains."""
+    def after_pod(self, pod: Pod, change: Change) -> bool:
+        """One comes that the Pod is to be near to, or one goes that keeps it away; or the Pod has other labels."""
         if (itself := change.of_itself(pod)) is not None:
             return itself[0].metadata.labels != itself[1].metadata.labels
-        if (pods := change.of_counted()) is not None:
-            return self._may_pods_help(pod, *pods)
-        if (nodes := change.of(Node)) is not None:
-            return self._may_nodes_help(pod, *nodes)
-        return change.is_relabelled(Namespace)
-
-    def _may_pods_help(self, pod: Pod, old: Pod | None, new: Pod | None) -> bool:
-        terms = terms_of(pod)
+        terms, (old, new) = terms_of(pod), change.of_counted()
         was_near, is_near = self._all_choose(terms.near, old), self._all_choose(terms.near, new)
         # The first of a group that is to be together may go anywhere.
         if was_near != is_near and (is_near or self._all_choose(terms.near, pod)):
@@ -124,7 +117,9 @@ class InterPodAffinity(TopologyPlugin[Neighbours]):
             return True
         return new is None and self._any_chooses(terms_of(old).apart, pod)
 
-    def _may_nodes_help(self, pod: Pod, old: Node | None, new: Node | None) -> bool:
+    def after_node(self, pod: Pod, change: Change) -> bool:
+        """It goes, or comes, and is in domains that terms ask for; or it is in others than before."""
+        old, new = change.of(Node)
         if new is None:
             return True
         terms, labels = terms_of(pod), new.metadata.labels
@@ -133,6 +128,12 @@ class InterPodAffinity(TopologyPlugin[Neighbours]):
         others = (term for group in self._population.with_terms for term in group.terms.apart)
         keys = {term.topology_key for term in (*terms.near, *terms.apart, *others)}
         return any(old.metadata.labels.get(key) != labels.get(key) for key in keys)
+
+    def after_namespace(self, pod: Pod, change: Change) -> bool:
+        """Terms may choose others now."""
+        return change.is_relabelled(Namespace)
+
+    hints: ClassVar[Hints] = {"Namespace": after_namespace, "Node": after_node, "Pod": after_pod}
 
     def _all_choose(self, terms: Collection[Term], other: Pod | None) -> bool:
         return bool(terms) and other is not None and all(self._chooses(term, other) for term in terms)

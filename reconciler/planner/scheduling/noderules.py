@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import cached_property
-from typing import cast
+from typing import ClassVar, cast
 
 import msgspec
 
 from reconciler.model.kinds import Node, NodeSelector, Pod, PreferredSchedulingTerm, Taint, Toleration
 from reconciler.model.kinds import NodeAffinity as Affinity
 from reconciler.planner.scheduling.fit import Candidate, Port, selects, term_holds, tolerates
-from reconciler.planner.scheduling.framework import Cluster, Misfit, Plugin, SpotPlugin
+from reconciler.planner.scheduling.framework import Cluster, Hints, Misfit, Plugin, SpotPlugin
 from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.room import host_ports
 
@@ -44,11 +44,16 @@ class NodeUnschedulable(Plugin[bool]):
         """Refuse cordoned nodes."""
         return CORDONED if node.node.spec.unschedulable else None
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
-        """A node that is not cordoned any more, or comes, or that the Pod bears it by now."""
-        if (itself := change.of_itself(pod)) is not None:
-            return any(tolerates(one, _CORDON) for one in itself[1].spec.tolerations)
+    def after_node(self, pod: Pod, change: Change) -> bool:
+        """It is not cordoned any more, or comes."""
         return _is_let_in(change, lambda node: not node.spec.unschedulable)
+
+    def after_pod(self, pod: Pod, change: Change) -> bool:
+        """The Pod bears it by now."""
+        itself = change.of_itself(pod)
+        return itself is not None and any(tolerates(one, _CORDON) for one in itself[1].spec.tolerations)
+
+    hints: ClassVar[Hints] = {"Node": after_node, "Pod": after_pod}
 
 
 class NodeName(Plugin[str]):
@@ -68,9 +73,11 @@ class NodeName(Plugin[str]):
         """Refuse every other node."""
         return OTHER_NAME if node.name != state else None
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
-        """The node that it names comes."""
+    def after_node(self, pod: Pod, change: Change) -> bool:
+        """The node that the Pod names comes."""
         return _is_let_in(change, lambda node: node.metadata.name == pod.spec.node_name)
+
+    hints: ClassVar[Hints] = {"Node": after_node}
 
 
 class TaintToleration(SpotPlugin[tuple[Toleration, ...]]):
@@ -96,11 +103,16 @@ class TaintToleration(SpotPlugin[tuple[Toleration, ...]]):
         """Refuse nodes with a taint that the Pod does not bear."""
         return TAINTED if _repels(node.node, state) else None
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
-        """A node whose taints the Pod bears now, or other tolerations of the Pod."""
-        if (itself := change.of_itself(pod)) is not None:
-            return itself[0].spec.tolerations != itself[1].spec.tolerations
+    def after_node(self, pod: Pod, change: Change) -> bool:
+        """The Pod bears its taints now."""
         return _is_let_in(change, lambda node: not _repels(node, pod.spec.tolerations))
+
+    def after_pod(self, pod: Pod, change: Change) -> bool:
+        """The Pod has other tolerations."""
+        itself = change.of_itself(pod)
+        return itself is not None and itself[0].spec.tolerations != itself[1].spec.tolerations
+
+    hints: ClassVar[Hints] = {"Node": after_node, "Pod": after_pod}
 
     def spot(self, state: tuple[Toleration, ...], node: Candidate) -> Hashable:
         """Return how many soft taints a node has that the Pod does not bear."""
@@ -125,10 +137,7 @@ def _repels(node: Node, tolerations: Sequence[Toleration]) -> bool:
 
 def _is_let_in(change: Change, holds: Callable[[Node], bool]) -> bool:
     """Whether something holds for a node that did not before."""
-    nodes = change.of(Node)
-    if nodes is None:
-        return False
-    old, new = nodes
+    old, new = change.of(Node)
     return new is not None and holds(new) and (old is None or not holds(old))
 
 
@@ -188,8 +197,8 @@ class NodeAffinity(SpotPlugin[Choosing]):
             return NOT_ENFORCED
         return None if is_chosen(state.labels, state.required, node.node) else NOT_CHOSEN
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
-        """A node that is chosen now."""
+    def after_node(self, pod: Pod, change: Change) -> bool:
+        """It is chosen now."""
         required = pod.spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
         enforced = self._enforced
         return _is_let_in(
@@ -198,6 +207,8 @@ class NodeAffinity(SpotPlugin[Choosing]):
                 (enforced is None or selects(enforced, node)) and is_chosen(pod.spec.node_selector, required, node)
             ),
         )
+
+    hints: ClassVar[Hints] = {"Node": after_node}
 
     def spot(self, state: Choosing, node: Candidate) -> Hashable:
         """Return the weight of the wishes that a node meets."""
@@ -247,12 +258,16 @@ class NodePorts(Plugin[frozenset[Port]]):
         """Refuse nodes where one is taken."""
         return PORT_TAKEN if node.ports and ports_clash(state, node.ports) else None
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
-        """A node comes, or a Pod goes that has such a port."""
-        pods, nodes = change.of_counted(), change.of(Node)
-        if nodes is not None:
-            return nodes[0] is None
-        return pods is not None and pods[0] is not None and ports_clash(host_ports(pod), host_ports(pods[0]))
+    def after_node(self, pod: Pod, change: Change) -> bool:
+        """It comes."""
+        return change.of(Node)[0] is None
+
+    def after_pod(self, pod: Pod, change: Change) -> bool:
+        """A Pod goes, or changes, that has such a port."""
+        old, _ = change.of_counted()
+        return old is not None and ports_clash(host_ports(pod), host_ports(old))
+
+    hints: ClassVar[Hints] = {"Node": after_node, "Pod": after_pod}
 
 
 def ports_clash(wanted: Collection[Port], taken: Collection[Port]) -> bool:

@@ -34,3 +34,6 @@ PLUGINS: tuple[type[AnyPlugin], ...] = (
     NodeResourcesBalancedAllocation,
     ImageLocality,
 )
+
+# The kinds whose changes may help a Pod that waits.
+HEARD: frozenset[str] = frozenset(kind for plugin in PLUGINS for kind in plugin.hints)

@@ -2,13 +2,14 @@
 
 from collections.abc import Hashable
 from functools import lru_cache
+from typing import ClassVar
 
 import msgspec
 
 from reconciler.model.kinds import Node, Pod
 from reconciler.model.placing import CPU_AND_MEMORY, ResourceWeight
 from reconciler.planner.scheduling.fit import Candidate
-from reconciler.planner.scheduling.framework import Cluster, Misfit, Plugin
+from reconciler.planner.scheduling.framework import Cluster, Hints, Misfit, Plugin
 from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.resizing import counted_spec
 from reconciler.planner.scheduling.room import Room, allocatable, requested, supposed
@@ -52,21 +53,25 @@ class NodeResourcesFit(Plugin[Asked]):
         """Refuse nodes without room."""
         return lack_of_room(state.room, node.has, node.used)
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
-        """A Pod goes, or asks for less; a node comes on which it fits, or has more of what it asks for."""
+    def after_pod(self, pod: Pod, change: Change) -> bool:
+        """A Pod goes, or asks for less."""
         asked = requested(pod.spec)
         if (itself := change.of_itself(pod)) is not None:
             return _is_less(asked, requested(itself[0].spec), requested(itself[1].spec))
-        if (pods := change.of_counted()) is not None:
-            old, new = pods
-            return old is not None and (new is None or _is_less(asked, _taken(old), _taken(new)))
-        nodes = change.of(Node)
-        if nodes is None or nodes[1] is None:
+        old, new = change.of_counted()
+        return old is not None and (new is None or _is_less(asked, _taken(old), _taken(new)))
+
+    def after_node(self, pod: Pod, change: Change) -> bool:
+        """One comes on which the Pod fits, or has more of what it asks for."""
+        asked, (old, new) = requested(pod.spec), change.of(Node)
+        if new is None:
             return False
-        has = allocatable(nodes[1])
+        has = allocatable(new)
         if lack_of_room(asked, has, Room()) is not None:
             return False
-        return nodes[0] is None or has_more(asked, allocatable(nodes[0]), has)
+        return old is None or has_more(asked, allocatable(old), has)
+
+    hints: ClassVar[Hints] = {"Node": after_node, "Pod": after_pod}
 
     def score(self, state: Asked, pod: Pod, node: Candidate) -> int:
         """Score by the strategy."""

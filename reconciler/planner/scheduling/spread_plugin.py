@@ -3,7 +3,7 @@
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from functools import cached_property
 from itertools import chain
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import msgspec
 
@@ -17,7 +17,7 @@ from reconciler.model.kinds import (
 )
 from reconciler.planner.scheduling import spread
 from reconciler.planner.scheduling.fit import Candidate
-from reconciler.planner.scheduling.framework import Cluster, Misfit, TopologyPlugin
+from reconciler.planner.scheduling.framework import Cluster, Hints, Misfit, TopologyPlugin
 from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.population import Population, population_of
 from reconciler.planner.scheduling.spread import Spot, Spread
@@ -100,8 +100,8 @@ class PodTopologySpread(TopologyPlugin[Spread]):
         """Take a Pod from its domains."""
         return self._count(state, other, node, -1)
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
-        """Pods that are counted come or go, or nodes whose Pods are; or the Pod is counted, or bears taints, anew."""
+    def after_pod(self, pod: Pod, change: Change) -> bool:
+        """One that is counted comes or goes; or the Pod itself is counted, or bears taints, anew."""
         constraints = self.spreading(pod).of(hard=True)
         if (itself := change.of_itself(pod)) is not None:
             old, new = itself
@@ -109,10 +109,15 @@ class PodTopologySpread(TopologyPlugin[Spread]):
             if is_tolerant and any(one.heeds_taints for one in constraints):
                 return True
             return any(one.counts(old.metadata.labels) != one.counts(new.metadata.labels) for one in constraints)
-        if (pods := change.of_counted()) is not None:
-            return any(_counts(one, pod, pods[0]) != _counts(one, pod, pods[1]) for one in constraints)
-        nodes = change.of(Node)
-        return nodes is not None and _outline(constraints, pod, nodes[0]) != _outline(constraints, pod, nodes[1])
+        before, after = change.of_counted()
+        return any(_counts(one, pod, before) != _counts(one, pod, after) for one in constraints)
+
+    def after_node(self, pod: Pod, change: Change) -> bool:
+        """Its Pods are counted now, or no more, or elsewhere."""
+        constraints, (old, new) = self.spreading(pod).of(hard=True), change.of(Node)
+        return _outline(constraints, pod, old) != _outline(constraints, pod, new)
+
+    hints: ClassVar[Hints] = {"Node": after_node, "Pod": after_pod}
 
     def _count(self, state: Spread, other: Pod, name: str, number: int) -> Collection[str]:
         if not state.count(self._population.group_of(other), name, number):

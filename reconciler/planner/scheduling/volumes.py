@@ -8,7 +8,7 @@ what was found.
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
@@ -17,7 +17,7 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.planner.references import claims_of
 from reconciler.planner.scheduling.fit import Candidate
-from reconciler.planner.scheduling.framework import Cluster, Misfit, Plugin
+from reconciler.planner.scheduling.framework import Cluster, Hints, Misfit, Plugin
 from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.scheduling.volumes_score import EMPTIEST, FULLEST, Point, Share, score_of
 from reconciler.planner.storage.capacity import STORAGE_FREE, Capacity, capacities_of, has_enough
@@ -232,14 +232,30 @@ class VolumeBinding(Plugin[PodClaims]):
         """Another Pod may have taken volumes."""
         return tuple(self.cluster.nodes) if state.delayed and claims_of(other.spec) else ()
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
-        """One of its claims changes, any volume or class does, a node comes or has other labels."""
-        if change.of(PersistentVolumeClaim) is not None:
-            namespace, name = change.name
-            return namespace == pod.metadata.namespace and name in claims_of(pod.spec)
-        if change.of(PersistentVolume) is not None or change.of(StorageClass) is not None:
-            return change.old != change.new
+    def after_claim(self, pod: Pod, change: Change) -> bool:
+        """It is one of the Pod's."""
+        return change.is_named(PersistentVolumeClaim, {(pod.metadata.namespace, name) for name in claims_of(pod.spec)})
+
+    def after_volume(self, pod: Pod, change: Change) -> bool:
+        """Any may be what a claim waits for."""
+        old, new = change.of(PersistentVolume)
+        return old != new
+
+    def after_class(self, pod: Pod, change: Change) -> bool:
+        """Any may have volumes made now, or elsewhere."""
+        old, new = change.of(StorageClass)
+        return old != new
+
+    def after_node(self, pod: Pod, change: Change) -> bool:
+        """It comes or goes, or has other labels or other room."""
         return change.is_relabelled(Node) or _has_other_room(change)
+
+    hints: ClassVar[Hints] = {
+        "Node": after_node,
+        "PersistentVolume": after_volume,
+        "PersistentVolumeClaim": after_claim,
+        "StorageClass": after_class,
+    }
 
     def _choice(self, state: PodClaims, node: Candidate) -> VolumeChoice:
         return choose_volumes(self.cluster.world, self._volumes, state.delayed, node.node, self.capacities)
@@ -257,5 +273,5 @@ class VolumeBinding(Plugin[PodClaims]):
 
 
 def _has_other_room(change: Change) -> bool:
-    told = [one.metadata.annotations.get(STORAGE_FREE) for one in change.of(Node) or () if one is not None]
+    told = [one.metadata.annotations.get(STORAGE_FREE) for one in change.of(Node) if one is not None]
     return len(set(told)) > 1

@@ -7,11 +7,12 @@ that is found out when it is attached; here nothing is attached, so the Pod is n
 from collections import Counter
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from reconciler.model.kinds import Node, PersistentVolume, PersistentVolumeClaim, Pod
 from reconciler.planner.references import claims_of
 from reconciler.planner.scheduling.fit import Candidate
-from reconciler.planner.scheduling.framework import Cluster, Misfit, Plugin
+from reconciler.planner.scheduling.framework import Cluster, Hints, Misfit, Plugin
 from reconciler.planner.scheduling.hints import Change
 from reconciler.planner.storage.volumes import is_reachable, node_of
 
@@ -81,14 +82,30 @@ class VolumeRestrictions(Plugin[Restricted]):
         """A user less, likewise."""
         return self.placed(state, pod, other, node)
 
-    def may_help(self, pod: Pod, change: Change) -> bool:
-        """Another user of a claim goes, a claim or a volume changes, a node comes, goes or has other labels."""
-        ours = set(_claims(pod))
-        if (pods := change.of(Pod)) is not None:
-            return pods[1] is None and pods[0] is not None and not ours.isdisjoint(_claims(pods[0]))
-        if change.of(PersistentVolumeClaim) is not None:
-            return change.name in ours
-        return change.of(PersistentVolume) is not None or change.is_relabelled(Node)
+    def after_pod(self, pod: Pod, change: Change) -> bool:
+        """Another user of a claim goes."""
+        old, new = change.of(Pod)
+        return old is not None and new is None and not set(_claims(pod)).isdisjoint(_claims(old))
+
+    def after_claim(self, pod: Pod, change: Change) -> bool:
+        """It is one of the Pod's."""
+        return change.is_named(PersistentVolumeClaim, _claims(pod))
+
+    def after_volume(self, pod: Pod, change: Change) -> bool:
+        """Any may be that of a claim."""
+        old, new = change.of(PersistentVolume)
+        return old != new
+
+    def after_node(self, pod: Pod, change: Change) -> bool:
+        """It comes or goes, or has other labels."""
+        return change.is_relabelled(Node)
+
+    hints: ClassVar[Hints] = {
+        "Node": after_node,
+        "PersistentVolume": after_volume,
+        "PersistentVolumeClaim": after_claim,
+        "Pod": after_pod,
+    }
 
     def _restricted(self, pod: Pod) -> Restricted | Misfit | None:
         world, namespace = self.cluster.world, pod.metadata.namespace

@@ -18,11 +18,10 @@ from reconciler.planner.scheduling.alike import Alike
 from reconciler.planner.scheduling.choice import Choice
 from reconciler.planner.scheduling.fit import priority_of
 from reconciler.planner.scheduling.hints import Change, parts
+from reconciler.planner.scheduling.plugins import HEARD
 from reconciler.planner.view import View
 from reconciler.planner.workloads.pods import is_silent
 
-# Objects of these kinds decide about placing.
-_KINDS = frozenset({"Namespace", "Node", "PersistentVolume", "PersistentVolumeClaim", "Pod", "StorageClass"})
 # With more changes than this, a look at the nodes costs less than asking about each.
 _MANY = 200
 # So long may a sentence be older than what it tells of.
@@ -177,12 +176,12 @@ class Waiting:
             return
         for old, new in differences:
             stored = new or old
-            if stored is None or stored.ref.kind not in _KINDS:
+            if stored is None or stored.ref.kind not in HEARD:
                 continue
             if stored.ref in self._held and not _is_same(self._held[stored.ref].pod, new):
                 self._drop(stored.ref)
-            change = Change(old.object if old is not None else None, new.object if new is not None else None)
-            self._changes.extend(parts(change))
+            before, after = (one.object if one is not None else None for one in (old, new))
+            self._changes.extend(parts(Change(stored.ref.kind, before, after)))
 
 
 def _heard(view: View) -> frozenset[str]:
