@@ -26,7 +26,7 @@ from reconciler.model.details import ProgramIngress
 from reconciler.model.ingress import IngressRoute, IngressTarget, IngressView
 from reconciler.model.node import Endpoint, EndpointPort, Materials, ServiceEntry, ServicePortEntry
 from reconciler.model.plan import OutcomeStatus, Reason
-from reconciler.planner.ingress.config import ProxyConfig, proxy_config
+from reconciler.planner.ingress.config import ProxyConfig, proxy_config, with_endpoints
 from reconciler.planner.node.actions import make_action, node_ref
 
 NEEDS_LAB = True
@@ -111,9 +111,11 @@ def _changes(executor: IngressExecutor, folder: Path, first: float) -> Iterator[
     began = time.monotonic()
     reloads = [_timed(lambda: _carry_out(executor, _program(number))) for number in range(2, 2 + RELOADS)]  # noqa: B023
     count = 2 * RELOADS
-    fills = [_timed(lambda: _carry_out(executor, _program(1 + RELOADS, 2 + n % 2))) for n in range(count)]  # noqa: B023
+    others = [_program(1 + RELOADS, 2 + number % 2) for number in range(count)]
+    fills = [_timed(lambda: _carry_out(executor, one)) for one in others]  # noqa: B023
     under_load = time.monotonic() - began < LOAD_SECONDS - 1
     told = _told(load.communicate(timeout=60)[0])
+    alone = [_timed(lambda: _carry_out(executor, one)) for one in reversed(others)]  # noqa: B023
     check = ["haproxy", "-c", "-f", str(folder / "ingress" / "current" / "haproxy.cfg")]
     environment = {"PATH": "/usr/sbin:/usr/bin", "RECONCILER_INGRESS_SOCKET": str(folder / "checked.sock")}
     checked = _timed(lambda: subprocess.run(check, check=True, capture_output=True, env=environment, timeout=60))
@@ -127,18 +129,39 @@ def _changes(executor: IngressExecutor, folder: Path, first: float) -> Iterator[
         note=f"{told.failed} of {told.requests:,} requests failed over {RELOADS} reloads and {count} other endpoints",
     )
     yield Row("Ingress, an endpoint changed (no reload), under load", statistics.median(fills[1:]))
+    yield Row("Ingress, an endpoint changed (no reload), without load", statistics.median(alone[1:]))
+    yield Row(f"Ingress, {ROUTES} routes: an endpoint changed, as planned", _planned())
+
+
+def _planned() -> float:
+    """Plan the change of one Service among as many as there are routes, each with one of its own."""
+    names = [f"web-{one}" for one in range(ROUTES)]
+    targets = [IngressTarget(namespace="default", service=name, port=80) for name in names]
+    view = IngressView(routes=tuple(IngressRoute(id=at.service, host=HOST, target=at) for at in targets))
+    first = {("default", name): replace(_service(2), name=name) for name in names}
+    config = proxy_config(view, first, DNS, HTTP, HTTPS)
+    others = [{**first, ("default", names[number]): replace(_service(3), name=names[number])} for number in range(20)]
+    return statistics.median(_timed(lambda: with_endpoints(config, view, first, one, HTTPS)) for one in others)  # noqa: B023
+
+
+def _view(change: int) -> IngressView:
+    """All routes, one of which differs by `change`."""
+    target = IngressTarget(namespace="default", service="web", port=80)
+    routes = [IngressRoute(id=f"app-{one}", host=f"app-{one}.example", target=target) for one in range(ROUTES)]
+    changed = IngressRoute(id="changed", host=f"change-{change}.example", target=target)
+    return IngressView(routes=(*routes, changed))
+
+
+def _service(endpoints: int) -> ServiceEntry:
+    # All are the same server: what is measured is the proxy before it.
+    served = tuple(Endpoint(ip=f"127.0.0.{one + 1}") for one in range(endpoints))
+    port = ServicePortEntry(port=80, targets=(EndpointPort(port=SERVER, endpoints=served),))
+    return ServiceEntry(namespace="default", name="web", ports=(port,))
 
 
 def _program(change: int, endpoints: int = ENDPOINTS) -> ProgramIngress:
     """The step for all routes, one of which differs by `change`."""
-    target = IngressTarget(namespace="default", service="web", port=80)
-    routes = [IngressRoute(id=f"app-{one}", host=f"app-{one}.example", target=target) for one in range(ROUTES)]
-    routes.append(IngressRoute(id="changed", host=f"change-{change}.example", target=target))
-    # All are the same server: what is measured is the proxy before it.
-    served = tuple(Endpoint(ip=f"127.0.0.{one + 1}") for one in range(endpoints))
-    port = ServicePortEntry(port=80, targets=(EndpointPort(port=SERVER, endpoints=served),))
-    services = {("default", "web"): ServiceEntry(namespace="default", name="web", ports=(port,))}
-    found = proxy_config(IngressView(routes=tuple(routes)), services, DNS, HTTP, HTTPS)
+    found = proxy_config(_view(change), {("default", "web"): _service(endpoints)}, DNS, HTTP, HTTPS)
     fields = {name: getattr(found, name) for name in ProxyConfig.__struct_fields__}
     return replace(ProgramIngress(view="bench", **fields), view=f"{found.structure}/{found.endpoints}")
 

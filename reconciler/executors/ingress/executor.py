@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from reconciler.executors.ingress.files import ConfigFolders
 from reconciler.executors.ingress.lua import SCRIPT
 from reconciler.executors.ingress.ports import port_holder
@@ -31,12 +33,14 @@ from reconciler.model.ports import Look
 logger = logging.getLogger(__name__)
 
 _FREE_S = 3.0
+# Endpoints that come one after the other are noted in the files together.
+_NOTE_S = 1.0
 # An upgrade that changes what the planner does not see of a configuration has it loaded again.
 _CODE = hashlib.sha256(SCRIPT.encode()).hexdigest()
 
 
 class _State(Value):
-    """What HAProxy runs with, as it was last given."""
+    """What HAProxy runs with, as it was last given. `noted` are the endpoints that its files have."""
 
     code: str
     started: str
@@ -44,6 +48,7 @@ class _State(Value):
     endpoints: str
     view: str
     slots: Mapping[str, tuple[ProxyServer | None, ...]]
+    noted: str = ""
 
 
 class IngressExecutor:
@@ -59,6 +64,8 @@ class IngressExecutor:
         self._program = version()
         self._error = ""
         self._state = self._found()
+        self._unnoted: tuple[ProgramIngress, Mapping[str, Slots]] | None = None
+        self._noting: threading.Timer | None = None
         self._look: Look = lambda _: None
         self._watcher: threading.Thread | None = None
         self._closed = threading.Event()
@@ -95,9 +102,11 @@ class IngressExecutor:
         known = before.slots if before is not None and is_running else {}
         slots = {one.name: assign(one, known.get(one.name, ())) for one in detail.backends if one.slots}
         if before is not None and is_running and before.structure == detail.structure == self._proxy.running():
-            self._fill(detail, before, slots)
+            is_noted = self._fill(detail, before, slots)
+            noted = detail.endpoints if is_noted else before.noted
         else:
             self._load(detail, slots, materials, is_running)
+            self._unnoted, noted = None, detail.endpoints
         self._state = _State(
             code=_CODE,
             started=self._proxy.started(),
@@ -105,12 +114,13 @@ class IngressExecutor:
             endpoints=detail.endpoints,
             view=detail.view,
             slots=slots,
+            noted=noted,
         )
         self._file.save(self._state)
         return True
 
-    def _fill(self, detail: ProgramIngress, before: _State, slots: Mapping[str, Slots]) -> None:
-        """Change servers while HAProxy runs."""
+    def _fill(self, detail: ProgramIngress, before: _State, slots: Mapping[str, Slots]) -> bool:
+        """Change servers while HAProxy runs, and have the files follow; return whether they need not."""
         lines = [
             line
             for one in detail.backends
@@ -119,7 +129,28 @@ class IngressExecutor:
         ]
         if lines:
             self._proxy.ask(lines)
-            self._folders.refill(detail, slots)
+        if not lines and before.noted and before.noted == before.endpoints:
+            return True
+        self._unnoted = (detail, slots)
+        if self._noting is None:
+            self._noting = threading.Timer(_NOTE_S, self._note)
+            self._noting.daemon = True
+            self._noting.start()
+        return False
+
+    def _note(self) -> None:
+        """Write the endpoints that came meanwhile into the files, for a proxy that somebody starts without us."""
+        with self._lock:
+            unnoted, self._unnoted, self._noting = self._unnoted, None, None
+            if unnoted is None or self._state is None:
+                return
+            try:
+                self._folders.refill(*unnoted)
+                self._state = replace(self._state, noted=unnoted[0].endpoints)
+                self._file.save(self._state)
+            except OSError as error:
+                # It is tried again with the next change, and by the next process of ours.
+                logger.warning("endpoints cannot be noted in the files of haproxy: %s", error)
 
     def _load(self, detail: ProgramIngress, slots: Mapping[str, Slots], materials: Materials, is_running: bool) -> None:
         """Check a configuration, and have HAProxy take it; when that fails, the one before holds again."""
@@ -154,7 +185,7 @@ class IngressExecutor:
 
     def _stop(self) -> bool:
         stopped = self._proxy.stop()
-        self._state = None
+        self._state, self._unnoted = None, None
         self._folders.remove()
         return stopped
 
@@ -192,8 +223,10 @@ class IngressExecutor:
         """Return what a proxy that an earlier process of ours started runs with; None where it is not that."""
         state = self._file.load(_State)
         is_known = self._is_of_this_start(state) and state is not None and state.code == _CODE
-        is_ours = is_known and state is not None and self._proxy.running() == state.structure
-        return state if is_ours else None
+        if not is_known or state is None or self._proxy.running() != state.structure:
+            return None
+        # Endpoints that were not noted before we were killed are given again, and noted then.
+        return state if state.noted == state.endpoints else replace(state, endpoints="", noted="")
 
     # Watching
 
@@ -209,6 +242,9 @@ class IngressExecutor:
         self._wake()
         if self._watcher is not None:
             self._watcher.join(timeout=5)
+        if self._noting is not None:
+            self._noting.cancel()
+        self._note()
         os.close(self._wake_w)
         os.close(self._wake_r)
 

@@ -6,10 +6,13 @@ HAProxy do that in one step each, only regular expressions are gone through in t
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from msgspec.structs import replace
+
 from reconciler.model.base import Value
 from reconciler.model.canonical import digest
 from reconciler.model.ingress import (
     IngressRoute,
+    IngressTarget,
     IngressView,
     ProxyBackend,
     ProxyCertificate,
@@ -136,7 +139,7 @@ def proxy_config(
     )
     users = _users(view.routes)
     frontend = "".join(_frontend(view.routes, groups, http_port, https_port))
-    still = [(one.name, one.lines, one.options, one.slots, one.name_port) for one in backends]
+    still = [_still(one) for one in backends]
     structure = digest(_GLOBAL, dns_address, frontend, still, maps, certificates, users)
     return ProxyConfig(
         head=f"{_GLOBAL.format(digest=structure, dns=dns_address)}\n{frontend}",
@@ -145,8 +148,42 @@ def proxy_config(
         certificates=certificates,
         users=users,
         structure=structure,
-        endpoints=digest([(one.name, one.servers) for one in backends]),
+        endpoints=_endpoints(backends),
     )
+
+
+def with_endpoints(
+    config: ProxyConfig, view: IngressView, before: Services, services: Services, https_port: int = 443
+) -> ProxyConfig | None:
+    """Return the configuration of the same Ingresses with the endpoints of other Services than it was made from.
+
+    None where more than endpoints differs. It costs what has changed, and a look at the rest.
+    """
+    changed = {key for key, one in services.items() if before.get(key) is not one} | (before.keys() - services.keys())
+    touched = [one for one in view.routes if any((at.namespace, at.service) in changed for at in _targets(one))]
+    fresh = {one.name: one for one in _backends(touched, services, https_port)}
+    if any(_still(one) != _still(fresh[one.name]) for one in config.backends if one.name in fresh):
+        return None
+    backends = tuple(fresh.get(one.name, one) for one in config.backends)
+    return replace(config, backends=backends, endpoints=_endpoints(backends))
+
+
+def _targets(route: IngressRoute) -> Iterator[IngressTarget]:
+    for target in (route.target, route.canary.target if route.canary is not None else None):
+        if target is not None:
+            yield target
+
+
+def _still(backend: ProxyBackend) -> tuple[object, ...]:
+    """Return what of a backend does not change while the proxy runs."""
+    return backend.name, backend.lines, backend.options, backend.slots, backend.name_port
+
+
+def _endpoints(backends: Iterable[ProxyBackend]) -> str:
+    lines = (
+        f"{one.name} {[(server.address, server.port, server.draining) for server in one.servers]}" for one in backends
+    )
+    return digest("\n".join(lines))
 
 
 def _groups(routes: Iterable[IngressRoute]) -> dict[str, str]:

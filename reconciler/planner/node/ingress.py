@@ -10,7 +10,7 @@ from reconciler.model.details import ProgramIngress, StopIngress
 from reconciler.model.ingress import IngressView
 from reconciler.model.node import NetworkView, NodeEvent, ServiceEntry
 from reconciler.model.plan import Action, Reason
-from reconciler.planner.ingress.config import ProxyConfig, proxy_config
+from reconciler.planner.ingress.config import ProxyConfig, proxy_config, with_endpoints
 from reconciler.planner.node.actions import make_action, node_ref
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.network import LocalTruth
@@ -105,11 +105,19 @@ def _config(look: Look, ingress: IngressView, services: tuple[ServiceEntry, ...]
     made = _MADE.get(look.node)
     if made is not None and made.view is ingress and made.place == place and _are_same(made.services, services):
         return made.config
-    config = proxy_config(ingress, {(one.namespace, one.name): one for one in services}, *place)
+    config = None
+    named = _named(services)
+    if made is not None and made.view is ingress and made.place == place:
+        config = with_endpoints(made.config, ingress, _named(made.services), named, fact.https_port)
+    config = config or proxy_config(ingress, named, *place)
     if len(_MADE) >= _MADE_MAX:
         _MADE.clear()
     _MADE[look.node] = _Made(ingress, services, place, config)
     return config
+
+
+def _named(services: tuple[ServiceEntry, ...]) -> dict[tuple[str, str], ServiceEntry]:
+    return {(one.namespace, one.name): one for one in services}
 
 
 def _are_same(one: tuple[ServiceEntry, ...], other: tuple[ServiceEntry, ...]) -> bool:

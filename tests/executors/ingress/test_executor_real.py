@@ -111,6 +111,7 @@ def test_a_proxy_that_others_start_leads_where_the_last_one_led(executor: Ingres
     carry_out(executor, wanted(ips=()))
     carry_out(executor, wanted(ips=("127.0.0.1",)))
     config, pid = folder / "ingress" / "current" / "haproxy.cfg", folder / "ingress" / "haproxy.pid"
+    wait_for("the endpoint is noted", lambda: f"127.0.0.1:{BACKEND}" in config.read_text(), 5)
     os.kill(int(pid.read_text()), signal.SIGKILL)
     wait_for("its worker has ended", lambda: not port_holder(HTTP), 5)
     environment = {"RECONCILER_INGRESS_SOCKET": str(folder / "ingress" / "haproxy.sock")}
@@ -119,6 +120,19 @@ def test_a_proxy_that_others_start_leads_where_the_last_one_led(executor: Ingres
     with echo("main", BACKEND):
         assert ask("a.example", port=HTTP).document["server"] == "main"
     assert (config.stat().st_mode & 0o777, config.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_endpoints_that_were_not_noted_are_by_the_next_process(executor: IngressExecutor, folder: Path) -> None:
+    """As after we were killed in the second between: they are given again, which interrupts nothing."""
+    carry_out(executor, wanted(ips=()))
+    detail = wanted(ips=("127.0.0.1",))
+    carry_out(executor, detail)
+    again = IngressExecutor(folder, HTTP, HTTPS)
+    assert (again.facts().structure, again.facts().endpoints) == (detail.structure, "")
+    assert carry_out(again, detail).status is OutcomeStatus.DONE
+    again.close()
+    assert f"127.0.0.1:{BACKEND}" in (folder / "ingress" / "current" / "haproxy.cfg").read_text()
+    assert IngressExecutor(folder, HTTP, HTTPS).facts().endpoints == detail.endpoints
 
 
 def test_a_refused_configuration_changes_nothing(executor: IngressExecutor) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reconciler.model.ingress import IngressCanary, IngressRoute, IngressTarget, IngressView, SecretUse
 from reconciler.model.ingress_options import Cors, IngressOptions
 from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
-from reconciler.planner.ingress.config import ProxyConfig, proxy_config
+from reconciler.planner.ingress.config import ProxyConfig, proxy_config, with_endpoints
 from reconciler.planner.ingress.words import filled, replacement, word
 
 WEB = IngressTarget(namespace="default", service="web", port=80)
@@ -73,6 +74,23 @@ def test_digests_tell_structure_from_endpoints() -> None:
     assert (first.structure == more.structure, first.endpoints == more.endpoints) == (True, False)
     assert (first.structure == other.structure, first.endpoints == other.endpoints) == (False, True)
     assert first.structure in first.head
+
+
+def test_other_endpoints_give_what_making_all_anew_would() -> None:
+    """Also of a canary, of a Service that came, and of one that has gone; more than endpoints is made anew."""
+    shop, api = entry(READY), replace(entry(ENDING), name="api")
+    beside = IngressTarget(namespace="default", service="api", port=80)
+    canary = IngressCanary(id="r_canary", target=beside, options=IngressOptions(canary=True))
+    view = IngressView(routes=(route(canary=canary), route("other", host="b.example", target=beside)))
+    before = {("default", "web"): shop, ("default", "api"): api}
+    made = proxy_config(view, before, "169.254.20.10")
+    more = replace(entry(READY, GONE, *(Endpoint(ip=f"10.42.1.{n}") for n in range(3))), name="api")
+    for after in ({**before, ("default", "api"): more}, {("default", "web"): shop}, {("default", "api"): api}, before):
+        found = with_endpoints(made, view, before, after)
+        assert found == proxy_config(view, after, "169.254.20.10")
+    many = replace(entry(*(Endpoint(ip=f"10.42.1.{n}") for n in range(5))), name="api")
+    for after in (many, replace(api, external_name="api.example.com", ports=())):
+        assert with_endpoints(made, view, before, {**before, ("default", "api"): after}) is None
 
 
 def test_a_server_that_no_connection_can_be_made_with_is_passed_over() -> None:
