@@ -19,6 +19,7 @@ from reconciler.controller.pushes import Pushes
 from reconciler.controller.source import Source
 from reconciler.controller.status import status_of
 from reconciler.model.capacity import CapacityAnswer
+from reconciler.model.container_id import shown_id
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.errors import TerminalError
 from reconciler.model.forecast import ForecastAnswer
@@ -186,7 +187,7 @@ class DaemonOperations:
         try:
             return self._host_of(pod).logs(container_id, request)
         except LookupError as error:
-            message = f"unable to retrieve container logs for docker://{container_id}: it was removed from the host"
+            message = f"unable to retrieve container logs for {shown_id(container_id)}: it was removed from the host"
             raise ContainerUnavailable(message) from error
 
     def exec(self, request: ExecRequest) -> ExecSession:

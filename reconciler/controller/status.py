@@ -1,14 +1,16 @@
 """The state of everything, honestly: what is applied is not yet healthy, what is held is neither."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 from reconciler import __version__
 from reconciler.config import SourceSettings
 from reconciler.controller.loop import Controller
-from reconciler.model.kinds import KINDS
+from reconciler.model.kinds import KINDS, Pod
 from reconciler.model.observed import NodeState, ObservedState, SourceState, StoredObject
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
 from reconciler.model.refs import ObjectRef
+from reconciler.model.running import containers_by_state, running_pods
 from reconciler.model.status import Health, LoopStatus, NodeStatus, ObjectHealth, SourceStatus, Status
 from reconciler.planner.health import health_of
 from reconciler.planner.unready import faults_of_pods, with_fault
@@ -36,7 +38,11 @@ def status_of(controller: Controller, settings: Iterable[SourceSettings], loops:
     """Return the state of sources, nodes, objects and loops as of now."""
     observed, plan, now = controller.picture(), controller.last_plan, controller.clock.now()
     sources = tuple(_source(controller, observed, plan, one) for one in settings)
-    nodes = tuple(_node(controller, observed, state) for _, state in sorted(observed.nodes.items()))
+    lease_s = controller.policy.node_lease_s
+    pods = tuple(cast(Pod, one.object) for one in _of_kind(observed, "Pod"))
+    nodes = tuple(
+        node_status(state, pods, silent=state.is_silent(now, lease_s)) for _, state in sorted(observed.nodes.items())
+    )
     objects = tuple(_objects(observed, plan))
     parts = [*(one.health for one in sources), *(one.health for one in objects), *_of_nodes(nodes)]
     if not plan.revisions and not sources:
@@ -108,22 +114,20 @@ def _source_health(name: str, state: SourceState, plan: Plan, is_newest: bool) -
     return Health.HEALTHY if is_newest else Health.PROGRESSING
 
 
-def _node(controller: Controller, observed: ObservedState, state: NodeState) -> NodeStatus:
-    silent = state.is_silent(controller.clock.now(), controller.policy.node_lease_s)
+def node_status(state: NodeState, pods: Iterable[Pod], *, silent: bool) -> NodeStatus:
+    """Return what is told of a node; `pods` are those of all nodes."""
     facts = state.observation.facts if state.observation else None
-    pods = [
-        one.object
-        for one in _of_kind(observed, "Pod")
-        if one.object.spec.node_name == state.name and one.object.status.phase != "Succeeded"  # type: ignore[union-attr]
-    ]
+    here = [one for one in pods if one.spec.node_name == state.name and one.status.phase != "Succeeded"]
     message = "silent" if silent else (facts.engine_error if facts and not facts.complete else "")
     return NodeStatus(
         name=state.name,
         ready=not message,
         message=message,
         reported_at=state.heartbeat_at,
-        pods=len(pods),
-        pods_ready=sum(1 for pod in pods if is_ready(pod)),  # type: ignore[arg-type,misc]
+        pods=len(here),
+        pods_ready=sum(1 for pod in here if is_ready(pod)),
+        running_pods=running_pods(facts.containers) if facts else 0,
+        containers=containers_by_state(facts.containers) if facts else {},
         live_restore=facts.host.live_restore if facts else True,
     )
 

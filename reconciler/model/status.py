@@ -51,7 +51,10 @@ class SourceStatus(Value):
 
 
 class NodeStatus(Value):
-    """One node: when it last reported, and whether it is ready."""
+    """One node: when it last reported, and whether it is ready.
+
+    `running_pods` counts its Pods whose sandbox runs, `containers` its containers by state, as of that report.
+    """
 
     name: str
     ready: bool
@@ -59,6 +62,8 @@ class NodeStatus(Value):
     reported_at: float | None = None
     pods: int = 0
     pods_ready: int = 0
+    running_pods: int = 0
+    containers: Mapping[str, int] = {}
     live_restore: bool = True
 
 

@@ -3,6 +3,7 @@
 Pure. The sentences are Kubernetes', since people and programs look for them.
 """
 
+from reconciler.model.container_id import DOCKER, read_id
 from reconciler.model.kinds import ContainerStatus, Pod
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
@@ -87,4 +88,7 @@ def status_of_container(pod: Pod, name: str) -> ContainerStatus | None:
 
 
 def _engine_id(container_id: str) -> str:
-    return container_id.removeprefix("docker://")
+    found = read_id(container_id)
+    if found is None or found.runtime != DOCKER:
+        raise ContainerUnavailable(f'container "{container_id}" is none of the Docker Engine')
+    return found.id

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from reconciler.model.status import Health, Status
+from reconciler.model.status import Health, NodeStatus, Status
 
 Samples = Iterable[tuple[str, float]]
 # What is counted since the start, under Kubernetes' names: what tells the numbers apart, and the help.
@@ -55,6 +55,9 @@ class _State(Collector):
         yield _family("node_report_age_seconds", "Age of a node's last report.", "node", reports)
         ready = [(n.name, float(n.ready)) for n in status.nodes]
         yield _family("node_ready", "Whether a node is ready.", "node", ready)
+        running = [(n.name, float(n.running_pods)) for n in status.nodes]
+        yield _family("node_running_pods", "Pods of a node whose sandbox runs.", "node", running)
+        yield _containers(status.nodes)
         ages = [(loop.name, status.at - loop.ran_at) for loop in status.loops if loop.ran_at]
         yield _family("loop_age_seconds", "Age of the last run of a loop.", "loop", ages)
         took = [(loop.name, loop.took_s) for loop in status.loops]
@@ -67,6 +70,15 @@ def _counter(name: str, help: str, label: str, counts: Mapping[str, int]) -> Cou
     family = CounterMetricFamily(name.removesuffix("_total"), help, labels=[label])
     for value, number in counts.items():
         family.add_metric([value], float(number))
+    return family
+
+
+def _containers(nodes: Iterable[NodeStatus]) -> GaugeMetricFamily:
+    help = "Containers of a node by state, sandboxes left out."
+    family = GaugeMetricFamily("reconciler_node_running_containers", help, labels=["node", "container_state"])
+    for node in nodes:
+        for state, number in node.containers.items():
+            family.add_metric([node.name, state], float(number))
     return family
 
 

@@ -156,3 +156,10 @@ def test_a_container_that_looks_into_the_pod_is_meant_by_its_name() -> None:
     assert chosen_container(found, "") == "web"
     assert running_container_id(found, "debugger") == "d"
     assert logged_container_id(found, "debugger", previous=False) == "d"
+
+
+def test_a_container_of_another_runtime_has_no_log_here() -> None:
+    """Whoever wrote the status: the Docker Engine would not know it."""
+    shown = ContainerStatus(name="app", container_id="containerd://4f2c1e9", state=RUNNING)
+    with pytest.raises(ContainerUnavailable, match="containerd://4f2c1e9"):
+        logged_container_id(pod(container_statuses=(shown,)), "app", previous=False)

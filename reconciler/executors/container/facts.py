@@ -12,7 +12,16 @@ from reconciler.model.granted import PERIOD_US, Granted
 from reconciler.model.node import ContainerFact
 
 _HIDDEN_MIN = 3
-_STATES = {"restarting": "running", "removing": "dead"}
+# What the Engine calls a state, and what it is here; anything else is a state of no Engine that we know.
+_STATES = {
+    "created": "created",
+    "dead": "dead",
+    "exited": "exited",
+    "paused": "paused",
+    "removing": "dead",
+    "restarting": "running",
+    "running": "running",
+}
 
 
 def container_fact(inspected: Mapping[str, Any], message: str = "") -> ContainerFact:
@@ -34,7 +43,7 @@ def container_fact(inspected: Mapping[str, Any], message: str = "") -> Container
         pod_name=named.get(labels.POD, ""),
         container=named.get(labels.CONTAINER, ""),
         attempt=_number(named.get(labels.ATTEMPT, "0")),
-        state="exited" if failed else _STATES.get(state["Status"], state["Status"]),
+        state="exited" if failed else _STATES.get(state["Status"], "unknown"),
         image=str(inspected["Config"].get("Image", "")),
         image_id=str(inspected.get("Image", "")),
         created_at=created_at,

@@ -31,7 +31,7 @@ class Owned:
 
     def find(self, container: str, pod_uid: str = "") -> Mapping[str, Any] | None:
         """Return an inspected container of ours by name or id; None: there is none. Raises `NameConflict`."""
-        found = self._engine.inspect_container(container)
+        found = self._engine.inspect_container(container) if container else None
         if found is None:
             return None
         named = labels.labels_in(found)

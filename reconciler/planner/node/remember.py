@@ -6,6 +6,7 @@ is found where it stopped (P17), and a memory that was lost grows back.
 
 from msgspec.structs import replace
 
+from reconciler.model.container_id import shown_id
 from reconciler.model.granted import granted
 from reconciler.model.kinds import Container, ContainerStateTerminated, PodSpec, ResourceRequirements
 from reconciler.model.node import ContainerFact, PodAssignment
@@ -86,7 +87,7 @@ def termination(fact: ContainerFact) -> ContainerStateTerminated:
         message=fact.error if never_ran else fact.message,
         started_at=rfc3339(fact.started_at) if fact.started_at > 0 else None,
         finished_at=rfc3339(fact.finished_at or fact.created_at),
-        container_id=f"docker://{fact.id}",
+        container_id=shown_id(fact.id),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from reconciler.model.container_id import shown_id
 from reconciler.model.granted import effective_requests
 from reconciler.model.kinds import (
     ContainerState,
@@ -136,7 +137,7 @@ def _status(judged: PodJudgement, one: Judgement) -> ContainerStatus:
         name=one.spec.name,
         image=one.spec.image,
         image_id=fact.image_id if fact is not None else "",
-        container_id=f"docker://{memory.container_id}" if memory.container_id else "",
+        container_id=shown_id(memory.container_id) if memory.container_id else "",
         ready=one.ready if one.role != INIT else one.has_succeeded,
         started=started,
         restart_count=max(0, memory.attempt),

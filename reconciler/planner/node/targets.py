@@ -3,6 +3,7 @@
 Pure. The startup probe comes first and alone; a Pod that ends is only asked whether it is ready.
 """
 
+from reconciler.model.container_id import read_id
 from reconciler.model.kinds import Container, PodSpec, Probe
 from reconciler.model.node import PodAssignment, PodReport, ProbeTarget
 from reconciler.model.times import unix
@@ -32,7 +33,8 @@ def last_known_targets(look: Look, pod: PodAssignment, report: PodReport) -> tup
         if spec is None or running is None:
             continue
         started_at = unix(running.started_at) or look.now
-        identity = status.container_id.removeprefix("docker://")
+        known = read_id(status.container_id)
+        identity = known.id if known is not None else ""
         for kind, probe in _wanted(spec, started=bool(status.started), ending=pod.deletion_requested_at is not None):
             if probe.exec is None:
                 found.append(_target(pod, spec, kind, probe, identity, report.pod_ip, started_at))

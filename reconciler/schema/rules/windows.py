@@ -77,16 +77,32 @@ def _user_fault(text: str) -> str:
 def _host_process_findings(at: str, spec: PodSpec, containers: list[_Place]) -> Iterator[Finding]:
     """Containers of the host itself stand alone in their Pod, and in the host's network."""
     of_pod = _host_process(spec.security_context)
-    own = [_host_process(one.security_context) for _, one in containers]
-    for (place, _), mine in zip(containers, own, strict=True):
+    for place, container in containers:
+        mine = _host_process(container.security_context)
         if None not in (of_pod, mine) and of_pod != mine:
             where = f"{place}/securityContext/windowsOptions/hostProcess"
             yield error(where, "hostProcess of Pod and container must be the same")
-    found = [of_pod if mine is None else mine for mine in own]
-    if any(found) and not all(found):
+    if has_host_process(spec) and not is_all_host_process(spec):
         yield error(f"{at}/containers", "hostProcess: either all containers have it, or none")
-    if any(found) and not spec.host_network:
+    if has_host_process(spec) and not spec.host_network:
         yield error(f"{at}/hostNetwork", "hostProcess needs hostNetwork: true")
+
+
+def has_host_process(spec: PodSpec) -> bool:
+    """Whether a container of a Pod is one of the host itself, by its own word or the Pod's."""
+    return any(_effective(spec))
+
+
+def is_all_host_process(spec: PodSpec) -> bool:
+    """Whether every container of a Pod is one of the host itself."""
+    return all(_effective(spec))
+
+
+def _effective(spec: PodSpec) -> Iterator[bool | None]:
+    of_pod = _host_process(spec.security_context)
+    for container in (*spec.init_containers, *spec.containers):
+        mine = _host_process(container.security_context)
+        yield of_pod if mine is None else mine
 
 
 def _host_process(context: PodSecurityContext | SecurityContext) -> bool | None:

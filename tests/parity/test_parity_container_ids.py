@@ -1,0 +1,137 @@
+"""What names containers, finds them by id and counts them is as upstream's kubelet has it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from reconciler.controller.status import node_status
+from reconciler.executors.container import labels
+from reconciler.executors.container.owned import Owned
+from reconciler.executors.engine import Engine
+from reconciler.model.container_id import DOCKER, ContainerID, read_id
+from reconciler.model.kinds import PodSpec
+from reconciler.model.node import ContainerFact, NodeFacts, Observation
+from reconciler.model.observed import NodeState
+from reconciler.model.status import Health, Status
+from reconciler.schema.rules.windows import has_host_process, is_all_host_process
+from reconciler.server.metrics import metrics_text
+from tests.parity.loosely import loosely
+from tests.parity.rows import NotTranslated, compare, parity_rows
+from tests.planner.node.host import IMAGE
+
+PACKAGE = "pkg_kubelet_container"
+Case = dict[str, Any]
+_OWNER = labels.Owner(cluster="c", node="n")
+_SAMPLE = re.compile(r'^kubelet_running_(?:pods|containers)(?:\{container_state="(\w+)"\})? (\d+)$', re.MULTILINE)
+
+
+def parsed(case: Case) -> bool:
+    """Judge a row about the id of a container in a Pod's status, as JSON has it."""
+    found = read_id(case["input"].strip('"'))
+    return (found and {"ID": found.id, "Type": found.runtime}) == case.get("expected")
+
+
+def written(case: Case) -> bool:
+    """Judge a row about how an id is shown."""
+    given = case.get("cid", {})
+    return str(ContainerID(given.get("Type", ""), given.get("ID", ""))) == case["expected"]
+
+
+def _spec(case: Case) -> PodSpec:
+    given = case["podSpec"]
+    parts = {part: [{**one, "image": IMAGE} for one in given.get(part) or ()] for part in ("containers",)}
+    parts["initContainers"] = [{**one, "image": IMAGE} for one in given.get("initContainers") or ()]
+    return cast(PodSpec, loosely(PodSpec, {**given, **parts}))
+
+
+def any_of_host(case: Case) -> bool:
+    """Judge a row about whether a Pod has a container of the host itself."""
+    return has_host_process(_spec(case)) is case.get("expectedResult", False)
+
+
+def all_of_host(case: Case) -> bool:
+    """Judge a row about whether all containers of a Pod are of the host itself."""
+    return is_all_host_process(_spec(case)) is case.get("expectedResult", False)
+
+
+class _Told:
+    """An Engine that tells of the containers of some rows."""
+
+    def __init__(self, containers: Iterable[Case]) -> None:
+        config = {"Labels": {labels.CLUSTER: _OWNER.cluster}}
+        self._found = {one["ID"]["ID"]: {"Name": one["Name"], "Config": config} for one in containers}
+
+    def inspect_container(self, container: str) -> Mapping[str, Any] | None:
+        """Tell of one."""
+        return self._found.get(container)
+
+
+def _found(test: str, field: str, asked: Case) -> Case:
+    """Return what is found by an id among what the rows of a table find, for what is not of our Engine nothing."""
+    there = [row["case"][field] for row in parity_rows(PACKAGE) if row["test"] == test and field in row["case"]]
+    if asked.get("Type", DOCKER) != DOCKER:
+        raise NotTranslated
+    owned = Owned(cast(Engine, _Told(there)), _OWNER)
+    found = owned.find(asked.get("ID", ""))
+    return {} if found is None else {"Name": found["Name"]}
+
+
+def container_by_id(case: Case) -> bool:
+    """Judge a row about finding a container by its id."""
+    found = _found("TestPodFindContainerByID", "expectedContainer", case.get("containerID", {}))
+    return found.get("Name") == case.get("expectedContainer", {}).get("Name")
+
+
+def sandbox_by_id(case: Case) -> bool:
+    """Judge a row about finding a sandbox by its id."""
+    found = _found("TestPodFindSandboxByID", "expectedSandbox", case.get("sandboxID", {}))
+    return found.get("Name") == case.get("expectedSandbox", {}).get("Name")
+
+
+def _facts(wanted: Iterable[tuple[str, str]]) -> tuple[ContainerFact, ...]:
+    """Return as many containers, or Pods with a sandbox, as a row counts, and a Pod whose sandbox has ended."""
+    found = [ContainerFact(id="gone", name="gone", role="sandbox", pod_uid="gone", container="POD", state="exited")]
+    for state, number in wanted:
+        for place in range(int(number)):
+            name = f"{state}{place}"
+            found.append(
+                ContainerFact(
+                    id=name,
+                    name=name,
+                    role="app" if state else "sandbox",
+                    pod_uid=name,
+                    container="c",
+                    state=state or "running",
+                )
+            )
+    return tuple(found)
+
+
+def counted(case: Case) -> bool:
+    """Judge a row with numbers of what runs: there is what it counts, and our page of metrics has the same numbers."""
+    wanted = _SAMPLE.findall(case["wants"])
+    facts = NodeFacts(node="n", observed_at=0.0, containers=_facts(wanted))
+    told = Observation(node="n", boot_id="b", sequence=1, observed_at=0.0, facts=facts, pods=())
+    node = node_status(NodeState(name="n", observation=told), (), silent=False)
+    page = metrics_text(Status(at=0.0, version="1", cluster_id="c", health=Health.HEALTHY, nodes=(node,)))
+    name = case["metricsName"].replace("kubelet_", "reconciler_node_")
+    shown = re.findall(rf'^{name}\{{(?:container_state="(\w+)",)?node="n"\}} (\d+)\.0$', page, re.MULTILINE)
+    return sorted(shown) == sorted(wanted)
+
+
+def test_containers_are_named_and_found_as_upstream_does() -> None:
+    """Ids with the runtime before them; what is of the host itself on Windows."""
+    tables = {
+        "TestParseContainerID": parsed,
+        "TestContainerIDString": written,
+        "TestHasWindowsHostProcessContainer": any_of_host,
+        "TestAllContainersAreWindowsHostProcess": all_of_host,
+        "TestPodFindContainerByID": container_by_id,
+        "TestPodFindSandboxByID": sandbox_by_id,
+    }
+    compare(PACKAGE, tables)
+
+
+def test_what_runs_is_counted_as_upstream_counts_it() -> None:
+    """Pods by their sandboxes, containers by their states."""
+    compare("pkg_kubelet_pleg", {"TestRunningPodAndContainerCount": counted})
