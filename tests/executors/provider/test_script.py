@@ -1,6 +1,8 @@
 """A provider that is an executable: what it is asked, and what is made of its answers."""
 
 import json
+import os
+import select
 import sys
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,20 @@ def test_a_script_that_hangs_is_ended(tmp_path: Path) -> None:
     """By its deadline."""
     with pytest.raises(DeadlineError, match=r"did not answer within 0\.2 s"):
         script(tmp_path, "exec sleep 30", deadline_s=0.2).ask(REQUEST)
+
+
+def test_what_a_script_that_hangs_has_started_is_ended_too(tmp_path: Path) -> None:
+    """It would else go on beside the next one."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(DeadlineError):
+        script(tmp_path, f"(sleep 30; echo late) 3> {pipe} & wait", deadline_s=0.5).ask(REQUEST)
+    # Its end is closed once nothing holds the other.
+    poll = select.poll()
+    poll.register(held, select.POLLHUP)
+    assert poll.poll(5000)
+    os.close(held)
 
 
 def test_a_file_that_is_none_names_the_setting(tmp_path: Path) -> None:
