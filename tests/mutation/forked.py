@@ -1,11 +1,11 @@
 """Tries faults in forks of one process that has collected all tests: a plugin of pytest, `-p tests.mutation.forked`.
 
 In a fork the function with the fault gets its code in place, so that whoever holds the function has it; then the tests
-that run the line, those about its module first, then the fastest, until one fails. What is no fault of a function's
-body (a constant of a module, a default of an argument) cannot be tried like this, nor what has run when its module was
-imported; both are left to who asked.
+that run the line, those about its module first, then the fastest, then the stories of the simulation that run it,
+until one fails. What is no fault of a function's body (a constant of a module, a default of an argument) cannot be
+tried like this, nor what has run when its module was imported; both are left to who asked.
 
-`MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER], ...], "coverage": FILE, "seconds": FILE}`;
+`MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER], ...], "until": TIME, "coverage": FILE, "seconds": FILE}`;
 `MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, "noticed" | "survived" | "left"]`.
 """
 
@@ -27,6 +27,7 @@ from _pytest.runner import runtestprotocol
 
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.selection import Selection
+from tests.simulation.cluster.tale import Tale
 
 _SURVIVED, _NOTICED, _LEFT = 0, 1, 2
 # It takes a fault so many seconds longer than its tests to be one that does not come to an end.
@@ -42,21 +43,31 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     gc.freeze()
     with Path(os.environ["MUTATION_RESULT"]).open("a", buffering=1) as results:
         for name, number in job["faults"]:
-            mutant = mutants_of(Path(name).read_text())[number]
-            tests, seconds = selection.affordable(Path(name), mutant.line, mutant.last)
-            is_over = selection.runs_at_import(Path(name), mutant.line, mutant.last)
+            if time.time() > job["until"]:
+                break
+            mutant = _mutants(Path(name))[number]
+            place = (Path(name), mutant.line, mutant.last)
+            tests, seconds = selection.affordable(*place)
+            stories, telling_s = selection.stories_of(*place)
             some = [items[test] for test in tests if test in items]
-            code = _LEFT if is_over else _in_fork(Path(name), mutant, some, seconds)
+            tales = [Tale(seed) for seed in stories]
+            is_over = selection.runs_at_import(*place)
+            code = _LEFT if is_over else _in_fork(Path(name), mutant, some, tales, seconds + telling_s)
             results.write(json.dumps([name, number, ("survived", "noticed", "left")[code]]) + "\n")
     return True
 
 
-def _in_fork(file: Path, mutant: Mutant, items: list[pytest.Item], seconds: float) -> int:
+@functools.cache
+def _mutants(file: Path) -> list[Mutant]:
+    return mutants_of(file.read_text())
+
+
+def _in_fork(file: Path, mutant: Mutant, items: list[pytest.Item], tales: list[Tale], seconds: float) -> int:
     sys.stdout.flush()
     process = os.fork()
     if not process:
         try:
-            os._exit(_try(file, mutant, items))
+            os._exit(_try(file, mutant, items, tales))
         finally:
             # Whatever came up instead of an answer was the fault's doing.
             os._exit(_NOTICED)
@@ -73,7 +84,7 @@ def _in_fork(file: Path, mutant: Mutant, items: list[pytest.Item], seconds: floa
         time.sleep(0.005)
 
 
-def _try(file: Path, mutant: Mutant, items: list[pytest.Item]) -> int:
+def _try(file: Path, mutant: Mutant, items: list[pytest.Item], tales: list[Tale]) -> int:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
@@ -84,6 +95,9 @@ def _try(file: Path, mutant: Mutant, items: list[pytest.Item]) -> int:
     for item in items:
         if any(report.failed for report in runtestprotocol(item, nextitem=None, log=False)):
             return _NOTICED
+    for tale in tales:
+        tale.story().run()
+        gc.collect()
     return _SURVIVED
 
 

@@ -1,4 +1,7 @@
-"""Which tests can notice a fault in a line: those that run it, first those about its module, then the fastest."""
+"""Which tests can notice a fault in a line: those that run it, first those about its module, then the fastest.
+
+Stories of the simulation are recorded beside the tests, by names that no test has.
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +11,17 @@ from coverage import CoverageData
 
 # No fault is shown to tests that take longer than this together, in seconds.
 _MOST_S = 6.0
+_STORY = "story "
+
+
+def story_name(seed: int) -> str:
+    """Return what the story of a seed is recorded as."""
+    return f"{_STORY}{seed}"
+
+
+def seed_of(name: str) -> int | None:
+    """Return the seed of what is recorded as a story, and nothing for a test."""
+    return int(name.removeprefix(_STORY)) if name.startswith(_STORY) else None
 
 
 class Selection:
@@ -26,15 +40,23 @@ class Selection:
 
         A line that runs when its module is imported belongs to all tests of the module.
         """
-        lines = self._lines.get(str(file), {})
-        hit = {test for line in range(first, last + 1) for test in lines.get(line, ())}
-        if "" in hit:
-            hit = {test for tests in lines.values() for test in tests}
-        order = {
-            test: (not self._is_about(test, file), self._seconds[test], test) for test in hit & self._seconds.keys()
-        }
+        hit = [name for name in self._hit(file, first, last) if seed_of(name) is None]
+        order = {test: (not self._is_about(test, file), self._seconds[test], test) for test in hit}
         found = sorted(order, key=order.__getitem__)
         return found, sum(self._seconds[test] for test in found)
+
+    def stories_of(self, file: Path, first: int, last: int) -> tuple[list[int], float]:
+        """Return the seeds of the stories that run one of these lines, and how long they take together, in seconds."""
+        hit = [name for name in self._hit(file, first, last) if seed_of(name) is not None]
+        seeds = sorted(seed for seed in map(seed_of, hit) if seed is not None)
+        return seeds, sum(self._seconds[name] for name in hit)
+
+    def _hit(self, file: Path, first: int, last: int) -> set[str]:
+        lines = self._lines.get(str(file), {})
+        hit = {name for line in range(first, last + 1) for name in lines.get(line, ())}
+        if "" in hit:
+            hit = {name for names in lines.values() for name in names}
+        return hit & self._seconds.keys()
 
     def runs_at_import(self, file: Path, first: int, last: int) -> bool:
         """Whether one of these lines runs when its module is imported."""

@@ -1,0 +1,43 @@
+"""Which recorded tests and stories are shown a fault."""
+
+import json
+from pathlib import Path
+
+from coverage import CoverageData
+
+from tests.mutation.selection import Selection, story_name
+
+FILE = Path("reconciler/planner/priority.py")
+
+
+def recorded(folder: Path, lines: dict[str, list[int]], seconds: dict[str, float]) -> Selection:
+    """Return what a recording says in which each name ran these lines."""
+    data = CoverageData(str(folder / "coverage"))
+    for name, ran in lines.items():
+        data.set_context(name)
+        data.add_lines({str(FILE): ran})
+    data.write()
+    (folder / "seconds.json").write_text(json.dumps(seconds))
+    return Selection(folder / "coverage", folder / "seconds.json")
+
+
+def test_the_fastest_tests_come_first_after_those_of_the_module(tmp_path: Path) -> None:
+    """A test in a file named after the module comes before a faster one."""
+    slow, own, fast = "tests/a.py::slow", "tests/test_priority.py::own", "tests/a.py::fast"
+    selection = recorded(tmp_path, {slow: [7], own: [7], fast: [7]}, {slow: 3.0, own: 2.0, fast: 1.0})
+    assert selection.tests_of(FILE, 7, 7) == ([own, fast, slow], 6.0)
+
+
+def test_stories_are_told_that_run_the_line(tmp_path: Path) -> None:
+    """They are no tests, and a line that none runs has none."""
+    names = {story_name(3): [7, 8], story_name(1): [8], "tests/a.py::test": [9]}
+    selection = recorded(tmp_path, names, dict.fromkeys(names, 0.5))
+    assert selection.stories_of(FILE, 8, 8) == ([1, 3], 1.0)
+    assert selection.stories_of(FILE, 9, 9) == ([], 0)
+    assert selection.tests_of(FILE, 7, 8) == ([], 0)
+
+
+def test_what_failed_without_a_fault_is_shown_none(tmp_path: Path) -> None:
+    """It has no time among those that passed."""
+    selection = recorded(tmp_path, {"tests/a.py::red": [7], "tests/a.py::green": [7]}, {"tests/a.py::green": 1.0})
+    assert selection.tests_of(FILE, 7, 7)[0] == ["tests/a.py::green"]
