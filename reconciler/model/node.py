@@ -123,8 +123,15 @@ class Assignment(Value):
     class_paths: tuple[str, ...] = ()
 
 
+# The distribution of a Service whose endpoints say themselves for which zones they are.
+HINTED = "Auto"
+
+
 class Endpoint(Value):
-    """One backend of a Service. `pod` is `namespace/name` of a Pod, empty for hand-written endpoints."""
+    """One backend of a Service. `pod` is `namespace/name` of a Pod, empty for hand-written endpoints.
+
+    `for_zones` names the zones whose clients are to use it (hints of its EndpointSlice).
+    """
 
     ip: str
     node: str = ""
@@ -134,6 +141,7 @@ class Endpoint(Value):
     ready: bool = True
     serving: bool = True
     terminating: bool = False
+    for_zones: tuple[str, ...] = ()
 
 
 class EndpointPort(Value):

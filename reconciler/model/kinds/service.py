@@ -157,6 +157,25 @@ class EndpointConditions(Value):
     terminating: bool = False
 
 
+class ForZone(Value):
+    """A zone whose clients are to use an endpoint."""
+
+    name: str
+
+
+class ForNode(Value):
+    """A node whose clients are to use an endpoint."""
+
+    name: str
+
+
+class EndpointHints(Value):
+    """Whose clients are to use an endpoint."""
+
+    for_zones: tuple[ForZone, ...] = ()
+    for_nodes: tuple[ForNode, ...] = ()
+
+
 class Endpoint(Value):
     """One endpoint of a slice."""
 
@@ -166,6 +185,7 @@ class Endpoint(Value):
     node_name: str | None = None
     target_ref: ObjectReference | None = None
     zone: str | None = None
+    hints: EndpointHints | None = None
 
 
 class EndpointSlicePort(Value):

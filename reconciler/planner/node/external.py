@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from reconciler.model.details import ProgramExternal, ProgramServices
 from reconciler.model.external import Backend, HealthCheck, Way
-from reconciler.model.node import Endpoint, NetworkView, NodeEvent, ServiceEntry, ServicePortEntry
+from reconciler.model.node import HINTED, Endpoint, NetworkView, NodeEvent, ServiceEntry, ServicePortEntry
 from reconciler.model.plan import Action, Reason
 from reconciler.model.serving import backend_order, serving_endpoints
 from reconciler.planner.node.actions import make_action, node_ref
@@ -92,7 +92,7 @@ def zones_of(view: NetworkView) -> dict[str, str]:
 
 
 def distributed(node: str, zones: Mapping[str, str], service: ServiceEntry) -> ServiceEntry:
-    """Leave out of a Service what this node does not prefer (trafficDistribution), as long as something else serves."""
+    """Leave out of a Service what this node does not prefer (by distribution or hints), as long as others serve."""
     if not service.distribution:
         return service
     return replace(service, ports=tuple(_distributed(node, zones, service, port) for port in service.ports))
@@ -101,11 +101,25 @@ def distributed(node: str, zones: Mapping[str, str], service: ServiceEntry) -> S
 def _distributed(
     node: str, zones: Mapping[str, str], service: ServiceEntry, port: ServicePortEntry
 ) -> ServicePortEntry:
+    if service.distribution == HINTED:
+        return _hinted(zones.get(node, ""), service, port)
     chosen = _preferred(node, zones, service, port)
     if not chosen:
         return port
     targets = (
         replace(target, endpoints=tuple(one for one in target.endpoints if one.node in chosen))
+        for target in port.targets
+    )
+    return replace(port, targets=tuple(targets))
+
+
+def _hinted(zone: str, service: ServiceEntry, port: ServicePortEntry) -> ServicePortEntry:
+    """Keep the endpoints for this zone, where every one that serves is for some zone, and any for this one."""
+    serving = [one for one, _ in serving_endpoints(service, port)]
+    if not all(one.for_zones for one in serving) or not any(zone in one.for_zones for one in serving):
+        return port
+    targets = (
+        replace(target, endpoints=tuple(one for one in target.endpoints if zone in one.for_zones))
         for target in port.targets
     )
     return replace(port, targets=tuple(targets))

@@ -1,22 +1,29 @@
 """Endpoints of Services: the Pods a selector chooses, or what a person wrote by hand. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from reconciler.model import kinds as k
 from reconciler.model.kinds import Pod, Service, ServicePort
-from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
+from reconciler.model.node import HINTED, Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.identity import suffix
 from reconciler.planner.services.balancers import outer_addresses, source_ranges
+from reconciler.planner.services.by_hand import SERVICE_NAME, written_by_hand
+from reconciler.planner.services.hints import (
+    asks_for_hints,
+    hinted_entry,
+    preferring,
+    with_hints,
+    zones_of_nodes,
+)
 from reconciler.planner.services.nodeports import held_node_ports
 from reconciler.planner.view import View, owner_of, replace
 from reconciler.planner.workloads.podview import is_ready
 
-SERVICE_NAME = "kubernetes.io/service-name"
 M = TypeVar("M", k.Endpoints, tuple[k.EndpointSlice, ...])
 Ports: TypeAlias = tuple[tuple[str, k.Protocol, int], ...]
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
@@ -24,26 +31,29 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 
 def sync_endpoints(view: View) -> None:
     """Write Endpoints and EndpointSlices of every Service with a selector."""
+    places = zones_of_nodes(view)
+    zones = places.zones
     for stored in view.due("Service"):
         service = cast(Service, stored.object)
         if service.spec.selector and service.spec.type != "ExternalName":
             entry = service_entry(view, stored)
-            _write(view, stored, _kept(view, stored, entry, _as_endpoints))
-            slices = _kept(view, stored, entry, _as_slices)
+            _write(view, stored, _kept(view, stored, (entry,), _as_endpoints))
+            slices = _kept(view, stored, (entry, zones), _as_slices)
+            slices = with_hints(view, stored, slices, places)
             for one in slices:
                 _write(view, stored, one)
             _remove_others(view, stored, frozenset(one.metadata.name for one in slices))
 
 
-def _kept(view: View, owner: StoredObject, entry: ServiceEntry, make: Callable[[StoredObject, ServiceEntry], M]) -> M:
-    return view.memo.get((make.__name__, owner.ref), (owner, entry), partial(make, owner, entry))
+def _kept(view: View, owner: StoredObject, parts: tuple[Any, ...], make: Callable[..., M]) -> M:
+    return view.memo.get((make.__name__, owner.ref), (owner, *parts), partial(make, owner, *parts))
 
 
 def service_entries(view: View) -> tuple[ServiceEntry, ...]:
     """Return every Service as the nodes need it, in the order of names."""
     known: dict[ObjectRef, ServiceEntry] = view.memo.kept("service entries", dict)
     for stored in view.due("Service"):
-        known[stored.ref] = service_entry(view, stored)
+        known[stored.ref] = hinted_entry(view, stored, service_entry(view, stored))
     return tuple(known[stored.ref] for stored in view.of_kind("Service"))
 
 
@@ -67,7 +77,7 @@ def _entry(view: View, stored: StoredObject, chosen: list[Pod], held: tuple[bool
         # A headless Service without ports still has names; port 0 is never programmed.
         ports = [ServicePortEntry(port=0, targets=_targets(None, chosen, stored.ref.name))]
     if not spec.selector:
-        ports = [_by_hand(view, stored, one) for one in spec.ports]
+        ports = [written_by_hand(view, stored, one) for one in spec.ports]
     return ServiceEntry(
         namespace=stored.ref.namespace,
         name=stored.ref.name,
@@ -81,9 +91,16 @@ def _entry(view: View, stored: StoredObject, chosen: list[Pod], held: tuple[bool
         source_ranges=source_ranges(spec),
         external_local=spec.external_traffic_policy == "Local",
         health_check_port=spec.health_check_node_port if held[-1] else 0,
-        distribution=spec.traffic_distribution or "",
+        distribution=HINTED if _has_hints(service, ports) else spec.traffic_distribution or "",
         ports=tuple(_on_nodes(ports, spec.ports, held)),
     )
+
+
+def _has_hints(service: Service, ports: list[ServicePortEntry]) -> bool:
+    """Whether endpoints are asked to say, or said by hand, for which zones they are."""
+    if service.spec.selector:
+        return asks_for_hints(service)
+    return any(one.for_zones for port in ports for target in port.targets for one in target.endpoints)
 
 
 def _on_nodes(
@@ -136,51 +153,6 @@ def _endpoint(pod: Pod, service: str) -> Endpoint:
         ready=serving and not terminating,
         serving=serving,
         terminating=terminating,
-    )
-
-
-# What a person wrote: Endpoints of the Service's name, and EndpointSlices that name it
-
-
-def _by_hand(view: View, stored: StoredObject, port: ServicePort) -> ServicePortEntry:
-    targets: list[EndpointPort] = []
-    endpoints = view.get(ObjectRef(kind="Endpoints", namespace=stored.ref.namespace, name=stored.ref.name))
-    if endpoints is not None:
-        for subset in cast(k.Endpoints, endpoints.object).subsets:
-            for one in subset.ports:
-                if one.name == (port.name or "") and one.protocol == port.protocol:
-                    targets.append(EndpointPort(port=one.port, endpoints=_addresses(subset)))
-    for found in view.of_kind("EndpointSlice"):
-        slice_ = cast(k.EndpointSlice, found.object)
-        named = found.ref.namespace == stored.ref.namespace and slice_.metadata.labels.get(SERVICE_NAME)
-        if named == stored.ref.name:
-            for two in slice_.ports:
-                if two.name == (port.name or "") and two.protocol == port.protocol:
-                    targets.append(EndpointPort(port=two.port, endpoints=_of_slice(slice_)))
-    return ServicePortEntry(name=port.name or "", protocol=port.protocol, port=port.port, targets=tuple(targets))
-
-
-def _addresses(subset: k.EndpointSubset) -> tuple[Endpoint, ...]:
-    ready = [Endpoint(ip=one.ip, hostname=one.hostname or "") for one in subset.addresses]
-    rest = [
-        Endpoint(ip=one.ip, hostname=one.hostname or "", ready=False, serving=False)
-        for one in subset.not_ready_addresses
-    ]
-    return (*ready, *rest)
-
-
-def _of_slice(slice_: k.EndpointSlice) -> tuple[Endpoint, ...]:
-    return tuple(
-        Endpoint(
-            ip=address,
-            node=one.node_name or "",
-            hostname=one.hostname or "",
-            ready=one.conditions.ready,
-            serving=one.conditions.serving,
-            terminating=one.conditions.terminating,
-        )
-        for one in slice_.endpoints
-        for address in one.addresses
     )
 
 
@@ -239,16 +211,22 @@ def _target(one: Endpoint) -> k.ObjectReference | None:
     return k.ObjectReference(kind="Pod", namespace=namespace, name=name, uid=one.pod_uid) if one.pod else None
 
 
-def _as_slices(owner: StoredObject, entry: ServiceEntry) -> tuple[k.EndpointSlice, ...]:
+def _as_slices(owner: StoredObject, entry: ServiceEntry, zones: Mapping[str, str]) -> tuple[k.EndpointSlice, ...]:
     """Return one slice for the Pods with the same numbers of ports, and one without any where there are no Pods."""
-    return tuple(
-        _slice(owner, entry, number, ports, found)
+    slices = tuple(
+        _slice(owner, entry, zones, number, ports, found)
         for number, (ports, found) in enumerate(_by_ports(entry) or [((), [])])
     )
+    return preferring(slices, entry.distribution) if entry.distribution not in ("", HINTED) else slices
 
 
 def _slice(
-    owner: StoredObject, entry: ServiceEntry, number: int, ports: Ports, found: list[Endpoint]
+    owner: StoredObject,
+    entry: ServiceEntry,
+    zones: Mapping[str, str],
+    number: int,
+    ports: Ports,
+    found: list[Endpoint],
 ) -> k.EndpointSlice:
     labels = {**owner.object.metadata.labels, SERVICE_NAME: owner.ref.name, MANAGED_BY: "reconciler.dev"}
     return k.EndpointSlice(
@@ -266,6 +244,7 @@ def _slice(
                 hostname=one.hostname or None,
                 node_name=one.node or None,
                 target_ref=_target(one),
+                zone=zones.get(one.node),
             )
             for one in found
         ),

@@ -20,6 +20,7 @@ from reconciler.planner.services.announce import is_fit
 from reconciler.planner.services.balancers import source_ranges
 from reconciler.planner.services.records import wanted_records
 from reconciler.planner.storage.provided import deleted_volumes, wanted_volumes
+from reconciler.planner.view import View
 
 
 def request_of(observed: ObservedState) -> ProviderRequest:
@@ -41,6 +42,14 @@ def state_of(observed: ObservedState, answer: ProviderAnswer) -> ProviderState:
         faults=wanted_records(observed).told(answer),
         deleted=deleted_volumes(wanted_volumes(observed), answer),
     )
+
+
+def warn_of_provider(view: View) -> None:
+    """Warn while the provider gives no answer: what it answered before holds, and nothing new is made."""
+    provider = view.observed.provider
+    if provider is not None and provider.error:
+        since = "what it answered before holds" if provider.answer is not None else "it has not answered yet"
+        view.warnings.append(f"{provider.error}; {since}")
 
 
 def _nodes(observed: ObservedState) -> Iterator[ProviderNode]:

@@ -123,6 +123,34 @@ def test_the_same_node_is_preferred_before_its_zone() -> None:
     assert [one.ip for one in network_map(NODE, "d", view_of(gone), ()).ways[0].backends] == ["10.42.2.2"]
 
 
+@pytest.mark.parametrize(
+    ("zones", "node", "chosen"),
+    [
+        (("a", "b", "b"), NODE, ["10.42.1.2"]),
+        (("a", "b", "b"), "node-3", ["10.42.2.2", "10.42.3.2"]),
+        (("a", "b", "b"), "node-4", ["10.42.1.2", "10.42.2.2", "10.42.3.2"]),  # in no zone
+        (("b", "b", "b"), NODE, ["10.42.1.2", "10.42.2.2", "10.42.3.2"]),  # nothing for its zone
+        (("a", "", "b"), NODE, ["10.42.1.2", "10.42.2.2", "10.42.3.2"]),  # one is for no zone
+    ],
+)
+def test_hints_say_which_endpoints_a_zone_uses(zones: tuple[str, ...], node: str, chosen: list[str]) -> None:
+    """Wherever these are; all serve where hints are not whole."""
+    ends = (
+        replace(one, for_zones=(zone,) if zone else ()) for one, zone in zip((HERE, THERE, FAR), zones, strict=True)
+    )
+    found = network_map(node, "d", view_of(entry(*ends, distribution="Auto")), ())
+    assert [one.ip for one in found.services[0].ports[0].targets[0].endpoints] == chosen
+    assert [one.ip for one in found.ways[0].backends] == chosen
+
+
+def test_endpoints_that_do_not_serve_need_no_hints() -> None:
+    """They do not take the hints of the others away."""
+    gone = replace(THERE, ready=False, serving=False)
+    ends = (replace(HERE, for_zones=("b",)), gone, replace(FAR, for_zones=("a",)))
+    (way,) = network_map(NODE, "d", view_of(entry(*ends, distribution="Auto")), ()).ways
+    assert [one.ip for one in way.backends] == ["10.42.3.2"]
+
+
 def test_a_zone_that_changes_changes_the_map() -> None:
     """Where any Service asks for zones, and only there."""
     service, plain = entry(HERE, THERE, FAR, distribution="PreferClose"), entry(HERE, THERE, FAR)

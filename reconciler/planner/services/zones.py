@@ -1,0 +1,103 @@
+"""Where nodes stand, and which share of the cluster's processors each zone has. Pure.
+
+The rules are those of Kubernetes' topology cache: only nodes that are ready and no control plane count, a single one
+whose zone or processors are not known leaves nothing to share by, and so does a single zone.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, cast
+
+from reconciler.model.base import Value
+from reconciler.model.kinds import Node
+from reconciler.model.quantity import cpu_millis
+from reconciler.planner.health import condition
+
+ZONE = "topology.kubernetes.io/zone"
+_CONTROL_PLANES = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
+# By how much more than its share an endpoint may be asked.
+_OVERLOAD = 0.2
+
+
+class NodeZones(Value):
+    """The zone of each node that is in one, and the share of each zone; no shares where they cannot be told."""
+
+    zones: Mapping[str, str]
+    shares: Mapping[str, float]
+
+
+class Allocation(NamedTuple):
+    """How many endpoints a zone has to have, may have, and should have."""
+
+    minimum: int
+    maximum: int
+    desired: float
+
+
+def node_zones(nodes: Iterable[Node]) -> NodeZones:
+    """Return where these nodes stand."""
+    found = tuple(nodes)
+    zones = {one.metadata.name: zone for one in found if (zone := one.metadata.labels.get(ZONE, ""))}
+    return NodeZones(zones=zones, shares=_shares(found))
+
+
+def _shares(nodes: Iterable[Node]) -> dict[str, float]:
+    """Return the share of each zone in the processors, in the order of names (`status.allocatable` of nodes)."""
+    millis: dict[str, int] = {}
+    for node in nodes:
+        if not _counts(node):
+            continue
+        zone, cpu = node.metadata.labels.get(ZONE, ""), cpu_millis(node.status.allocatable.get("cpu", "0"))
+        if not zone or not cpu:
+            return {}
+        millis[zone] = millis.get(zone, 0) + cpu
+    total = sum(millis.values())
+    return {zone: millis[zone] / total for zone in sorted(millis)} if len(millis) > 1 else {}
+
+
+def _counts(node: Node) -> bool:
+    ready = condition(cast(tuple[object, ...], node.status.conditions), "Ready")
+    is_ready = ready is not None and ready.status == "True"
+    return is_ready and not any(one in node.metadata.labels for one in _CONTROL_PLANES)
+
+
+def is_overloaded(counts: Mapping[str, int], shares: Mapping[str, float]) -> bool:
+    """Whether any zone has too few of the endpoints that are counted by the zone that they are for."""
+    if not counts:
+        return False
+    total = sum(counts.values())
+    return not shares or any(counts.get(zone, -1) < _minimum(total, share) for zone, share in shares.items())
+
+
+def allocations(number: int, shares: Mapping[str, float]) -> dict[str, Allocation] | None:
+    """Return how so many endpoints are to be shared by the zones; None where some zone would be overloaded."""
+    minima = {zone: _minimum(number, share) for zone, share in shares.items()}
+    spare = number - sum(minima.values())
+    if spare < 0:
+        return None
+    return {
+        zone: Allocation(minimum, minimum + spare, max(shares[zone] * number, float(minimum)))
+        for zone, minimum in minima.items()
+    }
+
+
+def _minimum(number: int, share: float) -> int:
+    return math.ceil(share * number * (1 / (1 + _OVERLOAD)))
+
+
+def exchanges(counts: Mapping[str, int], wanted: Mapping[str, Allocation]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return how many endpoints each zone gives to others, and how many each receives."""
+    over = {zone: counts.get(zone, 0) - one.desired for zone, one in wanted.items()}
+    surplus = {zone: number for zone, number in over.items() if number > 0}
+    lack = {zone: -number for zone, number in over.items() if number < 0}
+    giving: dict[str, int] = {}
+    receiving: dict[str, int] = {}
+    while surplus and lack:
+        giver, taker = max(surplus, key=surplus.__getitem__), max(lack, key=lack.__getitem__)
+        if max(surplus[giver], lack[taker]) < 1 or min(surplus[giver], lack[taker]) < 0.5:
+            break
+        giving[giver] = giving.get(giver, 0) + 1
+        receiving[taker] = receiving.get(taker, 0) + 1
+        surplus[giver] -= 1
+        lack[taker] -= 1
+    return giving, receiving
