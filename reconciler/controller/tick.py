@@ -3,7 +3,7 @@
 Nothing is remembered between ticks but the picture itself, so a kill at any moment loses nothing (P17).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -12,7 +12,7 @@ from reconciler.model.desired import DesiredState
 from reconciler.model.metrics import NodeUsage
 from reconciler.model.node import NodeEvent, Observation, PodReport
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
-from reconciler.model.plan import Decision, Happening, Plan
+from reconciler.model.plan import Change, Decision, Happening, Plan
 from reconciler.model.policy import Policy
 from reconciler.model.ports import Binding, NodeDocuments, NodeLink
 from reconciler.model.provider import ProviderState
@@ -28,6 +28,8 @@ from reconciler.store.index import Index
 from reconciler.store.store import Store
 
 replace = msgspec.structs.replace
+# A volume has one claim. What somebody else writes to either while a tick plans is looked at, never written over.
+_GUARDED = frozenset({"PersistentVolume", "PersistentVolumeClaim"})
 
 
 def observe(
@@ -72,7 +74,7 @@ def tick(
     collected = _Collected()
     bind(answer.actions, collected)
     commit = Commit(
-        changes=answer.changes,
+        changes=tuple(_guarded(answer.changes, observed)),
         bindings=tuple(values.Binding(one.pod, one.uid, one.node) for one in collected.bindings),
         allocations=answer.allocations,
         happenings=(*answer.happenings, *events),
@@ -84,6 +86,16 @@ def tick(
     if not commit.is_empty:
         store.commit(commit, term=observed.term)
     return answer
+
+
+def _guarded(changes: tuple[Change, ...], observed: ObservedState) -> Iterator[Change]:
+    """Yield the changes, those of volumes and claims with the version that they were planned from."""
+    for change in changes:
+        before = observed.objects.get(change.ref) if change.ref.kind in _GUARDED else None
+        if change.verb == "update" and before is not None:
+            yield replace(change, expected_resource_version=before.object.metadata.resource_version)
+        else:
+            yield change
 
 
 class _Collected:

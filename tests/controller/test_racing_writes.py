@@ -1,0 +1,57 @@
+"""What somebody else writes to volumes and claims while a tick plans is looked at, and never written over."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.model.errors import StaleError
+from reconciler.model.kinds import ObjectReference, PersistentVolume, PersistentVolumeClaim
+from reconciler.model.refs import ObjectRef
+from tests.controller.racing import Race, race
+from tests.planner.reading import read
+
+CLAIM, VOLUME = (
+    ObjectRef.of("PersistentVolumeClaim", "default", "data"),
+    ObjectRef(kind="PersistentVolume", name="disk"),
+)
+SPEC = "storageClassName: none, accessModes: [ReadWriteOnce]"
+DISK = read("PersistentVolume", name="disk", spec=f"{SPEC}, capacity: {{storage: 1Gi}}, hostPath: {{path: /mnt}}")
+DATA = read("PersistentVolumeClaim", name="data", spec=f"{SPEC}, resources: {{requests: {{storage: 1Gi}}}}")
+
+
+def _disk() -> Any:
+    return replace(DISK, metadata=replace(DISK.metadata, namespace=""))
+
+
+def _claim_of(one: Race) -> str:
+    reference = cast(PersistentVolume, one.objects[VOLUME].object).spec.claim_ref
+    return reference.name if reference is not None else ""
+
+
+def test_a_volume_that_was_given_away_meanwhile_stays_with_whom_it_was_given_to(tmp_path: Path) -> None:
+    """Nothing of that tick is written; the next one knows."""
+    with race(tmp_path / "db", _disk(), DATA) as one:
+        given = replace(_disk().spec, claim_ref=ObjectReference(kind="PersistentVolumeClaim", name="mine"))
+        one.write(replace(_disk(), spec=given))
+        with pytest.raises(StaleError, match="has been modified"):
+            one.tick()
+        assert _claim_of(one) == "mine"
+        assert not cast(PersistentVolumeClaim, one.objects[CLAIM].object).spec.volume_name
+        one.look()
+        one.tick()
+        assert _claim_of(one) == "mine"
+
+
+def test_labels_that_a_claim_got_meanwhile_stay(tmp_path: Path) -> None:
+    """And it is bound by the next tick."""
+    with race(tmp_path / "db", _disk(), DATA) as one:
+        one.write(replace(DATA, metadata=replace(DATA.metadata, labels={"kept": "yes"})))
+        with pytest.raises(StaleError, match="has been modified"):
+            one.tick()
+        assert _claim_of(one) == ""
+        one.look()
+        one.tick()
+        claim = cast(PersistentVolumeClaim, one.objects[CLAIM].object)
+        assert (claim.spec.volume_name, claim.metadata.labels) == ("disk", {"kept": "yes"})
