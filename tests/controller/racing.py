@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from reconciler.controller.tick import observe, tick
 from reconciler.model.kinds import AnyObject, ref_of
+from reconciler.model.node import HostFact, NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, StoredObject
 from reconciler.model.plan import Plan
 from reconciler.model.policy import Policy
@@ -52,6 +53,13 @@ class Race:
         return tick(self._leader.store, {}, self.seen, Policy(digest_key="00" * 16), clock.now(), ())
 
 
+def _heard(name: str, now: float) -> NodeState:
+    host = HostFact(boot_id="b", address="10.0.0.1", cpu_millis=4000, memory_bytes=2**33)
+    facts = NodeFacts(node=name, observed_at=now, host=host)
+    report = Observation(node=name, boot_id="b", sequence=1, observed_at=now, facts=facts)
+    return NodeState(name=name, heartbeat_at=now, observation=report)
+
+
 @contextmanager
 def race(path: Path, *objects: AnyObject) -> Iterator[Race]:
     """Yield a race over a store with these objects; the nodes among them are heard."""
@@ -62,6 +70,6 @@ def race(path: Path, *objects: AnyObject) -> Iterator[Race]:
         leader = Leader(store, clock)
         leader.create(*objects, manager="api")
         heard = (one.metadata.name for one in objects if one.kind == "Node")
-        yield Race(leader, {name: NodeState(name=name, heartbeat_at=clock.now()) for name in heard})
+        yield Race(leader, {name: _heard(name, clock.now()) for name in heard})
     finally:
         store.close()

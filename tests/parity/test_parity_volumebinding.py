@@ -125,9 +125,6 @@ def assume(case: dict[str, Any]) -> bool:
 
 def all_or_nothing(case: dict[str, Any]) -> bool:
     """Judge a row in which a volume that was chosen is not there: the node does not do, and nothing is written."""
-    if "dynamicProvisions" in case:
-        # Another has written to a claim since it was chosen for; here both are in one pass.
-        raise NotTranslated
     claims = [claim_of(one["pvc"]) for one in case["bindings"]]
     view = view_of(NODE, *CLASSES, *claims, *volumes_of(case))
     pod = pod_with(claims)
@@ -196,7 +193,6 @@ def test_claims_choose_nodes_as_upstream() -> None:
     """Which volumes are found on a node, what is made there, what is said where neither can be."""
     drivers = ("no_CSIDriver", "CSIDriver_with_capacity_tracking", "CSIDriver_without_capacity_tracking")
     judges = {
-        "TestAssumePodVolumes": assume,
         "TestBindAPIUpdate": write,
         "TestScore": score,
         **{f"TestFindPodVolumesWith{word}Provisioning/{driver}": find for word in ("", "out") for driver in drivers},
