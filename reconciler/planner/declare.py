@@ -23,7 +23,13 @@ from reconciler.planner.priority import with_kept_priority
 from reconciler.planner.propagation import delete_declared
 from reconciler.planner.safety import held_deletions
 from reconciler.planner.services.kept import with_kept
-from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, SELECTED_NODE, kept_claim, what_stays_behind
+from reconciler.planner.storage.volumes import (
+    ASKED_OF,
+    BOUND_BY_CONTROLLER,
+    SELECTED_NODE,
+    kept_claim,
+    what_stays_behind,
+)
 from reconciler.planner.tolerations import with_default_tolerations
 from reconciler.planner.updates.fault import Fault
 from reconciler.planner.updates.pod import ends_with_its_image
@@ -34,7 +40,7 @@ from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_
 REPLACE_ON_CHANGE = "reconciler.dev/on-immutable-change"
 ADOPT = "reconciler.dev/adopt"
 # What controllers write on declared objects.
-KEPT_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision", BOUND_BY_CONTROLLER, SELECTED_NODE})
+KEPT_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision", BOUND_BY_CONTROLLER, SELECTED_NODE, ASKED_OF})
 # What grows with a change is weighed again; a Pod only with what it is to use.
 _ADMITTED_ANEW = frozenset({"PersistentVolumeClaim", "Service"})
 BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")

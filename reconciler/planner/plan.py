@@ -38,6 +38,7 @@ from reconciler.planner.scheduling.bind import place_pods
 from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.announce import announce_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
+from reconciler.planner.services.provided import warn_of_provider
 from reconciler.planner.storage.claims import bind_placed_claims, ensure_default_class, sync_claims
 from reconciler.planner.storage.ephemeral import sync_ephemeral_claims
 from reconciler.planner.taint_eviction import evict_tainted_pods
@@ -124,6 +125,7 @@ def plan(
     sync_budgets(view)
     sync_quotas(view)
     warn_of_demand(view)
+    warn_of_provider(view)
     lay_conditions(view)
     judge_deployments(view)
     judge_pods(view)

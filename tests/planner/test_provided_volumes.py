@@ -146,6 +146,10 @@ def test_what_is_not_made_is_told_once_and_by_a_condition() -> None:
             VolumeMade(name=wanted.name, nfs=NFSVolumeSource(server="s", path="x")),
             "the provider answers 'x', which is no absolute path",
         ),
+        (
+            VolumeMade(name=wanted.name, local=LocalDirectory(node="node-1", path="/mnt/../etc")),
+            "the provider answers '/mnt/../etc': a path must not lead out of where it begins (..)",
+        ),
     ):
         assert told(answered(cluster, made), "ProvisioningFailed") == [message]
         assert blocked(cluster.plan())["persistentvolumeclaim/default/data"] == message
@@ -214,3 +218,53 @@ def test_a_claim_that_grows_has_its_volume_asked_for_with_more() -> None:
     volume: Any = cluster.of("PersistentVolume")[wanted.name]
     assert now.status.capacity == volume.spec.capacity == {"storage": "2Gi"} and now.status.conditions == ()
     assert not cluster.plan().changes
+
+
+def test_a_bound_volume_that_is_not_well_any_more_is_told() -> None:
+    """Gone, elsewhere, or as the provider says; once as an Event, and as a warning until all is well again."""
+    cluster = Cluster()
+    cluster.observed = replace(cluster.observed, provider=ProviderState())
+    cluster.push(of_class() + DATA)
+    cluster.settle()
+    (wanted,) = asked(cluster)
+    answered(cluster, share(wanted.name))
+    assert cluster.plan().warnings == ()
+    moved = VolumeMade(name=wanted.name, size=GIB, nfs=NFSVolumeSource(server="files", path="/other"))
+    for made, message in (
+        ((), f"the provider tells of volume {wanted.name} no more: it may be gone, with what was on it"),
+        ((moved,), f"the provider tells of volume {wanted.name} elsewhere: at files, /other"),
+        ((share(wanted.name, error="its disk fails"),), "the provider says: its disk fails"),
+    ):
+        assert told(answered(cluster, *made), "VolumeConditionAbnormal") == [message]
+        assert cluster.plan().warnings == (f"claim default/data: {message}",) and not cluster.plan().changes
+        now: Any = cluster.of("PersistentVolumeClaim")["data"]
+        assert [(one.type, one.message) for one in now.status.conditions] == [("reconciler.dev/VolumeMade", message)]
+    # Nothing is known of it for now.
+    answered(cluster, does=())
+    assert cluster.plan().warnings == ()
+    answered(cluster, share(wanted.name))
+    now = cluster.of("PersistentVolumeClaim")["data"]
+    assert (now.status.phase, now.status.conditions, cluster.plan().warnings) == ("Bound", (), ())
+
+
+def test_a_provider_that_gives_no_answer_is_a_warning() -> None:
+    """For everybody who looks, also while nothing waits for it."""
+    cluster = Cluster()
+    cluster.observed = replace(cluster.observed, provider=ProviderState(error="the provider x failed"))
+    assert cluster.settle()[-1].warnings == ("the provider x failed; it has not answered yet",)
+    known = ProviderState(answer=ProviderAnswer(api_version="v"), error="the provider x failed")
+    cluster.observed = replace(cluster.observed, provider=known)
+    assert cluster.settle()[-1].warnings == ("the provider x failed; what it answered before holds",)
+
+
+def test_a_push_leaves_the_mark_of_who_makes_the_volume() -> None:
+    """As all marks that are not a person's: nothing is shown as changed for it."""
+    cluster = Cluster()
+    cluster.observed = replace(cluster.observed, provider=ProviderState())
+    cluster.push(of_class() + DATA)
+    cluster.settle()
+    (wanted,) = asked(cluster)
+    answered(cluster, share(wanted.name))
+    cluster.push(of_class() + claim(size="2Gi", storageClassName="cloud"), commit="c2")
+    (change,) = (one for one in cluster.tick().verdicts if one.decision is Decision.UPDATE)
+    assert [one.path for one in change.changes] == ["spec.resources.requests.storage"]

@@ -19,7 +19,7 @@ from reconciler.planner.storage.classes import class_of, is_of_provider, is_on_s
 from reconciler.planner.storage.classes import ensure_default_class as ensure_default_class
 from reconciler.planner.storage.expansion import grow
 from reconciler.planner.storage.phases import sync_volume
-from reconciler.planner.storage.provided import fate_of, volume_of_provider
+from reconciler.planner.storage.provided import fate_of, heed_provider, volume_of_provider
 from reconciler.planner.storage.provision import node_for_any, provision, why_not_made
 from reconciler.planner.storage.stranded import warn_of_stranded
 from reconciler.planner.storage.volumes import (
@@ -111,7 +111,7 @@ def _check_bound(view: View, stored: StoredObject) -> None:
     elif claim.status.phase == "Lost" or volume.spec.claim_ref is None or not volume.spec.claim_ref.uid:
         tie(view, stored, found)
     else:
-        grow(view, stored)
+        grow(view, heed_provider(view, stored, volume))
 
 
 def _lose(view: View, stored: StoredObject, reason: str, message: str) -> None:

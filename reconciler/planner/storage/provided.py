@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from reconciler.model import kinds as k
-from reconciler.model.kinds import Condition, Node, PersistentVolume, PersistentVolumeClaim, StorageClass
+from reconciler.model.kinds import Condition, PersistentVolume, PersistentVolumeClaim, StorageClass
 from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.provider import (
@@ -21,10 +21,10 @@ from reconciler.model.provider import (
 )
 from reconciler.model.quantity import bytes_of
 from reconciler.model.refs import ObjectRef
-from reconciler.planner.storage.volumes import PROVISIONED_BY, SELECTED_NODE, is_trash, size_of, wanted_size
+from reconciler.planner.storage.provided_faults import fault_of_bound, fault_of_new, said
+from reconciler.planner.storage.volumes import ASKED_OF, PROVISIONED_BY, SELECTED_NODE, is_trash, size_of, wanted_size
 from reconciler.planner.view import SYSTEM, View, replace
 
-ASKED_OF = "volume.kubernetes.io/storage-provisioner"
 _CLAIM, _VOLUME = "PersistentVolumeClaim", "PersistentVolume"
 _MADE, _RESIZING, _NOT_RESIZED = "reconciler.dev/VolumeMade", "Resizing", "ControllerResizeError"
 _ZONE = "topology.kubernetes.io/zone"
@@ -143,13 +143,26 @@ def volume_of_provider(
     made = provider.volume(_name_for(claim))
     if provider.answer is not None and not provider.does("volumes"):
         return None, "the provider makes no volumes"
-    fault = _fault(view, claim, made, node) if made is not None else ""
+    fault = fault_of_new(view, claim, made, node) if made is not None else ""
     stored = _note(view, stored, _MADE, "ProvisioningFailed", fault)
     if fault and node and not is_used:
         _given_up(view, stored)
     if made is None or fault or not (made.nfs or made.local):
         return None, fault or _waits(provider, f"make volume {_name_for(claim)}")
     return _taken_over(view, stored, class_, made), ""
+
+
+def heed_provider(view: View, stored: StoredObject, volume: PersistentVolume) -> StoredObject:
+    """Have a bound claim tell when the provider says that its volume is not well, or no longer tells of it."""
+    claim, provider = cast(PersistentVolumeClaim, stored.object), view.observed.provider
+    if not is_made_by_provider(volume) or (provider is not None and provider.answer is None):
+        return stored
+    fault = fault_of_bound(provider, volume, claim)
+    if fault:
+        view.warnings.append(f"claim {stored.ref.namespace}/{stored.ref.name}: {fault}")
+    if not fault and not any(one.type == _MADE for one in claim.status.conditions):
+        return stored
+    return _note(view, stored, _MADE, "VolumeConditionAbnormal", fault)
 
 
 def grown_by_provider(view: View, stored: StoredObject, volume: PersistentVolume) -> str:
@@ -159,7 +172,7 @@ def grown_by_provider(view: View, stored: StoredObject, volume: PersistentVolume
     wanted, name = claim.spec.resources.requests.get("storage", "0"), volume.metadata.name
     made = provider.volume(name) if provider is not None else None
     if made is not None and made.error:
-        _note(view, stored, _NOT_RESIZED, "VolumeResizeFailed", _said(made))
+        _note(view, stored, _NOT_RESIZED, "VolumeResizeFailed", said(made))
     elif made is None or made.size < bytes_of(wanted):
         _note(view, stored, _RESIZING, "Resizing", f"waits for the provider to have volume {name} grow to {wanted}")
     else:
@@ -181,8 +194,8 @@ def forget_deleted(view: View, stored: StoredObject) -> None:
         view.remove(stored, Reason.RELEASED, "the provider has deleted it")
         return
     made, status = provider.volume(stored.ref.name), cast(PersistentVolume, stored.object).status
-    if made is not None and made.error and _said(made) != status.message:
-        message = _said(made)
+    if made is not None and made.error and said(made) != status.message:
+        message = said(made)
         stored = view.set_status(stored, replace(status, reason="VolumeFailedDelete", message=message))
         view.happened(stored, "VolumeFailedDelete", message, warning=True)
 
@@ -205,28 +218,6 @@ def _given_up(view: View, stored: StoredObject) -> None:
     kept = {name: text for name, text in claim.metadata.annotations.items() if name not in (ASKED_OF, SELECTED_NODE)}
     metadata = replace(claim.metadata, annotations=kept)
     view.update(stored, replace(claim, metadata=metadata), reason=Reason.PLACED, judged=False)
-
-
-def _fault(view: View, claim: PersistentVolumeClaim, made: VolumeMade, node: str) -> str:
-    """Return what is wrong with a volume that the provider tells of."""
-    if made.error:
-        return _said(made)
-    if made.nfs and made.local:
-        return "the provider answers nfs and local for one volume"
-    path = made.nfs.path if made.nfs else made.local.path if made.local else "/"
-    if not path.startswith("/"):
-        return f"the provider answers {path!r}, which is no absolute path"
-    if made.local and view.typed(Node, "", made.local.node) is None:
-        return f"the provider answers a directory of node {made.local.node}, which does not exist"
-    if made.local and node and made.local.node != node:
-        return f"the provider answers a directory of node {made.local.node}; node {node} needs it"
-    if (made.nfs or made.local) and made.size and made.size < wanted_size(claim):
-        return f"the provider answers {made.size} bytes, which is less than the claim asks for"
-    return ""
-
-
-def _said(made: VolumeMade) -> str:
-    return f"the provider says: {' '.join(made.error.split())}"
 
 
 def _waits(provider: ProviderState, what: str) -> str:
@@ -266,9 +257,10 @@ def _only_on(node: str) -> k.VolumeNodeAffinity:
 
 
 def _note(view: View, stored: StoredObject, type_: str, event: str, message: str) -> StoredObject:
-    """Have a claim's conditions say one thing of the provider, or nothing; what is new is an Event, too."""
+    """Have a claim's conditions say one thing of its volume or its size, or nothing; what is new is an Event, too."""
     status = cast(PersistentVolumeClaim, stored.object).status
-    others = tuple(one for one in status.conditions if one.type not in (_MADE, _RESIZING, _NOT_RESIZED))
+    group = (_MADE,) if type_ == _MADE else (_RESIZING, _NOT_RESIZED)
+    others = tuple(one for one in status.conditions if one.type not in group)
     before = next((one for one in status.conditions if one.type == type_), None)
     if not message:
         return view.set_status(stored, replace(status, conditions=others))

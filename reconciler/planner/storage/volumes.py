@@ -16,6 +16,8 @@ BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 # The directory of its class that a volume is in; it has to be there on the node.
 BASE = "reconciler.dev/base-directory"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
+# Who is asked to make the volume of a claim.
+ASKED_OF = "volume.kubernetes.io/storage-provisioner"
 # The exported directory that a volume is a directory of; the node that moves it to the trash.
 SHARE = "reconciler.dev/share"
 TRASHED_BY = "reconciler.dev/trashed-by"
