@@ -26,11 +26,18 @@ ZONES = "abc"
 _FIRST, _LAST = 200, 249
 _HEALTH_S = 1.0
 _STATE, _HOSTS, _BALANCERS, _LOCK, _LOG = "state.json", "hosts", "balancers.json", "balancer.lock", "balancer.log"
+_ANSWERING = "answer.lock"
 
 
 def main(folder: Path, subnet: ipaddress.IPv4Network) -> None:
-    """Answer one question."""
-    asked = json.load(sys.stdin)
+    """Answer one question, after whoever is still at an earlier one."""
+    with (folder / _ANSWERING).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        print(json.dumps(answer_to(json.load(sys.stdin), folder, subnet)))
+
+
+def answer_to(asked: Document, folder: Path, subnet: ipaddress.IPv4Network) -> Document:
+    """Bring about what is asked for, and return what there is."""
     state = _read(folder / _STATE)
     answer = {
         "apiVersion": VERSION,
@@ -42,7 +49,7 @@ def main(folder: Path, subnet: ipaddress.IPv4Network) -> None:
     }
     _write(folder / _STATE, json.dumps(state, indent=2, sort_keys=True) + "\n")
     keep_balancer(folder)
-    print(json.dumps(answer))
+    return answer
 
 
 def instance(node: str) -> Document:
@@ -112,6 +119,10 @@ def volumes(asked: Document, state: Document, folder: Path) -> list[Document]:
                 trash.parent.mkdir(exist_ok=True)
                 path.rename(trash)
             known.pop(name, None)
+            continue
+        if name in known and not path.exists():
+            # An empty one in its place would look like the volume.
+            known[name]["error"] = f"{path} is gone, with what was on it"
             continue
         place = known[name]["local"] if name in known else {"node": one.get("node") or _first_node(asked)}
         if place["node"]:

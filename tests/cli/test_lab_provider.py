@@ -122,6 +122,18 @@ def test_volumes_are_directories_until_they_are_to_be_deleted(folder: Path) -> N
     assert trashed.name.endswith("-pvc-1") and (trashed / "data").read_text() == "kept"
 
 
+def test_a_volume_that_is_gone_is_not_made_anew(folder: Path) -> None:
+    """An empty directory in its place would be taken for it; when it is back all is well."""
+    wanted = ProviderVolume(name="pvc-1", claim=OWNER, size=5, node="node-3")
+    [made] = ask(folder, volumes=(wanted,)).volumes
+    path = folder / "provider" / "volumes" / "pvc-1"
+    path.rename(folder / "elsewhere")
+    [gone] = ask(folder, volumes=(wanted,)).volumes
+    assert gone.error == f"{path} is gone, with what was on it" and not path.exists()
+    (folder / "elsewhere").rename(path)
+    assert ask(folder, volumes=(wanted,)).volumes == (made,)
+
+
 def test_connections_are_passed_on_by_turns(tmp_path: Path) -> None:
     """To the next target where one does not answer; not from elsewhere than the source ranges say."""
 
