@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from reconciler.executors.ingress.files import ConfigFolders
-from reconciler.executors.ingress.lua import SCRIPT
+from reconciler.executors.ingress.lua import BODIES, SCRIPT
 from reconciler.executors.ingress.ports import port_holder
 from reconciler.executors.ingress.process import Proxy, version
 from reconciler.executors.ingress.slots import Slots, assign, commands
@@ -36,7 +36,7 @@ _FREE_S = 3.0
 # Endpoints that come one after the other are noted in the files together.
 _NOTE_S = 1.0
 # An upgrade that changes what the planner does not see of a configuration has it loaded again.
-_CODE = hashlib.sha256(SCRIPT.encode()).hexdigest()
+_CODE = hashlib.sha256(f"{SCRIPT}{BODIES}".encode()).hexdigest()
 
 
 class _State(Value):

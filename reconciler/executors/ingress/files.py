@@ -26,6 +26,7 @@ from reconciler.model.node import ConfigMaterial, Materials
 
 CONFIG = "haproxy.cfg"
 CURRENT = "current"
+_BODIES = "bodies.lua"
 _DEFAULT = "default.pem"
 _YEARS = 10
 # What follows it in a configuration is written anew when endpoints change.
@@ -51,8 +52,8 @@ class ConfigFolders:
         folder.mkdir(parents=True, mode=0o700)
         lists = {one.list: entries(_values(materials, one.secret).data, one.by_key) for one in detail.users}
         sections = "\n".join(userlist(name, users) for name, users in sorted(lists.items()))
-        text = f"{detail.head}\n{sections}\n{_BACKENDS}{''.join(_backends(detail.backends, slots))}"
-        files = {CONFIG: text, "auth.lua": lua.SCRIPT, "users.lua": tables(lists)}
+        text = f"{_bodies(folder)}\n{detail.head}\n{sections}\n{_BACKENDS}{''.join(_backends(detail.backends, slots))}"
+        files = {CONFIG: text, "auth.lua": lua.SCRIPT, _BODIES: lua.BODIES, "users.lua": tables(lists)}
         files |= {one.file: "".join(f"{line}\n" for line in one.lines) for one in detail.maps}
         shown = [_DEFAULT]
         for one in detail.certificates:
@@ -99,6 +100,11 @@ class ConfigFolders:
         if not path.exists():
             replace_file(path, _self_signed())
         return path.read_bytes()
+
+
+def _bodies(folder: Path) -> str:
+    """Return what loads the filter of bodies: for each thread by itself, which happens when names are absolute."""
+    return f'global\n    lua-load-per-thread "{folder / _BODIES}"\n'
 
 
 def server_lines(backend: ProxyBackend, slots: Slots) -> Iterator[str]:

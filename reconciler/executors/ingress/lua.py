@@ -4,6 +4,9 @@ bodies of requests whose length is not told.
 A value only. crypt(3) hashes are HAProxy's own; those of Apache (`$apr1$`, `{SHA}`) are compared here, and what was
 found right is kept in the worker's memory, as a digest, so that it is worked out once. A body that gets larger than it
 may ends its request by an error of the script: no other answer of a filter does so in the middle of a body.
+
+The filter (`BODIES`) is loaded for each thread of HAProxy by itself: one that all threads share makes many a version of
+HAProxy, such as 2.6.12, crash when requests come side by side (haproxy/haproxy issue 2467).
 """
 
 SCRIPT = r"""
@@ -122,7 +125,9 @@ core.register_fetches("htpasswd", function(txn, list)
     right[key] = shown
     return true
 end)
+"""
 
+BODIES = r"""
 local Limit = {id = "body_limit", flags = filter.FLT_CFG_FL_HTX}
 Limit.__index = Limit
 

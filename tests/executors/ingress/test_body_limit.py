@@ -22,7 +22,7 @@ pytestmark = pytest.mark.real
 LIMIT = 100_000
 CONFIG = """
 global
-    lua-load {script}
+    lua-load-per-thread {script}
 defaults
     mode http
     timeout client 10s
@@ -64,7 +64,7 @@ class Web(BaseHTTPRequestHandler):
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The socket of a proxy with one route that takes so much."""
     folder = tmp_path_factory.mktemp("proxy")
-    (folder / "script.lua").write_text(lua.SCRIPT)
+    (folder / "script.lua").write_text(lua.BODIES)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
     # Connections of refused requests are cut.
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
