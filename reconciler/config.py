@@ -99,6 +99,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     which nodes are better for Pods than others, with the arguments of kube-scheduler's plugins; `rebalancing`
     (`{enabled: true}`) has Pods with a budget move from full nodes to emptier ones, one at a time.
     `ingress_http_port` and `ingress_https_port` are those of this host at which it serves Ingresses.
+    `legacy_addresses` takes addresses such as `010.0.0.1` and `::ffff:10.0.0.1`, with a warning, for what Kubernetes
+    took them for before 1.36.
     """
 
     data_dir: str = DEFAULT_DATA
@@ -128,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     provider: ProviderSettings = ProviderSettings()
     ingress_http_port: int = 80
     ingress_https_port: int = 443
+    legacy_addresses: bool = False
     eviction_soft: str = ""
     eviction_soft_grace_period: str = ""
     eviction_minimum_reclaim: str = ""

@@ -147,7 +147,13 @@ class Daemon:
         """Serve the API until a signal says stop."""
         access = self._https.access(self._accounts)
         app = make_app(
-            self._operations, self._index, self._store, access=access, audit=self._audit, agents=self._agents
+            self._operations,
+            self._index,
+            self._store,
+            access=access,
+            audit=self._audit,
+            agents=self._agents,
+            legacy_addresses=self._settings.legacy_addresses,
         )
         settings, secure = self._settings, self._https.listener
         await serve(app, settings.socket_path, stop, group=settings.socket_group, started=ready, secure=secure)
@@ -185,7 +191,13 @@ class Daemon:
 
     def _add_source(self, name: str, digest_key: bytes) -> None:
         one = next(source for source in self._settings.sources if source.name == name)
-        loader = Loader(name, prune=one.prune, unknown_kinds=one.unknown_kinds, digest_key=digest_key)
+        loader = Loader(
+            name,
+            prune=one.prune,
+            unknown_kinds=one.unknown_kinds,
+            digest_key=digest_key,
+            legacy_addresses=self._settings.legacy_addresses,
+        )
         repository = open_repository(self._settings, one)
         controller = self._controller
         controller.declared.sources[name] = Source(

@@ -32,7 +32,12 @@ def run(data_dir: str | None, output: str, stage: str) -> int:
             continue
         tree = read_pushed(_repository(), update.new, source.path, os.environ)
         severity = Severity.WARNING if source.unknown_kinds == "warn" else Severity.ERROR
-        result = validate(tree.files, source_path=source.path, unknown_kinds=severity)
+        result = validate(
+            tree.files,
+            source_path=source.path,
+            unknown_kinds=severity,
+            legacy_addresses=settings.legacy_addresses,
+        )
         problems += [*tree.problems, *result.problems]
         objects += len(result.objects)
     write(problems_text(problems))

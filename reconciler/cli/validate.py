@@ -17,7 +17,14 @@ GITHUB = "github"
     default="error",
     help="How kinds that we do not implement are judged (error).",
 )
-def run(data_dir: str | None, output: str, paths: tuple[str, ...], unknown_kinds: str) -> int:
+@click.option(
+    "--legacy-addresses",
+    is_flag=True,
+    help="Take addresses such as 010.0.0.1 as Kubernetes did before 1.36, with a warning.",
+)
+def run(
+    data_dir: str | None, output: str, paths: tuple[str, ...], unknown_kinds: str, *, legacy_addresses: bool
+) -> int:
     """Judge manifests without a daemon: every problem at once, with file, line and column.
 
     Ends with 3 when there are errors; warnings alone end with 0.
@@ -29,7 +36,7 @@ def run(data_dir: str | None, output: str, paths: tuple[str, ...], unknown_kinds
 
     files, found = read_paths(paths)
     severity = Severity.ERROR if unknown_kinds == "error" else Severity.WARNING
-    result = validate(files, unknown_kinds=severity)
+    result = validate(files, unknown_kinds=severity, legacy_addresses=legacy_addresses)
     problems = [*found, *result.problems]
     if output == JSON:
         write_json(to_builtins(validation_report(problems, objects=len(result.objects))))

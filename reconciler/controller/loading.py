@@ -30,16 +30,25 @@ class Loaded:
 class Loader:
     """Validates the revisions of one source; an unchanged file costs nothing."""
 
-    def __init__(self, source: str, *, prune: bool, unknown_kinds: str, digest_key: bytes) -> None:
+    def __init__(
+        self, source: str, *, prune: bool, unknown_kinds: str, digest_key: bytes, legacy_addresses: bool = False
+    ) -> None:
         self._source = source
         self._prune = prune
         self._unknown_kinds = Severity.WARNING if unknown_kinds == "warn" else Severity.ERROR
+        self._legacy_addresses = legacy_addresses
         self._digest_key = digest_key
         self._cache: Cache[FileResult] = Cache()
 
     def load(self, revision: RevisionInfo, files: Iterable[ManifestFile], problems: tuple[Problem, ...] = ()) -> Loaded:
         """Validate all files of a revision; `problems` are those of reading the tree."""
-        result = validate(files, cache=self._cache, unknown_kinds=self._unknown_kinds, digest_key=self._digest_key)
+        result = validate(
+            files,
+            cache=self._cache,
+            unknown_kinds=self._unknown_kinds,
+            legacy_addresses=self._legacy_addresses,
+            digest_key=self._digest_key,
+        )
         found = (*problems, *result.problems)
         if any(problem.is_error for problem in found):
             return Loaded(revision, None, found)

@@ -61,6 +61,28 @@ def cidr_advice(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def plain_address(text: str) -> str:
+    """Return an address as every program reads it; what Kubernetes never took for an address stays as it is."""
+    address = _address(_plain(text))
+    if address is None:
+        return text
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    if mapped is not None:
+        return str(mapped)
+    return str(address) if address.version == 4 else text
+
+
+def plain_network(text: str) -> str:
+    """Return a network as every program reads it, without bits behind its prefix; what is none stays as it is."""
+    plain = _plain(text)
+    network = _network(plain)
+    if network is None or "/" not in text:
+        return text
+    meant = _unmapped(network)
+    has_bits = _address(plain.partition("/")[0]) != network.network_address
+    return str(meant) if text != plain or has_bits or meant.version != network.version else text
+
+
 def _plain(text: str) -> str:
     """Return a text without the zeros in front of the decimal numbers of an IPv4 address and of a prefix."""
     address, slash, bits = text.partition("/")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -20,6 +20,7 @@ from reconciler.model.canonical import canonical, digest
 from reconciler.model.conversions import NotConvertible, to_kept
 from reconciler.model.desired import DesiredObject, Provenance
 from reconciler.model.kinds import AnyObject, KindSpec, Secret, ref_of
+from reconciler.model.legacy_addresses import with_plain_addresses
 from reconciler.model.problem import Problem, Severity
 from reconciler.model.refs import ObjectRef
 from reconciler.schema.cache import Cache
@@ -75,6 +76,14 @@ class ValidationResult(Value):
         return not any(problem.is_error for problem in self.problems)
 
 
+class _Settings(NamedTuple):
+    """What of a file is a matter of settings."""
+
+    unknown_kinds: Severity
+    legacy_addresses: bool
+    digest_key: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class FileResult:
     """What one file says by itself; kept in the cache. `mentioned` are objects too broken to be built."""
@@ -90,17 +99,19 @@ def validate(
     source_path: str = "",
     cache: Cache[FileResult] | None = None,
     unknown_kinds: Severity = Severity.ERROR,
+    legacy_addresses: bool = False,
     digest_key: bytes = b"",
 ) -> ValidationResult:
     """Validate all manifests below `source_path`.
 
-    `unknown_kinds` makes kinds that we do not carry an error or a warning that skips them. `digest_key` keys the
-    digests of Secrets, so that they reveal nothing.
+    `unknown_kinds` makes kinds that we do not carry an error or a warning that skips them. `legacy_addresses` reads
+    addresses in forms that Kubernetes took before it became strict, with a warning. `digest_key` keys the digests of
+    Secrets, so that they reveal nothing.
     """
     chosen = [file for file in files if _is_manifest(file.path, source_path)]
-    rendered = _kustomized(chosen)
+    rendered, settings = _kustomized(chosen), _Settings(unknown_kinds, legacy_addresses, digest_key)
     results = [
-        _cached(file, cache, unknown_kinds, digest_key)
+        _cached(file, cache, settings)
         for file in sorted(chosen, key=lambda file: file.path)
         if not _is_below(file.path, rendered)
     ]
@@ -122,7 +133,7 @@ def schema_digest() -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def validate_file(file: ManifestFile, unknown_kinds: Severity = Severity.ERROR, digest_key: bytes = b"") -> FileResult:
+def _validated(file: ManifestFile, settings: _Settings) -> FileResult:
     """Return what one file says by itself, without a look at others."""
     documents, reading = read_documents(file.path, file.content)
     declared: list[Declared] = []
@@ -131,7 +142,7 @@ def validate_file(file: ManifestFile, unknown_kinds: Severity = Severity.ERROR, 
     for document in documents:
         spec = recognise(document.value.get("apiVersion"), document.value.get("kind"))
         if isinstance(spec, Unknown):
-            problems.append(unknown_problem(document, spec, unknown_kinds))
+            problems.append(unknown_problem(document, spec, settings.unknown_kinds))
             continue
         try:
             document = replace(document, value=to_kept(document.value)) if spec.also else document
@@ -139,6 +150,9 @@ def validate_file(file: ManifestFile, unknown_kinds: Severity = Severity.ERROR, 
             problems.append(_not_of_version(document, spec, error))
             mentioned += _mentioned(document, spec)
             continue
+        if settings.legacy_addresses:
+            document, warnings = _with_plain_addresses(document, spec)
+            problems += warnings
         found = faults(spec.kind, document.value)
         if found:
             problems += [fault_problem(document, fault, Severity.ERROR, file.content) for fault in found]
@@ -147,8 +161,18 @@ def validate_file(file: ManifestFile, unknown_kinds: Severity = Severity.ERROR, 
             continue
         object = decode(spec, document.value)
         problems += _remarks(document, spec, object)
-        declared.append(_declared(document, object, digest_key))
+        declared.append(_declared(document, object, settings.digest_key))
     return FileResult(tuple(declared), tuple(mentioned), tuple(problems))
+
+
+def _with_plain_addresses(document: Document, spec: KindSpec) -> tuple[Document, list[Problem]]:
+    """Return a document with its addresses as they are taken, and a warning for each that is written otherwise."""
+    plain, readings = with_plain_addresses(spec.kind, document.value)
+    faults = (
+        Fault(one.pointer, f"{one.text} is taken for {one.meant}", "other programs may read it otherwise: write that")
+        for one in readings
+    )
+    return replace(document, value=plain), [fault_problem(document, fault, Severity.WARNING) for fault in faults]
 
 
 def _not_of_version(document: Document, spec: KindSpec, error: NotConvertible) -> Problem:
@@ -180,16 +204,21 @@ def _despite(document: Document, spec: KindSpec, found: tuple[Fault, ...]) -> It
             yield fault_problem(document, finding.fault, finding.severity)
 
 
-def _cached(
-    file: ManifestFile, cache: Cache[FileResult] | None, unknown_kinds: Severity, digest_key: bytes
-) -> FileResult:
+def _cached(file: ManifestFile, cache: Cache[FileResult] | None, settings: _Settings) -> FileResult:
     if cache is None or not file.blob_id:
-        return validate_file(file, unknown_kinds, digest_key)
-    key_name = hashlib.sha256(digest_key).hexdigest()
-    key = (file.path, file.blob_id, unknown_kinds.value, schema_digest(), key_name)
+        return _validated(file, settings)
+    key_name = hashlib.sha256(settings.digest_key).hexdigest()
+    key = (
+        file.path,
+        file.blob_id,
+        settings.unknown_kinds.value,
+        str(settings.legacy_addresses),
+        schema_digest(),
+        key_name,
+    )
     result = cache.get(key)
     if result is None:
-        result = validate_file(file, unknown_kinds, digest_key)
+        result = _validated(file, settings)
         cache.put(key, result)
     return result
 

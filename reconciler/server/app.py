@@ -69,10 +69,12 @@ def make_app(
     access: Access | None = None,
     audit: AuditLog | None = None,
     agents: Agents | None = None,
+    *,
+    legacy_addresses: bool = False,
 ) -> Starlette:
     """Return the application; it holds no state but watches. Without `access` no credential but the socket counts.
 
-    Without `agents` no other host can join.
+    Without `agents` no other host can join. `legacy_addresses` takes addresses of bodies as Kubernetes did before 1.36.
     """
     limits, access = limits or Limits(), access or Access()
     authenticator, policy = Authenticator(access.accounts, access.now), CurrentPolicy(objects_)
@@ -97,6 +99,7 @@ def make_app(
     app.state.access = access
     app.state.policy = policy
     app.state.agents = agents
+    app.state.legacy_addresses = legacy_addresses
     app.state.polls = Polls()
     app.state.context = make_context(operations, objects_, history, limits)
     return app

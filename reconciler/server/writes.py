@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from reconciler.model.access import ANONYMOUS
 from reconciler.model.kinds import AnyObject, KindSpec
+from reconciler.model.legacy_addresses import with_plain_addresses
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.refs import ObjectRef
@@ -83,12 +84,11 @@ async def below(request: Request) -> Response:
 
 async def _change(request: Request, spec: KindSpec, stored: StoredObject) -> Response:
     context, body = context_of(request), await request.body()
-    content_type, is_dry = _content_type(request), is_dry_run(request)
-    author = author_of(request)
+    is_dry, author = is_dry_run(request), author_of(request)
     if stored.ref.kind == "Secret":
         # Neither its values nor whether a patch fits them is told.
         raise refusal(context.objects, spec, stored)
-    found = await context.read(lambda: _judged(request.method, context, spec, stored, content_type, body))
+    found = await context.read(lambda: _judged(request, context, spec, stored, body))
     if found is None:
         return _json(_document(stored))
     if is_dry:
@@ -96,14 +96,12 @@ async def _change(request: Request, spec: KindSpec, stored: StoredObject) -> Res
     return answered(await written(context, spec, stored, found, author))
 
 
-def _judged(
-    method: str, context: Context, spec: KindSpec, stored: StoredObject, content_type: str, body: bytes
-) -> Accepted | None:
+def _judged(request: Request, context: Context, spec: KindSpec, stored: StoredObject, body: bytes) -> Accepted | None:
     """Return the override that a request asks for, with the object as it will be; None when nothing differs."""
-    if method == "PATCH" and content_type == APPLY:
+    if request.method == "PATCH" and _content_type(request) == APPLY:
         raise refusal(context.objects, spec, stored)
     before = _document(stored)
-    object = _asked(method, spec, stored, content_type, body)
+    object = asked_of(request, spec, stored, body)
     paths = list(differing(before, _document(replace(stored, object=object))))
     if not paths:
         return None
@@ -115,9 +113,10 @@ def _judged(
         raise refusal(context.objects, spec, stored, error.path) from error
 
 
-def _asked(method: str, spec: KindSpec, stored: StoredObject, content_type: str, body: bytes) -> AnyObject:
-    """Return the object as a request would have it."""
-    if method == "PATCH":
+def asked_of(request: Request, spec: KindSpec, stored: StoredObject, body: bytes) -> AnyObject:
+    """Return the object as a request with this body would have it."""
+    content_type = _content_type(request)
+    if request.method == "PATCH":
         if content_type not in TYPES or content_type == APPLY:
             raise ApiError(415, f"a patch has one of the types {', '.join(TYPES)}, not {content_type[:60]!r}")
         after = patched(spec.kind, _document(stored), content_type, body)
@@ -126,12 +125,9 @@ def _asked(method: str, spec: KindSpec, stored: StoredObject, content_type: str,
         if not isinstance(after, dict):
             raise bad_request("the body is not an object of Kubernetes")
     _require_same(stored, spec, after)
+    if request.app.state.legacy_addresses:
+        after, _ = with_plain_addresses(spec.kind, after)
     return typed(spec.kind, after)
-
-
-def asked_of(request: Request, spec: KindSpec, stored: StoredObject, body: bytes) -> AnyObject:
-    """Return the object as a request with this body would have it."""
-    return _asked(request.method, spec, stored, _content_type(request), body)
 
 
 async def written(context: Context, spec: KindSpec, stored: StoredObject, found: Accepted, author: str) -> StoredObject:

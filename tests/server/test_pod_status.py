@@ -117,3 +117,12 @@ def test_what_nodes_report_is_refused(api: Api, status: Any, field: str) -> None
     assert (answer.code, answer.document["reason"]) == (405, "MethodNotAllowed")
     assert answer.document["message"].startswith(f"{field} of pod/shop/web cannot be changed here")
     assert not api.operations.calls
+
+
+def test_an_address_in_a_form_of_old_is_the_same_where_such_are_taken(api: Api) -> None:
+    """A controller that sends a status back may have written the address in another form."""
+    put(api)
+    respelled = {"podIP": "010.001.000.005", "podIPs": [{"ip": "010.001.000.005"}]}
+    assert patch(api, respelled, kind=MERGE).code == 422
+    api.app.state.legacy_addresses = True
+    assert patch(api, respelled, kind=MERGE).code == 200

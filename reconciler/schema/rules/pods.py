@@ -1,10 +1,9 @@
 """Rules on the spec of a Pod as a whole."""
 
-import ipaddress
 import re
 from collections.abc import Iterator
 
-from reconciler.model.addresses import address_advice
+from reconciler.model.addresses import address_advice, address_fault
 from reconciler.model.kinds import Pod, PodSpec
 from reconciler.model.kinds.scalars import SUBDOMAIN_PATTERN
 from reconciler.schema.rules.containers import container_findings, profile_findings
@@ -110,9 +109,5 @@ def address_findings(at: str, text: str, named: str = "") -> Iterator[Finding]:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is an IPv4 or IPv6 address, without the zone of a link."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
+    """Whether a text is an IPv4 or IPv6 address, without the zone of a link, and not IPv4 in the form of IPv6."""
+    return not address_fault(text)
