@@ -4,13 +4,23 @@ from typing import Any
 
 import msgspec
 
-from reconciler.model.kinds import Affinity, DaemonSet, Node, ObjectMeta, OwnerReference, Pod, PodTemplateSpec, Taint
+from reconciler.model.kinds import (
+    Affinity,
+    DaemonSet,
+    Node,
+    NodeSpec,
+    ObjectMeta,
+    OwnerReference,
+    Pod,
+    PodTemplateSpec,
+    Taint,
+)
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, StoredObject
 from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.view import SYSTEM, View
 from reconciler.planner.workloads.daemonset import claim_pods, pods_of, sync_daemon_sets
-from reconciler.planner.workloads.daemonset_pods import fit_of, pinned, revision_of
+from reconciler.planner.workloads.daemonset_pods import fit_of, node_as_before, pinned, revision_of
 from reconciler.planner.workloads.daemonset_update import share_of
 from tests.parity.rows import NotTranslated, compare
 
@@ -121,6 +131,18 @@ def gathers(case: dict[str, Any]) -> bool:
     return told == {(row["spec"]["nodeName"], row["metadata"]["name"]) for row in case["wantedPods"]}
 
 
+def is_ignored(case: dict[str, Any]) -> bool:
+    """Judge a row with a node before and after a change: what follows from it is, or is not, looked at anew."""
+    old, new = (
+        Node(
+            metadata=ObjectMeta(name="node1", labels=case[one]["metadata"].get("labels") or {}),
+            spec=msgspec.convert(case[one]["spec"], NodeSpec),
+        )
+        for one in ("oldNode", "newNode")
+    )
+    return (node_as_before(old, new) is old) == case.get("expectedResult", False)
+
+
 def test_daemon_sets_run_where_upstream_runs_them() -> None:
     """Nodes that fit, limits of updates, Pods that failed."""
     judges = {
@@ -128,6 +150,7 @@ def test_daemon_sets_run_where_upstream_runs_them() -> None:
         "TestGetUnavailableNumbers": limits,
         "TestDaemonKillFailedPods": failed_pods,
         "TestGetNodesToDaemonPods": gathers,
+        "TestShouldIgnoreNodeUpdate": is_ignored,
     }
     compare("pkg_controller_daemon", judges)
 

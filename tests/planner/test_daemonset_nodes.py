@@ -8,7 +8,7 @@ from reconciler.model.kinds import Pod, PodTemplateSpec, decode_object
 from reconciler.model.plan import Decision
 from reconciler.model.refs import ObjectRef
 from reconciler.model.times import rfc3339
-from reconciler.planner.workloads.daemonset_pods import FAILURES, Fit, daemon_spec, fit_of
+from reconciler.planner.workloads.daemonset_pods import FAILURES, Fit, daemon_spec, fit_of, node_as_before
 from tests.planner.test_daemonset import daemon_set, places, put, started, status
 from tests.planner.world import Cluster, replace
 
@@ -209,3 +209,13 @@ def test_what_a_daemon_bears_is_added_once() -> None:
     once = daemon_spec(template().spec)
     assert len(once.tolerations) == 6
     assert daemon_spec(once) == once
+
+
+def test_only_labels_and_taints_of_a_node_are_looked_at_anew() -> None:
+    """What a node tells of itself with every report does not make daemons choose again."""
+    first = node(("mine", "NoSchedule"), disk="ssd")
+    told = replace(first, metadata=replace(first.metadata, annotations={"free": "1"}))
+    assert node_as_before(None, first) is first
+    assert node_as_before(first, told) is first
+    for other in (node(disk="ssd"), node(("mine", "NoSchedule"), disk="hdd")):
+        assert node_as_before(first, other) is other

@@ -26,6 +26,7 @@ from reconciler.planner.workloads.daemonset_pods import (
     fit_of,
     has_ended,
     is_on_its_way_out,
+    node_as_before,
     pinned_template,
     revision_of,
     target_node,
@@ -132,13 +133,24 @@ def hash_of(revision: StoredObject) -> str:
 
 def pods_of(view: View, uid: str, revision: str) -> DaemonPods:
     """Return the nodes, and the Pods that are meant for each; those that have ended and are going do not count."""
-    nodes = {one.ref.name: cast(Node, one.object) for one in view.of_kind("Node")}
+    nodes: dict[str, Node] = view.kept_for_pass("daemon nodes", lambda: _nodes(view))
     pods: dict[str, list[StoredObject]] = {}
     for one in view.owned_by(uid, "Pod"):
         if not is_on_its_way_out(cast(Pod, one.object)):
             pods.setdefault(target_node(cast(Pod, one.object)), []).append(one)
     silent = frozenset(name for name in nodes if is_silent(view, view.observed.nodes.get(name)))
     return DaemonPods(nodes=nodes, pods=pods, silent=silent, revision=revision)
+
+
+def _nodes(view: View) -> dict[str, Node]:
+    """Return the nodes, each as it was when it last changed in what daemons look at."""
+    known: dict[str, Node] = view.memo.kept("daemon nodes", dict)
+    found = {
+        one.ref.name: node_as_before(known.get(one.ref.name), cast(Node, one.object)) for one in view.of_kind("Node")
+    }
+    known.clear()
+    known.update(found)
+    return found
 
 
 # One Pod on each node

@@ -68,6 +68,16 @@ def fit_of(template: PodTemplateSpec, node: Node) -> Fit:
     return Fit(must=must, may="NoExecute" not in open_taints)
 
 
+def are_alike(old: Node, new: Node) -> bool:
+    """Whether a node that has changed is to run the same daemons: their choice is by labels, and they bear taints."""
+    return old.metadata.labels == new.metadata.labels and old.spec.taints == new.spec.taints
+
+
+def node_as_before(before: Node | None, node: Node) -> Node:
+    """Return a node as it was when it last changed in what daemons look at: what follows from it holds on."""
+    return before if before is not None and (before is node or are_alike(before, node)) else node
+
+
 def _is_chosen(spec: PodSpec, node: Node) -> bool:
     required = spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
     chosen = spec.node_selector.items() <= node.metadata.labels.items()
