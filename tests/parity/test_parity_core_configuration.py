@@ -113,7 +113,6 @@ _WHY = {
     "empty client IP config": _DEFAULTED,
     "empty timeoutSeconds": _DEFAULTED,
     "defined-namespace": "a namespace in what has none is a warning: the API drops it",
-    "missing-podSignature": "the annotation means nothing here",
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from reconciler.model.addresses import cidr_fault, is_dual_stack
 from reconciler.model.kinds import Node, Taint
 from reconciler.model.quantity import parse_quantity
+from reconciler.planner.updates.avoided_pods import avoided_pods_faults
 from reconciler.planner.updates.fault import DUPLICATE, FORBIDDEN, INVALID, Fault, fixed
 
 # Kubernetes' names of features, of which one may be a part of another.
@@ -23,6 +24,7 @@ def node_faults(old: Node, new: Node) -> Iterator[Fault]:
         yield from fixed("spec.podCIDRs", old.spec.pod_cidrs, new.spec.pod_cidrs)
     if old.spec.provider_id and old.spec.provider_id != new.spec.provider_id:
         yield Fault("spec.providerID", "cannot be changed once it is set", FORBIDDEN)
+    yield from avoided_pods_faults(new.metadata.annotations)
     yield from network_faults(new.spec.pod_cidrs)
     yield from taint_faults(new.spec.taints)
     swap = new.status.node_info.swap
