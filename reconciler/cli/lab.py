@@ -58,13 +58,18 @@ def lab_command(name: str, example: str, outputs: tuple[str, ...] = (TEXT, JSON)
 
 @lab_command("up", "reconciler lab up --nodes 3")
 @click.option("--nodes", type=click.IntRange(1, 50), default=3, help="How many hosts (3).")
-def up(data_dir: str, output: str, nodes: int) -> None:
+@click.option(
+    "--network-backend",
+    type=click.Choice(("vxlan", "host-gw", "routed")),
+    help="How Pods reach those of other hosts, as for `init` (vxlan); routed: by routes of the lab's provider.",
+)
+def up(data_dir: str, output: str, nodes: int, network_backend: str | None) -> None:
     """Bring a lab up.
 
     Run again it switches on what is off, and adds nodes up to the number. What a crash has left is removed first.
     """
     with _lab(data_dir, f"up --nodes {nodes}") as lab:
-        changed = lab.up(nodes)
+        changed = lab.up(nodes, network_backend or "")
         document = {**_document(lab), "changed": changed}
     write_result(document, _what_next(lab, document, changed), output)
 

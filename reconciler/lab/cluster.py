@@ -14,11 +14,12 @@ PORT = 6443
 _DAEMON_S, _READY_S, _ASKED_S = 60.0, 90.0, 3
 
 
-def start_daemon(node: Node, provider: Path) -> None:
+def start_daemon(node: Node, provider: Path, network_backend: str) -> None:
     """Have the first node run the daemon, which is its own agent, with a provider; returns when it answers."""
     settings = node.data / "config.yaml"
     if not settings.exists():
-        ours(node, "init", "--node", node.name, "--receive", "--api-address", f"0.0.0.0:{PORT}")
+        words = ("--api-address", f"0.0.0.0:{PORT}", "--network-backend", network_backend)
+        ours(node, "init", "--node", node.name, "--receive", *words)
         with settings.open("a", encoding="utf-8") as file:
             file.write(f"provider: {json.dumps({'script': str(provider), 'intervalS': _ASKED_S})}\n")
         node.serve({"daemon": _command("daemon")})

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from reconciler.lab.mounts import mount, mounted_below
 from reconciler.lab.node import Node
 from reconciler.model.base import Value
 from reconciler.model.errors import ConfigurationError, TransientError
@@ -52,12 +53,20 @@ class Fabric:
         for link in ("lo", _BRIDGE):
             self._ip("link", "set", link, "up")
         # So that what lies beyond is refused at once and not waited for.
-        ip("netns", "exec", self.name, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        # It tells nobody of shorter ways: Pods know of none.
+        quiet = (f"net.ipv4.conf.{link}.send_redirects=0" for link in ("all", _BRIDGE))
+        ip("netns", "exec", self.name, "sysctl", "-qw", "net.ipv4.ip_forward=1", *quiet)
         if self.door:
             ip("link", "add", self.door, "type", "veth", "peer", "name", "door", "netns", self.name)
             self._ip("link", "set", "door", "master", _BRIDGE, "up")
             ip("address", "add", self._with_length(2), "dev", self.door)
             ip("link", "set", self.door, "up")
+
+    def lend(self, place: Path) -> None:
+        """Have nodes that are switched on from now on reach its routes by this file."""
+        if place not in map(Path, mounted_below(place.parent)):
+            place.touch()
+            mount("--bind", _NAMED / self.name, place)
 
     def down(self) -> None:
         """Remove it with all its links; without the namespace, their other ends vanish too."""

@@ -22,7 +22,7 @@ from reconciler.lab.loops import detach_below
 from reconciler.lab.mounts import file_system, mount_memory, mounted_below
 from reconciler.lab.node import Node
 from reconciler.lab.places import ENGINE_SETTINGS, absent_places, remove_places
-from reconciler.lab.provided import write_provider
+from reconciler.lab.provided import NETWORK, provider_folder, write_provider
 from reconciler.lab.record import ANY_SUBNET, Record, read_record, write_record
 from reconciler.lab.requirements import require_machine
 from reconciler.model.errors import ConfigurationError, TransientError
@@ -87,8 +87,11 @@ class Lab:
 
     # Up and down
 
-    def up(self, count: int) -> bool:
-        """Bring the lab up with that many nodes; whether anything was to be done."""
+    def up(self, count: int, network_backend: str = "") -> bool:
+        """Bring the lab up with that many nodes; whether anything was to be done.
+
+        `network_backend` is that of its cluster, which it keeps: that of a lab that is up already, or `vxlan`.
+        """
         require_machine()
         self._check_folder()
         with self._locked():
@@ -100,10 +103,16 @@ class Lab:
                 raise ConfigurationError(
                     f"a lab with {record.nodes} nodes is up already", reason="AlreadyUp", hint="reconciler lab down"
                 )
+            if record and network_backend not in ("", record.network_backend):
+                raise ConfigurationError(
+                    f"a lab with network backend {record.network_backend} is up already",
+                    reason="AlreadyUp",
+                    hint="reconciler lab down",
+                )
             if record and record.nodes == count and all(node.init for node in self.nodes()):
                 return False
             try:
-                self._bring_up(count)
+                self._bring_up(count, network_backend or "vxlan")
             except BaseException:
                 if record is None:
                     self._say("it did not come up: removing what there is of it")
@@ -119,11 +128,13 @@ class Lab:
                 self._remove()
         return found
 
-    def _bring_up(self, count: int) -> None:
-        record = self.record or self._begin()
+    def _bring_up(self, count: int, network_backend: str) -> None:
+        record = self.record or self._begin(network_backend)
         fabric = self._fabric(record)
         if not fabric.exists:
             fabric.up()
+        if record.network_backend == "routed":
+            fabric.lend(provider_folder(self.folder) / NETWORK)
         grown = msgspec.structs.replace(record, nodes=count)
         nodes = [self._node(number, grown) for number in range(1, count + 1)]
         off = [node for node in nodes if not node.init]
@@ -135,7 +146,7 @@ class Lab:
         self._say(f"the Docker Engines answer (version {nodes[0].engine_version()})")
         first, *others = nodes
         self._say(f"{first.name} runs the daemon")
-        cluster.start_daemon(first, write_provider(self.folder, fabric.subnet))
+        cluster.start_daemon(first, write_provider(self.folder, fabric.subnet), record.network_backend)
         if new := [node for node in others if not (node.data / "config.yaml").exists()]:
             self._say(f"those that join it: {_names(new)}")
             with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
@@ -144,13 +155,19 @@ class Lab:
         cluster.await_ready(first, [node.name for node in nodes])
         write_record(self.folder, msgspec.structs.replace(grown, complete=True))
 
-    def _begin(self) -> Record:
+    def _begin(self, network_backend: str) -> Record:
         """Make the folder, and write down that there is a lab before anything else is made."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # A Docker Engine keeps no layers on an overlay.
         if file_system(self.folder) == "overlayfs":
             mount_memory(self.folder, "reconciler-lab", "700")
-        record = Record(nodes=0, subnet=str(free_subnet()), boot_id=_boot_id(), made=absent_places())
+        record = Record(
+            nodes=0,
+            subnet=str(free_subnet()),
+            boot_id=_boot_id(),
+            made=absent_places(),
+            network_backend=network_backend,
+        )
         write_record(self.folder, record)
         ENGINE_SETTINGS.mkdir(exist_ok=True)
         return record

@@ -4,7 +4,8 @@
 
 Effect: files below FOLDER, and one process, `balancer.py`, that carries what comes to load balancers. It knows the
 nodes as machines in three zones, gives load balancers addresses at the end of the lab's network, writes DNS records
-into a file like /etc/hosts, and has a directory for each volume. Run by its path, it needs only the standard library.
+into a file like /etc/hosts, has a directory for each volume, and routes to Pods in the network between the nodes, where
+it is lent that. Run by its path, it needs only the standard library.
 """
 
 import fcntl
@@ -27,6 +28,8 @@ _FIRST, _LAST = 200, 249
 _HEALTH_S = 1.0
 _STATE, _HOSTS, _BALANCERS, _LOCK, _LOG = "state.json", "hosts", "balancers.json", "balancer.lock", "balancer.log"
 _ANSWERING = "answer.lock"
+# The network between the nodes, where a lab was brought up for it to be routed; and whose routes there are ours.
+_NETWORK, _BRIDGE, _PROTOCOL = "network", "br0", "83"
 
 
 def main(folder: Path, subnet: ipaddress.IPv4Network) -> None:
@@ -39,13 +42,15 @@ def main(folder: Path, subnet: ipaddress.IPv4Network) -> None:
 def answer_to(asked: Document, folder: Path, subnet: ipaddress.IPv4Network) -> Document:
     """Bring about what is asked for, and return what there is."""
     state = _read(folder / _STATE)
+    network = folder / _NETWORK
     answer = {
         "apiVersion": VERSION,
-        "capabilities": ["records", "volumes"],
+        "capabilities": ["records", "volumes", *(["routes"] if network.exists() else [])],
         "instances": [instance(one["name"]) for one in asked.get("nodes", [])],
         "loadBalancers": load_balancers(asked, state, folder, subnet),
         "records": records(asked, folder),
         "volumes": volumes(asked, state, folder),
+        "routes": routes(asked, network) if network.exists() else [],
     }
     _write(folder / _STATE, json.dumps(state, indent=2, sort_keys=True) + "\n")
     keep_balancer(folder)
@@ -131,6 +136,21 @@ def volumes(asked: Document, state: Document, folder: Path) -> list[Document]:
     return [known[name] for name in sorted(known)]
 
 
+def routes(asked: Document, network: Path) -> list[Document]:
+    """Have the network between the nodes lead the Pods' addresses to their nodes, and nowhere else."""
+    wanted = {one["podCIDR"]: one for one in asked.get("routes", [])}
+    listed = _ip(network, "-json", "route", "show", "proto", _PROTOCOL)
+    for known in json.loads(listed.stdout or "[]"):
+        if known["dst"] not in wanted:
+            _ip(network, "route", "delete", known["dst"], "proto", _PROTOCOL)
+    answers = []
+    for destination, one in wanted.items():
+        way = ("via", one["nodeAddress"], "dev", _BRIDGE, "proto", _PROTOCOL)
+        done = _ip(network, "route", "replace", destination, *way)
+        answers.append({"node": one["node"], "error": "" if done.returncode == 0 else done.stderr.strip()})
+    return answers
+
+
 def keep_balancer(folder: Path) -> None:
     """Have the process run that carries what comes to load balancers, as long as there are any."""
     if not json.loads((folder / _BALANCERS).read_text(encoding="utf-8")):
@@ -149,6 +169,11 @@ def keep_balancer(folder: Path) -> None:
             stderr=log,
             start_new_session=True,
         )
+
+
+def _ip(network: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = ["nsenter", f"--net={network}", "--", "ip", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
 
 
 def _targets(nodes: Iterable[Mapping[str, Any]], balancer: Mapping[str, Any]) -> list[str]:

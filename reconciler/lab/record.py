@@ -14,7 +14,8 @@ _FILE = "lab.json"
 class Record(Value):
     """`complete` once it was up, `boot_id` of the machine that it runs on.
 
-    `made` are folders of the machine that it has made, `cut` and `slow` what its links are told.
+    `made` are folders of the machine that it has made, `cut` and `slow` what its links are told, `network_backend` how
+    its cluster leads Pods to those of other nodes.
     """
 
     nodes: int
@@ -24,6 +25,7 @@ class Record(Value):
     made: tuple[str, ...] = ()
     cut: tuple[Pair, ...] = ()
     slow: dict[str, Slow] = {}
+    network_backend: str = "vxlan"
 
 
 def read_record(folder: Path) -> Record | None:

@@ -28,6 +28,7 @@ from reconciler.model.provider import (
     ProviderVolume,
     Record,
     Recorded,
+    Route,
     VolumeMade,
 )
 
@@ -120,6 +121,16 @@ def test_volumes_are_directories_until_they_are_to_be_deleted(folder: Path) -> N
     assert not path.exists()
     [trashed] = (folder / "provider" / "trash").iterdir()
     assert trashed.name.endswith("-pvc-1") and (trashed / "data").read_text() == "kept"
+
+
+def test_routes_are_seen_to_where_the_network_is_lent(folder: Path) -> None:
+    """One that cannot be made is told with the reason."""
+    wanted = Route(node="node-3", pod_cidr="10.42.2.0/24", node_address="10.99.0.13")
+    assert ask(folder, routes=(wanted,)).routes == ()
+    (folder / "provider" / "network").touch()
+    told = ask(folder, routes=(wanted,))
+    assert "routes" in told.capabilities
+    assert [(one.node, "nsenter" in one.error) for one in told.routes] == [("node-3", True)]
 
 
 def test_a_volume_that_is_gone_is_not_made_anew(folder: Path) -> None:

@@ -163,7 +163,7 @@ def lab(disk: Path, image: str) -> Iterator[LabHost]:
     before = traces()
     host = LabHost(disk)
     try:
-        done = host.lab("up", "--nodes", "3")
+        done = host.lab("up", "--nodes", "3", "--network-backend", "routed")
         assert done.code == 0, done
         assert f"git remote add lab {host.data}/receive/manifests.git" in done.out
         assert set(host.told("load", IMAGE)["nodes"]) == NODES
@@ -187,6 +187,19 @@ def test_pods_run_on_every_node(lab: LabHost) -> None:
     assert {one["spec"]["nodeName"] for one in pods} == NODES
     assert len({one["status"]["podIP"] for one in pods}) == 3
     assert lab.states() == dict.fromkeys(NODES, "Ready")
+
+
+def test_pods_reach_each_other_by_routes_of_the_provider(lab: LabHost) -> None:
+    """No node makes a way of its own; each tells that there is one."""
+    for node in lab.get("/api/v1/nodes")["items"]:
+        [way] = [one for one in node["status"]["conditions"] if one["type"] == "NetworkUnavailable"]
+        assert (way["status"], way["reason"]) == ("False", "RouteCreated")
+    there = {one["spec"]["nodeName"]: one["status"]["podIP"] for one in lab.pods()}
+    ways = lab.lab("exec", "node-2", "ip", "route", "show", "proto", "82").out
+    assert not any(address.rpartition(".")[0] in ways for node, address in there.items() if node != "node-2")
+    [pod] = [one for one in document(lab.engine("node-2"), "/containers/json") if "/rc_POD_" not in one["Names"][0]]
+    ping = ("docker", "exec", pod["Id"], "ping", "-c", "1", "-W", "2")
+    assert all(lab.lab("exec", "node-2", *ping, address).code == 0 for address in there.values())
 
 
 def test_the_lab_has_a_provider_of_its_own(lab: LabHost) -> None:

@@ -45,11 +45,17 @@ def state_of(observed: ObservedState, answer: ProviderAnswer) -> ProviderState:
 
 
 def warn_of_provider(view: View) -> None:
-    """Warn while the provider gives no answer: what it answered before holds, and nothing new is made."""
+    """Warn while the provider gives no answer, and of nodes to which it has no route; what waits tells of the rest."""
     provider = view.observed.provider
-    if provider is not None and provider.error:
+    if provider is None:
+        return
+    if provider.error:
         since = "what it answered before holds" if provider.answer is not None else "it has not answered yet"
         view.warnings.append(f"{provider.error}; {since}")
+    for one in provider.answer.routes if provider.answer is not None and provider.does("routes") else ():
+        if one.error and view.typed(Node, "", one.node) is not None:
+            said = " ".join(one.error.split())
+            view.warnings.append(f"node/{one.node} gets no Pods: the provider has no route to them: {said}")
 
 
 def _nodes(observed: ObservedState) -> Iterator[ProviderNode]:

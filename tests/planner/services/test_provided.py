@@ -124,6 +124,8 @@ def test_a_node_without_a_route_to_its_pods_takes_none() -> None:
     answer = ProviderAnswer(api_version="v", capabilities=("routes",), routes=said)
     plans = told(cluster, ProviderState(answer=answer))
     assert routes(cluster) == {"node-1": there, "node-2": away}
+    warning = "node/node-2 gets no Pods: the provider has no route to them: the table is full"
+    assert cluster.plan().warnings == (warning,)
     happened = [(one.object.name, one.reason, one.message) for plan in plans for one in plan.happenings]
     message = "the provider has no route to the node's Pods: the table is full"
     assert happened.count(("node-2", "FailedToCreateRoute", message)) == 1
