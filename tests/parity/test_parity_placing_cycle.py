@@ -53,12 +53,13 @@ def with_volumes(case: Case) -> bool:
 
 def turn(case: Case) -> bool:
     """Judge a row with one Pod's turn; an error of the algorithm is spelled as a node that takes no Pods."""
-    if "injectSchedulingError" not in case:
+    sent, is_ending = case["sendPod"], "deletionTimestamp" in case["sendPod"]["metadata"]
+    if "injectSchedulingError" not in case and not is_ending:
         raise NotTranslated
-    sent = case["sendPod"]
+    scheduled = case.get("mockScheduleResult", {}).get("SuggestedHost", "node1")
     spec = {name: value for name, value in sent["spec"].items() if name != "schedulerName"}
     pod = spelled_pod({**sent, "spec": spec})
-    view = view_of(_node(case["mockScheduleResult"]["SuggestedHost"], unschedulable=True), pod)
+    view = view_of(_node(scheduled, unschedulable=not is_ending), pod)
     place_pods(view)
     found = stored(view, pod)
     is_waiting = not found.spec.node_name and bool(view.blocked)
@@ -111,12 +112,10 @@ def best(case: Case) -> bool:
 
 
 def asked(nodes: int) -> Any:
-    """Return a judge of rows about how often nodes are looked at; those of a Pod with a nomination we look at all."""
+    """Return a judge of rows about how often nodes are looked at."""
 
     def judged(case: Case) -> bool:
         pod = spelled_pod(case["pod"])
-        if pod.status.nominated_node_name:
-            raise NotTranslated
         kept: dict[str, Any] = {}
         _choice([f"node{number}" for number in range(nodes)], Counting, kept).best(pod)
         return len(kept["asked"]) == case["expectedCount"]
@@ -196,6 +195,7 @@ def test_one_pod_after_the_other_is_placed_as_upstream_does() -> None:
     tables = {
         "TestSchedulerWithVolumeBinding": with_volumes,
         "TestSchedulerScheduleOne": turn,
+        "TestScheduleOneMarksPodAsProcessedBeforePreBind": turn,
         "Test_SelectHost": best,
         "TestFindFitPredicateCallCounts": asked(1),
         "TestPreferNominatedNodeFilterCallCounts": asked(3),

@@ -24,7 +24,6 @@ from reconciler.planner.scheduling.words import none_available, texts_of, why_un
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.conditions import with_condition
 from reconciler.planner.workloads.pods import is_silent
-from reconciler.planner.workloads.podview import is_active
 
 _GATED = "Scheduling is blocked due to non-empty scheduling gates"
 
@@ -34,7 +33,7 @@ def place_pods(view: View) -> tuple[Action, ...]:
     memory: Waiting = view.memo.kept("waiting", Waiting)
     view.waiting = memory
     memory.begin(view)
-    due = [one for one in view.due("Pod") if _waits(cast(Pod, one.object))]
+    due = list(_due(view))
     if not due and not memory.has_news:
         view.blocked += memory.told()
         _look_again(view, memory)
@@ -47,6 +46,19 @@ def place_pods(view: View) -> tuple[Action, ...]:
         actions += placing.place_equals(list(group))
     _look_again(view, memory)
     return tuple(actions)
+
+
+def _due(view: View) -> Iterator[StoredObject]:
+    """Yield the Pods that are to be placed. One that is asked to end before it was says that it will not be."""
+    for stored in view.due("Pod"):
+        pod = cast(Pod, stored.object)
+        if pod.spec.node_name or pod.status.phase in ("Succeeded", "Failed"):
+            continue
+        if pod.metadata.deletion_timestamp is None:
+            yield stored
+        else:
+            why = f"skip schedule deleting pod: {stored.ref.namespace}/{stored.ref.name}"
+            view.happened(stored, "FailedScheduling", why, warning=True)
 
 
 def _look_again(view: View, memory: Waiting) -> None:
@@ -125,10 +137,6 @@ class _Placing:
         if not node and not pod.status.nominated_node_name:
             self._memory.hold(view, cast(Pod, view.objects[stored.ref].object), turn, choice, told)
         return node
-
-
-def _waits(pod: Pod) -> bool:
-    return not pod.spec.node_name and is_active(pod)
 
 
 def _turn(stored: StoredObject) -> Turn:

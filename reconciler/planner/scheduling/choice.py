@@ -47,14 +47,18 @@ class Choice:
 
     def alike(self, pod: Pod) -> Alike:
         """Return what the nodes are for Pods like this one, as things stand."""
-        by_itself = tuple([plugin.likeness(pod) for plugin in self._plain])
-        likeness = (by_itself, *[plugin.likeness(pod) for plugin in self._topology])
+        likeness = self._likeness(pod)
         found = self._alike.get(likeness)
         if found is None:
-            nodewise = self._nodewise_of(pod, by_itself)
+            nodewise = self._nodewise_of(pod, likeness[0])
             found = self._alike[likeness] = Alike(pod, nodewise, self._topology, self.cluster, len(self.steps))
         found.follow(self.steps)
         return found
+
+    def _likeness(self, pod: Pod) -> tuple[Hashable, ...]:
+        """Return what a Pod is by itself, and what it is to others."""
+        by_itself = tuple([plugin.likeness(pod) for plugin in self._plain])
+        return (by_itself, *[plugin.likeness(pod) for plugin in self._topology])
 
     def _nodewise_of(self, pod: Pod, likeness: Hashable) -> Nodewise:
         """Return what nodes are by themselves for Pods like this one, as things stand."""
@@ -67,11 +71,18 @@ class Choice:
 
     def best(self, pod: Pod) -> str:
         """Return the best node, or an empty name. The node that others make room on comes first, once it fits."""
-        alike = self.alike(pod)
         nominated = pod.status.nominated_node_name
-        if nominated in self.cluster.nodes and alike.misfit(nominated) is None:
+        if nominated in self.cluster.nodes and self._takes(nominated, pod):
             return nominated
-        return alike.best()
+        return self.alike(pod).best()
+
+    def _takes(self, name: str, pod: Pod) -> bool:
+        """Whether one node takes a Pod. The others are not looked at, unless they have been for Pods like this one."""
+        if self._likeness(pod) in self._alike:
+            return self.alike(pod).misfit(name) is None
+        return name not in self._barred and all(
+            plugin.lets_in(pod, self.cluster.nodes[name]) for plugin in (*self._plain, *self._topology)
+        )
 
     def place(self, pod: Pod, node: str) -> None:
         """Count a Pod to a node."""

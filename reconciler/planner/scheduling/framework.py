@@ -109,6 +109,14 @@ class Plugin(ABC, Generic[S]):
         """Return what a node has against the Pod."""
         return None
 
+    def lets_in(self, pod: Pod, node: Candidate) -> bool:
+        """Whether the plugin has nothing against a Pod on a node, asked about that node alone."""
+        state = self.prepare(pod)
+        if state is None or isinstance(state, Misfit):
+            return state is None
+        only = self.only(state)
+        return (only is None or node.name in only) and self.why_not(state, pod, node) is None
+
     def score(self, state: S, pod: Pod, node: Candidate) -> int:
         """Return how good a node is, from 0 to 100; not asked of a plugin without weight."""
         return self.scores(state, pod, {node.name: node}).get(node.name, 0)
