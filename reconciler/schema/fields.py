@@ -125,6 +125,19 @@ REFUSED: Mapping[str, str] = {
     **{f"PersistentVolumeSpec.{name}": "" for name in _OTHER_VOLUMES},
 }
 
+# Refused fields that hold a list or a map: an empty one says nothing, and is as good as none.
+REFUSED_COLLECTIONS = frozenset(
+    (
+        "ObjectMeta.finalizers",
+        "ObjectMeta.ownerReferences",
+        "PodSpec.ephemeralContainers",
+        "PodSpec.overhead",
+        "PodSpec.resourceClaims",
+        "ResourceRequirements.claims",
+        "Endpoint.deprecatedTopology",
+    )
+)
+
 # Values that Kubernetes knows and we do not: `Type.field=value`.
 REFUSED_VALUES: Mapping[str, str] = {
     "ServiceSpec.ipFamilyPolicy=RequireDualStack": "IPv6 is not implemented yet",

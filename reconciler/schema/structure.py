@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from jsonschema import Draft202012Validator
 
 from reconciler.model.kinds import KINDS
-from reconciler.schema.fields import REFUSED, REFUSED_VALUES
+from reconciler.schema.fields import REFUSED, REFUSED_COLLECTIONS, REFUSED_VALUES
 from reconciler.schema.generate import schema_of
 from reconciler.schema.positions import join_pointer
 from reconciler.schema.types import is_struct, type_at, wire_fields
@@ -115,6 +115,8 @@ def _unknown_fields(kind: str, path: list[str | int], error: Any) -> Iterator[Fa
     for field in _unknown(error):
         pointer = join_pointer(*path, field)
         key = f"{name}.{field}"
+        if key in REFUSED_COLLECTIONS and error.instance[field] in ([], {}):
+            continue
         if key in REFUSED:
             message = f"{field} is not implemented"
             yield Fault(pointer, message, REFUSED[key], "not-implemented", at_key=True)

@@ -37,9 +37,10 @@ class Volumes:
         return judged
 
     def secret(self, case: Case) -> bool:
-        """Judge a row with the secret of a source, named with its namespace."""
-        source = {"monitors": ["mon"], "secretRef": manifest(case["args"]["secretRef"])}
-        return self._volume({"cephfs": source}, not is_refused(case))
+        """Judge a row with the secret of a source, named with its namespace: that of a driver's volume stands for all."""
+        reference = manifest(case["args"]["secretRef"])
+        source = manifest({"CSI": {"Driver": "any.example.com", "VolumeHandle": "v", "NodeStageSecretRef": reference}})
+        return self._volume(source, not is_refused(case))
 
     def _volume(self, source: Case, is_valid: bool) -> bool:
         spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], **source}

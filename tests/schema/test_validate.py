@@ -137,3 +137,12 @@ def test_digests_of_secrets_are_keyed() -> None:
 
     assert len({digest(secret, b""), digest(secret, b"x"), digest(secret, b"y")}) == 3
     assert digest(config, b"x") == digest(config, b"")
+
+
+def test_a_refused_list_or_map_that_is_empty_says_nothing() -> None:
+    """Templates write such; what has something in it is refused."""
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, finalizers: FINALIZERS}\n"
+    text += "spec: {containers: [{name: a, image: b}], overhead: {}, ephemeralContainers: []}\n"
+    assert validate([SourceFile("a.yaml", text.replace("FINALIZERS", "[]").encode())]).is_valid
+    (found,) = validate([SourceFile("a.yaml", text.replace("FINALIZERS", "[a.example/b]").encode())]).problems
+    assert (found.pointer, found.code) == ("/metadata/finalizers", "not-implemented")
