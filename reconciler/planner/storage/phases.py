@@ -10,6 +10,7 @@ from reconciler.model.kinds import ObjectReference, PersistentVolume, Persistent
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import without
 from reconciler.model.plan import Decision, Reason
+from reconciler.planner.storage.finalizers import sync_finalizers
 from reconciler.planner.storage.provided import fate_of, forget_deleted, is_made_by_provider
 from reconciler.planner.storage.volumes import (
     BOUND_BY_CONTROLLER,
@@ -29,6 +30,7 @@ _NOT_DELETED = "nothing here deletes a volume that was not made here: its data s
 def sync_volume(view: View, stored: StoredObject) -> None:
     """Bring a volume's phase to what has become of its claim."""
     stored = _freed(view, _freed_by_person(view, stored) if view.overrides else stored)
+    stored = sync_finalizers(view, stored)
     volume = cast(PersistentVolume, stored.object)
     wanted = _status(view, volume)
     if volume.status.phase != wanted.phase:

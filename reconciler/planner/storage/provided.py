@@ -21,6 +21,7 @@ from reconciler.model.provider import (
 )
 from reconciler.model.quantity import bytes_of
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.storage.finalizers import with_finalizers
 from reconciler.planner.storage.provided_faults import fault_of_bound, fault_of_new, said
 from reconciler.planner.storage.volumes import ASKED_OF, PROVISIONED_BY, SELECTED_NODE, is_trash, size_of, wanted_size
 from reconciler.planner.view import SYSTEM, View, replace
@@ -241,7 +242,7 @@ def _taken_over(view: View, stored: StoredObject, class_: StorageClass, made: Vo
     where = f"at {made.nfs.server}" if made.nfs else f"on {made.local.node}" if made.local else ""
     metadata = k.ObjectMeta(name=_name_for(claim), annotations={PROVISIONED_BY: PROVIDER_PROVISIONER})
     return view.create(
-        PersistentVolume(metadata=metadata, spec=spec),
+        with_finalizers(PersistentVolume(metadata=metadata, spec=spec)),
         manager=SYSTEM,
         reason=Reason.PROVISIONED,
         message=f"for claim {stored.ref.namespace}/{stored.ref.name} {where}, by the provider",

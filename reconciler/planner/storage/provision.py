@@ -21,6 +21,7 @@ from reconciler.planner.storage.classes import (
     is_of_provider,
     is_on_share,
 )
+from reconciler.planner.storage.finalizers import with_finalizers
 from reconciler.planner.storage.volumes import BASE, PROVISIONED_BY, SHARE
 from reconciler.planner.view import SYSTEM, View, replace
 from reconciler.planner.workloads.pods import is_silent
@@ -71,7 +72,7 @@ def provision(view: View, stored: StoredObject, class_: StorageClass, node: str)
     made = _on_share(claim, class_, name, spec) if is_on_share(class_) else _on_node(view, stored, class_, node, spec)
     where = f"on share {class_.parameters.get('share', '')}" if is_on_share(class_) else f"on {node}"
     return view.create(
-        made,
+        with_finalizers(made),
         manager=SYSTEM,
         reason=Reason.PROVISIONED,
         message=f"for claim {stored.ref.namespace}/{stored.ref.name} {where}",
