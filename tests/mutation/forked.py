@@ -1,9 +1,9 @@
 """Tries faults in forks of one process that has collected all tests: a plugin of pytest, `-p tests.mutation.forked`.
 
 In a fork the function with the fault gets its code in place, so that whoever holds the function has it; then the tests
-that run the line, those about its module first, then the fastest, then the stories of the simulation that run it,
-until one fails. What is no fault of a function's body (a constant of a module, a default of an argument) cannot be
-tried like this, nor what has run when its module was imported; both are left to who asked.
+that run the line, those about its module first, then the stories of the simulation that run it, until one fails. What
+is no fault of a function's body (a constant of a module, a default of an argument) cannot be tried like this, nor what
+has run when its module was imported; both are left to who asked.
 
 `MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER], ...], "until": TIME, "coverage": FILE, "seconds": FILE}`;
 `MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, "noticed" | "survived" | "left"]`.
@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.selection import Selection
@@ -32,6 +33,13 @@ from tests.simulation.cluster.tale import Tale
 _SURVIVED, _NOTICED, _LEFT = 0, 1, 2
 # It takes a fault so many seconds longer than its tests to be one that does not come to an end.
 _SLACK_S = 30.0
+
+# Whether an example fails is all that counts: it is not made smaller, and it may take long.
+_ONCE = settings(
+    phases=[Phase.explicit, Phase.generate], deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile("mutation", _ONCE)
+settings.load_profile("mutation")
 
 
 @pytest.hookimpl(tryfirst=True)

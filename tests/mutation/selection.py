@@ -1,4 +1,7 @@
-"""Which tests can notice a fault in a line: those that run it, first those about its module, then the fastest.
+"""Which tests can notice a fault in a line: those that run it, first those about its module.
+
+Then of all tests that run the same lines of the module the fastest one, then the next of them: what tests can tell
+apart is found by tests that differ, not by many that are alike.
 
 Stories of the simulation are recorded beside the tests, by names that no test has.
 """
@@ -32,6 +35,7 @@ class Selection:
         self._data.read()
         self._seconds: Mapping[str, float] = json.loads(seconds.read_text())
         self._about: dict[tuple[str, Path], bool] = {}
+        self._lines_of: dict[Path, Mapping[str, frozenset[int]]] = {}
         names = self._data.measured_files()
         self._lines = {name: self._data.contexts_by_lineno(name) for name in names}
 
@@ -41,7 +45,12 @@ class Selection:
         A line that runs when its module is imported belongs to all tests of the module.
         """
         hit = [name for name in self._hit(file, first, last) if seed_of(name) is None]
-        order = {test: (not self._is_about(test, file), self._seconds[test], test) for test in hit}
+        ways, alike = self._ways(file), dict[frozenset[int], int]()
+        order = dict[str, tuple[bool, int, float, str]]()
+        for test in sorted(hit, key=lambda test: (self._seconds[test], test)):
+            way = ways[test]
+            alike[way] = alike.get(way, 0) + 1
+            order[test] = (not self._is_about(test, file), alike[way], self._seconds[test], test)
         found = sorted(order, key=order.__getitem__)
         return found, sum(self._seconds[test] for test in found)
 
@@ -50,6 +59,16 @@ class Selection:
         hit = [name for name in self._hit(file, first, last) if seed_of(name) is not None]
         seeds = sorted(seed for seed in map(seed_of, hit) if seed is not None)
         return seeds, sum(self._seconds[name] for name in hit)
+
+    def _ways(self, file: Path) -> Mapping[str, frozenset[int]]:
+        """Return which lines of a module each test runs."""
+        if file not in self._lines_of:
+            found = dict[str, set[int]]()
+            for line, names in self._lines.get(str(file), {}).items():
+                for name in names:
+                    found.setdefault(name, set()).add(line)
+            self._lines_of[file] = {name: frozenset(lines) for name, lines in found.items()}
+        return self._lines_of[file]
 
     def _hit(self, file: Path, first: int, last: int) -> set[str]:
         lines = self._lines.get(str(file), {})

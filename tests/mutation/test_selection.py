@@ -28,6 +28,13 @@ def test_the_fastest_tests_come_first_after_those_of_the_module(tmp_path: Path) 
     assert selection.tests_of(FILE, 7, 7) == ([own, fast, slow], 6.0)
 
 
+def test_tests_that_differ_come_before_more_that_are_alike(tmp_path: Path) -> None:
+    """Of those that run the same lines of the module one comes first, the others later."""
+    lines = {"tests/a.py::one": [7], "tests/a.py::two": [7], "tests/a.py::far": [7, 8]}
+    selection = recorded(tmp_path, lines, {"tests/a.py::one": 1.0, "tests/a.py::two": 2.0, "tests/a.py::far": 3.0})
+    assert selection.tests_of(FILE, 7, 7)[0] == ["tests/a.py::one", "tests/a.py::far", "tests/a.py::two"]
+
+
 def test_stories_are_told_that_run_the_line(tmp_path: Path) -> None:
     """They are no tests, and a line that none runs has none."""
     names = {story_name(3): [7, 8], story_name(1): [8], "tests/a.py::test": [9]}
