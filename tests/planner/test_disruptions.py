@@ -45,7 +45,42 @@ def test_a_disruption_that_does_not_come_is_taken_back(reason: str, stays: bool)
     told(cluster, reason)
     cluster.tick()
     assert is_target(cluster)
-    cluster.now += 121
+    cluster.now += 118
     cluster.report()
-    cluster.settle()
+    cluster.tick()
+    assert is_target(cluster)
+    cluster.now += 2
+    cluster.tick()
     assert is_target(cluster) == stays
+
+
+def test_a_pod_that_ends_for_it_stays_told() -> None:
+    """However long it takes, and after it has ended."""
+    cluster = Cluster()
+    cluster.push(POD)
+    cluster.settle()
+    told(cluster, "EvictionByEvictionAPI")
+    cluster.ends = lambda _: False
+    cluster.push("", commit="c2")
+    cluster.acknowledge(cluster.tick())
+    cluster.tick()
+    assert cluster.of("Pod")["web"].metadata.deletion_timestamp
+    cluster.now += 1_000
+    cluster.report()
+    cluster.tick()
+    assert is_target(cluster)
+
+
+def test_a_pod_that_has_ended_stays_told() -> None:
+    """Its end had a reason."""
+    cluster = Cluster()
+    cluster.push(POD.replace("containers", "restartPolicy: Never, containers"))
+    cluster.settle()
+    told(cluster, "EvictionByEvictionAPI")
+    cluster.phase = lambda _: "Failed"
+    cluster.report()
+    cluster.tick()
+    cluster.now += 1_000
+    cluster.report()
+    cluster.tick()
+    assert is_target(cluster)

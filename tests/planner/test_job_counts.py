@@ -47,6 +47,36 @@ def test_a_pod_that_is_removed_was_counted() -> None:
     assert counts(pod("a"), pod("a"), verb="delete") == {(TRACKED_PODS, "add"): 1, (TRACKED_PODS, "delete"): 1}
 
 
+def test_writes_of_other_kinds_are_passed_over() -> None:
+    """Whatever stands before a Pod in a plan."""
+    one = stored(job())
+    first = Change(verb="status", ref=JOB, object=one.object, manager="j", reason=Reason.STATUS)
+    after = pod("a", "Failed")
+    second = Change(verb="status", ref=ref_of(after), object=after, manager="j", reason=Reason.STATUS)
+    found = job_counts({JOB: one, ref_of(after): stored(pod("a"))}, [first, second])
+    assert dict(found) == {(TRACKED_PODS, "add"): 1}
+
+
+def test_a_pod_whose_job_is_gone_has_no_policy() -> None:
+    """Nor has one of a Job that was made anew by the same name, nor one of another kind of owner."""
+    ended = pod("a", "Failed", ended_s=1, exit_code=7)
+    change = Change(verb="status", ref=ref_of(ended), object=released(ended), manager="j", reason=Reason.STATUS)
+    known = stored(job(podFailurePolicy=FAIL_JOB))
+    other = stored(replace(known.object, metadata=replace(known.object.metadata, uid="other")))
+    assert known.object.metadata.uid != "other"
+    (owner,) = ended.metadata.owner_references
+    for objects, owners in (
+        ({}, (owner,)),
+        ({JOB: other}, (owner,)),
+        ({JOB: known}, (replace(owner, kind="CronJob"),)),
+        ({JOB: known}, (replace(owner, controller=False),)),
+    ):
+        of = replace(ended, metadata=replace(ended.metadata, owner_references=owners))
+        last = replace(change, object=released(of))
+        found = job_counts({**objects, ref_of(ended): stored(pod("a"))}, [last])
+        assert not any(metric == POLICY_ACTIONS for metric, _ in found)
+
+
 @pytest.mark.parametrize(("exit_code", "actions"), [(7, {"FailJob": 1}), (1, {})])
 def test_what_the_failure_policy_did_is_counted(exit_code: int, actions: dict[str, int]) -> None:
     """Where one of its rules fits."""

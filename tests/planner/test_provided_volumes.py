@@ -49,6 +49,11 @@ def told(plans: list[Plan], reason: str) -> list[str]:
     return [one.message for plan in plans for one in plan.happenings if one.reason == reason]
 
 
+def types(plans: list[Plan], reason: str) -> set[str]:
+    """Return of which types Events of a reason are."""
+    return {one.type for plan in plans for one in plan.happenings if one.reason == reason}
+
+
 def let_go(cluster: Cluster, text: str) -> list[Plan]:
     """Declare the claim no longer, and release what is held for that."""
     cluster.push(text, commit="c2")
@@ -178,6 +183,7 @@ def test_a_volume_is_deleted_when_the_provider_says_so() -> None:
     answered(cluster, does=())
     plans = answered(cluster, share(wanted.name, error="it is in use"))
     assert told(plans, "VolumeFailedDelete") == ["the provider says: it is in use"]
+    assert types(plans, "VolumeFailedDelete") == {"Warning"}
     assert phases(cluster) == {wanted.name: "Released"}
     answered(cluster)
     assert phases(cluster) == {} and asked(cluster) == []
@@ -207,8 +213,10 @@ def test_a_claim_that_grows_has_its_volume_asked_for_with_more() -> None:
     cluster.push(of_class() + claim(size="2Gi", storageClassName="cloud"), commit="c2")
     plans = cluster.settle()
     assert len(told(plans, "Resizing")) == 1 and [one.size for one in asked(cluster)] == [2 * GIB]
+    assert types(plans, "Resizing") == {"Normal"}
     plans = answered(cluster, share(wanted.name, error="the pool is full"))
     assert told(plans, "VolumeResizeFailed") == ["the provider says: the pool is full"]
+    assert types(plans, "VolumeResizeFailed") == {"Warning"}
     now: Any = cluster.of("PersistentVolumeClaim")["data"]
     assert now.status.capacity == {"storage": "1Gi"}
     assert [one.type for one in now.status.conditions] == ["ControllerResizeError"]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from reconciler.model.kinds import Pod
 from reconciler.model.plan import Plan, Reason
 from reconciler.model.policy import RebalancingPolicy
+from reconciler.model.times import unix
 from tests.planner.test_daemonset import override_node
 from tests.planner.world import Cluster
 
@@ -118,6 +119,17 @@ def test_it_says_when_it_is_to_look_again() -> None:
     """So that a cluster in which nothing happens is balanced, too."""
     cluster = crowded(web() + budget())
     assert cluster.plan().look_again_at is not None
+    cluster = crowded(web() + budget(), replace(ON, settled_s=20))
+    made = max(unix(one.metadata.creation_timestamp) or 0.0 for one in cluster.of("Pod").values())
+    cluster.now = made + 10
+    cluster.report()
+    assert cluster.plan().look_again_at == made + 20
+    cluster.now = made + 19
+    cluster.report()
+    assert moved([cluster.tick()]) == 0
+    cluster.now = made + 20
+    cluster.report()
+    assert moved([cluster.tick()]) == 1
 
 
 def stays(text: str, rules: RebalancingPolicy = ON) -> bool:
@@ -149,6 +161,7 @@ def test_nothing_moves_that_the_scheduler_would_bring_back() -> None:
     """A Pod that may be nowhere else, one that asks for nothing, and one too large for the margin."""
     assert stays(web(node="node-1") + budget())
     assert stays(web(cpu="0") + budget())
+    assert stays(web("large", 3) + web("idle", cpu="0") + budget("idle"))
     assert stays(web(count=1, cpu="7") + budget())
     assert stays(web(count=2, cpu="1") + budget(), replace(ON, margin_percent=26))
 
@@ -158,6 +171,70 @@ def test_nothing_moves_to_a_node_that_is_cordoned() -> None:
     cluster = crowded(web() + budget())
     override_node(cluster, "node-2", unschedulable=True)
     assert moved([*later(cluster), *later(cluster)]) == 0
+
+
+STATEFUL = """
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: web}
+spec:
+  replicas: 4
+  podManagementPolicy: Parallel
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: c, image: i, resources: {requests: {cpu: 1500m}}}]}
+---
+"""
+ALONE = """
+apiVersion: v1
+kind: Pod
+metadata: {name: alone, labels: {app: web}}
+spec: {NODE, containers: [{name: c, image: i, resources: {requests: {cpu: "6"}}}]}
+---
+"""
+
+
+def test_nothing_moves_whose_owner_makes_no_other_at_once() -> None:
+    """Members of StatefulSets have names, of which there is one; Pods without an owner are gone for good."""
+    assert stays(STATEFUL + budget())
+    assert stays(ALONE.replace("NODE, ", "") + budget())
+
+
+def test_nothing_moves_that_is_not_ready() -> None:
+    """It may be the reason for which others must stay."""
+    cluster = crowded(web() + web("sick", 1, cpu="100m") + budget(allowed=0) + budget("sick"))
+    cluster.ready = lambda pod: not pod.metadata.name.startswith("sick")
+    cluster.report()
+    cluster.settle()
+    assert moved([*later(cluster), *later(cluster)]) == 0
+
+
+def test_a_margin_is_enough_when_it_is_just_met() -> None:
+    """Two Pods of a fifth each: one of them moves."""
+    assert not stays(web(count=2, cpu="1600m") + budget())
+    assert stays(web(count=2, cpu="1600m") + budget(), replace(ON, margin_percent=21))
+
+
+def test_nothing_moves_while_another_pod_has_yet_to_end() -> None:
+    """It may be the move before; unless the node is away, of which nobody knows when it comes back."""
+    cluster = crowded(web() + budget() + web("slow", 1, cpu="100m", node="node-1"))
+    cluster.ends = lambda _: False
+    cluster.push(web() + budget() + web("slow", 0, cpu="100m", node="node-1"), commit="c2")
+    cluster.tick()
+    cluster.tick()
+    assert moved([*later(cluster), *later(cluster)]) == 0
+    cluster.ends = lambda _: True
+    assert moved(later(cluster)) == 1
+
+
+def test_what_waits_for_ever_keeps_nothing_from_moving_unless_it_would_be_moved() -> None:
+    """A Pod without an owner that fits nowhere says nothing of what is well."""
+    waiting = ALONE.replace("NODE", "nodeSelector: {kubernetes.io/hostname: none}").replace("app: web", "app: alone")
+    cluster = crowded(web() + budget() + waiting)
+    assert moved(later(cluster)) == 1
+    cluster = crowded(web() + budget() + web("other", 1, node="none"))
+    assert moved(later(cluster)) == 0
 
 
 @settings(max_examples=25, deadline=None)

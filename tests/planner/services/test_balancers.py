@@ -9,6 +9,7 @@ from reconciler.model.kinds import Pod
 from reconciler.model.observed import ClusterInfo
 from reconciler.model.plan import Decision, Plan, Reason
 from reconciler.planner.project import project_view
+from tests.planner.services.test_records import reached
 from tests.planner.world import Cluster, replace
 
 BALANCED = "type: LoadBalancer, selector: {app: web}, ports: [{port: 80}]"
@@ -160,6 +161,10 @@ def test_another_class_is_left_alone_and_said_so() -> None:
     answer = cluster.plan()
     assert given(cluster) == {"web": ""} and announced(cluster) == {} and not blocked(answer)
     assert [one for one in answer.warnings if "example.com/other is left to whoever serves it" in one]
+    reached(cluster, "Service", "web", "192.0.2.7")
+    cluster.settle()
+    (entry,) = project_view(cluster.observed, cluster.policy, cluster.now).services
+    assert given(cluster) == {"web": "192.0.2.7"} and announced(cluster) == {} and entry.balanced == ()
     cluster.push(service("ours", BALANCED.replace("type:", "loadBalancerClass: reconciler.dev/pool, type:")))
     cluster.settle()
     assert given(cluster)["ours"] == "10.0.0.240"

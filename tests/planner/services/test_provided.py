@@ -129,6 +129,7 @@ def test_a_node_without_a_route_to_its_pods_takes_none() -> None:
     happened = [(one.object.name, one.reason, one.message) for plan in plans for one in plan.happenings]
     message = "the provider has no route to the node's Pods: the table is full"
     assert happened.count(("node-2", "FailedToCreateRoute", message)) == 1
+    assert {one.type for plan in plans for one in plan.happenings if one.reason == "FailedToCreateRoute"} == {"Warning"}
     cluster.push(POD)
     cluster.settle()
     assert cluster.of("Pod")["one"].spec.node_name == "node-1"

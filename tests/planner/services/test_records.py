@@ -104,6 +104,8 @@ def test_what_cannot_be_recorded_is_told_of_its_object_until_it_can() -> None:
     happened = [(one.object.name, one.reason, one.message) for plan in plans for one in plan.happenings]
     assert happened.count(("web", "RecordFailed", "the provider says of www.example.org: no such zone")) == 1
     assert happened.count(("front", "RecordFailed", "the provider says of a.example.org: not mine")) == 1
+    failed = [one for plan in plans for one in plan.happenings if one.reason == "RecordFailed"]
+    assert {one.type for one in failed} == {"Warning"}
     assert blocked(cluster.plan()) == {
         "service/default/web": "the provider says of www.example.org: no such zone",
         "ingress/default/front": "the provider says of a.example.org: not mine",
@@ -149,3 +151,47 @@ def test_an_address_of_version_6_has_a_record_of_its_own() -> None:
     cluster.settle()
     reached(cluster, "Service", "web", "2001:db8::1", "192.0.2.1")
     assert list(wanted(cluster)) == ["www.example.org A", "www.example.org AAAA"]
+
+
+def test_a_name_of_253_letters_is_the_longest() -> None:
+    """As DNS has it."""
+    longest = ".".join(["a" * 63] * 3 + ["a" * 61])
+    cluster = Cluster()
+    cluster.push(service("web", longest) + service("other", longest + "a"))
+    cluster.settle()
+    for name in ("web", "other"):
+        reached(cluster, "Service", name, "192.0.2.1")
+    assert list(wanted(cluster)) == [f"{longest} A"]
+
+
+def test_a_time_is_written_in_hours_minutes_and_seconds_or_as_a_number() -> None:
+    """From one second to what DNS can say; another is told, and has no record the longer."""
+    cluster = Cluster()
+    times = {"a": "1h2m3s", "b": "2h", "c": "90", "d": "1", "e": "2147483647", "f": "0", "g": "2147483648", "h": "1s2m"}
+    cluster.push("".join(service(name, f"{name}.example.org", time) for name, time in times.items()))
+    cluster.settle()
+    for name in times:
+        reached(cluster, "Service", name, "192.0.2.1")
+    assert {name: ttl for name, _, ttl in wanted(cluster).values()} == {
+        **{"a": 3723, "b": 7200, "c": 90, "d": 1, "e": 2147483647},
+        **{"f": 0, "g": 0, "h": 0},
+    }
+    answered(cluster)
+    assert sorted(blocked(cluster.plan())) == [f"service/default/{name}" for name in "fgh"]
+
+
+def test_of_several_names_where_an_object_is_reached_one_is_told() -> None:
+    """The first in the alphabet, so that it stays the same one."""
+    cluster = Cluster()
+    cluster.push(service("web", "www.example.org"))
+    cluster.settle()
+    for names in (("b.example.org", "a.example.org"), ("a.example.org", "b.example.org")):
+        reached(cluster, "Service", "web")
+        ref = ObjectRef(kind="Service", namespace="default", name="web")
+        stored = cluster.observed.objects[ref]
+        where = tuple(LoadBalancerIngress(hostname=name) for name in names)
+        balanced = replace(stored.object.status.load_balancer, ingress=where)
+        told = replace(stored.object, status=replace(stored.object.status, load_balancer=balanced))
+        objects = {**cluster.observed.objects, ref: replace(stored, object=told)}
+        cluster.observed = replace(cluster.observed, objects=objects)
+        assert wanted(cluster) == {"www.example.org CNAME": ("web", ("a.example.org",), 0)}

@@ -56,6 +56,14 @@ CONTAINERS = {
         "volumeMounts: [{name: v, mountPath: /v, volumeStatus: {image: {}}}]",
         ["volumeMounts[0].volumeStatus.image.imageRef"],
     ),
+    "a mounted image of a name as long as one can be": (
+        f"volumeMounts: [{{name: v, mountPath: /v, volumeStatus: {{image: {{imageRef: {'x' * 256}}}}}}}]",
+        [],
+    ),
+    "a mounted image of a name too long": (
+        f"volumeMounts: [{{name: v, mountPath: /v, volumeStatus: {{image: {{imageRef: {'x' * 257}}}}}}}]",
+        ["volumeMounts[0].volumeStatus.image.imageRef"],
+    ),
     "a device": ("allocatedResourcesStatus: [{name: a.b/c, resources: [{resourceID: x, health: Healthy}]}]", []),
     "a device that was not asked for": ("allocatedResourcesStatus: [{name: d}]", ["allocatedResourcesStatus[0].name"]),
     "a device twice": (
