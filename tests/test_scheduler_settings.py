@@ -39,6 +39,7 @@ def test_a_strategy_is_read(tmp_path: Path) -> None:
             r"scoringStrategy.resources\[0\].weight",
         ),
         ("scheduler: {scoringStrategy: {type: Tetris}}", "Tetris"),
+        ("scheduler: {clusterDefaultNodeSelector: 'pool in (a)'}", "clusterDefaultNodeSelector: .*only key=value"),
         ("scheduler: {scoringStrategie: {}}", "scoringStrategie"),
     ],
 )

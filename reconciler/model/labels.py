@@ -102,6 +102,14 @@ def exact_labels(requirements: Iterable[Requirement]) -> dict[str, str]:
     return {part.key: part.values[0] for part in requirements if part.operator in exact and len(part.values) == 1}
 
 
+def parse_pairs(text: str) -> dict[str, str]:
+    """Read `key=value` with commas between; empty text has none. Raises `SelectorError`."""
+    parts = parse_selector(text)
+    if any(part.operator not in (Operator.EQUALS, Operator.DOUBLE_EQUALS) for part in parts):
+        raise SelectorError("only key=value, with commas between them")
+    return {part.key: part.values[0] for part in parts}
+
+
 def make_requirement(key: str, operator: Operator, values: tuple[str, ...] = ()) -> Requirement:
     """Build a requirement; raises `SelectorError` for a wrong key, value or number of values."""
     if not _is_key(key):

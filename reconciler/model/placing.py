@@ -1,7 +1,7 @@
 """What an operator says of placing Pods: arguments of kube-scheduler's plugins, with what may be wrong with them. Pure.
 
 The fields are those of `NodeResourcesFitArgs`, `NodeResourcesBalancedAllocationArgs`, `NodeAffinityArgs`,
-`InterPodAffinityArgs` and `PodTopologySpreadArgs`.
+`InterPodAffinityArgs` and `PodTopologySpreadArgs`; and of the admission plugin PodNodeSelector.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ from typing import Literal
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import NodeAffinity, NodeSelectorTerm, TopologySpreadConstraint
+from reconciler.model.labels import SelectorError, parse_pairs
 
 _WEIGHT_MAX = 100
 _PERCENT_MAX = 100
@@ -51,7 +52,8 @@ class PlacingPolicy(Value, forbid_unknown_fields=True):
 
     `hard_pod_affinity_weight` is what a required affinity of a Pod that is there counts as a wish;
     `ignore_preferred_terms_of_existing_pods` has their wishes count only for Pods with wishes of their own.
-    `default_constraints` are for Pods without any (None: softly over hosts and zones).
+    `default_constraints` are for Pods without any (None: softly over hosts and zones). `cluster_default_node_selector`
+    (`key=value`, with commas) names the nodes for the Pods of namespaces that do not say so themselves.
     """
 
     scoring_strategy: ScoringStrategy = ScoringStrategy()
@@ -60,6 +62,7 @@ class PlacingPolicy(Value, forbid_unknown_fields=True):
     hard_pod_affinity_weight: int = 1
     ignore_preferred_terms_of_existing_pods: bool = False
     default_constraints: tuple[TopologySpreadConstraint, ...] | None = None
+    cluster_default_node_selector: str = ""
 
 
 def faults_of(policy: PlacingPolicy) -> Iterator[tuple[str, str]]:
@@ -74,6 +77,10 @@ def faults_of(policy: PlacingPolicy) -> Iterator[tuple[str, str]]:
     if not 0 <= policy.hard_pod_affinity_weight <= _WEIGHT_MAX:
         yield "hardPodAffinityWeight", f"{policy.hard_pod_affinity_weight} is not between 0 and {_WEIGHT_MAX}"
     yield from _constraint_faults(policy.default_constraints or ())
+    try:
+        parse_pairs(policy.cluster_default_node_selector)
+    except SelectorError as fault:
+        yield "clusterDefaultNodeSelector", f"{policy.cluster_default_node_selector!r}: {fault}"
 
 
 def _resource_faults(at: str, resources: Sequence[ResourceWeight]) -> Iterator[tuple[str, str]]:

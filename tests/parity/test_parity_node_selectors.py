@@ -4,10 +4,12 @@ from typing import Any
 
 from reconciler.model.kinds import Namespace, Node, ObjectMeta
 from reconciler.model.labels import disagree
+from reconciler.model.placing import PlacingPolicy
+from reconciler.model.policy import Policy
 from reconciler.planner.admission.node_selector import nodes_of_namespace, on_nodes_of_namespace
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.daemonset_pods import fit_of
-from tests.parity.rows import NotTranslated, compare
+from tests.parity.rows import compare
 from tests.parity.test_parity_daemonsets import template
 from tests.parity.test_parity_deployment import stored, view_of
 
@@ -44,10 +46,9 @@ def are_merged(case: Case) -> bool:
 
 def run_there(case: Case) -> bool:
     """Judge a row with a namespace: where a DaemonSet of it runs."""
-    annotations = case["namespace"]["metadata"].get("annotations", {})
-    if "defaultSelector" in case or "scheduler.alpha.kubernetes.io/node-selector" not in annotations:
-        raise NotTranslated  # a default for all namespaces, or another distribution's annotation alone
-    placed = replace(_PLAIN, spec=on_nodes_of_namespace(_view(annotations), "shop", _PLAIN.spec))
+    view = _view(case["namespace"]["metadata"].get("annotations", {}))
+    view.policy = Policy(placing=PlacingPolicy(cluster_default_node_selector=case.get("defaultSelector", "")))
+    placed = replace(_PLAIN, spec=on_nodes_of_namespace(view, "shop", _PLAIN.spec))
     nodes = [Node(metadata=ObjectMeta(name=name, labels=labels)) for name, labels in _NODES.items()]
     return {node.metadata.name for node in nodes if fit_of(placed, node).must} == set(case["expected"])
 
@@ -58,5 +59,5 @@ def test_labels_are_put_together_as_upstream_puts_them() -> None:
 
 
 def test_daemon_sets_run_on_the_nodes_of_their_namespace() -> None:
-    """By the annotation that the admission plugin of Kubernetes reads."""
+    """By the annotations that are read, or by default."""
     compare("pkg_controller_daemon", {"TestNamespaceNodeSelectorMatches": run_there})

@@ -1,29 +1,28 @@
 """Namespaces whose Pods go to certain nodes: by an annotation, as Kubernetes' admission plugin PodNodeSelector has it.
 
-Pure. What the namespace says is added to what a Pod asks for when it is made; a Pod that asks for something else is not
-admitted. DaemonSets start no Pods on the other nodes.
+Pure. A namespace that does not say so itself has the nodes of the setting `clusterDefaultNodeSelector`. They are added
+to what a Pod asks for when it is made; a Pod that asks for something else is not admitted. DaemonSets start no Pods on
+the other nodes.
 """
 
 from collections.abc import Mapping
 
 from reconciler.model.kinds import Pod, PodSpec
-from reconciler.model.labels import Operator, SelectorError, disagree, parse_selector
+from reconciler.model.labels import SelectorError, disagree, parse_pairs
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.view import View, replace
 
 NODE_SELECTOR = "scheduler.alpha.kubernetes.io/node-selector"
+# The same in projects of OpenShift.
+OF_PROJECT = "openshift.io/node-selector"
 
 
 def nodes_of_namespace(view: View, namespace: str) -> Mapping[str, str]:
     """Return the labels of the nodes for the Pods of a namespace; none: every node. Raises `SelectorError`."""
     stored = view.get(ObjectRef(kind="Namespace", name=namespace))
-    text = stored.object.metadata.annotations.get(NODE_SELECTOR, "") if stored is not None else ""
-    if not text.strip():
-        return {}
-    parts = parse_selector(text)
-    if any(part.operator not in (Operator.EQUALS, Operator.DOUBLE_EQUALS) for part in parts):
-        raise SelectorError("only key=value, with commas between them")
-    return {part.key: part.values[0] for part in parts}
+    said = stored.object.metadata.annotations if stored is not None else {}
+    text = said.get(NODE_SELECTOR, said.get(OF_PROJECT))
+    return parse_pairs(view.policy.placing.cluster_default_node_selector if text is None else text)
 
 
 def on_nodes_of_namespace(view: View, namespace: str, spec: PodSpec) -> PodSpec:

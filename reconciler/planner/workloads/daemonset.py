@@ -115,7 +115,9 @@ def _placed(view: View, stored: StoredObject, template: PodTemplateSpec) -> PodT
     def place() -> PodTemplateSpec:
         return replace(template, spec=on_nodes_of_namespace(view, stored.ref.namespace, template.spec))
 
-    return view.memo.get(("placed daemon", stored.ref), (template, namespace and namespace.object.metadata), place)
+    return view.memo.get(
+        ("placed daemon", stored.ref), (template, namespace and namespace.object.metadata, view.policy), place
+    )
 
 
 def claim_pods(view: View, stored: StoredObject, free: list[StoredObject]) -> None:

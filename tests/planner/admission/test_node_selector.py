@@ -3,8 +3,9 @@
 import pytest
 
 from reconciler.model.kinds import Pod
+from reconciler.model.placing import PlacingPolicy
 from reconciler.model.plan import Decision, Reason, Verdict
-from tests.planner.world import Cluster
+from tests.planner.world import Cluster, replace
 
 NAMESPACE = """
 apiVersion: v1
@@ -83,4 +84,25 @@ def test_a_daemon_set_starts_no_pods_on_the_other_nodes() -> None:
     """They would only wait there."""
     cluster = cluster_with("kubernetes.io/hostname=node-1", DAEMON_SET)
     assert len(cluster.of("Pod")) == 1
+    assert cluster.plan().is_empty
+
+
+@pytest.mark.parametrize(
+    ("annotation", "asked"),
+    [
+        ("example.com/none: ''", {"pool": "all"}),
+        ("openshift.io/node-selector: disk=ssd", {"disk": "ssd"}),
+        ("openshift.io/node-selector: ''", {}),
+        ("scheduler.alpha.kubernetes.io/node-selector: a=b, openshift.io/node-selector: disk=ssd", {"a": "b"}),
+    ],
+)
+def test_a_default_holds_where_a_namespace_says_nothing(annotation: str, asked: dict[str, str]) -> None:
+    """An empty text says: every node."""
+    cluster = Cluster()
+    placing = PlacingPolicy(cluster_default_node_selector="pool=all")
+    cluster.policy = replace(cluster.policy, placing=placing)
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, annotations: {ANNOTATION}}\n---"
+    cluster.push(namespace.replace("ANNOTATION", annotation) + pod())
+    cluster.settle()
+    assert selectors(cluster) == [asked]
     assert cluster.plan().is_empty
