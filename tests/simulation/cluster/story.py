@@ -7,7 +7,7 @@ from typing import Any, cast
 from reconciler.model.kinds import Deployment, PersistentVolumeClaim, Pod
 from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
-from reconciler.model.policy import Policy, SourcePolicy
+from reconciler.model.policy import Policy, RebalancingPolicy, SourcePolicy
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.plan import plan
 from reconciler.planner.references import claims_of
@@ -17,6 +17,7 @@ from tests.simulation.cluster.faults import Faults, Undo
 from tests.simulation.cluster.nodes import NodesRepository, Operators
 from tests.simulation.cluster.nodes_safety import NodesSafety
 from tests.simulation.cluster.persons import Persons
+from tests.simulation.cluster.rebalancing import RULES, RebalancingRepository, RebalancingSafety
 from tests.simulation.cluster.repository import REGISTRY, Repository
 from tests.simulation.cluster.safety import Safety
 from tests.simulation.cluster.sets import SetsRepository, SetsSafety
@@ -44,8 +45,9 @@ class Story:
     `overrides` has persons override things in it, `sets` has StatefulSets in the repositories, `tasks`
     DaemonSets, CronJobs and Jobs of every sort, `bounds` quotas, limits, budgets, and persons who evict, `nodes` whole
     nodes that go and come back, workloads that are spread over them, persons who drain and taint them, and revisions
-    that are returned from. Every turn has dice of its own, so a story can be told `without` some turns and the others
-    stay what they are; turn 0 stands for all crashes between two steps.
+    that are returned from; `rebalancing` is `nodes` with Pods that move to nodes with more room. Every turn has dice of
+    its own, so a story can be told `without` some turns and the others stay what they are; turn 0 stands for all
+    crashes between two steps.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Story:
         tasks: bool = False,
         bounds: bool = False,
         nodes: bool = False,
+        rebalancing: bool = False,
         without: frozenset[int] = frozenset(),
     ) -> None:
         self.seed = seed
@@ -69,13 +72,14 @@ class Story:
         self.dice = random.Random(seed)
         self.lines: list[str] = []
         self._tell = tell
+        nodes = nodes or rebalancing
         hosts = tuple(f"node-{number}" for number in range(1, self.dice.choice(_NODES[nodes]) + 1))
         sources = ("main", "infra")[: self.dice.choice((1, 1, 2))]
         self.cluster = SimulatedCluster(
             hosts,
             sources,
             REGISTRY,
-            self._policy(sources, returns=nodes),
+            self._policy(sources, returns=nodes, rebalancing=rebalancing),
             choose=self.dice.randrange,
             planned=self._planned,
         )
@@ -89,6 +93,8 @@ class Story:
             self.sets, of_kind = TasksSafety(self.cluster), TasksRepository
         elif bounds:
             self.sets, of_kind = BoundsSafety(self.cluster), BoundsRepository
+        elif rebalancing:
+            self.sets, of_kind = RebalancingSafety(self.cluster), RebalancingRepository
         elif nodes:
             self.sets, of_kind = NodesSafety(self.cluster), NodesRepository
         self.repositories = [of_kind(self.dice, source) for source in sources]
@@ -101,10 +107,11 @@ class Story:
         self._crash_at = self._next_crash()
         self._ready_floor: frozenset[str] = frozenset()
 
-    def _policy(self, sources: tuple[str, ...], *, returns: bool) -> Policy:
+    def _policy(self, sources: tuple[str, ...], *, returns: bool, rebalancing: bool) -> Policy:
         """Every other story with `nodes` has its sources return from revisions that fail."""
         endings = SourcePolicy(on_failure="rollback" if returns and self.seed % 2 else "report")
-        return Policy(digest_key="00" * 16, sources=dict.fromkeys(sources, endings))
+        rules = RULES if rebalancing else RebalancingPolicy()
+        return Policy(digest_key="00" * 16, sources=dict.fromkeys(sources, endings), rebalancing=rules)
 
     def run(self) -> None:
         """Run the whole story; raise `StoryFailed` with its seed and its last lines."""

@@ -7,6 +7,9 @@ from tests.simulation.cluster.story import Story, StoryFailed
 
 KEPT = Path(__file__).with_name("seeds.txt")
 PARTS = ("plain", "sets", "tasks", "overrides", "bounds", "nodes")
+# What takes part only where it is asked for: a seed alone never tells of it.
+ASKED_FOR = ("rebalancing",)
+ALL_PARTS = (*PARTS, *ASKED_FOR)
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,14 @@ class Tale:
 
     def story(self, **options: object) -> Story:
         """Return the story, not yet begun."""
-        parts = {name: self.part_or_own == name for name in PARTS[1:]}
+        parts = {name: self.part_or_own == name for name in ALL_PARTS[1:]}
         return Story(self.seed, without=self.without, **parts, **options)  # type: ignore[arg-type]
 
 
 def read_tale(line: str) -> Tale:
     """Read a tale from its line; whatever follows is a note."""
     words = line.split()
-    tale = Tale(int(words[0]), part=words[1] if len(words) > 1 and words[1] in PARTS else "plain")
+    tale = Tale(int(words[0]), part=words[1] if len(words) > 1 and words[1] in ALL_PARTS else "plain")
     if words[2:3] == ["without"]:
         tale = replace(tale, without=frozenset(map(int, words[3].split(","))))
     return tale
