@@ -44,7 +44,7 @@ def run(
 ) -> None:
     """Run a command in a container of POD: a name, NAMESPACE/NAME, or deployment/NAME for one of its Pods.
 
-    The exit code is that of the command. Who interrupts it ends it.
+    NAME_NAMESPACE is a Pod too, as messages name it. The exit code is that of the command. Who interrupts it ends it.
     """
     from reconciler.client.exec import run_command
     from reconciler.model.ports import ExecRequest

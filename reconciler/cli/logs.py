@@ -75,7 +75,10 @@ def run(
     prefix: bool,
     max_log_requests: int,
 ) -> None:
-    """Print the log of a container of POD: a name, NAMESPACE/NAME, or deployment/NAME for one of its Pods."""
+    """Print the log of a container of POD: a name, NAMESPACE/NAME, or deployment/NAME for one of its Pods.
+
+    NAME_NAMESPACE is a Pod too, as messages name it.
+    """
     if bool(pod) == bool(selector):
         raise click.UsageError("name a POD, or choose some with --selector")
     if container and all_containers:

@@ -1,4 +1,4 @@
-"""How people name objects: `deployment/shop/web`, `deployment/web -n shop`, `shop/web-6d4cf-k2x9p`."""
+"""How people name objects: `deployment/shop/web`, `deployment/web -n shop`, `shop/web-6d4cf`, `web-6d4cf_shop`."""
 
 from typing import TYPE_CHECKING
 
@@ -41,11 +41,14 @@ def object_ref(text: str, namespace: str | None = None) -> "ObjectRef":
 
 
 def log_target(text: str, namespace: str | None) -> "ObjectRef":
-    """Return whose log is meant: a Pod by name, `namespace/name` or as any object, or a workload."""
+    """Return whose log is meant: a Pod by name, `namespace/name`, its full name or as any object, or a workload."""
     from reconciler.model.kinds import kind_named
+    from reconciler.model.pod_name import read_full_name
     from reconciler.model.refs import ObjectRef
 
     parts = text.split("/")
+    if len(parts) == 1 and (full := read_full_name(text)) is not None:
+        return ObjectRef.of("Pod", full[1], full[0])
     if len(parts) == 1:
         return ObjectRef.of("Pod", namespace or DEFAULT_NAMESPACE, text)
     if len(parts) == 2 and kind_named(parts[0]) is None:

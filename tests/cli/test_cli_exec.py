@@ -48,7 +48,7 @@ def plays(api: Api, command: MemoryExec) -> MemoryExec:
 def test_output_errors_and_exit_code_are_those_of_the_command(api: Api, run: Any, data_dir: Path) -> None:
     """What stands behind the two dashes is the command's."""
     plays(api, MemoryExec((1, b"out\n"), (2, b"wrong\n"), 42))
-    done = run("exec", "shop/web", "-c", "app", "--data-dir", data_dir, "--", "sh", "-c", "exit 42")
+    done = run("exec", "web_shop", "-c", "app", "--data-dir", data_dir, "--", "sh", "-c", "exit 42")
     assert (done.code, done.out) == (42, "out\n")
     assert done.err == "wrong\nthe command ended with exit code 42\n"
     wanted = next(call[1] for call in api.operations.calls if call[0] == "exec")

@@ -12,6 +12,7 @@ from reconciler.model.container_id import DOCKER, ContainerID, read_id
 from reconciler.model.kinds import PodSpec
 from reconciler.model.node import ContainerFact, NodeFacts, Observation
 from reconciler.model.observed import NodeState
+from reconciler.model.pod_name import pod_full_name, read_full_name
 from reconciler.model.status import Health, Status
 from reconciler.schema.rules.windows import has_host_process, is_all_host_process
 from reconciler.server.metrics import metrics_text
@@ -35,6 +36,18 @@ def written(case: Case) -> bool:
     """Judge a row about how an id is shown."""
     given = case.get("cid", {})
     return str(ContainerID(given.get("Type", ""), given.get("ID", ""))) == case["expected"]
+
+
+def built(case: Case) -> bool:
+    """Judge a row about the full name of a Pod."""
+    return pod_full_name(case.get("podName", ""), case.get("namespace", "")) == case["expected"]
+
+
+def read(case: Case) -> bool:
+    """Judge a row about what a full name says."""
+    found = read_full_name(case.get("podFullName", ""))
+    wanted = (case.get("expectedName", ""), case.get("expectedNamespace", ""))
+    return found is None if case.get("expectError") else found == wanted
 
 
 def _spec(case: Case) -> PodSpec:
@@ -124,6 +137,8 @@ def test_containers_are_named_and_found_as_upstream_does() -> None:
     tables = {
         "TestParseContainerID": parsed,
         "TestContainerIDString": written,
+        "TestBuildPodFullName": built,
+        "TestParsePodFullName": read,
         "TestHasWindowsHostProcessContainer": any_of_host,
         "TestAllContainersAreWindowsHostProcess": all_of_host,
         "TestPodFindContainerByID": container_by_id,

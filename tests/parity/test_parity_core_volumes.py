@@ -37,7 +37,7 @@ class Volumes:
         return judged
 
     def secret(self, case: Case) -> bool:
-        """Judge a row with the secret of a source, named with its namespace: that of a driver's volume stands for all."""
+        """Judge a row with the secret of a source, named with its namespace: that of a driver stands for all."""
         reference = manifest(case["args"]["secretRef"])
         source = manifest({"CSI": {"Driver": "any.example.com", "VolumeHandle": "v", "NodeStageSecretRef": reference}})
         return self._volume(source, not is_refused(case))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.kinds import Deployment, decode_object
-from reconciler.planner.workloads.rolling import count_of, limits_of
+from reconciler.planner.workloads.rolling import count_of, limits_of, new_size
 
 
 def deployment(replicas: int, strategy: dict[str, Any]) -> Deployment:
@@ -47,3 +47,9 @@ def test_without_a_rolling_update_there_are_no_limits() -> None:
 def test_percentages_are_of_the_replicas(value: int | str, up: bool, expected: int) -> None:
     """Of seven here."""
     assert count_of(value, 7, up=up) == expected
+
+
+def test_the_current_replicaset_never_shrinks_to_make_room() -> None:
+    """It grows as far as maxSurge has room for all Pods together."""
+    rolled = deployment(4, {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}})
+    assert [new_size(rolled, total, 2) for total in (3, 4, 5, 9)] == [4, 3, 2, 2]

@@ -39,6 +39,7 @@ from reconciler.model.details import (
     type_of,
 )
 from reconciler.model.plan import Action, Executor, Reason, Verb
+from reconciler.model.pod_name import pod_full_name
 from reconciler.model.refs import ObjectRef
 
 _KINDS: Mapping[type, tuple[Executor, Verb, float]] = {
@@ -128,4 +129,4 @@ def node_ref(node: str) -> ObjectRef:
 
 def container_name(container: str, pod: str, namespace: str, uid: str, attempt: int) -> str:
     """Return the Engine's name of a container; the sandbox is `POD`, which no container can be called."""
-    return f"rc_{container}_{pod}_{namespace}_{uid.replace('-', '')[:8]}_{attempt}"
+    return f"rc_{container}_{pod_full_name(pod, namespace)}_{uid.replace('-', '')[:8]}_{attempt}"

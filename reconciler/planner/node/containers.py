@@ -6,6 +6,7 @@ Pure. Every container gets exactly one want, with the reason and, while it waits
 from reconciler.model.kinds import Container, ContainerStateTerminated
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.plan import Reason
+from reconciler.model.pod_name import pod_full_name
 from reconciler.planner.node.backoff import RESTART_MAX_S
 from reconciler.planner.node.holding import earlier_failure, held_back, must_pull
 from reconciler.planner.node.judgement import Judgement, Want
@@ -174,7 +175,8 @@ def _crash_loop(
     fact: ContainerFact,
     until: float,
 ) -> Judgement:
-    message = f"back-off {memory.backoff_s:.0f}s restarting failed container={spec.name} pod={pod.name}_{pod.namespace}"
+    named = f"container={spec.name} pod={pod_full_name(pod.name, pod.namespace)}"
+    message = f"back-off {memory.backoff_s:.0f}s restarting failed {named}"
     waiting = "CrashLoopBackOff"
     return judgement(
         spec,

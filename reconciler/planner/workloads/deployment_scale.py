@@ -14,7 +14,7 @@ from reconciler.planner.workloads.deployment_sets import (
     available_of,
     replicas_of,
 )
-from reconciler.planner.workloads.rolling import limits_of
+from reconciler.planner.workloads.rolling import limits_of, new_size
 
 
 def is_scaled(deployment: Deployment, sets: list[StoredObject]) -> bool:
@@ -43,9 +43,8 @@ def roll(view: View, deployment: Deployment, new: StoredObject, old: list[Stored
     if not active:
         scale(view, deployment, new, deployment.spec.replicas, _why_scaled(new, deployment))
         return
-    surge, unavailable = limits_of(deployment)
-    new = _scale_up_new(view, deployment, new, active, surge)
-    _scale_down_old(view, deployment, new, active, unavailable)
+    new = _scale_up_new(view, deployment, new, active)
+    _scale_down_old(view, deployment, new, active)
 
 
 def _why_scaled(new: StoredObject, deployment: Deployment) -> Reason:
@@ -54,22 +53,17 @@ def _why_scaled(new: StoredObject, deployment: Deployment) -> Reason:
     return Reason.SCALE_UP if replicas_of(new) < deployment.spec.replicas else Reason.SCALE_DOWN
 
 
-def _scale_up_new(
-    view: View, deployment: Deployment, new: StoredObject, active: list[StoredObject], surge: int
-) -> StoredObject:
+def _scale_up_new(view: View, deployment: Deployment, new: StoredObject, active: list[StoredObject]) -> StoredObject:
     wanted = deployment.spec.replicas
     if replicas_of(new) >= wanted:
         return scale(view, deployment, new, wanted, Reason.SCALE_DOWN)
     total = replicas_of(new) + sum(replicas_of(one) for one in active)
-    room = wanted + surge - total
-    return scale(view, deployment, new, min(replicas_of(new) + max(room, 0), wanted), Reason.ROLLOUT)
+    return scale(view, deployment, new, new_size(deployment, total, replicas_of(new)), Reason.ROLLOUT)
 
 
-def _scale_down_old(
-    view: View, deployment: Deployment, new: StoredObject, active: list[StoredObject], unavailable: int
-) -> None:
+def _scale_down_old(view: View, deployment: Deployment, new: StoredObject, active: list[StoredObject]) -> None:
     """Take old Pods away as far as availability allows: first those that are not available anyhow."""
-    minimum = deployment.spec.replicas - unavailable
+    minimum = deployment.spec.replicas - limits_of(deployment)[1]
     total = replicas_of(new) + sum(replicas_of(one) for one in active)
     new_unavailable = replicas_of(new) - min(available_of(new), replicas_of(new))
     budget = max(total - minimum - new_unavailable, 0)

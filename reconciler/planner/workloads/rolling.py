@@ -21,6 +21,16 @@ def limits_of(deployment: Deployment) -> tuple[int, int]:
     return surge, min(unavailable, replicas)
 
 
+def new_size(deployment: Deployment, total: int, new: int) -> int:
+    """Return how many Pods the current ReplicaSet is to have, of `total` in all and `new` of its own: never fewer.
+
+    It grows as far as maxSurge has room.
+    """
+    wanted = deployment.spec.replicas
+    room = wanted + limits_of(deployment)[0] - total
+    return new + max(min(room, wanted - new), 0)
+
+
 def count_of(value: int | str, replicas: int, *, up: bool) -> int:
     """Return a number or percentage of `replicas` as a number, rounded up or down."""
     if isinstance(value, int):
