@@ -1,14 +1,16 @@
 """Why an object is as it is: verdict, reason, what it waits for, where it comes from. Pure but for its input."""
 
-from typing import Any
+from typing import Any, cast
 
 from reconciler.controller.loop import Controller
+from reconciler.model.kinds import EndpointSlice
 from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Verdict
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.health import health_of
 from reconciler.planner.overrides import taint_words
+from reconciler.planner.services.hints import zones_told
 from reconciler.planner.unready import faults_of_pods, with_fault
 from reconciler.store.store import Store
 
@@ -25,6 +27,8 @@ def explanation_of(controller: Controller, store: Store, ref: ObjectRef) -> dict
         told |= _verdict(verdict)
     if stored is not None:
         told |= _stored(observed, stored)
+    if stored is not None and ref.kind == "Service":
+        told |= zones_told(stored, _slices_of(observed, stored))
     if ref in observed.overrides:
         told["overrides"] = _override(observed.overrides[ref])
     told["actions"] = [
@@ -105,6 +109,16 @@ def _stored(observed: ObservedState, stored: StoredObject) -> dict[str, Any]:
     if children:
         told["owns"] = children
     return told
+
+
+def _slices_of(observed: ObservedState, service: StoredObject) -> tuple[EndpointSlice, ...]:
+    uid = service.object.metadata.uid
+    found = (
+        one.object
+        for ref, one in sorted(observed.objects.items())
+        if ref.kind == "EndpointSlice" and one.manager == uid
+    )
+    return tuple(cast(EndpointSlice, one) for one in found)
 
 
 def _manager(observed: ObservedState, stored: StoredObject) -> str:

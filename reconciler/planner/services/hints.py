@@ -8,7 +8,7 @@ node.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import cast
+from typing import Any, cast
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import (
@@ -236,6 +236,15 @@ def _tell(view: View, stored: StoredObject, fault: str | None) -> None:
     view.happened(stored, reason, message, warning=bool(fault))
     told = Condition(type=AWARE, status="False" if fault else "True", reason=reason, message=message)
     view.set_status(stored, replace(status, conditions=with_condition(view, status.conditions, told)))
+
+
+def zones_told(stored: StoredObject, slices: Slices) -> dict[str, Any]:
+    """Return what a person is told of a Service's zones: how many ready endpoints are for each, or why none are."""
+    service = cast(Service, stored.object)
+    said = condition(service.status.conditions, AWARE)
+    counts = _counts(slices)
+    told: dict[str, Any] = {"endpointsForZones": {zone: counts[zone] for zone in sorted(counts)}}
+    return told | ({"topologyAware": said.message} if said is not None else {})
 
 
 def _of_addresses(message: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from reconciler.model.plan import Plan
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.project import project_view
+from reconciler.planner.services.hints import zones_told
 from reconciler.planner.services.zones import allocations, exchanges, is_overloaded
 from tests.planner.test_overrides import override
 from tests.planner.world import Cluster, replace
@@ -153,6 +154,16 @@ def test_zones_give_by_whole_endpoints() -> None:
     assert exchanges({"a": 7, "b": 3}, wanted) == ({"a": 2}, {"b": 2})
     assert exchanges({"a": 5, "b": 5}, wanted) == ({}, {})
     assert allocations(3, {"a": 0.5, "b": 0.5}) is None
+
+
+def test_a_person_is_told_how_many_endpoints_each_zone_has() -> None:
+    """Or why there are none for it."""
+    for replicas, counts, why in ((4, {"a": 2, "b": 2}, "enabled"), (1, {}, "Insufficient number")):
+        cluster, _ = settled(manifests(replicas))
+        slices: dict[str, Any] = cluster.of("EndpointSlice")
+        stored = cluster.observed.objects[ObjectRef(kind="Service", namespace="default", name="web")]
+        told = zones_told(stored, tuple(slices.values()))
+        assert told["endpointsForZones"] == counts and why in told["topologyAware"]
 
 
 def test_nodes_are_told_the_hints() -> None:
