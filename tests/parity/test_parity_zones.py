@@ -3,7 +3,7 @@
 from typing import Any
 
 from reconciler.model.kinds import Node
-from reconciler.planner.services.zones import is_overloaded, node_zones
+from reconciler.planner.services.zones import is_overloaded, node_zones, place_of
 from tests.parity.loosely import loosely
 from tests.parity.rows import compare
 
@@ -26,7 +26,8 @@ def node_of(number: int, row: dict[str, Any]) -> Node:
 
 def looks_again(case: Case) -> bool:
     """Judge a row with nodes, and what a Service has in each zone."""
-    shares = node_zones(node_of(number, row) for number, row in enumerate(case["nodes"])).shares
+    nodes = (node_of(number, row) for number, row in enumerate(case["nodes"]))
+    shares = node_zones({node.metadata.name: place_of(node) for node in nodes}).shares
     found = [name for name, counts in case["endpointZoneInfo"].items() if is_overloaded(counts, shares)]
     return len(found) == case.get("expectedQueueLen", 0)
 

@@ -7,7 +7,7 @@ node.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from reconciler.model.base import Value
@@ -24,7 +24,16 @@ from reconciler.model.kinds import (
 from reconciler.model.node import HINTED, EndpointPort, ServiceEntry
 from reconciler.model.observed import StoredObject
 from reconciler.planner.health import condition
-from reconciler.planner.services.zones import Allocation, NodeZones, allocations, exchanges, is_overloaded, node_zones
+from reconciler.planner.services.zones import (
+    Allocation,
+    NodeZones,
+    Place,
+    allocations,
+    exchanges,
+    is_overloaded,
+    node_zones,
+    place_of,
+)
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.conditions import with_condition, without_condition
 
@@ -60,6 +69,16 @@ class _Known:
     def __init__(self) -> None:
         self.mark: object = None
         self.zones = NodeZones(zones={}, shares={})
+        self.places: dict[str, tuple[StoredObject, Place]] = {}
+
+    def look(self, nodes: Iterable[StoredObject]) -> NodeZones:
+        """Look at the nodes that are not the very same as before."""
+        known, self.places = self.places, {}
+        for one in nodes:
+            before = known.get(one.ref.name)
+            is_same = before is not None and before[0] is one
+            self.places[one.ref.name] = before if before and is_same else (one, place_of(cast(Node, one.object)))
+        return node_zones({name: place for name, (_, place) in self.places.items()})
 
 
 def zones_of_nodes(view: View) -> NodeZones:
@@ -68,7 +87,7 @@ def zones_of_nodes(view: View) -> NodeZones:
     if known.mark is mark:
         return known.zones
     before, known.mark = known.zones, mark
-    fresh = node_zones(cast(Node, one.object) for one in view.of_kind("Node"))
+    fresh = known.look(view.of_kind("Node"))
     if fresh == before:
         return before
     known.zones = fresh

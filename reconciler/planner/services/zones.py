@@ -6,7 +6,7 @@ whose zone or processors are not known leaves nothing to share by, and so does a
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import Node
@@ -34,29 +34,41 @@ class Allocation(NamedTuple):
     desired: float
 
 
-def node_zones(nodes: Iterable[Node]) -> NodeZones:
-    """Return where these nodes stand."""
-    found = tuple(nodes)
-    zones = {one.metadata.name: zone for one in found if (zone := one.metadata.labels.get(ZONE, ""))}
-    return NodeZones(zones=zones, shares=_shares(found))
+class Place(NamedTuple):
+    """Where a node stands, the processors that it has for Pods, and whether they count."""
+
+    zone: str
+    cpu_millis: int
+    counts: bool
 
 
-def _shares(nodes: Iterable[Node]) -> dict[str, float]:
-    """Return the share of each zone in the processors, in the order of names (`status.allocatable` of nodes)."""
+def place_of(node: Node) -> Place:
+    """Return where a node stands (its labels, `status.allocatable`)."""
+    cpu = cpu_millis(node.status.allocatable.get("cpu", "0"))
+    return Place(node.metadata.labels.get(ZONE, ""), cpu, _counts(node))
+
+
+def node_zones(places: Mapping[str, Place]) -> NodeZones:
+    """Return the zones and their shares, given where each node stands."""
+    zones = {name: place.zone for name, place in places.items() if place.zone}
+    return NodeZones(zones=zones, shares=_shares(places.values()))
+
+
+def _shares(places: Iterable[Place]) -> dict[str, float]:
+    """Return the share of each zone in the processors, in the order of names."""
     millis: dict[str, int] = {}
-    for node in nodes:
-        if not _counts(node):
+    for place in places:
+        if not place.counts:
             continue
-        zone, cpu = node.metadata.labels.get(ZONE, ""), cpu_millis(node.status.allocatable.get("cpu", "0"))
-        if not zone or not cpu:
+        if not place.zone or not place.cpu_millis:
             return {}
-        millis[zone] = millis.get(zone, 0) + cpu
+        millis[place.zone] = millis.get(place.zone, 0) + place.cpu_millis
     total = sum(millis.values())
     return {zone: millis[zone] / total for zone in sorted(millis)} if len(millis) > 1 else {}
 
 
 def _counts(node: Node) -> bool:
-    ready = condition(cast(tuple[object, ...], node.status.conditions), "Ready")
+    ready = condition(node.status.conditions, "Ready")
     is_ready = ready is not None and ready.status == "True"
     return is_ready and not any(one in node.metadata.labels for one in _CONTROL_PLANES)
 
