@@ -106,7 +106,11 @@ class VolumeAssignment(Value):
 
 
 class Assignment(Value):
-    """What one node is to run. Agents refuse an older (term, generation) than they have seen."""
+    """What one node is to run. Agents refuse an older (term, generation) than they have seen.
+
+    `lingering`: another live node may still know Pods that have gone from here by their addresses, and lead to these or
+    let them through. Until it does not, none that was released is given to another Pod.
+    """
 
     api_version: str = DOCUMENT_VERSION
     cluster_id: str
@@ -121,6 +125,7 @@ class Assignment(Value):
     pods: tuple[PodAssignment, ...] = ()
     volumes: tuple[VolumeAssignment, ...] = ()
     class_paths: tuple[str, ...] = ()
+    lingering: bool = False
 
 
 # The distribution of a Service whose endpoints say themselves for which zones they are.

@@ -1,28 +1,33 @@
-"""Whether other nodes may still lead to a Pod that ends: until each has told that its maps are made without it. Pure.
+"""Whether other nodes may still lead to a Pod that ends, or know one that has gone: until each told otherwise. Pure.
 
-A Pod leaves the network view the moment it is to end. Every node tells the generation of the view that its kernel's
-table and its names were made from; the Pod's own node ends its containers once the others have told one that is new
-enough. Nodes whose lease has expired are not waited for, and nobody is waited for longer than the Pod's node allows.
+A Pod leaves the Services of the network view the moment it is to end, and its policies once it has. Every node tells
+the generation of the view that its kernel's tables and its names were made from. The Pod's own node ends its containers
+once the others have told one that is new enough, and waits for nobody longer than it allows itself; and it gives no
+address that a Pod has left to another before the others have told a view without that Pod, however long that takes:
+whoever had it would be let through in its place. Nodes whose lease has expired are not waited for.
 """
 
 from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from reconciler.model.node import Assignment, NetworkView
+from reconciler.model.node import Assignment, NetworkView, PodAssignment
 from reconciler.model.observed import NodeState
 
 
 class Departures:
-    """Keeps with which generation each ending Pod left the view. Owned by who sends the documents; losing it is safe.
+    """Keeps with which generation Pods left the view. Owned by who sends the documents; losing it is safe.
 
-    The first view that is sent afterwards is without the Pods that end, so its generation stands for all of them.
+    The first view that is sent afterwards is without the Pods that end, and without those that have gone, so its
+    generation stands for all of them.
     """
 
     def __init__(self) -> None:
         self._view: NetworkView | None = None
         self._generation = 0
         self._left: dict[str, int] = {}
+        self._pods: dict[str, tuple[PodAssignment, ...]] = {}
+        self._gone: dict[str, int] = {}
 
     def mark(
         self,
@@ -33,7 +38,7 @@ class Departures:
         now: float,
         lease_s: float,
     ) -> dict[str, Assignment]:
-        """Return the assignments, each ending Pod marked that a live node other than its own may still lead to.
+        """Return the assignments, marked where a live node other than their own may still know Pods that leave.
 
         `generation` is the one with which `view` is sent to those that do not have it yet.
         """
@@ -45,15 +50,30 @@ class Departures:
         self._left = {
             uid: self._left.get(uid, self._generation) for node in sorted(ending) for uid in sorted(ending[node])
         }
-        if not self._left:
-            return dict(assignments)
+        self._note_gone(assignments)
         told = sorted(_told(nodes, now, lease_s))
         marked = {}
         for node, assignment in assignments.items():
             slowest = next((generation for generation, name in told if name != node), None)
-            still = frozenset(uid for uid in ending[node] if slowest is not None and slowest < self._left[uid])
-            marked[node] = _marked(assignment, still) if still else assignment
+            if slowest is None:
+                marked[node] = assignment
+                continue
+            still = frozenset(uid for uid in ending[node] if slowest < self._left[uid])
+            marked[node] = _marked(assignment, still, slowest < self._gone[node])
         return marked
+
+    def _note_gone(self, assignments: Mapping[str, Assignment]) -> None:
+        """Note with which view the last Pod has gone from each node: what was before us is not known."""
+        for node, assignment in assignments.items():
+            before = self._pods.get(node)
+            if before is None or (before is not assignment.pods and _uids(before) - _uids(assignment.pods)):
+                self._gone[node] = self._generation
+        self._pods = {node: assignment.pods for node, assignment in assignments.items()}
+        self._gone = {node: self._gone[node] for node in self._pods}
+
+
+def _uids(pods: tuple[PodAssignment, ...]) -> frozenset[str]:
+    return frozenset(pod.uid for pod in pods)
 
 
 def _ending(assignment: Assignment) -> list[str]:
@@ -69,6 +89,8 @@ def _told(nodes: Mapping[str, NodeState], now: float, lease_s: float) -> list[tu
     ]
 
 
-def _marked(assignment: Assignment, still: frozenset[str]) -> Assignment:
+def _marked(assignment: Assignment, still: frozenset[str], lingering: bool) -> Assignment:
+    if not still and not lingering:
+        return assignment
     pods = tuple(replace(pod, still_served=True) if pod.uid in still else pod for pod in assignment.pods)
-    return replace(assignment, pods=pods)
+    return replace(assignment, pods=pods, lingering=lingering)

@@ -99,6 +99,33 @@ def test_a_later_change_of_the_view_does_not_make_a_pod_wait_longer() -> None:
     assert still(departures, nodes, *both, at=view(OTHER), generation=10) == ["late"]
 
 
+def lingers(departures: Departures, nodes: dict[str, NodeState], *pods: PodAssignment, generation: int) -> bool:
+    """Whether another node may still know Pods that have gone from node `a`; the view is another one each time."""
+    given: dict[str, Assignment] = {name: assignment() for name in nodes} | {"a": assignment(*pods)}
+    at = view(replace(OTHER, cluster_ip=f"10.43.0.{generation}"))
+    return departures.mark(at, generation, given, nodes, NOW, LEASE_S)["a"].lingering
+
+
+def test_addresses_linger_until_every_other_live_node_has_forgotten_the_pod() -> None:
+    """Not for what others come and go with; a Pod more is none that has gone."""
+    departures, both = Departures(), (pod("web"), pod("db"))
+    assert not lingers(departures, told_by(a=7, b=7), *both, generation=7)
+    assert not lingers(departures, told_by(a=8, b=7), *both, pod("more"), generation=8)
+    assert lingers(departures, told_by(a=9, b=8), pod("web"), pod("more"), generation=9)
+    assert lingers(departures, told_by(a=10, b=8), pod("web"), pod("more"), generation=10)
+    assert not lingers(departures, told_by(a=10, b=9), pod("web"), pod("more"), generation=10)
+    assert lingers(departures, told_by(a=11, b=10), generation=11)
+    assert not lingers(departures, {"a": heard("a", 11), "b": heard("b", 10, ago_s=LEASE_S + 1)}, generation=11)
+
+
+def test_who_has_not_seen_pods_go_takes_the_first_view_for_theirs() -> None:
+    """As after the daemon's start; a host on its own waits for nobody."""
+    departures = Departures()
+    assert lingers(departures, told_by(a=7, b=6), pod("web"), generation=7)
+    assert not lingers(departures, told_by(a=7, b=7), pod("web"), generation=7)
+    assert not lingers(Departures(), told_by(a=1), pod("web"), generation=7)
+
+
 def test_a_pod_that_comes_again_under_its_uid_starts_anew() -> None:
     """What has gone is not remembered."""
     departures, nodes = Departures(), told_by(a=1, b=7)

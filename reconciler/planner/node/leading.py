@@ -1,4 +1,4 @@
-"""Which network view a host's table and names were last made from, though newer ones may be under way.
+"""Which network view a host's tables and names were last made from, though newer ones may be under way.
 
 Pure but for its own memory, which is owned by the node's loop; losing it is safe: the next full match tells it again.
 """
@@ -19,6 +19,7 @@ class Leading:
         self._services: Mapping[str, int] = {}
         self._names: Mapping[str, int] = {}
         self._proxies: Mapping[str, int] = {}
+        self._policies: Mapping[str, int] = {}
 
     def note(
         self,
@@ -27,21 +28,24 @@ class Leading:
         shown: NetworkFact,
         proxy: str = "",
         shown_proxy: str = "",
+        policies: str = "",
     ) -> None:
         """Take in what view `generation` asks for, and what the host shows; `generation` is then what it leads by.
 
         `proxy` names the endpoints that the proxy of Ingresses is to have, `shown_proxy` those that it has; one that
-        does not run leads nowhere.
+        does not run leads nowhere. `policies` names the rules of network policies that are to stand.
         """
         if wanted is None:
             return
         self._services = _with(self._services, wanted.digest, generation)
         self._names = _with(self._names, wanted.names_digest, generation)
         self._proxies = _with(self._proxies, proxy, generation)
+        self._policies = _with(self._policies, policies, generation)
         services, names = self._services.get(shown.services_digest), self._names.get(shown.names_digest)
         proxied = self._proxies.get(shown_proxy) if shown_proxy else generation
-        if services is not None and names is not None and proxied is not None:
-            self.generation = min(services, names, proxied)
+        ruled = None if shown.policies_damaged else self._policies.get(shown.policies_digest)
+        if services is not None and names is not None and proxied is not None and ruled is not None:
+            self.generation = min(services, names, proxied, ruled)
 
 
 def _with(known: Mapping[str, int], digest: str, generation: int) -> Mapping[str, int]:

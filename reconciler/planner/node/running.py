@@ -70,7 +70,9 @@ def _is_held(chain: Chain, judged: PodJudgement, pod: PodAssignment, shared: Sha
         chain.block(Executor.CONTAINER, Verb.CREATE, Reason.UNSCHEDULABLE, message)
         return True
     if not pod.spec.host_network and not judged.memory.ip:
-        message = f"no free address in {chain.look.assignment.pod_cidr}"
+        given = chain.look.assignment
+        waits = "; some wait until every node has told that it forgot who had them" if given.lingering else ""
+        message = f"no free address in {given.pod_cidr}{waits}"
         chain.block(Executor.NETWORK, Verb.ATTACH, Reason.UNSCHEDULABLE, message)
         return True
     return _lacks_volumes(chain, judged, pod, shared)

@@ -33,7 +33,7 @@ from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
 from reconciler.planner.node.network import NetworkMap, network_map, network_tasks
 from reconciler.planner.node.outcomes import note_outcomes
-from reconciler.planner.node.policies import WantedPolicies, policy_tasks, wanted_policies
+from reconciler.planner.node.policies import NONE_WANTED, WantedPolicies, policy_tasks, wanted_policies
 from reconciler.planner.node.pressure import next_relief_at, note_pressures, pressures_of
 from reconciler.planner.node.pressure_events import pressure_events
 from reconciler.planner.node.survey import Survey, keep_settled, last_known
@@ -49,7 +49,8 @@ class NodeStep(Value):
 
     `plan.actions` names again what is in flight and still wanted: what of it waits and is not named may be dropped.
     `map`: what the host's table and names are to be by the network view; None where that is not known.
-    `proxy` names the endpoints that its proxy of Ingresses is to have; empty where it is to have none.
+    `proxy` names the endpoints that its proxy of Ingresses is to have, `policies` the rules of network policies; empty
+    where there are to be none.
     """
 
     memory: NodeMemory
@@ -60,6 +61,7 @@ class NodeStep(Value):
     pressures: tuple[str, ...] = ()
     map: NetworkMap | None = None
     proxy: str = ""
+    policies: str = ""
 
 
 def step(
@@ -130,6 +132,7 @@ def step(
         pressures=pressures_of(memory),
         map=wanted,
         proxy=wanted_endpoints(look, wanted.services, view),
+        policies=policies.digest,
     )
 
 
@@ -173,11 +176,11 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
     """Nothing may be concluded from what is missing (P20): keep the network going, repeat the last reports."""
     pods = [(pod, memory.pods[pod.uid]) for pod in sorted_pods(look.assignment.pods) if pod.uid in memory.pods]
     truths = tuple(truth for pod, known in pods if (truth := last_known(pod, known)) is not None)
-    tasks, wanted = TasksStep(memory), None
+    tasks, wanted, policies = TasksStep(memory), None, NONE_WANTED
     if look.facts.network.prepared:
         wanted = network_map(look.node, look.assignment.domain, view, truths)
-        rules = policy_tasks(look, wanted_policies(look, view, truths))
-        tasks = hand_out(look, memory, (*rules, *network_tasks(look, wanted, view)))
+        policies = wanted_policies(look, view, truths)
+        tasks = hand_out(look, memory, (*policy_tasks(look, policies), *network_tasks(look, wanted, view)))
     message = look.facts.engine_error or "the host could not be read"
     silent = Blocked(
         executor=Executor.CONTAINER,
@@ -197,6 +200,7 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
         events=events,
         pressures=pressures_of(tasks.memory),
         map=wanted,
+        policies=policies.digest,
     )
 
 
@@ -237,7 +241,7 @@ def _take_turns(look: Look, memory: NodeMemory, surveys: tuple[Survey, ...], sha
 def _remember(look: Look, memory: NodeMemory, turns: tuple[Turn, ...]) -> NodeMemory:
     """Keep what every Pod left behind; forget the ones that are gone and nobody asks for."""
     pods: dict[str, PodMemory] = {}
-    released = dict(still_resting(memory.released, look.now))
+    released = dict(still_resting(memory.released, look.now, look.assignment.lingering))
     last = memory.last_ip
     for turn in turns:
         survey = turn.survey

@@ -76,7 +76,8 @@ def _give_addresses(
     last, answer = memory.last_ip, []
     for uid, pod, known, facts in met:
         if _needs_address(pod, known, facts):
-            ip = next_address(look.assignment.pod_cidr, last, used, memory.released, look.now)
+            given = look.assignment
+            ip = next_address(given.pod_cidr, last, used, memory.released, look.now, given.lingering)
             known, last = replace(known, ip=ip), ip or last
             used.add(ip)
         answer.append((uid, pod, known, facts))

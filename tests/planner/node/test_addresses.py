@@ -51,6 +51,14 @@ def test_an_address_rests_until_its_time_and_not_longer() -> None:
     assert next_address(SMALL, "", (), {}, 0.0) == "10.42.1.2"
 
 
+def test_an_address_rests_as_long_as_others_may_know_its_pod() -> None:
+    """However long ago it was released; those that nobody had of late are given meanwhile."""
+    released = {"10.42.1.2": 130.0, "10.42.1.3": 120.0}
+    assert still_resting(released, 1_000.0, lingering=True) is released
+    assert next_address(SMALL, "", (), released, 1_000.0, lingering=True) == "10.42.1.4"
+    assert next_address(SMALL, "", (), released, 1_000.0) == "10.42.1.2"
+
+
 def test_an_address_that_was_released_while_the_clock_was_ahead_is_free() -> None:
     """None rests for longer than half a minute."""
     released = {"10.42.1.2": 130.1, "10.42.1.3": 130.0}

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replace_fact
 
 from reconciler.model.node import NetworkFact
 from reconciler.planner.node.leading import Leading
@@ -94,4 +95,22 @@ def test_a_view_counts_once_the_proxy_of_ingresses_has_it_too() -> None:
         (5, "z", "other", 4),
     ):
         leading.note(made("a"), generation, shown("a"), wanted, proxy)
+        assert leading.generation == expected
+
+
+def test_a_view_counts_once_the_rules_of_network_policies_are_made_from_it_too() -> None:
+    """Where there are to be some; rules that somebody damaged are none."""
+    leading = Leading()
+    for generation, wanted, policies, damaged, expected in (
+        (1, "", "", False, 1),
+        (2, "r", "", False, 1),
+        (2, "r", "r", False, 2),
+        (3, "s", "r", False, 2),
+        (3, "s", "", True, 2),
+        (3, "s", "s", False, 3),
+        (4, "", "s", False, 3),
+        (4, "", "", False, 4),
+    ):
+        host = replace_fact(shown("a"), policies_digest=policies, policies_damaged=damaged)
+        leading.note(made("a"), generation, host, policies=wanted)
         assert leading.generation == expected
