@@ -47,6 +47,12 @@ class Race:
         update = change("update", replace(object, metadata=metadata), manager="api", expected=present.resource_version)
         self._leader.store.commit(Commit(changes=(update,)), term=None)
 
+    def remove(self, object: AnyObject) -> None:
+        """Delete as somebody else does."""
+        present = self.objects[ref_of(object)].object
+        removal = change("delete", present, manager="api", expected=present.metadata.resource_version)
+        self._leader.store.commit(Commit(changes=(removal,)), term=None)
+
     def tick(self) -> Plan:
         """Plan from what was seen, and write."""
         clock = self._leader.clock

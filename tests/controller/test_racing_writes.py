@@ -7,8 +7,18 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.model.errors import StaleError
-from reconciler.model.kinds import ObjectReference, PersistentVolume, PersistentVolumeClaim
+from reconciler.model.kinds import (
+    Node,
+    ObjectMeta,
+    ObjectReference,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    StorageClass,
+    ref_of,
+)
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.storage.volumes import SELECTED_NODE
 from tests.controller.racing import Race, race
 from tests.planner.reading import read
 
@@ -55,3 +65,25 @@ def test_labels_that_a_claim_got_meanwhile_stay(tmp_path: Path) -> None:
         one.tick()
         claim = cast(PersistentVolumeClaim, one.objects[CLAIM].object)
         assert (claim.spec.volume_name, claim.metadata.labels) == ("disk", {"kept": "yes"})
+
+
+def test_a_pod_does_not_go_where_its_volume_is_not_to_be_made_any_more(tmp_path: Path) -> None:
+    """Somebody holds its claim to another node meanwhile: it is not placed, and waits for that node from then on."""
+    late = StorageClass(
+        metadata=ObjectMeta(name="late"),
+        provisioner="reconciler.dev/local",
+        volume_binding_mode="WaitForFirstConsumer",
+    )
+    data = replace(DATA, spec=replace(DATA.spec, storage_class_name="late"))
+    volumes = "volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]"
+    pod = read("Pod", name="web", spec=f"containers: [{{name: c, image: i}}], {volumes}")
+    with race(tmp_path / "db", Node(metadata=ObjectMeta(name="node-a")), late, data, pod) as one:
+        held = replace(data.metadata, annotations={SELECTED_NODE: "node-b"})
+        one.write(replace(data, metadata=held))
+        with pytest.raises(StaleError, match="has been modified"):
+            one.tick()
+        one.look()
+        one.tick()
+        web, kept = (one.objects[ref_of(each)].object for each in (pod, data))
+        assert not cast(Pod, web).spec.node_name
+        assert kept.metadata.annotations[SELECTED_NODE] == "node-b"

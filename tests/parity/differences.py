@@ -110,6 +110,10 @@ _PARTS: tuple[tuple[str, str], ...] = (
     ("schedulingGroup", "PodGroup"),
     ("volumeAttributesClassName", "VolumeAttributesClass"),
 )
+# Tables whose rows are about such a kind unless they say that it is off.
+_UNLESS_OFF: tuple[tuple[str, str, str, str], ...] = (
+    ("pkg_scheduler_framework_plugins_noderesources", r"Test\w+SignPod$", "disableDRAExtendedResource", "DeviceClass"),
+)
 
 
 def refused_kind(package: str, test: str, case: object = None) -> str:
@@ -117,6 +121,9 @@ def refused_kind(package: str, test: str, case: object = None) -> str:
     for of_package, pattern, kind in _REFUSED:
         if package == of_package and re.match(pattern, test):
             return kind if kind not in KINDS else ""
+    for of_package, pattern, off, kind in _UNLESS_OFF:
+        if package == of_package and re.match(pattern, test) and kind not in KINDS and not _has(case, off):
+            return kind
     return next((kind for name, kind in _PARTS if kind not in KINDS and _has(case, name)), "")
 
 
