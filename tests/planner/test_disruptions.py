@@ -84,3 +84,20 @@ def test_a_pod_that_has_ended_stays_told() -> None:
     cluster.report()
     cluster.tick()
     assert is_target(cluster)
+
+
+def test_what_was_told_at_no_time_stays() -> None:
+    """Nobody knows when it is over."""
+    cluster = Cluster()
+    cluster.push(POD)
+    cluster.settle()
+    told(cluster, "EvictionByEvictionAPI")
+    (stored,) = (one for ref, one in cluster.observed.objects.items() if ref.kind == "Pod")
+    pod = stored.object
+    assert isinstance(pod, Pod)
+    conditions = tuple(replace(one, last_transition_time=None) for one in pod.status.conditions)
+    timeless = replace(stored, object=replace(pod, status=replace(pod.status, conditions=conditions)))
+    cluster.observed = replace(cluster.observed, objects={**cluster.observed.objects, stored.ref: timeless})
+    cluster.now += 1_000
+    cluster.plan()
+    assert is_target(cluster)

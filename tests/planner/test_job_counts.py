@@ -83,3 +83,15 @@ def test_what_the_failure_policy_did_is_counted(exit_code: int, actions: dict[st
     ended = pod("a", "Failed", ended_s=1, exit_code=exit_code)
     found = counts(pod("a"), released(ended), podFailurePolicy=FAIL_JOB)
     assert {label: count for (metric, label), count in found.items() if metric == POLICY_ACTIONS} == actions
+
+
+def test_a_policy_is_about_failures() -> None:
+    """A Pod that succeeded while it was disrupted is no case of it, nor is one that nobody owns."""
+    policy = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]}
+    disrupted = [{"type": "DisruptionTarget", "status": "True"}]
+    for phase, expected in (("Succeeded", 0), ("Failed", 1)):
+        ended = pod("a", phase, ended_s=1, exit_code=0, conditions=disrupted)
+        found = counts(pod("a"), released(ended), podFailurePolicy=policy)
+        assert found.get((POLICY_ACTIONS, "Ignore"), 0) == expected
+    alone = replace(ended, metadata=replace(ended.metadata, owner_references=()))
+    assert counts(pod("a"), released(alone), podFailurePolicy=policy)[TRACKED_PODS, "delete"] == 1

@@ -1,9 +1,11 @@
 """Volumes of a provider that are there: whose they are, and how large, as the provider is told."""
 
 from reconciler.model.plan import Reason
-from reconciler.model.provider import LocalDirectory, Owner, ProviderState, VolumeMade
-from tests.planner.test_provided_volumes import answered, asked, of_class, share
-from tests.planner.volumes import bindings, claim
+from reconciler.model.provider import PROVIDER_PROVISIONER, LocalDirectory, Owner, ProviderState, VolumeMade
+from reconciler.planner.storage.provided import ASKED_OF
+from reconciler.planner.storage.volumes import PROVISIONED_BY, SELECTED_NODE
+from tests.planner.test_provided_volumes import PARAMETERS, answered, asked, of_class, share
+from tests.planner.volumes import bindings, claim, pod, storage_class, volume
 from tests.planner.world import Cluster, replace
 
 
@@ -58,3 +60,47 @@ def test_what_is_taken_over_says_where_it_is() -> None:
         plans = answered(cluster, directory if local else share(wanted.name))
         said = {one.message for plan in plans for one in plan.verdicts if one.reason is Reason.PROVISIONED}
         assert said == {f"for claim default/data {where}, by the provider"}
+
+
+def test_what_the_provider_has_made_keeps_the_parameters_of_its_class() -> None:
+    """As long as there is such a class."""
+    cluster = made("1Gi", 2**30)
+    assert [one.parameters for one in asked(cluster)] == [PARAMETERS]
+    cluster.push(claim(storageClassName="cloud"), commit="c2")
+    cluster.acknowledge(cluster.tick())
+    cluster.settle()
+    assert [one.parameters for one in asked(cluster)] == [{}]
+
+
+def test_only_volumes_that_the_provider_made_are_asked_for() -> None:
+    """Neither those of other classes, nor those that a person says to be the provider's."""
+    cluster = Cluster()
+    cluster.observed = replace(cluster.observed, provider=ProviderState())
+    marked = volume("by-hand", storageClassName="none").replace(
+        '"name": "by-hand"', f'"name": "by-hand", "annotations": {{"{PROVISIONED_BY}": "{PROVIDER_PROVISIONER}"}}'
+    )
+    cluster.push(storage_class("here") + claim(storageClassName="here") + pod("a", "data") + marked)
+    cluster.settle()
+    assert bindings(cluster)["data"] and "by-hand" in cluster.of("PersistentVolume")
+    assert asked(cluster) == []
+
+
+def test_a_claim_that_is_asked_for_at_once_names_no_node() -> None:
+    """Other provisioners would take an empty name for one, too."""
+    cluster = Cluster()
+    cluster.observed = replace(cluster.observed, provider=ProviderState())
+    cluster.push(of_class() + claim(storageClassName="cloud"))
+    cluster.settle()
+    assert SELECTED_NODE not in cluster.of("PersistentVolumeClaim")["data"].metadata.annotations
+
+
+def test_a_claim_that_names_its_volume_is_not_asked_for() -> None:
+    """Whatever its annotations say."""
+    cluster = Cluster()
+    cluster.observed = replace(cluster.observed, provider=ProviderState())
+    named = claim(storageClassName="cloud", volumeName="one").replace(
+        '"name": "data"', f'"name": "data", "annotations": {{"{ASKED_OF}": "{PROVIDER_PROVISIONER}"}}'
+    )
+    cluster.push(of_class() + named)
+    cluster.settle()
+    assert asked(cluster) == []

@@ -6,10 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.model.kinds import Pod
+from reconciler.model.kinds import Node, OwnerReference, Pod
 from reconciler.model.plan import Plan, Reason
 from reconciler.model.policy import RebalancingPolicy
 from reconciler.model.times import unix
+from reconciler.planner.rebalancing import fullness
+from reconciler.planner.scheduling.fit import Candidate
+from reconciler.planner.scheduling.room import Room
 from tests.planner.test_daemonset import override_node
 from tests.planner.world import Cluster
 
@@ -64,7 +67,7 @@ def crowded(text: str, rules: RebalancingPolicy = ON) -> Cluster:
         nodes={**cluster.observed.nodes, "node-2": replace(cluster.observed.nodes["node-1"], name="node-2")},
     )
     cluster.report()
-    cluster.settle()
+    assert moved(cluster.settle()) == 0
     return cluster
 
 
@@ -197,8 +200,9 @@ spec: {NODE, containers: [{name: c, image: i, resources: {requests: {cpu: "6"}}}
 
 def test_nothing_moves_whose_owner_makes_no_other_at_once() -> None:
     """Members of StatefulSets have names, of which there is one; Pods without an owner are gone for good."""
-    assert stays(STATEFUL + budget())
-    assert stays(ALONE.replace("NODE, ", "") + budget())
+    assert stays(STATEFUL + budget(), replace(ON, margin_percent=10))
+    alone = ALONE.replace("NODE, ", "").replace('cpu: "6"', 'cpu: "3"')
+    assert stays(alone + alone.replace("alone", "other") + budget().replace("maxUnavailable: 1", "minAvailable: 0"))
 
 
 def test_nothing_moves_that_is_not_ready() -> None:
@@ -214,6 +218,36 @@ def test_a_margin_is_enough_when_it_is_just_met() -> None:
     """Two Pods of a fifth each: one of them moves."""
     assert not stays(web(count=2, cpu="1600m") + budget())
     assert stays(web(count=2, cpu="1600m") + budget(), replace(ON, margin_percent=21))
+    assert stays(web(count=2, cpu="1590m") + budget())
+    large = ALONE.replace("NODE", "nodeSelector: {kubernetes.io/hostname: node-2}").replace('cpu: "6"', "memory: 8Gi")
+    other = replace(ON, margin_percent=25)
+    assert not stays(web() + budget() + large.replace("app: web", "app: large"), other)
+
+
+def test_nothing_moves_that_may_be_nowhere_any_more() -> None:
+    """Neither on the node on which it is, nor elsewhere."""
+    cluster = crowded(web(node="node-1") + budget())
+    override_node(cluster, "node-1", unschedulable=True)
+    assert moved([*later(cluster), *later(cluster)]) == 0
+
+
+def test_a_pod_moves_that_belongs_to_something_else_besides() -> None:
+    """Only one of its owners makes another one."""
+    cluster = crowded(web() + budget())
+    other = OwnerReference(api_version="v1", kind="ConfigMap", name="other", uid="other")
+    objects = dict(cluster.observed.objects)
+    for ref, one in objects.items():
+        if isinstance(one.object, Pod):
+            metadata = one.object.metadata
+            owned = replace(metadata, owner_references=(*metadata.owner_references, other))
+            objects[ref] = replace(one, object=replace(one.object, metadata=owned))
+    cluster.observed = replace(cluster.observed, objects=objects)
+    assert moved(later(cluster)) == 1
+
+
+def test_a_node_that_has_nothing_is_full() -> None:
+    """A node without processors is no place to go."""
+    assert fullness(Candidate(node=Node(), has=Room())) == 1.0
 
 
 def test_nothing_moves_while_another_pod_has_yet_to_end() -> None:

@@ -115,6 +115,13 @@ def test_a_node_without_a_route_to_its_pods_takes_none() -> None:
         ("node-1", "10.0.0.1", "10.42.0.0/24"),
         ("node-2", "10.0.0.1", "10.42.1.0/24"),
     ]
+    unheard = cluster.observed.nodes["node-2"].observation
+    assert unheard is not None and unheard.facts.host is not None
+    host = replace(unheard.facts.host, address="")
+    facts = replace(unheard.facts, host=host)
+    nodes = dict(cluster.observed.nodes)
+    nodes["node-2"] = replace(nodes["node-2"], observation=replace(unheard, facts=facts))
+    assert [one.node for one in request_of(replace(cluster.observed, nodes=nodes)).routes] == ["node-1"]
     away = ("True", "NoRouteCreated", ["node.kubernetes.io/network-unavailable:NoSchedule"])
     there = ("False", "RouteCreated", [])
     none = ("", "", [])

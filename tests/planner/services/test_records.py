@@ -195,3 +195,25 @@ def test_of_several_names_where_an_object_is_reached_one_is_told() -> None:
         objects = {**cluster.observed.objects, ref: replace(stored, object=told)}
         cluster.observed = replace(cluster.observed, objects=objects)
         assert wanted(cluster) == {"www.example.org CNAME": ("web", ("a.example.org",), 0)}
+
+
+def test_a_name_that_leads_elsewhere_leads_to_one_place() -> None:
+    """Also where two Ingresses have it that are reached by different names."""
+    cluster = Cluster()
+    cluster.push(ingress("one", "a.example.org") + ingress("two", "a.example.org"))
+    cluster.settle()
+    reached(cluster, "Ingress", "one", hostname="z.example.org")
+    reached(cluster, "Ingress", "two", hostname="b.example.org")
+    assert wanted(cluster) == {"a.example.org CNAME": ("one", ("b.example.org",), 0)}
+
+
+def test_a_change_is_told_before_what_is_wrong_with_a_record() -> None:
+    """The plan says what is written; the fault stays where it was told."""
+    cluster = Cluster()
+    cluster.push(ingress("front", "a.example.org"))
+    cluster.settle()
+    reached(cluster, "Ingress", "front", "192.0.2.1")
+    answered(cluster, Recorded(name="a.example.org", error="not mine"))
+    cluster.push(ingress("front", "a.example.org", "b.example.org"), commit="c2")
+    answer = cluster.plan()
+    assert [one.decision for one in answer.verdicts if one.object.kind == "Ingress"] == [Decision.UPDATE]

@@ -36,6 +36,8 @@ def test_no_claim_has_less_than_nothing() -> None:
     """Neither now nor when it has grown."""
     status = {"capacity": {"storage": "-1"}, "allocatedResources": {"storage": "-1"}}
     assert faults("PersistentVolumeClaim", status) == ["status.capacity[storage]", "status.allocatedResources[storage]"]
+    nothing = {"capacity": {"storage": "0"}, "allocatedResources": {"storage": "0"}}
+    assert faults("PersistentVolumeClaim", nothing) == []
 
 
 def test_features_of_a_node_have_names_of_their_own() -> None:
@@ -66,6 +68,10 @@ CONTAINERS = {
     ),
     "a device": ("allocatedResourcesStatus: [{name: a.b/c, resources: [{resourceID: x, health: Healthy}]}]", []),
     "a device that was not asked for": ("allocatedResourcesStatus: [{name: d}]", ["allocatedResourcesStatus[0].name"]),
+    "devices of a resource told twice": (
+        "allocatedResourcesStatus: [{name: a.b/c}, {name: a.b/c}]",
+        ["allocatedResourcesStatus[1].name"],
+    ),
     "a device twice": (
         "allocatedResourcesStatus: [{name: a.b/c, resources: "
         "[{resourceID: x, health: Healthy}, {resourceID: x, health: Well}]}]",
