@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from reconciler.model.kinds import Pod, PodDisruptionBudget
+from reconciler.model.kinds import Pod, PodDisruptionBudget, ref_of
 from reconciler.model.observed import ObservedState
 from reconciler.model.policy import RebalancingPolicy
 from reconciler.model.times import unix
 from reconciler.planner.references import claims_of
 from reconciler.planner.workloads.podview import is_ready
 from reconciler.simulation.cluster import SimulatedCluster
-from tests.simulation.cluster.nodes import NodesRepository
+from tests.simulation.cluster.nodes import NodesRepository, Operators
 from tests.simulation.cluster.nodes_safety import NodesSafety
 from tests.simulation.cluster.repository import Document
 from tests.simulation.cluster.unsafe import Unsafe
@@ -18,21 +18,20 @@ from tests.simulation.cluster.unsafe import Unsafe
 RULES = RebalancingPolicy(enabled=True, settled_s=20, margin_percent=5)
 # How long a plan may come after the moment for which it was announced.
 _LATE_S = 5.0
-_REPLICAS_MAX = 5
+_REPLICAS_MAX = 4
 
 
 class RebalancingRepository(NodesRepository):
-    """A repository whose Deployments ask for processors, most with a budget, also in the end."""
+    """A repository whose Deployments ask for some processors, most with a budget."""
 
     def heal(self, everything: set[str]) -> None:
-        """Have every Deployment ask for a little, with a budget that lets one Pod go, and nothing bound to a place."""
+        """Let every Deployment have as much as before, and a budget that lets one Pod go."""
         super().heal(everything)
         for key in [key for key in self.documents if key.startswith("poddisruptionbudget/")]:
             del self.documents[key]
         for document in [one for one in self.documents.values() if one["kind"] == "Deployment"]:
             document["spec"]["replicas"] = min(document["spec"]["replicas"], _REPLICAS_MAX)
-            container = document["spec"]["template"]["spec"]["containers"][0]
-            container["resources"] = {"requests": {"cpu": "100m"}}
+            _ask_for_room(document)
             self._put(_budget(document, 1))
 
     def _deployment(self, number: str) -> Document:
@@ -41,6 +40,46 @@ class RebalancingRepository(NodesRepository):
         if self.dice.random() < 0.7:
             self._put(_budget(document, self.dice.choice((1, 1, 2))))
         return document
+
+    def _place(self, document: Document) -> None:
+        """Say seldom where a workload's Pods may run, so that they can move."""
+        if self.dice.random() < 0.3:
+            super()._place(document)
+        if document["kind"] == "Deployment":
+            _ask_for_room(document)
+
+
+class Crowders(Operators):
+    """Operators who also drive all Pods to one node, and let the others be used again a while later."""
+
+    def begin(self) -> str:
+        """Leave the nodes without zones: Pods would rather be spread over these than have more room."""
+        return "no zones"
+
+    def act(self) -> str:
+        """Do one thing, where there is something to do it to."""
+        acts = (self._crowd, self._make_room, super().act)
+        return self.dice.choices(acts, (4, 2, 3))[0]()
+
+    def _crowd(self) -> str:
+        nodes = [ref for ref in sorted(self._objects) if ref.kind == "Node"]
+        kept = self.dice.choice(nodes) if nodes else None
+        for ref in nodes:
+            self._write(ref, unschedulable=ref != kept)
+        for pod in list(_pods(self.cluster.observed)):
+            if kept is not None and pod.spec.node_name not in ("", kept.name) and _is_copy(pod):
+                self._write(ref_of(pod), delete_at=self.cluster.now, grace_s=1)
+        return f"crowd {kept}"
+
+    def _make_room(self) -> str:
+        for ref in [ref for ref in sorted(self._objects) if ref.kind == "Node"]:
+            self._write(ref, unschedulable=False)
+        return "uncordon every node"
+
+
+def _ask_for_room(document: Document) -> None:
+    container = document["spec"]["template"]["spec"]["containers"][0]
+    container["resources"] = {"requests": {"cpu": "200m"}}
 
 
 def _budget(document: Document, allowed: int) -> Document:

@@ -17,7 +17,7 @@ from tests.simulation.cluster.faults import Faults, Undo
 from tests.simulation.cluster.nodes import NodesRepository, Operators
 from tests.simulation.cluster.nodes_safety import NodesSafety
 from tests.simulation.cluster.persons import Persons
-from tests.simulation.cluster.rebalancing import RULES, RebalancingRepository, RebalancingSafety
+from tests.simulation.cluster.rebalancing import RULES, Crowders, RebalancingRepository, RebalancingSafety
 from tests.simulation.cluster.repository import REGISTRY, Repository
 from tests.simulation.cluster.safety import Safety
 from tests.simulation.cluster.sets import SetsRepository, SetsSafety
@@ -98,7 +98,8 @@ class Story:
         elif nodes:
             self.sets, of_kind = NodesSafety(self.cluster), NodesRepository
         self.repositories = [of_kind(self.dice, source) for source in sources]
-        self.operators = Operators(seed, self.cluster, self.faults.off) if nodes else None
+        operators = Crowders if rebalancing else Operators
+        self.operators = operators(seed, self.cluster, self.faults.off) if nodes else None
         self.persons: Persons | None = self.operators
         if overrides or bounds:
             self.persons = (Persons if overrides else Evictors)(seed, self.cluster)
