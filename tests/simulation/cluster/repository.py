@@ -229,7 +229,10 @@ class Repository:
         return {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": {"name": f"service-{number}"},
+            "metadata": {
+                "name": f"service-{number}",
+                "annotations": {"service.kubernetes.io/topology-mode": "Auto"},
+            },
             "spec": {"selector": {"app": app}, "ports": [{"port": 80}]},
         }
 
