@@ -30,8 +30,10 @@ from reconciler.executors.local import open_world
 from reconciler.executors.provider.script import ScriptProvider
 from reconciler.git.received import install_hooks
 from reconciler.model.errors import ConfigurationError, ReconcilerError
+from reconciler.model.kinds import AnyObject
 from reconciler.model.observed import ClusterInfo
 from reconciler.model.policy import Policy, SourcePolicy
+from reconciler.model.refs import ObjectRef
 from reconciler.model.status import LoopStatus
 from reconciler.server.app import make_app
 from reconciler.server.audit import FILE_NAME as AUDIT_FILE
@@ -197,6 +199,7 @@ class Daemon:
             unknown_kinds=one.unknown_kinds,
             digest_key=digest_key,
             legacy_addresses=self._settings.legacy_addresses,
+            applied=self._applied,
         )
         repository = open_repository(self._settings, one)
         controller = self._controller
@@ -208,6 +211,10 @@ class Daemon:
             controller.receive_reading,
             lambda tip: _instead_of(self._index, name, tip),
         )
+
+    def _applied(self, ref: ObjectRef) -> AnyObject | None:
+        stored = self._index.get(ref)
+        return stored.object if stored is not None else None
 
     def _every(self, seconds: float, job: object, name: str) -> None:
         self._scheduler.add_job(job, "interval", seconds=seconds, id=name, max_instances=1)

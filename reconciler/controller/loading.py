@@ -8,6 +8,7 @@ import msgspec
 from reconciler.model.desired import DesiredObject, DesiredState, RevisionInfo
 from reconciler.model.problem import Problem, Severity
 from reconciler.schema.cache import Cache
+from reconciler.schema.ratchet import Applied
 from reconciler.schema.validate import FileResult, ManifestFile, validate
 
 replace = msgspec.structs.replace
@@ -31,12 +32,20 @@ class Loader:
     """Validates the revisions of one source; an unchanged file costs nothing."""
 
     def __init__(
-        self, source: str, *, prune: bool, unknown_kinds: str, digest_key: bytes, legacy_addresses: bool = False
+        self,
+        source: str,
+        *,
+        prune: bool,
+        unknown_kinds: str,
+        digest_key: bytes,
+        legacy_addresses: bool = False,
+        applied: Applied = lambda ref: None,
     ) -> None:
         self._source = source
         self._prune = prune
         self._unknown_kinds = Severity.WARNING if unknown_kinds == "warn" else Severity.ERROR
         self._legacy_addresses = legacy_addresses
+        self._applied = applied
         self._digest_key = digest_key
         self._cache: Cache[FileResult] = Cache()
 
@@ -48,6 +57,7 @@ class Loader:
             unknown_kinds=self._unknown_kinds,
             legacy_addresses=self._legacy_addresses,
             digest_key=self._digest_key,
+            applied=self._applied,
         )
         found = (*problems, *result.problems)
         if any(problem.is_error for problem in found):

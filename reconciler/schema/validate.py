@@ -28,6 +28,7 @@ from reconciler.schema.decode import decode
 from reconciler.schema.generate import all_schemas
 from reconciler.schema.known import Unknown, recognise
 from reconciler.schema.problems import fault_problem, namespace_of, unknown_problem
+from reconciler.schema.ratchet import Applied, Refusal, ratcheted
 from reconciler.schema.reader import Document, read_documents
 from reconciler.schema.rules.across import Declared, across
 from reconciler.schema.rules.facts import facts_of
@@ -86,10 +87,14 @@ class _Settings(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What one file says by itself; kept in the cache. `mentioned` are objects too broken to be built."""
+    """What one file says by itself; kept in the cache. `mentioned` are objects too broken to be built.
+
+    `refusals` are errors in objects that could be built, `problems` all others.
+    """
 
     declared: tuple[Declared, ...] = ()
     mentioned: tuple[ObjectRef, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -101,12 +106,14 @@ def validate(
     unknown_kinds: Severity = Severity.ERROR,
     legacy_addresses: bool = False,
     digest_key: bytes = b"",
+    applied: Applied = lambda ref: None,
 ) -> ValidationResult:
     """Validate all manifests below `source_path`.
 
     `unknown_kinds` makes kinds that we do not carry an error or a warning that skips them. `legacy_addresses` reads
     addresses in forms that Kubernetes took before it became strict, with a warning. `digest_key` keys the digests of
-    Secrets, so that they reveal nothing.
+    Secrets, so that they reveal nothing. `applied` tells of the objects that are there: what is wrong with one of them
+    already is a warning.
     """
     chosen = [file for file in files if _is_manifest(file.path, source_path)]
     rendered, settings = _kustomized(chosen), _Settings(unknown_kinds, legacy_addresses, digest_key)
@@ -118,6 +125,7 @@ def validate(
     declared = [one for result in results for one in result.declared]
     mentioned = frozenset(ref for result in results for ref in result.mentioned)
     problems = [problem for result in results for problem in result.problems]
+    problems += ratcheted((refusal for result in results for refusal in result.refusals), applied)
     problems += [_kustomize_problem(rendered[folder]) for folder in sorted(rendered)]
     problems += across(declared, mentioned)
     return ValidationResult(
@@ -139,6 +147,7 @@ def _validated(file: ManifestFile, settings: _Settings) -> FileResult:
     declared: list[Declared] = []
     mentioned: list[ObjectRef] = []
     problems = list(reading)
+    refusals: list[Refusal] = []
     for document in documents:
         spec = recognise(document.value.get("apiVersion"), document.value.get("kind"))
         if isinstance(spec, Unknown):
@@ -160,9 +169,11 @@ def _validated(file: ManifestFile, settings: _Settings) -> FileResult:
             mentioned += _mentioned(document, spec)
             continue
         object = decode(spec, document.value)
-        problems += _remarks(document, spec, object)
+        remarks = list(_remarks(document, spec, object))
+        refusals += [Refusal(ref_of(object), fault, problem) for fault, problem in remarks if problem.is_error]
+        problems += [problem for _, problem in remarks if not problem.is_error]
         declared.append(_declared(document, object, settings.digest_key))
-    return FileResult(tuple(declared), tuple(mentioned), tuple(problems))
+    return FileResult(tuple(declared), tuple(mentioned), tuple(refusals), tuple(problems))
 
 
 def _with_plain_addresses(document: Document, spec: KindSpec) -> tuple[Document, list[Problem]]:
@@ -182,11 +193,11 @@ def _not_of_version(document: Document, spec: KindSpec, error: NotConvertible) -
     return fault_problem(document, fault, Severity.ERROR)
 
 
-def _remarks(document: Document, spec: KindSpec, object: AnyObject) -> Iterator[Problem]:
+def _remarks(document: Document, spec: KindSpec, object: AnyObject) -> Iterator[tuple[Fault, Problem]]:
     for fault in harmless_fields(spec, document.value):
-        yield fault_problem(document, fault, Severity.WARNING)
+        yield fault, fault_problem(document, fault, Severity.WARNING)
     for finding in findings(object, document.value):
-        yield fault_problem(document, finding.fault, finding.severity)
+        yield finding.fault, fault_problem(document, finding.fault, finding.severity)
 
 
 def _despite(document: Document, spec: KindSpec, found: tuple[Fault, ...]) -> Iterator[Problem]:

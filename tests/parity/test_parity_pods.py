@@ -217,7 +217,7 @@ _WHY: tuple[tuple[str, str], ...] = (
     (r"\.(fieldRef\.apiVersion|httpGet\.path|httpGet\.scheme): ", _DEFAULTED),
     (r"must consist of'", _RELAXED),
     (r"featuregate disabled|SelectorMerge is false", _ALWAYS_ON),
-    (r"SpreadConstraintLabelSelector is true", "an update may keep what a new object may not have"),
+    (r"SpreadConstraintLabelSelector is true", "no object of ours can be like the one before"),
     (r"allowPrivileged is not set", "a setting of the API server, not a rule"),
     (r"hostUsers=false", "the numbers of users are always the host's"),
     (r"Not supported RestartPolicy: (OnFailure|Never)|policy Always without option", _ALWAYS_ON),

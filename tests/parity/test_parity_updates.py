@@ -104,10 +104,7 @@ _REASONS = (
     (r"recover-disabled|invalid-size-update", "a cluster without a feature that is always on"),
     (r"volume-mode-file-to-nil", "an absent volume mode is its default"),
     (r"nil replicas", "the fault is in a field that defaults fill before the API validates"),
-    (
-        r"data-source-ref-used|missingname-to-invalid|InitContainers.*ResizePolicy|already has invalid label-value",
-        "an update may keep what a new object may not have",
-    ),
+    (r"data-source-ref-used|missingname-to-invalid", "no object of ours can be like the one before"),
 )
 
 

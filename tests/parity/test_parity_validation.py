@@ -14,9 +14,11 @@ from typing import Any
 
 import msgspec
 
+from reconciler.model.kinds import KINDS
 from reconciler.model.kinds.csi import NFS_DRIVER
 from reconciler.model.kinds.scalars import DriverName
 from reconciler.model.problem import Problem
+from reconciler.schema.decode import decode
 from reconciler.schema.validate import SourceFile, validate
 from tests.parity.rows import compare, parity_rows
 
@@ -117,11 +119,15 @@ def pod_manifest(pod: Mapping[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", **manifest({**pod, "Spec": spec}), "status": {}}
 
 
-def problems_of(document: dict[str, Any], *, legacy_addresses: bool = False) -> list[Problem]:
-    """Return the errors that our validation finds, with or without the setting for addresses of old."""
+def problems_of(document: dict[str, Any], *, legacy_addresses: bool = False, is_applied: bool = False) -> list[Problem]:
+    """Return the errors that our validation finds, with or without the setting for addresses of old.
+
+    `is_applied`: the object is there like that already.
+    """
     document.setdefault("metadata", {"name": "x"})
     content = json.dumps(document).encode()
-    result = validate([SourceFile("a.json", content)], legacy_addresses=legacy_addresses)
+    before = decode(KINDS[document["kind"]], document) if is_applied else None
+    result = validate([SourceFile("a.json", content)], legacy_addresses=legacy_addresses, applied=lambda ref: before)
     return [problem for problem in result.problems if problem.is_error]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from reconciler.model.kinds import KINDS, AnyObject, decode_object
+from reconciler.model.kinds import KINDS, AnyObject, KindSpec, decode_object
 from reconciler.planner.updates.rules import update_faults
 from reconciler.schema.decode import decode
 from reconciler.schema.validate import SourceFile, validate
@@ -24,7 +24,7 @@ class Updates:
     def verdict(self, kind: str, old: Case, new: Case, is_valid: bool) -> bool:
         """Whether our verdict is upstream's: on the new manifest by itself, and on what it was."""
         self.not_implemented = ""
-        is_refused = self._problems(kind, new)
+        is_refused = self._problems(kind, new, applied=old)
         of_new, self.not_implemented = self.not_implemented, ""
         self._problems(kind, old)
         if self.not_implemented or (of_new and is_valid):
@@ -35,11 +35,14 @@ class Updates:
         before, after = (self.object(kind, document) for document in (old, new))
         return (not update_faults(before, after)) == is_valid
 
-    def _problems(self, kind: str, document: Case) -> bool:
+    def _problems(self, kind: str, document: Case, applied: Case | None = None) -> bool:
+        """Whether a manifest is refused; where one is applied, it is there as it was."""
         if not KINDS[kind].declarable:
             return False
         content = json.dumps({**document, "status": {}}).encode()
-        found = [problem for problem in validate([SourceFile("a.json", content)]).problems if problem.is_error]
+        before = object_of(KINDS[kind], applied) if applied is not None else None
+        result = validate([SourceFile("a.json", content)], applied=lambda ref: before)
+        found = [problem for problem in result.problems if problem.is_error]
         self.not_implemented += " ".join(sorted({one.pointer for one in found if one.code == "not-implemented"}))
         return bool(found)
 
@@ -50,6 +53,14 @@ class Updates:
             return stored if not KINDS[kind].declarable else _with_status(decode(KINDS[kind], document), stored)
         except (ValueError, KeyError) as error:
             raise NotTranslated from error
+
+
+def object_of(spec: KindSpec, document: Case) -> AnyObject | None:
+    """Return the object of a manifest as it is stored, whatever is wrong with it; None: no object can be like that."""
+    try:
+        return decode(spec, {**document, "status": {}})
+    except (ValueError, KeyError):
+        return None
 
 
 def _with_status(declared: Any, stored: Any) -> AnyObject:
