@@ -1,19 +1,22 @@
-"""Which tests can notice a fault in a line: those that run it, first those about its module.
+"""Which tests can notice a fault in a line: those that run it.
 
-Then of all tests that run the same lines of the module the fastest one, then the next of them: what tests can tell
-apart is found by tests that differ, not by many that are alike.
+First those about its module, and about what the line names of other modules. Then some of each file and some that run
+other lines of the module, the fastest first: a fault is found by tests that differ, not by many that are alike.
 
 Stories of the simulation are recorded beside the tests, by names that no test has.
 """
 
+import ast
+import functools
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from coverage import CoverageData
 
 # No fault is shown to tests that take longer than this together, in seconds.
-_MOST_S = 6.0
+_MOST_S = 10.0
 _STORY = "story "
 
 
@@ -25,6 +28,22 @@ def story_name(seed: int) -> str:
 def seed_of(name: str) -> int | None:
     """Return the seed of what is recorded as a story, and nothing for a test."""
     return int(name.removeprefix(_STORY)) if name.startswith(_STORY) else None
+
+
+def named_modules(file: Path, first: int, last: int) -> tuple[Path, ...]:
+    """Return the modules from which a file has what is named in some of its lines."""
+    modules, names = _names_of(file)
+    found = {modules[name] for line, name in names if first <= line <= last and name in modules}
+    return tuple(Path(*module.split(".")).with_suffix(".py") for module in sorted(found))
+
+
+@functools.cache
+def _names_of(file: Path) -> tuple[Mapping[str, str], Sequence[tuple[int, str]]]:
+    """Return the module of each name that a file imports, and in which lines names stand."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    imports = [one for one in nodes if isinstance(one, ast.ImportFrom) and one.module]
+    modules = {alias.asname or alias.name: str(one.module) for one in imports for alias in one.names}
+    return modules, [(one.lineno, one.id) for one in nodes if isinstance(one, ast.Name)]
 
 
 class Selection:
@@ -45,12 +64,14 @@ class Selection:
         A line that runs when its module is imported belongs to all tests of the module.
         """
         hit = [name for name in self._hit(file, first, last) if seed_of(name) is None]
-        ways, alike = self._ways(file), dict[frozenset[int], int]()
+        modules = (file, *named_modules(file, first, last))
+        ways, alike = self._ways(file), Counter[object]()
         order = dict[str, tuple[bool, int, float, str]]()
         for test in sorted(hit, key=lambda test: (self._seconds[test], test)):
-            way = ways[test]
-            alike[way] = alike.get(way, 0) + 1
-            order[test] = (not self._is_about(test, file), alike[way], self._seconds[test], test)
+            about = any(self._is_about(test, module) for module in modules)
+            kinds = (ways[test], test.partition("::")[0])
+            alike.update(kinds)
+            order[test] = (not about, sum(alike[kind] for kind in kinds), self._seconds[test], test)
         found = sorted(order, key=order.__getitem__)
         return found, sum(self._seconds[test] for test in found)
 

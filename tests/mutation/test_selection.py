@@ -1,6 +1,7 @@
 """Which recorded tests and stories are shown a fault."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from coverage import CoverageData
@@ -10,12 +11,14 @@ from tests.mutation.selection import Selection, story_name
 FILE = Path("reconciler/planner/priority.py")
 
 
-def recorded(folder: Path, lines: dict[str, list[int]], seconds: dict[str, float]) -> Selection:
+def recorded(
+    folder: Path, lines: Mapping[str, Sequence[int]], seconds: Mapping[str, float], file: Path = FILE
+) -> Selection:
     """Return what a recording says in which each name ran these lines."""
     data = CoverageData(str(folder / "coverage"))
     for name, ran in lines.items():
         data.set_context(name)
-        data.add_lines({str(FILE): ran})
+        data.add_lines({str(file): ran})
     data.write()
     (folder / "seconds.json").write_text(json.dumps(seconds))
     return Selection(folder / "coverage", folder / "seconds.json")
@@ -28,10 +31,19 @@ def test_the_fastest_tests_come_first_after_those_of_the_module(tmp_path: Path) 
     assert selection.tests_of(FILE, 7, 7) == ([own, fast, slow], 6.0)
 
 
+def test_tests_about_what_the_line_names_come_first(tmp_path: Path) -> None:
+    """A pass that calls many steps is run by every test: those of the step tell whether it was left out."""
+    file = Path("reconciler/planner/plan.py")
+    number = next(n for n, line in enumerate(file.read_text().splitlines(), 1) if "sync_autoscalers(" in line)
+    names = {"tests/planner/test_a.py::fast": 0.1, "tests/planner/test_autoscaler.py::own": 3.0}
+    selection = recorded(tmp_path, dict.fromkeys(names, (number,)), names, file)
+    assert selection.tests_of(file, number, number)[0][0] == "tests/planner/test_autoscaler.py::own"
+
+
 def test_tests_that_differ_come_before_more_that_are_alike(tmp_path: Path) -> None:
     """Of those that run the same lines of the module one comes first, the others later."""
     lines = {"tests/a.py::one": [7], "tests/a.py::two": [7], "tests/a.py::far": [7, 8]}
-    selection = recorded(tmp_path, lines, {"tests/a.py::one": 1.0, "tests/a.py::two": 2.0, "tests/a.py::far": 3.0})
+    selection = recorded(tmp_path, lines, {"tests/a.py::one": 1.0, "tests/a.py::two": 2.0, "tests/a.py::far": 1.5})
     assert selection.tests_of(FILE, 7, 7)[0] == ["tests/a.py::one", "tests/a.py::far", "tests/a.py::two"]
 
 
