@@ -4,8 +4,8 @@
 
 Effect: files below FOLDER, and one process, `balancer.py`, that carries what comes to load balancers. It knows the
 nodes as machines in three zones, gives load balancers addresses at the end of the lab's network, writes DNS records
-into a file like /etc/hosts, has a directory for each volume, and routes to Pods in the network between the nodes, where
-it is lent that. Run by its path, it needs only the standard library.
+into a file like /etc/hosts, and has a directory for each volume, which all nodes of a zone have. In the network between
+the nodes it makes routes to Pods, where it is lent that. Run by its path, it needs only the standard library.
 """
 
 import fcntl
@@ -111,7 +111,7 @@ def records(asked: Document, folder: Path) -> list[Document]:
 
 
 def volumes(asked: Document, state: Document, folder: Path) -> list[Document]:
-    """Have a directory for every volume, on the node that asks for it; what is to be deleted goes to a dated trash."""
+    """Have a directory for every volume, in the zone that asks for it; what is to be deleted goes to a dated trash."""
     known = state.setdefault("volumes", {})
     for one in asked.get("volumes", []):
         name = one["name"]
@@ -129,8 +129,9 @@ def volumes(asked: Document, state: Document, folder: Path) -> list[Document]:
             # An empty one in its place would look like the volume.
             known[name]["error"] = f"{path} is gone, with what was on it"
             continue
-        place = known[name]["local"] if name in known else {"node": one.get("node") or _first_node(asked)}
-        if place["node"]:
+        node = one.get("node") or _first_node(asked)
+        place = known[name]["local"] if name in known else {"zone": instance(node)["zone"]} if node else None
+        if place is not None:
             path.mkdir(parents=True, exist_ok=True)
             known[name] = {"name": name, "size": one["size"], "local": {**place, "path": str(path)}}
     return [known[name] for name in sorted(known)]

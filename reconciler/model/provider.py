@@ -142,9 +142,10 @@ class Routed(Value):
 
 
 class LocalDirectory(Value):
-    """A directory of one node, or what is mounted there."""
+    """A directory, or what is mounted there: of one `node`, or the same one of all nodes in a `zone`."""
 
-    node: str
+    node: str = ""
+    zone: str = ""
     path: str
 
 

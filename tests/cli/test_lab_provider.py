@@ -106,15 +106,15 @@ def test_records_are_lines_of_a_file_of_hosts(folder: Path) -> None:
 
 
 def test_volumes_are_directories_until_they_are_to_be_deleted(folder: Path) -> None:
-    """On the node that was asked for, of which they stay; what is not asked for is kept."""
+    """In the zone of the node that was asked for, where they stay; what is not asked for is kept."""
     wanted = ProviderVolume(name="pvc-1", claim=OWNER, size=5, node="node-3")
     path = folder / "provider" / "volumes" / "pvc-1"
-    made = VolumeMade(name="pvc-1", size=5, local=LocalDirectory(node="node-3", path=str(path)))
+    made = VolumeMade(name="pvc-1", size=5, local=LocalDirectory(zone="c", path=str(path)))
     assert ask(folder, volumes=(wanted,)).volumes == (made,)
     (path / "data").write_text("kept")
     anywhere = ProviderVolume(name="pvc-2", claim=OWNER, size=5)
     local = ask(folder, volumes=(anywhere,)).volumes[1].local
-    assert local is not None and local.node == "node-1"
+    assert local is not None and local.zone == "a"
     assert (path / "data").read_text() == "kept"
     gone = ProviderVolume(name="pvc-1", claim=OWNER, size=5, deleting=True)
     assert [one.name for one in ask(folder, volumes=(gone, anywhere)).volumes] == ["pvc-2"]

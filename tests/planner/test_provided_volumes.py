@@ -4,7 +4,14 @@ from typing import Any
 
 from reconciler.model.kinds import NFSVolumeSource
 from reconciler.model.plan import Decision, Plan
-from reconciler.model.provider import LocalDirectory, ProviderAnswer, ProviderState, ProviderVolume, VolumeMade
+from reconciler.model.provider import (
+    Instance,
+    LocalDirectory,
+    ProviderAnswer,
+    ProviderState,
+    ProviderVolume,
+    VolumeMade,
+)
 from reconciler.planner.services.provided import request_of, state_of
 from tests.planner.volumes import bindings, claim, on, phases, places, pod, storage_class
 from tests.planner.world import Cluster, replace
@@ -226,6 +233,40 @@ def test_a_claim_that_grows_has_its_volume_asked_for_with_more() -> None:
     volume: Any = cluster.of("PersistentVolume")[wanted.name]
     assert now.status.capacity == volume.spec.capacity == {"storage": "2Gi"} and now.status.conditions == ()
     assert not cluster.plan().changes
+
+
+def test_a_volume_of_a_zone_lets_its_pods_move_within_it() -> None:
+    """To whichever node of the zone there is, once no Pod elsewhere has it; a zone of other nodes is refused."""
+    late = of_class(volumeBindingMode="WaitForFirstConsumer")
+    cluster = Cluster(nodes=("node-1", "node-2", "node-3"))
+    machines = tuple(Instance(node=f"node-{n}", zone=zone) for n, zone in ((1, "a"), (2, "b"), (3, "a")))
+    answer = ProviderAnswer(api_version="v", capabilities=("volumes",), instances=machines)
+    cluster.observed = replace(cluster.observed, provider=ProviderState(answer=answer))
+    cluster.settle()
+    cluster.push(late + DATA + pod("x", "data", **on("node-1")))
+    cluster.settle()
+    (wanted,) = asked(cluster)
+    assert (wanted.node, wanted.zone) == ("node-1", "a")
+
+    def told_of(zone: str, node: str = "") -> list[Plan]:
+        made = VolumeMade(name=wanted.name, local=LocalDirectory(zone=zone, node=node, path="/mnt/data"))
+        state = state_of(cluster.observed, replace(answer, volumes=(made,)))
+        cluster.observed = replace(cluster.observed, provider=state)
+        return cluster.settle()
+
+    for zone, node, message in (
+        ("a", "node-1", "the provider answers a directory of both a node and a zone, or of neither"),
+        ("b", "", "the provider answers a directory of zone b; node node-1 needs it"),
+        ("c", "", "the provider answers a directory of zone c, which no node is in"),
+    ):
+        assert told(told_of(zone, node), "ProvisioningFailed") == [message]
+    told_of("a")
+    assert bindings(cluster) == {"data": wanted.name}
+    cluster.push(late + DATA + pod("x", "data", **on("node-1")) + pod("y", "data"), commit="c2")
+    cluster.settle()
+    assert places(cluster) == {"x": "node-1", "y": "node-1"}
+    let_go(cluster, late + DATA + pod("z", "data", **on("node-3")))
+    assert places(cluster) == {"z": "node-3"} and cluster.plan().warnings == ()
 
 
 def test_a_bound_volume_that_is_not_well_any_more_is_told() -> None:

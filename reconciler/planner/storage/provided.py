@@ -22,7 +22,7 @@ from reconciler.model.provider import (
 from reconciler.model.quantity import bytes_of
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.storage.finalizers import with_finalizers
-from reconciler.planner.storage.provided_faults import fault_of_bound, fault_of_new, said
+from reconciler.planner.storage.provided_faults import fault_of_bound, fault_of_new, place_in_words, reach_of, said
 from reconciler.planner.storage.volumes import ASKED_OF, PROVISIONED_BY, SELECTED_NODE, is_trash, size_of, wanted_size
 from reconciler.planner.view import SYSTEM, View, replace
 
@@ -237,9 +237,9 @@ def _taken_over(view: View, stored: StoredObject, class_: StorageClass, made: Vo
         mount_options=class_.mount_options if made.nfs else (),
         nfs=made.nfs,
         local=k.LocalVolumeSource(path=made.local.path) if made.local else None,
-        node_affinity=_only_on(made.local.node) if made.local else k.VolumeNodeAffinity(),
+        node_affinity=reach_of(made.local) if made.local else k.VolumeNodeAffinity(),
     )
-    where = f"at {made.nfs.server}" if made.nfs else f"on {made.local.node}" if made.local else ""
+    where = f"at {made.nfs.server}" if made.nfs else place_in_words(made.local) if made.local else ""
     metadata = k.ObjectMeta(name=_name_for(claim), annotations={PROVISIONED_BY: PROVIDER_PROVISIONER})
     return view.create(
         with_finalizers(PersistentVolume(metadata=metadata, spec=spec)),
@@ -247,13 +247,6 @@ def _taken_over(view: View, stored: StoredObject, class_: StorageClass, made: Vo
         reason=Reason.PROVISIONED,
         message=f"for claim {stored.ref.namespace}/{stored.ref.name} {where}, by the provider",
         provenance=stored.provenance,
-    )
-
-
-def _only_on(node: str) -> k.VolumeNodeAffinity:
-    hostname = k.NodeSelectorRequirement(key="kubernetes.io/hostname", operator="In", values=(node,))
-    return k.VolumeNodeAffinity(
-        required=k.NodeSelector(node_selector_terms=(k.NodeSelectorTerm(match_expressions=(hostname,)),))
     )
 
 
