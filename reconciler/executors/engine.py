@@ -45,6 +45,7 @@ class EngineInfo(Value):
     root_dir: str
     architecture: str
     cgroup_version: str
+    cgroup_driver: str
     kernel: str
     os_name: str
 
@@ -97,6 +98,7 @@ class Engine:
             root_dir=str(said.get("DockerRootDir", "")),
             architecture=str(said.get("Architecture", "")),
             cgroup_version=str(said.get("CgroupVersion", "")),
+            cgroup_driver=str(said.get("CgroupDriver", "")),
             kernel=str(said.get("KernelVersion", "")),
             os_name=str(said.get("OperatingSystem", "")),
         )

@@ -3,10 +3,13 @@
 Every effect is idempotent by name: doing it again finds its own work and answers unchanged.
 """
 
+from msgspec import field
+
 from reconciler.model.base import Value
 from reconciler.model.external import HealthCheck, Way
 from reconciler.model.ingress import ProxyBackend, ProxyCertificate, ProxyMap, ProxyUsers
 from reconciler.model.kinds import Container, Lifecycle
+from reconciler.model.kinds.container import ResourceMap
 from reconciler.model.networkpolicy import PolicyRules
 from reconciler.model.node import Peer, PodAssignment, ServiceEntry
 from reconciler.model.storage import NfsShare
@@ -99,11 +102,12 @@ class StopContainer(_Detail, tag="stopContainer"):
 
 
 class ResizeContainer(_Detail, tag="resizeContainer"):
-    """Let a running container use what its spec says now, without starting it anew."""
+    """Let a running container use what its spec says now, `within` the limits of its Pod, without starting it anew."""
 
     container_id: str
     name: str
     spec: Container
+    within: ResourceMap = field(default_factory=dict)
 
 
 class RemoveContainer(_Detail, tag="removeContainer"):

@@ -3,16 +3,20 @@
 The arithmetic is that of Kubernetes' kubelet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from fractions import Fraction
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import PodSpec, ResourceRequirements
-from reconciler.model.quantity import QuantityText, bytes_of, cpu_millis
+from reconciler.model.podresources import OF_CPU_AND_MEMORY, has_pod_resources, pod_limits, pod_requests, requests_of
+from reconciler.model.quantity import QuantityText, bytes_of, cpu_millis, in_units
 
 PERIOD_US = 100_000
 SHARES_MIN = 2
 _QUOTA_MIN_US = 1_000
-_SHARES_MAX = 262_144
+SHARES_MAX = 262_144
+_ZERO = Fraction(0)
+_NO_LIMITS: Mapping[str, QuantityText] = {}
 
 
 class Granted(Value):
@@ -23,16 +27,48 @@ class Granted(Value):
     memory_bytes: int = 0
 
 
-def granted(resources: ResourceRequirements) -> Granted:
-    """Return what a container with these requests and limits may use."""
-    limits = resources.limits
-    shares = cpu_millis(effective_requests(resources).get("cpu", 0)) * 1024 // 1000
-    quota = cpu_millis(limits.get("cpu", 0))
+def granted(resources: ResourceRequirements, within: Mapping[str, QuantityText] = _NO_LIMITS) -> Granted:
+    """Return what a container with these requests and limits may use, in a Pod with limits of its own.
+
+    What has no limit may use what the Pod may, and nothing may use more.
+    """
+    quota, memory = _least(cpu_millis, "cpu", resources, within), _least(bytes_of, "memory", resources, within)
+    asked = effective_requests(resources)
     return Granted(
-        cpu_shares=min(max(shares, SHARES_MIN), _SHARES_MAX),
-        cpu_quota_us=max(quota * PERIOD_US // 1000, _QUOTA_MIN_US) if quota else 0,
-        memory_bytes=bytes_of(limits.get("memory", 0)),
+        cpu_shares=shares_of(cpu_millis(asked["cpu"]) if "cpu" in asked else quota),
+        cpu_quota_us=quota_of(quota),
+        memory_bytes=memory,
     )
+
+
+def granted_to_pod(spec: PodSpec) -> Granted:
+    """Return what all containers of a Pod may use together."""
+    asked, limits = pod_requests(spec), pod_limits(spec)
+    return Granted(
+        cpu_shares=shares_of(in_units(asked.get("cpu", requests_of(spec).get("cpu", _ZERO)), -3)),
+        cpu_quota_us=quota_of(in_units(limits.get("cpu", _ZERO), -3)),
+        memory_bytes=in_units(limits.get("memory", _ZERO), 0),
+    )
+
+
+def shares_of(millis: int) -> int:
+    """Return the shares of CPU time that thousandths of a processor are worth."""
+    return min(max(millis * 1024 // 1000, SHARES_MIN), SHARES_MAX)
+
+
+def quota_of(millis: int) -> int:
+    """Return microseconds in each 100,000; 0: without a limit."""
+    return max(millis * PERIOD_US // 1000, _QUOTA_MIN_US) if millis else 0
+
+
+def _least(
+    read: Callable[[QuantityText], int],
+    name: str,
+    resources: ResourceRequirements,
+    within: Mapping[str, QuantityText],
+) -> int:
+    given = [read(limits[name]) for limits in (resources.limits, within) if name in limits]
+    return min((one for one in given if one), default=0)
 
 
 def effective_requests(resources: ResourceRequirements) -> Mapping[str, QuantityText]:
@@ -42,6 +78,8 @@ def effective_requests(resources: ResourceRequirements) -> Mapping[str, Quantity
 
 def qos_class(spec: PodSpec) -> str:
     """Return Guaranteed, Burstable or BestEffort."""
+    if has_pod_resources(spec):
+        return _class_of_whole(spec)
     guaranteed, best_effort = True, True
     for container in (*spec.init_containers, *spec.containers):
         limits = container.resources.limits
@@ -51,3 +89,14 @@ def qos_class(spec: PodSpec) -> str:
             best_effort = best_effort and not limit and not request
             guaranteed = guaranteed and bool(limit) and limit == request
     return "BestEffort" if best_effort else "Guaranteed" if guaranteed else "Burstable"
+
+
+def _class_of_whole(spec: PodSpec) -> str:
+    """Return the class of a Pod with resources of its own: those of its containers say nothing of it."""
+    requests, limits = (
+        {name: value for name, value in found.items() if value and name in OF_CPU_AND_MEMORY}
+        for found in (pod_requests(spec), pod_limits(spec))
+    )
+    if not requests and not limits:
+        return "BestEffort"
+    return "Guaranteed" if requests == limits and len(limits) == len(OF_CPU_AND_MEMORY) else "Burstable"

@@ -10,8 +10,9 @@ from reconciler.model.desired import DesiredState
 from reconciler.model.forecast import Refusal, Unplaced
 from reconciler.model.kinds import Container, Pod, PodSpec, ResourceQuota
 from reconciler.model.observed import ObservedState, StoredObject
+from reconciler.model.podresources import pod_limits
 from reconciler.model.policy import Policy
-from reconciler.model.quantity import bytes_of, cpu_millis
+from reconciler.model.quantity import bytes_of, cpu_millis, in_units
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.apply import apply_plan
 from reconciler.planner.nodes_needed import nodes_needed
@@ -132,18 +133,23 @@ def is_daemon(pod: Pod) -> bool:
 
 
 def limited(spec: PodSpec) -> Room:
-    """Return the sum of the limits of a Pod's containers and sidecars; what has none counts nothing."""
+    """Return the sum of the limits of a Pod's containers and sidecars, or the Pod's own; none counts nothing."""
     found = Room(pods=1)
     for container in _lasting(spec):
         limits = container.resources.limits
         found = found.plus(
             Room(cpu_millis=cpu_millis(limits.get("cpu", 0)), memory_bytes=bytes_of(limits.get("memory", 0)))
         )
-    return found
+    whole = pod_limits(spec)
+    return replace(
+        found,
+        cpu_millis=in_units(whole["cpu"], -3) if "cpu" in whole else found.cpu_millis,
+        memory_bytes=in_units(whole["memory"], 0) if "memory" in whole else found.memory_bytes,
+    )
 
 
 def _is_limited(spec: PodSpec) -> bool:
-    return all("memory" in container.resources.limits for container in _lasting(spec))
+    return "memory" in pod_limits(spec) or all("memory" in container.resources.limits for container in _lasting(spec))
 
 
 def _lasting(spec: PodSpec) -> tuple[Container, ...]:

@@ -208,6 +208,7 @@ _CONTAINER: Mapping[str, str] = {
 _POD: Mapping[str, str] = {
     "PodSpec.containers": "The containers of the Pod.",
     "PodSpec.initContainers": "Containers that run one after the other before the others start.",
+    "PodSpec.resources": "CPU, memory and huge pages promised and allowed to all containers together.",
     "PodSpec.volumes": "Volumes that the containers can mount.",
     "PodSpec.restartPolicy": "When ended containers are started again.",
     "PodSpec.terminationGracePeriodSeconds": "How long the containers may take to end.",

@@ -108,7 +108,6 @@ REFUSED: Mapping[str, str] = {
     "PodSpec.runtimeClassName": "containers run on the Engine's default runtime",
     "PodSpec.overhead": "",
     "PodSpec.resourceClaims": "",
-    "PodSpec.resources": "give resources to the containers",
     "PodSpec.workloadRef": "",
     "ResourceRequirements.claims": "",
     "VolumeMount.recursiveReadOnly": "",

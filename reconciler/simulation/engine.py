@@ -191,7 +191,7 @@ class SimulatedEngine:
                 image=detail.spec.image,
                 image_id=f"sha256:{detail.spec.image}",
                 spec_digest=pod.digest,
-                granted=granted(detail.spec.resources),
+                granted=granted(detail.spec.resources, pod.spec.resources.limits),
             )
         return self._start(existing, start=start)
 
@@ -200,7 +200,7 @@ class SimulatedEngine:
         container = self.find(detail.container_id)
         if container is None or not container.is_running:
             raise StaleError(f"container {detail.name} does not run", reason="ContainerGone")
-        container.fact = replace(container.fact, granted=granted(detail.spec.resources))
+        container.fact = replace(container.fact, granted=granted(detail.spec.resources, detail.within))
         return True, container.fact.id
 
     def begin_stop(self, detail: StopContainer) -> None:

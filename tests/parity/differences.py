@@ -26,7 +26,6 @@ PURPOSES: tuple[str, ...] = (
     "built in memory beyond the cap of 2^63-1, which no text reaches",
     "defaults fill the policies before the API validates",
     "our hashes have ten letters",
-    "resources of a whole Pod are refused at the door",
     "the deprecated number of a template is not kept, its hash is",
     "the fault is in a field that defaults fill before the API validates",
     "the server does not shorten addresses",

@@ -209,8 +209,6 @@ def _on_purpose(row: dict[str, Any]) -> str:
     # Twice as much in a period is the default, and five minutes to start; those tests run with eight times and two.
     if case.get("expectedConvertedDesiredReplicas") == 24 or case.get("name") == "several pods":
         return "upstream's tests run with other settings than its defaults"
-    if case.get("enablePodLevelResources") and any("resources" in pod["spec"] for pod in case.get("pods", ())):
-        return "resources of a whole Pod are refused at the door"
     return ""
 
 

@@ -134,7 +134,7 @@ class Containers:
 
     def whole_resource_name(self, case: Case) -> bool:
         """Judge a row with the name of a resource of the Pod as a whole."""
-        resources = {"Limits": {case.get("input", ""): "1"}}
+        resources = {"Limits": {"cpu": "1", case.get("input", ""): "1Gi"}}
         return self.pods.spec({"Resources": resources}, not case.get("expectedFailure"))
 
     def overhead(self, case: Case) -> bool:
@@ -191,7 +191,6 @@ class Containers:
 
 _WHY: tuple[tuple[str, str], ...] = (
     (r"protocol required", "the fault is in a field that defaults fill before the API validates"),
-    (r"podResources|hugepages-(2Mi|1Gi)\"", "resources of a whole Pod are refused at the door"),
 )
 
 

@@ -77,11 +77,8 @@ def test_limit_ranges_bound_what_upstream_bounds() -> None:
         limits = loosely(LimitRange, case["limitRange"])
         return not violations((limits,), loosely(PersistentVolumeClaim, case["pvc"]))
 
-    def why(row: dict[str, Any]) -> str:
-        return "resources of a whole Pod are refused at the door" if "podLevelResourcesEnabled" in row["case"] else ""
-
     judges = {"TestPodLimitFunc": pod, "TestPersistentVolumeClaimLimitFunc": claim}
-    compare("plugin_pkg_admission_limitranger", judges, why)
+    compare("plugin_pkg_admission_limitranger", judges)
 
 
 def id_of(case: dict[str, Any]) -> str:

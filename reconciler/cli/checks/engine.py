@@ -10,6 +10,7 @@ from reconciler.model.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.config import Settings
+    from reconciler.executors.engine import EngineInfo
 
 _SLOW_S = 5.0
 
@@ -28,7 +29,18 @@ def check_engine(settings: "Settings") -> Sequence[Finding]:
         return [fail("docker", str(error), error.hint or "start it: systemctl start docker")]
     spoken = ok("docker", f"{info.version}, API {info.api_version}, cgroup v{info.cgroup_version or '?'}")
     storage = disk_findings("docker-disk", Path(info.root_dir)) if info.root_dir else ()
-    return [spoken, _live_restore(info.live_restore), *storage]
+    return [spoken, _live_restore(info.live_restore), *_groups(info), *storage]
+
+
+def _groups(info: "EngineInfo") -> Sequence[Finding]:
+    """Whether Pods can have resources as a whole: not every driver of control groups lets limits be set."""
+    driver, version = info.cgroup_driver, info.cgroup_version
+    if driver == "cgroupfs" or (driver == "systemd" and version == "2"):
+        return ()
+    message = (
+        f"driver {driver or 'unknown'}, version {version or '?'}: Pods with resources as a whole do not start here"
+    )
+    return [warn("cgroup-driver", message, "use control groups of version 2, or the Engine's driver cgroupfs")]
 
 
 def _live_restore(is_on: bool) -> Finding:

@@ -16,6 +16,7 @@ from reconciler.executors.container.images import pull_image
 from reconciler.executors.container.labels import Owner
 from reconciler.executors.container.logs import LogStream, open_log
 from reconciler.executors.container.owned import Owned, is_running
+from reconciler.executors.container.podcgroup import PodCgroups
 from reconciler.executors.container.probes import run_probe
 from reconciler.executors.container.pulled import PulledImages
 from reconciler.executors.container.resize import resize_container
@@ -57,7 +58,8 @@ class ContainerExecutor:
         self._owned = Owned(engine, owner)
         self._volumes = volumes
         self._files = ContainerFiles(volumes.paths)
-        self._starter = Starter(engine, self._owned, volumes, self._files, Path(data_dir))
+        self._cgroups = PodCgroups(engine, cluster)
+        self._starter = Starter(engine, self._owned, self._cgroups, volumes, self._files, Path(data_dir))
         self._cache = Cache(engine, owner, self._files)
         self._images = PulledImages(engine, Path(data_dir) / "images.json")
         self._watcher: Watcher | None = None
@@ -70,6 +72,8 @@ class ContainerExecutor:
     def refresh(self, *, full: bool = False) -> None:
         """Bring the facts up to date; raises `EngineSilent` when the Engine does not answer."""
         self._cache.refresh(full=full)
+        if full:
+            self._cgroups.sweep({fact.pod_uid for fact in self._cache.containers()})
 
     def facts(self) -> tuple[ContainerFact, ...]:
         """Return our containers as of the last refresh, event or action."""
@@ -168,9 +172,9 @@ class ContainerExecutor:
         try:
             match detail:
                 case CreateSandbox():
-                    return create_sandbox(self._engine, self._owned, detail, expects, deadline)
+                    return create_sandbox(self._engine, self._owned, self._cgroups, detail, expects, deadline)
                 case RemoveSandbox():
-                    return remove_sandbox(self._engine, self._owned, detail, expects, deadline)
+                    return remove_sandbox(self._engine, self._owned, self._cgroups, detail, expects, deadline)
                 case StartContainer():
                     return self._starter.start(detail, materials, expects, deadline)
                 case StopContainer():

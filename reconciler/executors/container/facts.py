@@ -12,6 +12,7 @@ from reconciler.model.granted import PERIOD_US, Granted
 from reconciler.model.node import ContainerFact
 
 _HIDDEN_MIN = 3
+_KILLED = 137
 # What the Engine calls a state, and what it is here; anything else is a state of no Engine that we know.
 _STATES = {
     "created": "created",
@@ -50,7 +51,7 @@ def container_fact(inspected: Mapping[str, Any], message: str = "") -> Container
         started_at=created_at if failed else unix_seconds(state.get("StartedAt")),
         finished_at=created_at if failed else _finished_at(state),
         exit_code=int(state.get("ExitCode", 0)),
-        oom_killed=bool(state.get("OOMKilled")),
+        oom_killed=bool(state.get("OOMKilled")) and not _was_told_of_others(inspected),
         error=start_error(inspected),
         message=message,
         pid=int(state.get("Pid", 0)),
@@ -99,6 +100,15 @@ def _finished_at(state: Mapping[str, Any]) -> float:
 def _sandbox(inspected: Mapping[str, Any]) -> str:
     mode = str((inspected.get("HostConfig") or {}).get("NetworkMode", ""))
     return mode.removeprefix("container:") if mode.startswith("container:") else ""
+
+
+def _was_told_of_others(inspected: Mapping[str, Any]) -> bool:
+    """Whether memory ran out in the Pod's group, and the process that was killed was not the container's own.
+
+    Control groups of version 1 tell all groups below the one that is full.
+    """
+    settings = inspected.get("HostConfig") or {}
+    return bool(settings.get("CgroupParent")) and int(inspected["State"].get("ExitCode", 0)) != _KILLED
 
 
 def _granted(settings: Mapping[str, Any]) -> Granted:

@@ -20,7 +20,7 @@ from reconciler.executors.container.dns import (
 )
 from reconciler.executors.container.envfile import EnvFiles
 from reconciler.executors.container.environment import environment, expand, expand_whole
-from reconciler.executors.container.resources import oom_score, resource_settings, sandbox_settings
+from reconciler.executors.container.resources import group_setting, oom_score, resource_settings, sandbox_settings
 from reconciler.executors.container.security import group_settings, security_settings, user_setting
 from reconciler.executors.downward import PodPlace
 from reconciler.model.base import Value
@@ -38,7 +38,8 @@ class Surroundings(Value):
 
     `sandbox` is the id of the sandbox, `image_user` that of the image's configuration (where asked for),
     `mount_sources` the host's path of each volume mount in order, `device_sources` that of each block device,
-    `termination_file` that of the message file, `env_files` what files hold that variables are taken from.
+    `termination_file` that of the message file, `env_files` what files hold that variables are taken from,
+    `cgroup_parent` the control group of the Pod, if it has one.
     """
 
     sandbox: str
@@ -51,10 +52,11 @@ class Surroundings(Value):
     oom_score_min: int = -1000
     seccomp_profiles: Mapping[str, str] = field(default_factory=dict)
     env_files: EnvFiles = field(default_factory=dict)
+    cgroup_parent: str = ""
 
 
 def sandbox_body(
-    detail: CreateSandbox, owner: labels.Owner, image: str, host: Resolver, oom_score_min: int
+    detail: CreateSandbox, owner: labels.Owner, image: str, host: Resolver, oom_score_min: int, group: str = ""
 ) -> dict[str, Any]:
     """Return the request that creates the container that owns a Pod's namespaces."""
     pod = detail.pod
@@ -73,6 +75,7 @@ def sandbox_body(
         "LogConfig": _LOG_CONFIG,
         **resolver_settings(pod_resolver(pod, detail.domain, detail.dns_address, host)),
         **sandbox_settings(oom_score_min),
+        **group_setting(group),
     }
     body: dict[str, Any] = {
         "Image": image,
@@ -109,7 +112,8 @@ def container_body(
             "OomScoreAdj": max(oom_score(pod.spec, container, around.place.memory_bytes), around.oom_score_min),
             "RestartPolicy": {"Name": "no"},
             "LogConfig": _LOG_CONFIG,
-            **resource_settings(container),
+            **resource_settings(container, pod.spec.resources.limits),
+            **group_setting(around.cgroup_parent),
             **security_settings(pod.spec.security_context, container, around.seccomp_profiles),
         },
     }

@@ -18,7 +18,7 @@ def resize_container(
     found = owned.target(detail.container_id, detail.name, expects)
     if found is None or not is_running(found):
         raise StaleError(f"container {detail.name} does not run: there is nothing to resize")
-    container, settings = str(found["Id"]), resource_settings(detail.spec)
+    container, settings = str(found["Id"]), resource_settings(detail.spec, detail.within)
     before, after = int(found["HostConfig"].get("Memory") or 0), int(settings.get("Memory", 0))
     if after and (not before or after < before) and (used := engine.memory_used(container, deadline.left_s)) > after:
         raise TransientError(

@@ -10,6 +10,7 @@ from reconciler.executors.container import labels
 from reconciler.executors.container.dns import Resolver, parse_resolver
 from reconciler.executors.container.images import ensure_sandbox_image
 from reconciler.executors.container.owned import Owned, is_running, was_never_started
+from reconciler.executors.container.podcgroup import PodCgroupError, PodCgroups
 from reconciler.executors.container.render import sandbox_body
 from reconciler.executors.engine import Engine
 from reconciler.executors.transport import Deadline, EngineRefused
@@ -26,12 +27,22 @@ class SandboxError(TransientError):
 
 
 def create_sandbox(
-    engine: Engine, owned: Owned, detail: CreateSandbox, expects: str, deadline: Deadline
+    engine: Engine, owned: Owned, cgroups: PodCgroups, detail: CreateSandbox, expects: str, deadline: Deadline
 ) -> tuple[bool, str]:
     """Create and start a sandbox; return whether anything was done, and its id."""
+    with cgroups.entered(detail.pod.uid, detail.pod.spec) as group:
+        changed, container = _started(engine, owned, detail, group, expects, deadline)
+        if group and changed:
+            check_group(engine, cgroups, detail.pod.uid, container, deadline)
+    return changed, container
+
+
+def _started(
+    engine: Engine, owned: Owned, detail: CreateSandbox, group: str, expects: str, deadline: Deadline
+) -> tuple[bool, str]:
     found = owned.find(detail.name, detail.pod.uid)
     if found is None:
-        container = _create(engine, owned, detail, deadline)
+        container = _create(engine, owned, detail, group, deadline)
     elif is_running(found):
         owned.expect(found, expects)
         return False, str(found["Id"])
@@ -48,16 +59,29 @@ def create_sandbox(
     return True, container
 
 
+def check_group(engine: Engine, cgroups: PodCgroups, uid: str, container: str, deadline: Deadline) -> None:
+    """Remove a container that was started outside of its Pod's limits, and raise `PodCgroupError`."""
+    found = engine.inspect_container(container)
+    try:
+        cgroups.check(uid, int(found["State"].get("Pid") or 0) if found is not None else 0)
+    except PodCgroupError:
+        remove(engine, container, deadline, force=True)
+        raise
+
+
 def remove_sandbox(
-    engine: Engine, owned: Owned, detail: RemoveSandbox, expects: str, deadline: Deadline
+    engine: Engine, owned: Owned, cgroups: PodCgroups, detail: RemoveSandbox, expects: str, deadline: Deadline
 ) -> tuple[bool, str]:
-    """Remove a sandbox, killing it; return whether there was one."""
+    """Remove a sandbox, killing it, and what held its Pod's limits; return whether there was one."""
     found = owned.target(detail.container_id, detail.name, expects)
     if found is None:
         return False, ""
     if labels.labels_in(found).get(labels.ROLE) != labels.SANDBOX_ROLE:
         raise StaleError(f"{detail.name} is not a sandbox")
-    return remove(engine, str(found["Id"]), deadline, force=True), ""
+    removed = remove(engine, str(found["Id"]), deadline, force=True)
+    if found["HostConfig"].get("CgroupParent"):
+        cgroups.remove(labels.labels_in(found).get(labels.POD_UID, ""))
+    return removed, ""
 
 
 def remove(engine: Engine, container: str, deadline: Deadline, *, force: bool) -> bool:
@@ -87,9 +111,9 @@ def host_resolver() -> Resolver:
     return Resolver()
 
 
-def _create(engine: Engine, owned: Owned, detail: CreateSandbox, deadline: Deadline) -> str:
+def _create(engine: Engine, owned: Owned, detail: CreateSandbox, group: str, deadline: Deadline) -> str:
     image = ensure_sandbox_image(engine)
-    body = sandbox_body(detail, owned.owner, image, host_resolver(), lowest_oom_score(engine.socket_path))
+    body = sandbox_body(detail, owned.owner, image, host_resolver(), lowest_oom_score(engine.socket_path), group)
     try:
         return engine.create_container(detail.name, body, deadline.left_s)
     except EngineRefused as error:

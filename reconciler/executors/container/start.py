@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from reconciler.executors.capacity import host_size, lowest_oom_score
 from reconciler.executors.container.envfile import EnvFiles
 from reconciler.executors.container.environment import ContainerConfigError, environment
 from reconciler.executors.container.facts import hide_values, start_error, start_failed
 from reconciler.executors.container.hooks import run_hook
 from reconciler.executors.container.owned import Owned, is_running, was_never_started
+from reconciler.executors.container.podcgroup import PodCgroups
 from reconciler.executors.container.render import Surroundings, container_body, sub_path
+from reconciler.executors.container.sandbox import check_group
 from reconciler.executors.container.security import needs_image_user, seccomp_path
 from reconciler.executors.downward import PodPlace
 from reconciler.executors.engine import Engine
@@ -79,9 +83,18 @@ class Volumes(Protocol):
 class Starter:
     """Starts containers on one host."""
 
-    def __init__(self, engine: Engine, owned: Owned, volumes: Volumes, files: "PodFiles", data_dir: Path) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        owned: Owned,
+        cgroups: PodCgroups,
+        volumes: Volumes,
+        files: "PodFiles",
+        data_dir: Path,
+    ) -> None:
         self._engine = engine
         self._owned = owned
+        self._cgroups = cgroups
         self._volumes = volumes
         self._files = files
         self._profiles = data_dir / _SECCOMP
@@ -92,11 +105,17 @@ class Starter:
         found = self._existing(detail, sandbox)
         if found is not None and not was_never_started(found):
             return self._continue(detail, found, deadline), str(found["Id"])
-        container = str(found["Id"]) if found is not None else self._create(detail, sandbox, materials, deadline)
-        try:
-            self._engine.start_container(container, deadline.left_s)
-        except EngineRefused as error:
-            raise self._start_failure(detail, container, error) from None
+        with self._cgroups.entered(detail.pod.uid, detail.pod.spec) as group:
+            if found is not None:
+                container = str(found["Id"])
+            else:
+                container = self._create(detail, sandbox, group, materials, deadline)
+            try:
+                self._engine.start_container(container, deadline.left_s)
+            except EngineRefused as error:
+                raise self._start_failure(detail, container, error) from None
+            if group:
+                check_group(self._engine, self._cgroups, detail.pod.uid, container, deadline)
         self._post_start(detail, container, deadline)
         return True, container
 
@@ -125,8 +144,11 @@ class Starter:
             return False
         return self._post_start(detail, str(found["Id"]), deadline)
 
-    def _create(self, detail: StartContainer, sandbox: str, materials: Materials, deadline: Deadline) -> str:
-        body = container_body(detail, self._owned.owner, self._surroundings(detail, sandbox, materials), materials)
+    def _create(
+        self, detail: StartContainer, sandbox: str, group: str, materials: Materials, deadline: Deadline
+    ) -> str:
+        around = replace(self._surroundings(detail, sandbox, materials), cgroup_parent=group)
+        body = container_body(detail, self._owned.owner, around, materials)
         try:
             return self._engine.create_container(detail.name, body, deadline.left_s)
         except EngineRefused as error:

@@ -10,6 +10,7 @@ from reconciler.model.kinds.container import (
     AppArmorProfile,
     Container,
     EphemeralContainer,
+    ResourceRequirements,
     SeccompProfile,
     SELinuxOptions,
     WindowsSecurityContextOptions,
@@ -107,6 +108,7 @@ class PodSpec(Value):
     containers: Annotated[tuple[Container, ...], Meta(min_length=1)]
     init_containers: tuple[Container, ...] = ()
     ephemeral_containers: tuple[EphemeralContainer, ...] = ()
+    resources: ResourceRequirements = ResourceRequirements()
     volumes: tuple[Volume, ...] = ()
     restart_policy: RestartPolicy = "Always"
     termination_grace_period_seconds: Seconds = 30

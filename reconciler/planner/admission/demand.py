@@ -5,11 +5,12 @@ from typing import Any, cast
 
 from reconciler.model.kinds import Deployment, ObjectMeta, Pod, PodTemplateSpec
 from reconciler.model.observed import StoredObject
+from reconciler.model.podresources import Amounts, plus
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.admission.admit import given_defaults
 from reconciler.planner.admission.ledger import Ledger, inhabitants, inputs_of
 from reconciler.planner.admission.quota import hard_of, ledger_of
-from reconciler.planner.admission.usage import Amounts, plus, shown
+from reconciler.planner.admission.usage import shown
 from reconciler.planner.view import View
 from reconciler.planner.workloads.rolling import limits_of
 

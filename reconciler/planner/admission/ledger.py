@@ -5,9 +5,10 @@ from typing import cast
 
 from reconciler.model.kinds import AnyObject, PersistentVolumeClaim, Pod, ResourceQuota
 from reconciler.model.observed import StoredObject
+from reconciler.model.podresources import Amounts, plus
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.admission.scopes import is_in_scope
-from reconciler.planner.admission.usage import Amounts, count_name, is_at_an_end, overdue_at, plus, usage_of
+from reconciler.planner.admission.usage import count_name, is_at_an_end, overdue_at, usage_of
 from reconciler.planner.priority import with_class
 from reconciler.planner.storage.claims import class_name_of
 from reconciler.planner.view import View

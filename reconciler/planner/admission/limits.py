@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
 from reconciler.model.kinds import Container, LimitRange, LimitRangeItem, Object, PersistentVolumeClaim, Pod, PodSpec
-from reconciler.model.quantity import QuantityText, format_quantity
-from reconciler.planner.admission.usage import (
+from reconciler.model.podresources import (
     Amounts,
     amount,
     amounts,
@@ -16,8 +15,9 @@ from reconciler.planner.admission.usage import (
     container_requests,
     limits_of,
     requests_of,
-    shown,
 )
+from reconciler.model.quantity import QuantityText, format_quantity
+from reconciler.planner.admission.usage import shown
 from reconciler.planner.view import replace
 
 # What a Pod was given, in words; kept as long as the Pod is.

@@ -5,9 +5,10 @@ from typing import cast
 
 from reconciler.model.kinds import AnyObject, Pod, ResourceQuota, ResourceQuotaStatus
 from reconciler.model.observed import StoredObject
+from reconciler.model.podresources import Amounts, amounts
 from reconciler.planner.admission.ledger import Ledger
 from reconciler.planner.admission.scopes import is_in_scope
-from reconciler.planner.admission.usage import Amounts, amounts, listed, shown, unspecified
+from reconciler.planner.admission.usage import listed, shown, unspecified
 from reconciler.planner.view import View, ref_for
 
 _MUST_BE_SAID = frozenset(("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"))

@@ -1,15 +1,21 @@
 """What one object counts for a quota, by the names that quotas have for it. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from fractions import Fraction
-from functools import lru_cache
-from typing import TypeAlias, cast
+from typing import cast
 
-from reconciler.model.kinds import KINDS, Container, Object, PersistentVolumeClaim, Pod, PodSpec, Service
-from reconciler.model.quantity import QuantityText, amount_text, parse_quantity
+from reconciler.model.kinds import KINDS, Object, PersistentVolumeClaim, Pod, PodSpec, Service
+from reconciler.model.podresources import (
+    Amounts,
+    amounts,
+    container_limits,
+    container_requests,
+    has_pod_resources,
+    limits_of,
+    requests_of,
+)
+from reconciler.model.quantity import amount_text
 from reconciler.model.times import unix
-
-Amounts: TypeAlias = Mapping[str, Fraction]
 
 _ONE = Fraction(1)
 # Core kinds that quotas also know by their plain names.
@@ -18,8 +24,6 @@ _PLAIN = frozenset(
 )
 _OF_PODS = ("cpu", "memory", "ephemeral-storage")
 _IN_BYTES = ("memory", "storage")
-
-amount = lru_cache(maxsize=4096)(parse_quantity)
 
 
 def usage_of(object: Object, storage_class: str = "") -> Amounts:
@@ -76,8 +80,13 @@ def compute_usage(spec: PodSpec) -> dict[str, Fraction]:
 
 
 def unspecified(spec: PodSpec, wanted: Iterable[str]) -> dict[str, list[str]]:
-    """Return the containers that do not say how much they need, by the name of what is wanted."""
+    """Return the containers that do not say how much they need, by the name of what is wanted.
+
+    They need not where the Pod says it as a whole.
+    """
     missing: dict[str, list[str]] = {}
+    if has_pod_resources(spec):
+        return missing
     for container in (*spec.containers, *spec.init_containers):
         said = _named(container_requests(container), container_limits(container))
         for name in wanted:
@@ -97,58 +106,6 @@ def _named(requests: Amounts, limits: Amounts) -> dict[str, Fraction]:
         if name in limits:
             found[f"limits.{name}"] = limits[name]
     return found
-
-
-def requests_of(spec: PodSpec) -> Amounts:
-    """Return what a Pod asks for, by the name of the resource."""
-    return _total(spec, container_requests)
-
-
-def limits_of(spec: PodSpec) -> Amounts:
-    """Return what a Pod uses at most, by the name of the resource, as far as that is said."""
-    return _total(spec, container_limits)
-
-
-def container_requests(container: Container) -> Amounts:
-    """Return what a container asks for; a limit without a request is a request too."""
-    return amounts({**container.resources.limits, **container.resources.requests})
-
-
-def container_limits(container: Container) -> Amounts:
-    """Return what a container uses at most."""
-    return amounts(container.resources.limits)
-
-
-def amounts(quantities: Mapping[str, QuantityText]) -> dict[str, Fraction]:
-    """Return quantities as numbers."""
-    return {name: amount(value) for name, value in quantities.items()}
-
-
-def _total(spec: PodSpec, of: Callable[[Container], Amounts]) -> Amounts:
-    """Return the sum of containers and sidecars, or what an init container needs beside earlier sidecars if more."""
-    steady: Amounts = {}
-    for container in spec.containers:
-        steady = plus(steady, of(container))
-    peak: Amounts = {}
-    beside: Amounts = {}
-    for container in spec.init_containers:
-        if container.restart_policy == "Always":
-            beside = plus(beside, of(container))
-        else:
-            peak = _larger(peak, plus(beside, of(container)))
-    return _larger(plus(steady, beside), peak)
-
-
-def plus(one: Amounts, other: Amounts, times: int = 1) -> dict[str, Fraction]:
-    """Return the sum by name; `times` -1 takes the other away."""
-    found = dict(one)
-    for name, value in other.items():
-        found[name] = found.get(name, Fraction(0)) + value * times
-    return found
-
-
-def _larger(one: Amounts, other: Amounts) -> Amounts:
-    return {name: max(one.get(name, Fraction(0)), other.get(name, Fraction(0))) for name in {**one, **other}}
 
 
 # Other kinds

@@ -46,14 +46,21 @@ def judge(
     fact = facts[-1] if facts else None
     sandbox = found.sandbox
     if fact is not None and is_live(fact):
-        return _running(look, spec, role, memory, fact, starting=starting)
+        return _running(look, pod, spec, role, memory, fact, starting=starting)
     if fact is not None and not has_ended(fact) and shares(fact, sandbox):
         return startable(look, pod, spec, role, memory, fact, fact.attempt, Reason.CONTAINER_MISSING)
     return _not_running(look, pod, spec, role, memory, fact, sandbox, done)
 
 
 def _running(
-    look: Look, spec: Container, role: str, memory: ContainerMemory, fact: ContainerFact, *, starting: bool
+    look: Look,
+    pod: PodAssignment,
+    spec: Container,
+    role: str,
+    memory: ContainerMemory,
+    fact: ContainerFact,
+    *,
+    starting: bool,
 ) -> Judgement:
     startup = _probe_result(look, fact, "startup")
     # A container counts as started only after its postStart hook.
@@ -62,8 +69,9 @@ def _running(
     started = passed and not hooked
     ready = started and _is_ready(look, spec, role, memory, fact)
     want, reason, message, grace_s = _fault(look, spec, memory, fact, startup)
-    resize = want is Want.RUN and is_to_be_resized(memory, spec, fact)
-    if resize and fact.granted is not None and restarts(spec, fact.granted):
+    within = pod.spec.resources.limits
+    resize = want is Want.RUN and is_to_be_resized(memory, spec, within, fact)
+    if resize and fact.granted is not None and restarts(spec, within, fact.granted):
         want, reason, message = (
             Want.STOP,
             Reason.SPEC_CHANGED,

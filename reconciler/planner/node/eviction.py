@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from reconciler.model.kinds import PodSpec
 from reconciler.model.node import Assignment, NodeFacts, PodAssignment
+from reconciler.model.podresources import pod_requests
 from reconciler.model.pressure import HostLimits, SignalFact, Threshold
-from reconciler.model.quantity import bytes_of, format_quantity
+from reconciler.model.quantity import bytes_of, format_quantity, in_units
 from reconciler.planner.node.disk_usage import DISK, Measure, binary_text, larger_consumers, over_limit, ranked_for_disk
 from reconciler.planner.node.memory import NodeMemory
 from reconciler.planner.node.pressure import due_thresholds, has_image_disk, is_of_disk
@@ -75,7 +76,10 @@ def ranked_for_processes(pods: Iterable[PodAssignment], facts: NodeFacts) -> lis
 
 
 def requested_memory(spec: PodSpec) -> int:
-    """Return what the containers that run together ask for."""
+    """Return what the containers that run together ask for, or the Pod as a whole."""
+    whole = pod_requests(spec).get("memory")
+    if whole is not None:
+        return in_units(whole, 0)
     sidecars = (one for one in spec.init_containers if one.restart_policy == "Always")
     running = (*spec.containers, *sidecars)
     return sum(bytes_of(str(one.resources.requests.get("memory", "0"))) for one in running)

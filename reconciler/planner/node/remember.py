@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from reconciler.model.container_id import shown_id
 from reconciler.model.granted import granted
 from reconciler.model.kinds import Container, ContainerStateTerminated, PodSpec, ResourceRequirements
+from reconciler.model.kinds.container import ResourceMap
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.times import rfc3339
 from reconciler.planner.node.backoff import is_trusted, next_restart_s, restart_s_of
@@ -43,10 +44,11 @@ def remember(pod: PodAssignment | None, memory: PodMemory, found: PodFacts) -> P
     """Return the memory with what the host shows; the same value when there is nothing new."""
     memory = _remember_sandbox(memory, found)
     specs = {spec.name: spec for spec in every_container(pod.spec)} if pod else {}
+    within = pod.spec.resources.limits if pod else {}
     changed: dict[str, ContainerMemory] = {}
     for name, facts in _by_name(found).items():
         earlier = memory.containers.get(name, ContainerMemory())
-        later = _remember_container(earlier, facts, specs.get(name))
+        later = _remember_container(earlier, facts, specs.get(name), within)
         if later is not earlier:
             changed[name] = later
     if changed:
@@ -133,13 +135,15 @@ def _by_name(found: PodFacts) -> dict[str, list[ContainerFact]]:
     return names
 
 
-def _remember_container(memory: ContainerMemory, facts: list[ContainerFact], spec: Container | None) -> ContainerMemory:
+def _remember_container(
+    memory: ContainerMemory, facts: list[ContainerFact], spec: Container | None, within: ResourceMap
+) -> ContainerMemory:
     fact = facts[-1]
     if fact.attempt > memory.attempt or (fact.attempt == memory.attempt and fact.id != memory.container_id):
         memory = _next_attempt(memory, facts, spec)
     if memory.container_id == fact.id and _is_explained_late(memory, fact):
         return replace(memory, ended=termination(fact))
-    if spec is not None and fact.id == memory.container_id and _has_been_given(memory, fact, spec):
+    if spec is not None and fact.id == memory.container_id and _has_been_given(memory, fact, spec, within):
         memory = replace(memory, resources=spec.resources, resize_failure=Failure())
     if memory.container_id != fact.id or memory.ended is not None or not has_ended(fact):
         return memory
@@ -153,9 +157,9 @@ def _remember_container(memory: ContainerMemory, facts: list[ContainerFact], spe
     )
 
 
-def _has_been_given(memory: ContainerMemory, fact: ContainerFact, spec: Container) -> bool:
+def _has_been_given(memory: ContainerMemory, fact: ContainerFact, spec: Container, within: ResourceMap) -> bool:
     """Whether the host shows that the container may use what it is to, which was not known yet."""
-    return memory.resources != spec.resources and is_live(fact) and fact.granted == granted(spec.resources)
+    return memory.resources != spec.resources and is_live(fact) and fact.granted == granted(spec.resources, within)
 
 
 def _is_explained_late(memory: ContainerMemory, fact: ContainerFact) -> bool:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.model.granted import Granted, granted
 from reconciler.model.kinds import Container, PodSpec, ResourceRequirements
+from reconciler.model.kinds.container import ResourceMap
 from reconciler.model.node import ContainerFact, HostFact, PodAssignment
 from reconciler.planner.node.look import Look, PodFacts
 from reconciler.planner.node.memory import ContainerMemory, NodeMemory, PodMemory
@@ -107,16 +108,16 @@ def _beyond(wanted: Room, has: Room, room: Room) -> str:
 # Containers
 
 
-def is_to_be_resized(memory: ContainerMemory, spec: Container, fact: ContainerFact) -> bool:
-    """Whether a running container may use something else than it is to be given."""
+def is_to_be_resized(memory: ContainerMemory, spec: Container, within: ResourceMap, fact: ContainerFact) -> bool:
+    """Whether a running container may use something else than it is to be given, `within` the limits of its Pod."""
     if memory.resources == spec.resources or fact.granted is None or memory.container_id != fact.id:
         return False
-    return fact.granted != granted(spec.resources)
+    return fact.granted != granted(spec.resources, within)
 
 
-def restarts(spec: Container, before: Granted) -> bool:
+def restarts(spec: Container, within: ResourceMap, before: Granted) -> bool:
     """Whether the container has to be started anew for what changes, by its resize policy."""
-    after = granted(spec.resources)
+    after = granted(spec.resources, within)
     cpu = (before.cpu_shares, before.cpu_quota_us) != (after.cpu_shares, after.cpu_quota_us)
     changes = {"cpu": cpu, "memory": before.memory_bytes != after.memory_bytes}
     return any(one.restart_policy == "RestartContainer" and changes[one.resource_name] for one in spec.resize_policy)

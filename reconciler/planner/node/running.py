@@ -14,6 +14,7 @@ from reconciler.model.details import (
     ResizeContainer,
     StartContainer,
 )
+from reconciler.model.kinds.container import ResourceMap
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.plan import Executor, Reason, Verb
 from reconciler.planner.node.actions import container_name
@@ -44,7 +45,7 @@ def run_chain(look: Look, judged: PodJudgement, pod: PodAssignment, shared: Shar
     sandbox = _sandbox(chain, judged, pod)
     attached, linked = _attach(chain, judged, pod, sandbox, shared)
     _stop_faulty(chain, judged, pod)
-    _resize(chain, judged)
+    _resize(chain, judged, pod.spec.resources.limits)
     if volumes_ready and linked:
         _start(chain, judged, pod, (published, sandbox, attached))
     _explain_waiting(chain, judged)
@@ -169,7 +170,7 @@ def _stop_faulty(chain: Chain, judged: PodJudgement, pod: PodAssignment) -> None
             add_stop(chain, one.fact, spec, grace, one.reason, message=one.message)
 
 
-def _resize(chain: Chain, judged: PodJudgement) -> None:
+def _resize(chain: Chain, judged: PodJudgement, within: ResourceMap) -> None:
     """Give running containers what they are to have, and say what there is no room for."""
     for one in judged.containers:
         if not one.resize or one.fact is None:
@@ -178,7 +179,7 @@ def _resize(chain: Chain, judged: PodJudgement) -> None:
         if is_waiting(failure, chain.look.now):
             chain.block(Executor.CONTAINER, Verb.UPDATE, Reason.BACK_OFF, failure.message, failure.until)
             continue
-        detail = ResizeContainer(container_id=one.fact.id, name=one.fact.name, spec=one.spec)
+        detail = ResizeContainer(container_id=one.fact.id, name=one.fact.name, spec=one.spec, within=within)
         chain.add(
             detail,
             Reason.SPEC_CHANGED,

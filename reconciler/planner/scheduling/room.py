@@ -1,15 +1,17 @@
 """What nodes have and what Pods ask for. Pure.
 
 The arithmetic is that of Kubernetes' `PodRequests`: containers and sidecars together, or an init container with the
-sidecars that started before it where that is more.
+sidecars that started before it where that is more; or what the Pod asks for as a whole.
 """
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any, cast
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import Container, Node, Pod, PodSpec
-from reconciler.model.quantity import bytes_of, cpu_millis
+from reconciler.model.podresources import aggregate, container_requests, has_pod_resources, pod_requests
+from reconciler.model.quantity import bytes_of, cpu_millis, in_units
 
 # What kube-scheduler's scores suppose of a container that asks for nothing.
 DEFAULT_CPU_MILLIS = 100
@@ -61,13 +63,23 @@ def _merged(
 
 
 def requested(spec: PodSpec) -> Room:
-    """Return what a Pod asks for: the sum of its containers and sidecars, or its largest init container if more."""
-    return _asked(spec, _of)
+    """Return what a Pod asks for: the sum of its containers and sidecars, or its largest init container if more.
+
+    What it asks for as a whole stands for that.
+    """
+    found = _asked(spec, _of)
+    return _as_whole(found, pod_requests(spec)) if has_pod_resources(spec) else found
 
 
 def supposed(spec: PodSpec) -> Room:
     """Return what scores reckon with for a Pod: as it asks, and a little for containers that ask for nothing."""
-    return _asked(spec, _supposed_of)
+    found = _asked(spec, _supposed_of)
+    if not has_pod_resources(spec):
+        return found
+    # Little is only supposed of a resource that neither the Pod nor any container asks for.
+    asked = pod_requests(spec)
+    said = {name: value for name, value in aggregate(spec, container_requests).items() if name in ("cpu", "memory")}
+    return _as_whole(found, {**said, **asked} if asked else {})
 
 
 def _asked(spec: PodSpec, of: Callable[[Container], Room]) -> Room:
@@ -84,6 +96,18 @@ def _asked(spec: PodSpec, of: Callable[[Container], Room]) -> Room:
         else:
             peak = _larger(peak, running.plus(of(container)))
     return _larger(peak, steady) if spec.init_containers else steady
+
+
+def _as_whole(room: Room, asked: Mapping[str, Fraction]) -> Room:
+    """Return room with what a Pod asks for as a whole."""
+    huge = {name: in_units(value, 0) for name, value in asked.items() if name not in _NAMED}
+    return Room(
+        cpu_millis=in_units(asked["cpu"], -3) if "cpu" in asked else room.cpu_millis,
+        memory_bytes=in_units(asked["memory"], 0) if "memory" in asked else room.memory_bytes,
+        pods=room.pods,
+        ephemeral_bytes=room.ephemeral_bytes,
+        others=tuple(sorted({**dict(room.others), **huge}.items())) if huge else room.others,
+    )
 
 
 def _of(container: Container) -> Room:

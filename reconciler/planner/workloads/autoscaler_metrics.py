@@ -11,6 +11,7 @@ from math import ceil
 
 from reconciler.model.kinds import Container, Pod
 from reconciler.model.metrics import PodUsage
+from reconciler.model.podresources import pod_requests
 from reconciler.model.quantity import QuantityText, parse_quantity
 from reconciler.model.times import seconds, unix
 from reconciler.planner.health import condition
@@ -70,13 +71,18 @@ def readings_of(
 
 
 def requests_of(pods: Iterable[Pod], resource: str, container: str = "") -> dict[str, int]:
-    """Return what Pods ask for of a resource, by name. Raises NotMeasurable where a container asks for nothing."""
+    """Return what Pods ask for of a resource, by name: as a whole, else all their containers.
+
+    Raises NotMeasurable where a container asks for nothing.
+    """
     found: dict[str, int] = {}
     for pod in pods:
         parts = [one for one in _lasting(pod) if container in ("", one.name)]
         if container and not parts:
             raise NotMeasurable(f"Pod {pod.metadata.name} has no container {container}")
-        found[pod.metadata.name] = sum(_request(pod, one, resource) for one in parts)
+        whole = None if container else pod_requests(pod.spec).get(resource)
+        together = (_request(pod, one, resource) for one in parts)
+        found[pod.metadata.name] = sum(together) if whole is None else ceil(whole * _MILLI)
     return found
 
 

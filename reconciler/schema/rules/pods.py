@@ -11,6 +11,7 @@ from reconciler.schema.rules.envfiles import file_key_findings
 from reconciler.schema.rules.ephemeral import brought_claim_findings, ephemeral_findings
 from reconciler.schema.rules.finding import Finding, error, repeated, warning
 from reconciler.schema.rules.placing import placing_findings
+from reconciler.schema.rules.podresources import pod_resource_findings
 from reconciler.schema.rules.volumes import volumes_findings
 from reconciler.schema.rules.windows import windows_findings
 
@@ -27,6 +28,7 @@ def pod_findings(at: str, spec: PodSpec, more_volumes: frozenset[str] = frozense
     yield from _network_findings(at, spec)
     yield from _process_findings(at, spec)
     yield from placing_findings(at, spec)
+    yield from pod_resource_findings(at, spec)
     yield from windows_findings(at, spec)
 
 

@@ -124,6 +124,8 @@ def _own_findings(at: str, spec: PodSpec, containers: list[_Place]) -> Iterator[
     ):
         if is_set:
             yield error(f"{at}/{name}", f"a Pod for Windows has no {name}")
+    if spec.resources.requests or spec.resources.limits:
+        yield error(f"{at}/resources", "a Pod for Windows has no resources as a whole", "give them to its containers")
     for place, container in containers:
         signal = container.lifecycle.stop_signal
         if signal is not None and signal not in _SIGNALS:

@@ -37,6 +37,7 @@ from reconciler.model.kinds import (
     Container,
     PersistentVolumeClaimVolumeSource,
     PodSpec,
+    ResourceRequirements,
     Volume,
 )
 from reconciler.model.kinds.volumes import EmptyDirVolumeSource
@@ -187,6 +188,19 @@ class WorldContract:
         assert fact.sandbox == self.fact(world, pod, "POD").id
         assert fact.created_at <= fact.started_at
         assert len(self.facts(world, pod)) == 2
+
+    def test_a_container_without_limits_may_use_what_its_pod_may(self, world: World, pod: PodAssignment) -> None:
+        """A Pod's limits hold for all of its containers; one of its own is kept."""
+        whole = ResourceRequirements(limits={"cpu": "500m", "memory": "64Mi"})
+        pod = msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, resources=whole))
+        own = ResourceRequirements(limits={"memory": "32Mi"})
+        assert self.act(world, pod, self.sandbox(pod)).status is DONE
+        for name, resources, mebibytes in (("main", ResourceRequirements(), 64), ("own", own, 32)):
+            spec = msgspec.structs.replace(self.container("sleep infinity"), name=name, resources=resources)
+            assert self.act(world, pod, self.start(pod, spec)).status is DONE
+            granted = self.fact(world, pod, name).granted
+            assert granted is not None
+            assert (granted.cpu_quota_us, granted.memory_bytes) == (50_000, mebibytes << 20)
 
     def test_a_container_without_its_sandbox_is_stale(self, world: World, pod: PodAssignment) -> None:
         """The plan was made from something that is no longer so."""

@@ -5,14 +5,13 @@ from typing import Any
 import pytest
 
 from reconciler.model.kinds import ResourceQuotaSpec
+from reconciler.model.podresources import plus, requests_of
 from reconciler.planner.admission.scopes import is_in_scope
 from reconciler.planner.admission.usage import (
     compute_usage,
     is_at_an_end,
     listed,
     overdue_at,
-    plus,
-    requests_of,
     unspecified,
     usage_of,
 )

@@ -1,0 +1,113 @@
+"""The control groups of this host: where they are mounted, and a group's settings as files. Effect: reads and writes.
+
+Version 1 and 2, also mixed. Only what is mounted whole is used: part of a hierarchy tells not where its top is.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from reconciler.model.base import Value
+from reconciler.model.granted import PERIOD_US, SHARES_MAX, SHARES_MIN, Granted
+
+UNIFIED = ""
+_WEIGHT_MAX = 10_000
+_PAGE = 4096
+_NEEDED = ("memory", "cpu")
+
+
+class Hierarchy(Value):
+    """One mounted hierarchy: where, and its controllers; version 2 has none that is named at the mount."""
+
+    point: str
+    controllers: frozenset[str]
+
+    @property
+    def is_unified(self) -> bool:
+        """Whether it is of version 2."""
+        return self.controllers == frozenset((UNIFIED,))
+
+    def folder(self, group: str) -> Path:
+        """Return the directory of a group, by its path from the top."""
+        return Path(self.point) / group.lstrip("/")
+
+
+class Setting(Value):
+    """One file of a group, and what it is to hold."""
+
+    file: str
+    value: str
+
+
+def hierarchies(mountinfo: str) -> tuple[Hierarchy, ...]:
+    """Return the hierarchies that are mounted whole; of several at one place the last, which is what is seen there."""
+    found: dict[str, Hierarchy] = {}
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        root, point = before.split(" ")[3:5]
+        kind, _, options = after.split(" ")[:3]
+        if kind in ("cgroup", "cgroup2") and root == "/":
+            controllers = frozenset(options.split(",")) if kind == "cgroup" else frozenset((UNIFIED,))
+            found[point] = Hierarchy(point=point, controllers=controllers)
+    return tuple(found.values())
+
+
+def holders(found: tuple[Hierarchy, ...], unified: bool) -> dict[str, Hierarchy]:
+    """Return which hierarchies limit memory and processors; a controller that no one has is left out."""
+    named = {name: one for one in found for name in _NEEDED if not unified and name in one.controllers}
+    if unified:
+        named = {name: one for one in found for name in _NEEDED if one.is_unified}
+    return named
+
+
+def settings(controller: str, given: Granted, *, unified: bool) -> Iterator[Setting]:
+    """Yield the files of a controller that let a group use what it is given; without a limit, none of that."""
+    if controller == "memory" and given.memory_bytes:
+        value = str(given.memory_bytes // _PAGE * _PAGE)
+        yield Setting(file="memory.max" if unified else "memory.limit_in_bytes", value=value)
+    if controller == "cpu" and unified:
+        if given.cpu_quota_us:
+            yield Setting(file="cpu.max", value=f"{given.cpu_quota_us} {PERIOD_US}")
+        yield Setting(file="cpu.weight", value=str(weight_of(given.cpu_shares)))
+    elif controller == "cpu":
+        if given.cpu_quota_us:
+            yield Setting(file="cpu.cfs_period_us", value=str(PERIOD_US))
+            yield Setting(file="cpu.cfs_quota_us", value=str(given.cpu_quota_us))
+        yield Setting(file="cpu.shares", value=str(given.cpu_shares))
+
+
+def weight_of(shares: int) -> int:
+    """Return the weight of version 2 that shares of version 1 are worth, as OCI runtimes reckon."""
+    return 1 + (shares - SHARES_MIN) * (_WEIGHT_MAX - 1) // (SHARES_MAX - SHARES_MIN)
+
+
+def holds(folder: Path, setting: Setting) -> bool:
+    """Whether a group's file holds what it is to hold."""
+    try:
+        return (folder / setting.file).read_text().strip() == setting.value
+    except FileNotFoundError:
+        return False
+
+
+def delegate(hierarchy: Hierarchy, group: str) -> None:
+    """Let the children of a group of version 2, and of those above it, have limits of memory and processors."""
+    above = [str(path) for path in PurePosixPath(group).parents if str(path) != "/"]
+    for path in ("/", *reversed(above), group):
+        folder = hierarchy.folder(path)
+        folder.mkdir(exist_ok=True)
+        has = (folder / "cgroup.subtree_control").read_text().split()
+        for controller in _NEEDED:
+            if controller not in has:
+                (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def groups_of(pid: int, proc: Path = Path("/proc")) -> dict[str, str]:
+    """Return the group of a process in each hierarchy, by controller; nothing once it has ended."""
+    try:
+        lines = (proc / str(pid) / "cgroup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    found: dict[str, str] = {}
+    for line in lines:
+        _, listed, group = line.split(":", 2)
+        found.update(dict.fromkeys(listed.split(","), group))
+    return found
