@@ -77,11 +77,12 @@ def test_only_volumes_that_the_provider_made_are_asked_for() -> None:
     cluster = Cluster()
     cluster.observed = replace(cluster.observed, provider=ProviderState())
     marked = volume("by-hand", storageClassName="none").replace(
-        '"name": "by-hand"', f'"name": "by-hand", "annotations": {{"{PROVISIONED_BY}": "{PROVIDER_PROVISIONER}"}}'
+        '"annotations": {}', f'"annotations": {{"{PROVISIONED_BY}": "{PROVIDER_PROVISIONER}"}}'
     )
     cluster.push(storage_class("here") + claim(storageClassName="here") + pod("a", "data") + marked)
     cluster.settle()
-    assert bindings(cluster)["data"] and "by-hand" in cluster.of("PersistentVolume")
+    assert bindings(cluster)["data"]
+    assert PROVISIONED_BY in cluster.of("PersistentVolume")["by-hand"].metadata.annotations
     assert asked(cluster) == []
 
 
@@ -99,8 +100,9 @@ def test_a_claim_that_names_its_volume_is_not_asked_for() -> None:
     cluster = Cluster()
     cluster.observed = replace(cluster.observed, provider=ProviderState())
     named = claim(storageClassName="cloud", volumeName="one").replace(
-        '"name": "data"', f'"name": "data", "annotations": {{"{ASKED_OF}": "{PROVIDER_PROVISIONER}"}}'
+        '"annotations": {}', f'"annotations": {{"{ASKED_OF}": "{PROVIDER_PROVISIONER}"}}'
     )
     cluster.push(of_class() + named)
     cluster.settle()
+    assert ASKED_OF in cluster.of("PersistentVolumeClaim")["data"].metadata.annotations
     assert asked(cluster) == []
