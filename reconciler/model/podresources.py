@@ -4,13 +4,14 @@ The arithmetic and the defaults are those of Kubernetes' PodRequests, PodLimits 
 counts; what it does not say is what its containers say together.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
+from reconciler.model.base import Value
 from reconciler.model.kinds import Container, PodSpec
-from reconciler.model.quantity import QuantityText, parse_quantity
+from reconciler.model.quantity import QuantityText, amount_text, parse_quantity
 
 Amounts: TypeAlias = Mapping[str, Fraction]
 
@@ -29,6 +30,13 @@ def is_of_pods(resource: str) -> bool:
 def is_huge(resource: str) -> bool:
     """Whether a resource is one of huge pages: no more of them can be promised than there are."""
     return resource.startswith(_HUGE)
+
+
+class Contradiction(Value):
+    """A place in a Pod's spec, and why what stands there cannot be."""
+
+    path: tuple[str, ...]
+    message: str
 
 
 def has_pod_resources(spec: PodSpec) -> bool:
@@ -78,6 +86,25 @@ def limits_of(spec: PodSpec) -> Amounts:
     """Return what a Pod uses at most, by the name of the resource, as far as that is said."""
     together = aggregate(spec, container_limits)
     return {**together, **pod_limits(spec)} if has_pod_resources(spec) else together
+
+
+def contradictions(spec: PodSpec) -> Iterator[Contradiction]:
+    """Yield where containers ask for more than their Pod as a whole, or may use more."""
+    requests, limits = amounts(spec.resources.requests), amounts(spec.resources.limits)
+    for name, asked in aggregate(spec, container_requests).items():
+        if name in requests and asked > requests[name]:
+            message = f"{name}: its containers request {_shown(name, asked)} together, which is more"
+            yield Contradiction(path=("resources", "requests", name), message=message)
+    for name, used in aggregate(spec, container_limits).items():
+        # Of huge pages no more can be promised than there are.
+        if is_huge(name) and name in limits and used > limits[name]:
+            message = f"{name}: its containers have limits of {_shown(name, used)} together, which is more"
+            yield Contradiction(path=("resources", "limits", name), message=message)
+    for number, container in enumerate(spec.containers):
+        for name, limit in amounts(container.resources.limits).items():
+            if name in limits and limit > limits[name]:
+                path = ("containers", str(number), "resources", "limits", name)
+                yield Contradiction(path=path, message=f"{name}: the container's limit exceeds that of its Pod")
 
 
 def container_requests(container: Container) -> Amounts:
@@ -135,3 +162,7 @@ def _explicit_limits(spec: PodSpec) -> dict[str, Fraction]:
 
 def _supported(quantities: Mapping[str, QuantityText]) -> dict[str, Fraction]:
     return {name: amount(value) for name, value in quantities.items() if is_of_pods(name)}
+
+
+def _shown(name: str, value: Fraction) -> str:
+    return amount_text(value, binary=name != "cpu")

@@ -13,6 +13,7 @@ from reconciler.planner.capacity import limited
 from reconciler.planner.node.eviction import requested_memory
 from reconciler.planner.scheduling.room import requested, supposed
 from reconciler.planner.updates.pod import pod_faults
+from reconciler.planner.updates.resize import resize_faults
 from reconciler.planner.workloads.autoscaler_metrics import NotMeasurable
 from reconciler.planner.workloads.autoscaler_metrics import requests_of as measured
 from tests.planner.reading import read
@@ -154,6 +155,18 @@ def test_the_resources_of_a_pod_that_exists_do_not_change_by_an_update() -> None
     """As all that is not said to."""
     faults = list(pod_faults(pod("limits: {cpu: 1}"), pod("limits: {cpu: 2}")))
     assert [fault.field for fault in faults] == ["spec.resources"]
+
+
+def test_a_container_is_not_resized_beyond_its_pod() -> None:
+    """Neither its limit nor what all containers ask for together."""
+    old = pod("requests: {cpu: 200m}, limits: {cpu: 1}", "requests: {cpu: 100m}, limits: {cpu: 500m}")
+    within = pod("requests: {cpu: 200m}, limits: {cpu: 1}", "requests: {cpu: 200m}, limits: {cpu: 1}")
+    beyond = pod("requests: {cpu: 200m}, limits: {cpu: 1}", "requests: {cpu: 201m}, limits: {cpu: 2}")
+    assert list(resize_faults(old, within)) == []
+    fields = [fault.field for fault in resize_faults(old, beyond)]
+    assert fields == ["spec.resources.requests.cpu", "spec.containers[0].resources.limits.cpu"]
+    larger = pod("requests: {cpu: 200m}, limits: {cpu: 2}", "requests: {cpu: 100m}, limits: {cpu: 500m}")
+    assert [fault.field for fault in resize_faults(old, larger)] == ["spec"]
 
 
 def test_totals_without_resources_of_the_whole_are_sums() -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from reconciler.model.granted import qos_class
 from reconciler.model.kinds import Container, ContainerStatus, Pod, PodSpec, ResourceRequirements
+from reconciler.model.podresources import contradictions
 from reconciler.model.quantity import QuantityText, parse_quantity
 from reconciler.planner.updates.fault import FORBIDDEN, Fault
 
@@ -71,6 +72,12 @@ def resize_faults(old: Pod, new: Pod) -> Iterator[Fault]:
         yield Fault("spec", f"cannot be resized to another class of service: {what}")
     yield from _container_faults("spec.containers", before.containers, after.containers)
     yield from _init_faults(before, after)
+    for one in contradictions(after):
+        yield Fault(_field(one.path), one.message)
+
+
+def _field(path: Iterable[str]) -> str:
+    return "spec" + "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in path)
 
 
 def needs_restart(old: Pod, new: Pod) -> bool:

@@ -1,20 +1,10 @@
 """Rules on what a Pod asks for as a whole. Semantics of Kubernetes' validatePodResources and -Consistency."""
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 
 from reconciler.model.kinds import PodSpec
-from reconciler.model.podresources import (
-    OF_CPU_AND_MEMORY,
-    Amounts,
-    aggregate,
-    amounts,
-    container_limits,
-    container_requests,
-    is_huge,
-    is_of_pods,
-)
-from reconciler.model.quantity import QuantityText, amount_text, is_quantity, parse_quantity
+from reconciler.model.podresources import OF_CPU_AND_MEMORY, contradictions, is_huge, is_of_pods
+from reconciler.model.quantity import QuantityText, is_quantity, parse_quantity
 from reconciler.schema.rules.containers import join_pointer_at
 from reconciler.schema.rules.finding import Finding, error
 
@@ -32,7 +22,8 @@ def pod_resource_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
     named = {**given.requests, **given.limits}
     if any(map(is_huge, named)) and not any(name in named for name in OF_CPU_AND_MEMORY):
         yield error(place, "huge pages need a request or limit of cpu or memory beside them")
-    yield from _container_findings(at, spec, amounts(given.requests), amounts(given.limits))
+    for one in contradictions(spec):
+        yield error(join_pointer_at(at, *one.path), one.message)
 
 
 def _amount_findings(at: str, side: str, said: _Said) -> Iterator[Finding]:
@@ -61,24 +52,3 @@ def _pair_findings(at: str, requests: _Said, limits: _Said) -> Iterator[Finding]
             yield error(pointer, f"{name}: must be the same as the limit")
         elif name in limits and parse_quantity(value) > parse_quantity(limits[name]):
             yield error(pointer, f"{name}: the request exceeds the limit")
-
-
-def _container_findings(at: str, spec: PodSpec, requests: Amounts, limits: Amounts) -> Iterator[Finding]:
-    for name, asked in aggregate(spec, container_requests).items():
-        if name in requests and asked > requests[name]:
-            pointer = join_pointer_at(at, "resources", "requests", name)
-            yield error(pointer, f"{name}: its containers request {_shown(name, asked)} together, which is more")
-    for name, used in aggregate(spec, container_limits).items():
-        # Of huge pages no more can be promised than there are.
-        if is_huge(name) and name in limits and used > limits[name]:
-            pointer = join_pointer_at(at, "resources", "limits", name)
-            yield error(pointer, f"{name}: its containers have limits of {_shown(name, used)} together, which is more")
-    for number, container in enumerate(spec.containers):
-        for name, limit in amounts(container.resources.limits).items():
-            if name in limits and limit > limits[name]:
-                pointer = join_pointer_at(at, "containers", str(number), "resources", "limits", name)
-                yield error(pointer, f"{name}: the container's limit exceeds that of its Pod")
-
-
-def _shown(name: str, value: Fraction) -> str:
-    return amount_text(value, binary=name != "cpu")
