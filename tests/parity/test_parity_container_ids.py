@@ -9,12 +9,12 @@ from reconciler.executors.container import labels
 from reconciler.executors.container.owned import Owned
 from reconciler.executors.engine import Engine
 from reconciler.model.container_id import DOCKER, ContainerID, read_id
+from reconciler.model.host_process import has_host_process, is_all_host_process
 from reconciler.model.kinds import PodSpec
 from reconciler.model.node import ContainerFact, NodeFacts, Observation
 from reconciler.model.observed import NodeState
 from reconciler.model.pod_name import pod_full_name, read_full_name
 from reconciler.model.status import Health, Status
-from reconciler.schema.rules.windows import has_host_process, is_all_host_process
 from reconciler.server.metrics import metrics_text
 from tests.parity.loosely import loosely
 from tests.parity.rows import NotTranslated, compare, parity_rows

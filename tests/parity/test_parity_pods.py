@@ -5,7 +5,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from reconciler.planner.updates.ephemeral import ephemeral_faults
 from tests.parity.rows import NotTranslated, compare
+from tests.parity.test_parity_ephemeral import common
+from tests.parity.test_parity_ephemeral import pod as pod_with
 from tests.parity.test_parity_validation import Judge, manifest, pod_manifest
 
 Case = dict[str, Any]
@@ -101,7 +104,17 @@ class Pods:
         for field in ("InitContainers", "Containers"):
             found = enumerate(spec.get(field, []))
             spec[field] = [{**_CONTAINER, **one, "Name": f"{field.lower()}-{n}"} for n, one in found]
-        return self.spec(spec, not is_refused(case))
+        # Those that look into a Pod are added to one that is there.
+        added = spec.pop("EphemeralContainers", [])
+        is_valid = not is_refused(case)
+        if not added or not self.spec(spec, True):
+            return self.spec(spec, is_valid)
+        named = [
+            {"EphemeralContainerCommon": {**_CONTAINER, **common(one), "Name": f"added-{n}"}}
+            for n, one in enumerate(added)
+        ]
+        old, new = (pod_with({"Spec": {**spec, "EphemeralContainers": ones}}) for ones in ([], named))
+        return (not list(ephemeral_faults(old, new))) == is_valid
 
     def sleep(self, case: Case) -> bool:
         """Judge a row with a pause before the end."""

@@ -1,11 +1,13 @@
 """Which containers may be added to a Pod that runs, to look into it. Pure.
 
-The rules are Kubernetes' ValidatePodEphemeralContainersUpdate, those of the subresource `ephemeralcontainers`.
+The rules are Kubernetes' ValidatePodEphemeralContainersUpdate, those of the subresource `ephemeralcontainers`, and what
+its validateWindowsHostProcessPod says of such containers.
 """
 
 from collections.abc import Iterator
 
 from reconciler.model.base import wire_name
+from reconciler.model.host_process import has_host_process, host_process_of, is_all_host_process
 from reconciler.model.kinds import EphemeralContainer, Pod
 from reconciler.planner.updates.fault import DUPLICATE, FORBIDDEN, Fault
 from reconciler.planner.updates.pod import MIRROR
@@ -49,6 +51,15 @@ def ephemeral_faults(old: Pod, new: Pod) -> Iterator[Fault]:
             yield Fault(f"{_FIELD}[{number}].name", f"{container.name} is a container of this Pod already", DUPLICATE)
         seen.add(container.name)
         yield from _container_faults(f"{_FIELD}[{number}]", container, regular)
+        yield from _host_process_faults(f"{_FIELD}[{number}].securityContext.windowsOptions", new, container)
+    if new.spec.ephemeral_containers and has_host_process(new.spec) and not is_all_host_process(new.spec):
+        yield Fault(_FIELD, "hostProcess: either all containers of a Pod have it, or none")
+
+
+def _host_process_faults(at: str, pod: Pod, container: EphemeralContainer) -> Iterator[Fault]:
+    of_pod, own = host_process_of(pod.spec.security_context), host_process_of(container.security_context)
+    if None not in (of_pod, own) and of_pod != own:
+        yield Fault(f"{at}.hostProcess", "must be the same as that of the Pod")
 
 
 def _container_faults(at: str, container: EphemeralContainer, regular: set[str]) -> Iterator[Fault]:

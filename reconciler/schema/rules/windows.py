@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from reconciler.model.host_process import has_host_process, host_process_of, is_all_host_process
 from reconciler.model.kinds import Container, PodSecurityContext, PodSpec, SecurityContext
 from reconciler.model.kinds.container import WindowsSecurityContextOptions
 from reconciler.model.kinds.scalars import SUBDOMAIN_PATTERN
@@ -76,9 +77,9 @@ def _user_fault(text: str) -> str:
 
 def _host_process_findings(at: str, spec: PodSpec, containers: list[_Place]) -> Iterator[Finding]:
     """Containers of the host itself stand alone in their Pod, and in the host's network."""
-    of_pod = _host_process(spec.security_context)
+    of_pod = host_process_of(spec.security_context)
     for place, container in containers:
-        mine = _host_process(container.security_context)
+        mine = host_process_of(container.security_context)
         if None not in (of_pod, mine) and of_pod != mine:
             where = f"{place}/securityContext/windowsOptions/hostProcess"
             yield error(where, "hostProcess of Pod and container must be the same")
@@ -86,27 +87,6 @@ def _host_process_findings(at: str, spec: PodSpec, containers: list[_Place]) -> 
         yield error(f"{at}/containers", "hostProcess: either all containers have it, or none")
     if has_host_process(spec) and not spec.host_network:
         yield error(f"{at}/hostNetwork", "hostProcess needs hostNetwork: true")
-
-
-def has_host_process(spec: PodSpec) -> bool:
-    """Whether a container of a Pod is one of the host itself, by its own word or the Pod's."""
-    return any(_effective(spec))
-
-
-def is_all_host_process(spec: PodSpec) -> bool:
-    """Whether every container of a Pod is one of the host itself."""
-    return all(_effective(spec))
-
-
-def _effective(spec: PodSpec) -> Iterator[bool | None]:
-    of_pod = _host_process(spec.security_context)
-    for container in (*spec.init_containers, *spec.containers):
-        mine = _host_process(container.security_context)
-        yield of_pod if mine is None else mine
-
-
-def _host_process(context: PodSecurityContext | SecurityContext) -> bool | None:
-    return context.windows_options.host_process if context.windows_options is not None else None
 
 
 def _linux_findings(at: str, context: PodSecurityContext | SecurityContext) -> Iterator[Finding]:

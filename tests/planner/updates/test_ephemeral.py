@@ -15,8 +15,10 @@ from reconciler.model.kinds import (
     PodSpec,
     Probe,
     ResourceRequirements,
+    SecurityContext,
     VolumeMount,
 )
+from reconciler.model.kinds.container import WindowsSecurityContextOptions
 from reconciler.model.kinds.probe import TCPSocketAction
 from reconciler.planner.updates.ephemeral import added_containers, ephemeral_faults
 from reconciler.planner.updates.fault import DUPLICATE, FORBIDDEN
@@ -102,3 +104,10 @@ def test_a_static_pod_cannot_be_looked_into() -> None:
     mark = {"kubernetes.io/config.mirror": "a"}
     assert faults(having(annotations=mark), having(ONE, annotations=mark)) == [("spec.ephemeralContainers", FORBIDDEN)]
     assert faults(having(annotations=mark), having(annotations=mark)) == []
+
+
+@pytest.mark.parametrize(("own", "fields"), [(False, []), (True, ["spec.ephemeralContainers"])])
+def test_it_is_of_the_host_itself_where_the_pod_is(own: bool, fields: list[str]) -> None:
+    """Containers of the host itself stand alone in a Pod."""
+    context = SecurityContext(windows_options=WindowsSecurityContextOptions(host_process=own))
+    assert [field for field, _ in faults(POD, having(replace(ONE, security_context=context)))] == fields
