@@ -125,8 +125,11 @@ class RebalancingSafety(NodesSafety):
         if len(budgets) != 1:
             raise Unsafe(f"{name} moves, and has {len(budgets)} budgets")
         limit = int(str(budgets[0].spec.max_unavailable)) if budgets[0].spec.max_unavailable is not None else None
-        copies = [one for one in _pods(self.cluster.observed) if _covers(budgets[0], one)]
-        well = [one for one in copies if is_ready(one) and one.metadata.deletion_timestamp is None]
+        # What else the same plan ends, as a rollout does, no budget keeps.
+        now = {one.metadata.uid: one for one in _pods(self.cluster.observed)}
+        there = [one for one in _pods(before) if _covers(budgets[0], one) and one.metadata.deletion_timestamp is None]
+        others = [now.get(one.metadata.uid, one) for one in there if one.metadata.uid != pod.metadata.uid]
+        well = [one for one in others if is_ready(one)]
         wanted = budgets[0].status.expected_pods
         minimum = wanted - limit if limit is not None else int(str(budgets[0].spec.min_available))
         if len(well) < minimum:
