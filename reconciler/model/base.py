@@ -46,6 +46,10 @@ class Value(msgspec.Struct, metaclass=ValueType, rename=wire_name, omit_defaults
     """
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A frozen value that stays within a process: made far quicker than a frozen dataclass, compared as one is."""
+
+
 def to_builtins(value: Any) -> Any:
     """Return `value` as plain JSON types with wire names."""
     return msgspec.to_builtins(value)

@@ -22,16 +22,21 @@ from reconciler.model.quantity import QuantityError, canonical_quantity
 _VERSION = "reconciler.dev/canonical/1"
 _ABSENT = object()
 _QUANTITY = frozenset(get_args(Quantity))
+_SCALARS = (str, bool, int)
+_PLAIN = frozenset(_SCALARS)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 _Encode = Callable[[Any], Any]
 
 
 def canonical(value: Any) -> Any:
     """Return `value` as plain JSON types in its one form; see the module's words for what is left out."""
-    if value is None or (isinstance(value, str | bool | int) and not isinstance(value, Enum)):
+    if value is None or type(value) in _PLAIN:
         return value
     if isinstance(value, msgspec.Struct):
         return _struct(value)
+    if isinstance(value, _SCALARS) and not isinstance(value, Enum):
+        return value
     if isinstance(value, Mapping):
         return {str(key): canonical(value[key]) for key in sorted(value) if value[key] is not None}
     if isinstance(value, tuple | list):
@@ -41,12 +46,7 @@ def canonical(value: Any) -> Any:
 
 def digest(*parts: Any) -> str:
     """Return the SHA-256 (hex) of the canonical forms of `parts`: equal for ever for equal meanings."""
-    text = json.dumps(
-        [_VERSION, *(canonical(part) for part in parts)],
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=True,
-    )
+    text = _ENCODER.encode([_VERSION, *map(canonical, parts)])
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 

@@ -15,6 +15,7 @@ def seconds(text: str | None) -> float:
     return unix(text) or 0.0
 
 
+@lru_cache(maxsize=4096)
 def unix(text: str | None) -> float | None:
     """Return an RFC 3339 time as Unix seconds; None stays None."""
     return None if not text else datetime.fromisoformat(text).timestamp()

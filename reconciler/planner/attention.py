@@ -87,6 +87,8 @@ class Attention:
     def __init__(self) -> None:
         self.awake: dict[str, set[ObjectRef]] = defaultdict(set)
         self.woken: list[ObjectRef] = []
+        self._kinds: frozenset[str] | None = None
+        self._in_order: dict[str, list[ObjectRef]] = {}
         self.verdicts = _Verdicts()
         self._asleep: dict[ObjectRef, _Sleep] = {}
         self._watchers: dict[Hashable, set[ObjectRef]] = {}
@@ -110,11 +112,22 @@ class Attention:
         self._changed.clear()
         self._restless.clear()
 
+    def attend_to(self, kinds: frozenset[str]) -> None:
+        """Let only objects of these kinds wake, in all passes: for who goes through no others."""
+        self._kinds = kinds
+
     # Looking
 
-    def next_phase(self) -> None:
-        """Begin the next step."""
-        self._phase += 1
+    def next_phase(self, count: int = 1) -> None:
+        """Begin the next step, or pass over as many as have nothing to look at."""
+        self._phase += count
+
+    def in_order(self, kind: str) -> list[ObjectRef]:
+        """Return what of a kind is awake, in the order of names."""
+        known = self._in_order.get(kind)
+        if known is None:
+            known = self._in_order[kind] = sorted(self.awake[kind])
+        return known
 
     def read(self, key: Hashable) -> None:
         """Note that something is read."""
@@ -139,17 +152,22 @@ class Attention:
     def change(self, ref: ObjectRef, old: StoredObject | None, new: StoredObject | None) -> None:
         """Wake an object that changes, and who has read of it."""
         self.wake(ref)
-        for key in _keys(ref, old, new):
-            if self._phase:
-                self._changed.add(key)
-            watchers = self._watchers.get(key)
-            for watcher in sorted(watchers) if watchers else ():
-                self.wake(watcher)
+        found = _keys(ref, old, new)
+        if self._phase:
+            self._changed.update(found)
+        for key in found:
+            if watchers := self._watchers.get(key):
+                for watcher in sorted(watchers):
+                    self.wake(watcher)
 
     def wake(self, ref: ObjectRef) -> None:
         """Have an object looked at from now on; notes of the steps that are over hold."""
-        sleep = self._asleep.pop(ref, None)
-        self.awake[ref.kind].add(ref)
+        if self._kinds is not None and ref.kind not in self._kinds:
+            return
+        sleep, awake = self._asleep.pop(ref, None), self.awake[ref.kind]
+        if ref not in awake:
+            awake.add(ref)
+            self._in_order.pop(ref.kind, None)
         if sleep is None:
             return
         self.woken.append(ref)
@@ -187,12 +205,13 @@ class Attention:
 
     def settle(self, is_calm: Callable[[ObjectRef], bool], is_kept: Callable[[ObjectRef], bool]) -> None:
         """End a pass: let sleep what may, and forget what is not kept."""
+        self._in_order.clear()
         for kind, refs in self.awake.items():
-            gone = [ref for ref in refs if not is_kept(ref)]
-            refs.difference_update(gone)
-            if kind in MAY_SLEEP:
+            if gone := [ref for ref in refs if not is_kept(ref)]:
+                refs.difference_update(gone)
+            if refs and kind in MAY_SLEEP:
                 calm = [ref for ref in refs if ref not in self._restless and is_calm(ref)]
-                refs.difference_update(ref for ref in calm if self._lay_down(ref))
+                refs.difference_update([ref for ref in calm if self._lay_down(ref)])
 
     def _lay_down(self, ref: ObjectRef) -> bool:
         reads = self._reads.get(ref, set())
@@ -235,26 +254,36 @@ def unmanaged(kind: str, namespace: str) -> Hashable:
     return ("unmanaged", kind, namespace)
 
 
-def _keys(ref: ObjectRef, old: StoredObject | None, new: StoredObject | None) -> Iterator[Hashable]:
-    yield ref
-    yield kind_of(ref.kind)
+def _keys(ref: ObjectRef, old: StoredObject | None, new: StoredObject | None) -> list[Hashable]:
+    found: list[Hashable] = [ref, kind_of(ref.kind)]
     if _uid(old) != _uid(new):
-        yield presence(ref)
-    for stored in (old, new):
-        if stored is not None:
-            yield from _keys_of(ref, stored)
-    if _offered(ref, old) != _offered(ref, new):
-        yield unmanaged(ref.kind, ref.namespace)
+        found.append(presence(ref))
+    if old is not None:
+        _add_keys_of(ref, old, found)
+    if new is not None and not _is_found_alike(old, new):
+        _add_keys_of(ref, new, found)
+    if not _is_found_alike(old, new) and _offered(ref, old) != _offered(ref, new):
+        found.append(unmanaged(ref.kind, ref.namespace))
+    return found
 
 
-def _keys_of(ref: ObjectRef, stored: StoredObject) -> Iterator[Hashable]:
-    owners = [owner for owner in stored.object.metadata.owner_references if owner.controller]
-    for owner in owners:
-        yield children(owner.uid)
+def _is_found_alike(old: StoredObject | None, new: StoredObject | None) -> bool:
+    """Whether an object has its metadata and its manager still, by which all others find it."""
+    if old is None or new is None:
+        return old is new
+    return old.object.metadata is new.object.metadata and old.manager == new.manager
+
+
+def _add_keys_of(ref: ObjectRef, stored: StoredObject, found: list[Hashable]) -> None:
+    is_owned = False
+    for owner in stored.object.metadata.owner_references:
+        if owner.controller:
+            is_owned = True
+            found.append(children(owner.uid))
     if ref.kind == "Pod":
-        yield from labels_of(ref, stored)
-        if not owners:
-            yield bare(ref.namespace)
+        found.extend(labels_of(ref, stored))
+        if not is_owned:
+            found.append(bare(ref.namespace))
 
 
 def _uid(stored: StoredObject | None) -> str | None:

@@ -11,10 +11,12 @@ from reconciler.planner.updates.status import KEPT
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 
+_KINDS = tuple(kind for kind in KEPT if kind != "Pod")
+
 
 def lay_conditions(view: View) -> None:
     """Put the conditions of other controllers into statuses, and take out those that were taken back."""
-    for ref in view.each(sorted(ref for ref in view.awake() if ref.kind in KEPT and ref.kind != "Pod")):
+    for ref in view.each(sorted(ref for kind in _KINDS for ref in view.awake_of(kind))):
         stored = view.get(ref)
         if stored is None:
             continue

@@ -55,8 +55,9 @@ def apply_declared(view: View, desired: Mapping[str, DesiredState]) -> None:
     for ref in view.each(in_apply_order(ref for ref in view.awake() if ref in owners)):
         source, one = owners[ref]
         _apply_one(view, source, one, waves[source])
+    undeclared = sorted(ref for ref in view.awake() if ref not in owners)
     for source in sorted(desired):
-        _prune(view, source, desired)
+        _prune(view, source, desired, undeclared)
 
 
 def _waves(state: DesiredState) -> list[tuple[int, DesiredObject]]:
@@ -352,9 +353,9 @@ def _merged_metadata(old: ObjectMeta, wanted: ObjectMeta) -> ObjectMeta:
     )
 
 
-def _prune(view: View, source: str, desired: Mapping[str, DesiredState]) -> None:
+def _prune(view: View, source: str, desired: Mapping[str, DesiredState], undeclared: list[ObjectRef]) -> None:
     manager = f"source/{source}"
-    found = (view.observed.objects.get(ref) for ref in sorted(ref for ref in view.awake() if ref not in view.declared))
+    found = map(view.observed.objects.get, undeclared)
     gone = [stored for stored in found if stored is not None and stored.manager == manager]
     # What earlier steps of this pass took away is in no record of deletions yet: it counts as ending.
     present = [stored for stored in gone if stored.ref in view.objects]

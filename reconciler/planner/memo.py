@@ -34,8 +34,8 @@ class Memo:
 
     def get(self, key: Hashable, inputs: tuple[object, ...], make: Callable[[], T]) -> T:
         """Return what `make` gave for these very inputs (by identity), or make it now."""
-        known = self._find(key)
-        if known is None or not _are_same(known[0], inputs):
+        known = self._kept.get(key) or self._before.get(key)
+        if known is None or len(known[0]) != len(inputs) or not all(map(is_, known[0], inputs)):
             known = (inputs, make())
         self._kept[key] = known
         result: T = known[1]
@@ -43,8 +43,10 @@ class Memo:
 
     def known(self, key: Hashable, inputs: tuple[object, ...]) -> Any:
         """Return what is kept for these very inputs, or None."""
-        known = self._find(key)
-        return known[1] if known is not None and _are_same(known[0], inputs) else None
+        known = self._kept.get(key) or self._before.get(key)
+        if known is None or len(known[0]) != len(inputs) or not all(map(is_, known[0], inputs)):
+            return None
+        return known[1]
 
     def keep(self, key: Hashable, inputs: tuple[object, ...], result: object) -> None:
         """Keep a result."""
@@ -55,10 +57,3 @@ class Memo:
         found: T = self._own.setdefault(name, None) or make()
         self._own[name] = found
         return found
-
-    def _find(self, key: Hashable) -> tuple[tuple[object, ...], Any] | None:
-        return self._kept.get(key) or self._before.get(key)
-
-
-def _are_same(old: tuple[object, ...], new: tuple[object, ...]) -> bool:
-    return len(old) == len(new) and all(map(is_, old, new))

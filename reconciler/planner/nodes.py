@@ -5,7 +5,7 @@ from typing import cast
 
 from reconciler.model import kinds as k
 from reconciler.model.kinds import Condition, Node, Taint
-from reconciler.model.node import HostFact
+from reconciler.model.node import HostFact, Observation
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
@@ -32,7 +32,7 @@ def observe_nodes(view: View) -> None:
         _remember_number(view, name, numbers[name])
         # Where nothing was to be written for this report before, there is nothing now, whatever the time.
         key, inputs = ("node", name), (*_read_by(view, stored, state), numbers[name])
-        standing = (is_silent(view, state), name in evicting)
+        standing = (is_silent(view, state), name in evicting, _said_by(state.observation))
         if view.memo.known(key, inputs) != standing:
             _update(view, stored, state, numbers[name], evicts=name in evicting)
         if view.get(stored.ref) is stored:
@@ -42,7 +42,22 @@ def observe_nodes(view: View) -> None:
 
 
 def _read_by(view: View, stored: StoredObject, state: NodeState) -> tuple[object, ...]:
-    return stored, state.observation, view.overrides.get(stored.ref), *read_of_provider(view, stored.ref.name)
+    return stored, view.overrides.get(stored.ref), *read_of_provider(view, stored.ref.name)
+
+
+def _said_by(observation: Observation | None) -> tuple[object, ...]:
+    """Return what of a report is written into the node."""
+    if observation is None:
+        return ()
+    facts = observation.facts
+    return (
+        facts.complete,
+        facts.engine_error,
+        observation.pressures,
+        facts.host,
+        facts.storage.rooms,
+        facts.largest_images,
+    )
 
 
 def _stored(view: View, name: str) -> StoredObject:

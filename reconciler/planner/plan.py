@@ -162,7 +162,7 @@ def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Act
 
 def _judge_the_rest(view: View) -> None:
     """Every object ends in exactly one bucket, also those that no step had to look at."""
-    for ref in view.each(sorted(set(view.awake()) - set(view.verdicts))):
+    for ref in view.each(sorted([ref for ref in view.awake() if ref not in view.verdicts])):
         stored = view.objects.get(ref) or view.observed.objects.get(ref)
         if stored is not None:
             view.judge(ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)

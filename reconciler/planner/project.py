@@ -56,6 +56,8 @@ from reconciler.planner.view import View
 
 Objects = Mapping[ObjectRef, StoredObject]
 _VOLUME = "PersistentVolume"
+# Of what is projected, only these are gone through one by one.
+_LOOKED_AT = frozenset({"Service"})
 _UNREACHABLE = ("", "127.0.0.1")
 # What the assignment of a Pod is made from besides the Pod itself, see `_read_by`.
 _READ_KINDS = ("ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Secret", "ServiceAccount")
@@ -63,6 +65,8 @@ _READ_KINDS = ("ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Secret
 
 def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo | None = None) -> NetworkView:
     """Return the network as every node sees it; the generation is set by who sends it."""
+    memo = memo or Memo()
+    memo.attention.attend_to(_LOOKED_AT)
     view = View(observed, policy, now, memo)
     view.declared = view.objects
     services = service_entries(view)

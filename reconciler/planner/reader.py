@@ -4,7 +4,7 @@ Every answer is noted as read for the object that is being looked at, see `plann
 """
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, cast
 
 from reconciler.model.kinds import LabelSelector, Object
@@ -61,8 +61,8 @@ class Reader:
     def owned_by(self, uid: str, kind: str) -> list[StoredObject]:
         """Return the objects of `kind` whose controller has `uid`, in the order of their names."""
         self._attention.read(keys.children(uid))
-        owned = self._picture.by_owner.get(uid, {})
-        return [owned[ref] for ref in sorted(owned) if ref.kind == kind]
+        owned = self._picture.by_owner.get(uid)
+        return [owned[ref] for ref in sorted(owned) if ref.kind == kind] if owned else []
 
     def children(self, uid: str) -> list[StoredObject]:
         """Return everything whose controller has `uid`, in the order of its names."""
@@ -129,7 +129,7 @@ class Reader:
         awake = attention.awake.get(kind)
         if not present or not awake:
             return
-        turns = [(ref, present[ref]) for ref in sorted(awake) if ref in present]
+        turns = [(ref, present[ref]) for ref in attention.in_order(kind) if ref in present]
         woken = len(attention.woken)
         number = 0
         while number < len(turns):
@@ -158,12 +158,19 @@ class Reader:
 
     def due_of(self, kinds: Iterable[str]) -> Iterator[StoredObject]:
         """Go through the objects of several kinds that have to be looked at, kind after kind; see `due`."""
-        attention = self._attention
+        attention, passed = self._attention, 0
         for kind in kinds:
             if attention.awake.get(kind):
+                attention.next_phase(passed)
+                passed = 0
                 yield from self.due(kind)
             else:
-                attention.next_phase()
+                passed += 1
+        attention.next_phase(passed)
+
+    def awake_of(self, kind: str) -> Collection[ObjectRef]:
+        """Return what of a kind has to be looked at, in no order."""
+        return self._attention.awake.get(kind, ())
 
     def awake(self) -> Iterator[ObjectRef]:
         """Return what has to be looked at, of every kind and in no order."""

@@ -31,7 +31,8 @@ def _ending(view: View, name: str, state: DesiredState) -> RevisionEnding | None
     known = view.observed.sources.get(name, SourceState(name=name))
     if known.suspended or known.held or known.applied is None or known.applied.commit != state.revision.commit:
         return None
-    mine = [one for _, one in sorted(view.objects.items()) if one.manager == f"source/{name}"]
+    manager = f"source/{name}"
+    mine = [view.objects[ref] for ref in sorted(ref for ref, one in view.objects.items() if one.manager == manager)]
     is_noted = known.healthy is not None and known.healthy.commit == state.revision.commit
     failed = next((one for one in mine if _missed_deadline(view, one)), None)
     if failed is not None:

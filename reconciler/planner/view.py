@@ -40,7 +40,6 @@ class View(Reader):
         super().__init__(observed, self.memo.picture, self.memo.attention)
         self.policy = policy
         self.now = now
-        self.timestamp = rfc3339(now)
         self.touched: dict[ObjectRef, Reason] = {}
         self.verdicts: dict[ObjectRef, Verdict] = {}
         self.blocked: list[Blocked] = []
@@ -71,6 +70,11 @@ class View(Reader):
         self.differences = self._picture.begin(observed.objects)
         for difference in self.differences:
             self._attention.change(*difference)
+
+    @property
+    def timestamp(self) -> str:
+        """The time of this pass as Kubernetes writes it."""
+        return rfc3339(self.now)
 
     def kept_for_pass(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what a step made for the whole pass, or have it made now."""

@@ -43,7 +43,7 @@ def wake_for_inputs(view: View) -> None:
     )
     last = cast(Inputs | None, view.memo.last)
     view.memo.last = inputs
-    if last is None or last.now > view.now or last.policy != view.policy or last.cluster != observed.cluster:
+    if last is None or last.now > view.now or not _is_same_cluster(last, inputs):
         view.wake_all()
         return
     _wake_overridden(view, last)
@@ -51,8 +51,15 @@ def wake_for_inputs(view: View) -> None:
     _wake_services(view, last)
 
 
+def _is_same_cluster(last: Inputs, inputs: Inputs) -> bool:
+    is_same = last.policy is inputs.policy or last.policy == inputs.policy
+    return is_same and (last.cluster is inputs.cluster or last.cluster == inputs.cluster)
+
+
 def _wake_overridden(view: View, last: Inputs) -> None:
     fresh = view.observed.overrides
+    if fresh is last.overrides:
+        return
     for ref in sorted({*last.overrides, *fresh}):
         if last.overrides.get(ref) != fresh.get(ref):
             view.wake(ref)

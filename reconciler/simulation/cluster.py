@@ -110,10 +110,10 @@ class SimulatedHost:
         if self.wake_at is not None and self.wake_at <= now:
             did_something = self.agent.run_once()
             now = self.clock.now()
-            at = self.agent.next_at()
             if did_something:
                 self.wake_at = now
             else:
+                at = self.agent.next_at()
                 self.wake_at = None if at is None else max(at, now + _INSTANT_S)
         self._report(self.now)
 

@@ -19,6 +19,7 @@ from reconciler.model.node import PodAssignment, VolumeFact
 from reconciler.model.storage import DeviceFact, RoomFact, StorageFact
 
 _ROOM = 1 << 40
+_NOTHING = StorageFact()
 
 
 class SimulatedStorage:
@@ -39,6 +40,8 @@ class SimulatedStorage:
 
     def facts(self, present: Collection[str]) -> StorageFact:
         """Return what the host shows; `present` are the directories and files that are there."""
+        if not (self.mounts or self.shared or self.trashed or self.devices or self.rooms):
+            return _NOTHING
         return StorageFact(
             mounts=tuple(sorted(self.mounts)),
             shared=tuple(sorted(self.shared)),

@@ -12,6 +12,10 @@ from reconciler.planner.view import View, replace
 
 def gather_rules(view: View) -> None:
     """Write the gathered rules into every aggregating ClusterRole; it is no change that a person approves."""
+    marks = view.memo.picture.marks
+    if view.memo.known("rules are gathered", (marks[ClusterRole.kind],)):
+        view.memo.keep("rules are gathered", (marks[ClusterRole.kind],), True)
+        return
     present = view.of_kind("ClusterRole")
     objects = tuple(stored.object for stored in present)
     gathered = view.memo.get("gathered-rules", objects, partial(_gathered, cast(tuple[ClusterRole, ...], objects)))
@@ -20,6 +24,7 @@ def gather_rules(view: View) -> None:
         rules = gathered.get(role.metadata.name, role.rules)
         if rules != role.rules:
             view.update(stored, replace(role, rules=rules), reason=Reason.STATUS, judged=False)
+    view.memo.keep("rules are gathered", (marks[ClusterRole.kind],), True)
 
 
 def _gathered(roles: tuple[ClusterRole, ...]) -> dict[str, Rules]:

@@ -4,8 +4,8 @@ Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from reconciler.model.base import Part
 from reconciler.model.details import (
     Detail,
     RemoveContainer,
@@ -22,8 +22,7 @@ from reconciler.planner.node.pods import PodJudgement
 from reconciler.planner.node.repairs import repaired
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Part, frozen=True):
     """What the node's own actions mean for its Pods.
 
     `prepare` and `program` are the keys of these actions of the node, empty when there is nothing to wait for; so is
@@ -40,10 +39,10 @@ class Shared:
     volumes: Mapping[str, str]
     lost: Mapping[str, str]
     policies: str = ""
-    isolated: Mapping[str, IsolatedPod] = field(default_factory=dict)
+    isolated: Mapping[str, IsolatedPod] = {}
     unruled: bool = False
     proxy: str = ""
-    releasing: Mapping[str, str] = field(default_factory=dict)
+    releasing: Mapping[str, str] = {}
 
 
 class Chain:

@@ -65,10 +65,13 @@ def _unused(look: Look, before: Mapping[str, float]) -> dict[str, float]:
     if not look.facts.own_images:
         return {}
     used = {fact.image_id for fact in look.facts.containers}
+    idle = [image for image in look.facts.own_images if image.id not in used]
+    if not idle:
+        return {}
     wanted = {full_name(name) for name in _wanted(look)}
     found = {}
-    for image in look.facts.own_images:
-        if image.id not in used and not wanted.intersection(full_name(name) for name in image.names):
+    for image in idle:
+        if not wanted.intersection(full_name(name) for name in image.names):
             found[image.id] = min(before.get(image.id, look.now), look.now)
     return {id: found[id] for id in sorted(found)}
 

@@ -1,8 +1,8 @@
 """What one container needs, as a value: see `containers.py`, which judges. Pure."""
 
-from dataclasses import dataclass
 from enum import Enum
 
+from reconciler.model.base import Part
 from reconciler.model.kinds import Container, ContainerStateTerminated
 from reconciler.model.node import ContainerFact
 from reconciler.model.plan import Reason
@@ -20,8 +20,7 @@ class Want(Enum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Part, frozen=True):
     """What one container needs and how it stands.
 
     `fact` is its newest attempt on the host, `ended` how that (or, if it was removed by hand, the last known one)

@@ -4,8 +4,8 @@ Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from reconciler.model.base import Part
 from reconciler.model.node import (
     Assignment,
     ContainerFact,
@@ -27,8 +27,7 @@ _ROLES = (SANDBOX, INIT, SIDECAR, APP, EPHEMERAL)
 _LIVE = ("running", "paused", "restarting")
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Part, frozen=True):
     """What all Pods of one step share.
 
     `in_contact`: the leader was heard since this boot of the host. `reclaim`: the images' disk is so full that whatever
@@ -52,8 +51,7 @@ class Look:
         return self.facts.host.address
 
 
-@dataclass(frozen=True, slots=True)
-class PodFacts:
+class PodFacts(Part, frozen=True):
     """What the host shows of one Pod; containers are sorted by name and attempt."""
 
     sandboxes: tuple[ContainerFact, ...] = ()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from reconciler.model.base import Part
 from reconciler.model.details import DnsRecord, HostPort, PrepareHost, ProgramServices, PublishNames
 from reconciler.model.external import HealthCheck, Way
 from reconciler.model.node import Endpoint, EndpointPort, NetworkView, PodAssignment, ServiceEntry
@@ -22,8 +23,7 @@ from reconciler.planner.node.peers import peers_action
 from reconciler.planner.node.tasks import Task
 
 
-@dataclass(frozen=True, slots=True)
-class LocalTruth:
+class LocalTruth(Part, frozen=True):
     """What the node knows of one of its Pods; one that is gone has none."""
 
     uid: str
@@ -34,8 +34,7 @@ class LocalTruth:
     ports: tuple[HostPort, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkMap:
+class NetworkMap(Part, frozen=True):
     """What is to be programmed and published, each with its digest."""
 
     services: tuple[ServiceEntry, ...]

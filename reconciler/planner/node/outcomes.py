@@ -4,10 +4,10 @@ Pure. An outcome whose action is not remembered says nothing that the host does 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from reconciler.model.base import Part
 from reconciler.model.node import NodeEvent
 from reconciler.model.plan import Outcome, OutcomeStatus
 from reconciler.planner.node.backoff import effect_failed, pull_failed
@@ -40,8 +40,7 @@ _FAILED_EVENTS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Part, frozen=True):
     """The memory with the outcomes in it, and what is worth telling."""
 
     memory: NodeMemory

@@ -4,11 +4,11 @@ Pure. The order is Kubernetes': sandbox, volumes, init containers one after the 
 others. What comes of it is either a chain of actions (`running.py`, `termination.py`) or a status (`report.py`).
 """
 
-from dataclasses import dataclass, replace
 from enum import Enum
 
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 
+from reconciler.model.base import Part
 from reconciler.model.node import PodAssignment
 from reconciler.model.plan import Reason
 from reconciler.planner.node.containers import judge, role_of
@@ -34,8 +34,7 @@ class Stage(Enum):
     TERMINATE = "terminate"
 
 
-@dataclass(frozen=True, slots=True)
-class PodJudgement:
+class PodJudgement(Part, frozen=True):
     """One Pod: its stage and why, whether its sandbox carries it, and what its containers need."""
 
     uid: str
@@ -72,7 +71,7 @@ def judge_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemory
     fault = sandbox_fault(memory, found)
     sandbox = found.sandbox
     if fault and sandbox is not None and memory.broken != sandbox.id:
-        memory = changed(memory, broken=sandbox.id, broken_because=fault)
+        memory = replace(memory, broken=sandbox.id, broken_because=fault)
     sandbox_up = sandbox is not None and is_live(sandbox) and not fault
     was_done = sandbox_up and sandbox is not None and was_initialized(memory, found, sandbox.id)
     inits, apps = _judge_containers(look, pod, memory, found, done=was_done)
@@ -213,14 +212,14 @@ def _note(
 ) -> PodMemory:
     """Remember readiness by container id, and that the init containers are done."""
     flags = {
-        one.spec.name: changed(one.memory, ready=one.ready, started=one.started)
+        one.spec.name: replace(one.memory, ready=one.ready, started=one.started)
         for one in (*inits, *apps)
         if one.memory.attempt >= 0 and (one.ready, one.started) != (one.memory.ready, one.memory.started)
     }
     if flags:
-        memory = changed(memory, containers={**memory.containers, **flags})
+        memory = replace(memory, containers={**memory.containers, **flags})
     if initialized and found.sandbox is not None and memory.initialized != found.sandbox.id:
-        memory = changed(memory, initialized=found.sandbox.id)
+        memory = replace(memory, initialized=found.sandbox.id)
     return memory
 
 
@@ -239,13 +238,13 @@ def _finish(
     deadline = pod.spec.active_deadline_seconds
     if all(one.want is Want.DONE for one in apps):
         succeeded = all(one.has_succeeded for one in apps)
-        return changed(memory, finished="Succeeded" if succeeded else "Failed")
+        return replace(memory, finished="Succeeded" if succeeded else "Failed")
     if any(one.role == INIT and one.want is Want.DONE and not one.has_succeeded for one in inits):
-        return changed(memory, finished="Failed")
+        return replace(memory, finished="Failed")
     if deadline is not None and look.now >= memory.started_at + deadline:
         message = "Pod was active on the node longer than the specified deadline"
-        return changed(memory, finished="Failed", reason="DeadlineExceeded", message=message)
+        return replace(memory, finished="Failed", reason="DeadlineExceeded", message=message)
     ran = any(one.memory.attempt >= 0 for one in apps)
     if pod.spec.restart_policy == "Never" and ran and not sandbox_up:
-        return changed(memory, finished="Failed", message=fault or "the sandbox is gone")
+        return replace(memory, finished="Failed", message=fault or "the sandbox is gone")
     return memory

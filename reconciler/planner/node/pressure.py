@@ -21,6 +21,8 @@ _REFRESH_S = 10.0
 
 def note_pressures(memory: NodeMemory, facts: NodeFacts, limits: HostLimits, now: float) -> NodeMemory:
     """Remember since when each threshold is met and when each condition was last seen; forget what is over."""
+    if not (facts.signals or memory.pressures or memory.met or memory.reclaim_at):
+        return memory
     signals = {one.signal: one for one in facts.signals}
     seen = {kind: at for kind, at in memory.pressures.items() if at <= now < at + limits.transition_s}
     met: dict[str, float] = {}
@@ -71,13 +73,15 @@ def pressures_of(memory: NodeMemory) -> tuple[str, ...]:
 
 def next_relief_at(memory: NodeMemory, limits: HostLimits, now: float) -> float | None:
     """Return when the first condition ends, unless its signal stays low, or a soft threshold has held long enough."""
+    if not memory.pressures and not memory.met:
+        return None
     times = [at + limits.transition_s for at in memory.pressures.values()]
     times += (memory.met[one.key] + (one.grace_s or 0.0) for one in limits.thresholds if one.key in memory.met)
     return min((at for at in times if at > now), default=None)
 
 
 def _due(met: Mapping[str, float], thresholds: Iterable[Threshold], now: float) -> list[Threshold]:
-    return [one for one in thresholds if one.key in met and now >= met[one.key] + (one.grace_s or 0.0)]
+    return [one for one in thresholds if met and one.key in met and now >= met[one.key] + (one.grace_s or 0.0)]
 
 
 def _is_reclaimed(due: Iterable[Threshold], facts: NodeFacts) -> bool:

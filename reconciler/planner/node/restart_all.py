@@ -6,9 +6,8 @@ between restarts grow as ever.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 
 from reconciler.model.kinds import Container, PodSpec
 from reconciler.model.node import PodAssignment
@@ -41,9 +40,9 @@ def with_restart(pod: PodAssignment, memory: PodMemory, found: PodFacts) -> PodM
     if not why:
         return memory
     void = {
-        name: changed(one, void=one.void or why) if one.attempt >= 0 else one for name, one in memory.containers.items()
+        name: replace(one, void=one.void or why) if one.attempt >= 0 else one for name, one in memory.containers.items()
     }
-    return changed(memory, containers=void, initialized="")
+    return replace(memory, containers=void, initialized="")
 
 
 def _causes(spec: PodSpec, known: Mapping[str, ContainerMemory], found: PodFacts) -> Iterator[str]:

@@ -4,11 +4,9 @@ Pure. A Pod that needs nothing and whose inputs did not change since costs one c
 Pod is kept beside the function, and only ever used for equal inputs.
 """
 
-import dataclasses
-from dataclasses import dataclass
-
 from msgspec.structs import replace
 
+from reconciler.model.base import Part
 from reconciler.model.node import NodeEvent, PodAssignment, PodReport, ProbeTarget
 from reconciler.planner.node.happenings import happenings_of
 from reconciler.planner.node.look import Look, PodFacts
@@ -21,8 +19,7 @@ from reconciler.planner.node.targets import targets_of
 from reconciler.planner.node.unhealthy import failing, next_telling, note_failing
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Part, frozen=True):
     """What is known of one Pod after looking. `judged` is None when nothing is to be done for it."""
 
     uid: str
@@ -36,8 +33,7 @@ class Survey:
     judged: PodJudgement | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
+class _Settled(Part, frozen=True):
     host_ip: str
     results: tuple[tuple[str, str | None], ...]
     until: float | None
@@ -98,7 +94,7 @@ def survey_pod(look: Look, uid: str, pod: PodAssignment | None, memory: PodMemor
     targets = targets_of(look, judged)
     noted, unhealthy = note_failing(look, judged, targets)
     if noted is not judged.memory:
-        judged = dataclasses.replace(judged, memory=noted)
+        judged = replace(judged, memory=noted)
     report = report_of(look, judged)
     events = (*happenings_of(look, judged, report), *unhealthy)
     later = judged.memory if judged.memory.report is report else replace(judged.memory, report=report)

@@ -5,10 +5,10 @@ disagree about what is there never turn into a busy loop.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from reconciler.model.base import Part
 from reconciler.model.plan import Action, Blocked, Reason
 from reconciler.planner.node.actions import tag_of
 from reconciler.planner.node.backoff import effect_failed, is_waiting
@@ -17,8 +17,7 @@ from reconciler.planner.node.memory import Emitted, Failure, NodeMemory
 from reconciler.planner.node.repairs import repaired
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Part, frozen=True):
     """An action of the node that is due, and what distinguishes it from others of its kind."""
 
     action: Action
@@ -35,8 +34,7 @@ class Task:
         return tag_of(self.action.detail) if self.action.detail is not None else ""
 
 
-@dataclass(frozen=True, slots=True)
-class TasksStep:
+class TasksStep(Part, frozen=True):
     """Which tasks go out now, and which wait."""
 
     memory: NodeMemory

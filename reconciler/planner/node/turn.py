@@ -4,10 +4,9 @@ Pure. At most one chain of a Pod is in flight. A chain that ended and is needed 
 host does not show it yet: it is tried again with back-off.
 """
 
-from dataclasses import dataclass
-
 from msgspec.structs import replace
 
+from reconciler.model.base import Part
 from reconciler.model.node import NodeEvent
 from reconciler.model.plan import Action, Blocked, Executor, Reason, Verb
 from reconciler.planner.node.actions import pod_ref
@@ -22,8 +21,7 @@ from reconciler.planner.node.survey import Survey
 from reconciler.planner.node.termination import recreate_chain, terminate_chain, wind_down_chain
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Part, frozen=True):
     """What comes of one Pod's turn. `is_settled`: nothing is to be done for it until something changes."""
 
     survey: Survey

@@ -4,10 +4,10 @@ Pure. A directory that was once there and is gone is lost data: nothing ever mak
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from reconciler.model.base import Part
 from reconciler.model.details import ProvisionVolume, TrashVolume, WatchRooms
 from reconciler.model.node import PodAssignment, VolumeAssignment
 from reconciler.model.plan import Action, Blocked, Executor, Reason, Verb
@@ -25,15 +25,14 @@ def published_version(pod: PodAssignment) -> str:
     return fingerprint(pod.digest, pod.spec.volumes, pod.configuration, pod.claims, pod.labels, pod.annotations)
 
 
-@dataclass(frozen=True, slots=True)
-class VolumesStep:
+class VolumesStep(Part, frozen=True):
     """What becomes of the node's own volumes: `making` maps each to the action that makes it."""
 
     memory: NodeMemory
     tasks: tuple[Task, ...] = ()
     blocked: tuple[Blocked, ...] = ()
-    making: Mapping[str, str] = field(default_factory=dict)
-    lost: Mapping[str, str] = field(default_factory=dict)
+    making: Mapping[str, str] = {}
+    lost: Mapping[str, str] = {}
 
 
 def step_volumes(look: Look, memory: NodeMemory) -> VolumesStep:

@@ -45,4 +45,4 @@ def owners_with(references: References, ours: Iterable[Named], keeper: StoredObj
 
 def are_same_owners(some: References, others: References) -> bool:
     """Whether these are the same owners, in any order."""
-    return Counter(some) == Counter(others)
+    return some == others or Counter(some) == Counter(others)

@@ -1,5 +1,6 @@
 """Rollouts bound to the configuration that a workload reads (P21). Pure."""
 
+from functools import partial
 from typing import Any
 
 from reconciler.model.canonical import digest
@@ -25,8 +26,12 @@ def bound_template(view: View, owner: StoredObject, template: PodTemplateSpec) -
         _warn(view, owner, template)
         return template
     refs = [ObjectRef(kind=one.kind, namespace=owner.ref.namespace, name=one.name) for one in references]
-    content = digest([content_digest(view, ref) for ref in refs])
-    annotations = {**template.metadata.annotations, CONFIGURATION: content[:16]}
+    contents = tuple([content_digest(view, ref) for ref in refs])
+    return view.memo.get(("bound template", owner.ref), (template, *contents), partial(_marked, template, contents))
+
+
+def _marked(template: PodTemplateSpec, contents: tuple[str, ...]) -> PodTemplateSpec:
+    annotations = {**template.metadata.annotations, CONFIGURATION: digest(contents)[:16]}
     return replace(template, metadata=replace(template.metadata, annotations=annotations))
 
 
@@ -35,7 +40,8 @@ def content_digest(view: View, ref: ObjectRef) -> str:
     stored = view.get(ref)
     if stored is None:
         return ""
-    return digest(view.policy.digest_key, ref.kind, *_content(stored))
+    content, key = _content(stored), view.policy.digest_key
+    return view.memo.get(("content", ref), (key, *content), partial(digest, key, ref.kind, *content))
 
 
 def _content(stored: StoredObject) -> tuple[Any, Any]:

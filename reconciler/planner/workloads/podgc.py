@@ -23,7 +23,7 @@ NODE_GONE = "DeletionByPodGC"
 
 def collect_pods(view: View) -> None:
     """End the Pods that nothing else would ever end."""
-    nodes = {one.ref.name: cast(Node, one.object) for one in view.of_kind("Node")}
+    nodes = {one.ref.name: cast(Node, one.object) for one in view.of_kind("Node")} if view.awake_of("Pod") else {}
 
     def is_odd(stored: StoredObject) -> bool:
         pod = cast(Pod, stored.object)

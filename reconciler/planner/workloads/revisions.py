@@ -38,9 +38,8 @@ class Revisions(Value):
 def sync_revisions(view: View, owner: StoredObject, template: PodTemplateSpec, current: str) -> Revisions:
     """Have a revision of this template that is the newest; `current` names the one that the last rollout ended with."""
     known = _of(view, owner)
-    matching = [
-        one for one in known if _identity(view, one, template_of(view, one)) == digest_of(view, owner, template)
-    ]
+    wanted = digest_of(view, owner, template)
+    matching = [one for one in known if _identity(view, one, template_of(view, one)) == wanted]
     newest = max((number_of(one) for one in known), default=0)
     collisions = 0
     if not matching:

@@ -6,9 +6,9 @@ does not get ready, that Pod is replaced, or goes, as soon as a newer template i
 delete it.
 """
 
-from dataclasses import dataclass
 from typing import cast
 
+from reconciler.model.base import Part
 from reconciler.model.kinds import Pod, StatefulSet, StatefulSetSpec
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
@@ -46,8 +46,7 @@ def wanted_ordinals(spec: StatefulSetSpec) -> range:
     return range(spec.ordinals.start, spec.ordinals.start + spec.replicas)
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
+class _Turn(Part, frozen=True):
     """What the steps for one set share."""
 
     view: View

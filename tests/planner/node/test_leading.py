@@ -1,9 +1,7 @@
 """Which view a host leads by, as it tells the daemon."""
 
-from dataclasses import replace
-
 import pytest
-from msgspec.structs import replace as replace_fact
+from msgspec.structs import replace
 
 from reconciler.model.node import NetworkFact
 from reconciler.planner.node.leading import Leading
@@ -111,6 +109,6 @@ def test_a_view_counts_once_the_rules_of_network_policies_are_made_from_it_too()
         (4, "", "s", False, 3),
         (4, "", "", False, 4),
     ):
-        host = replace_fact(shown("a"), policies_digest=policies, policies_damaged=damaged)
+        host = replace(shown("a"), policies_digest=policies, policies_damaged=damaged)
         leading.note(made("a"), generation, host, policies=wanted)
         assert leading.generation == expected

@@ -15,7 +15,7 @@ class States:
     """Tells the states of a cluster; what is told of an object is kept until it changes."""
 
     def __init__(self) -> None:
-        self._told: dict[ObjectRef, tuple[StoredObject, tuple[str, ...]]] = {}
+        self._told: dict[ObjectRef, tuple[StoredObject, str]] = {}
 
     def of(self, cluster: SimulatedCluster) -> int:
         """Return a number that is the same wherever objects, Pods and processes are in the same states."""
@@ -26,13 +26,13 @@ class States:
         return _number(cluster, Counter(told for _, told in self._told.values()))
 
 
-def _number(cluster: SimulatedCluster, objects: Counter[tuple[str, ...]]) -> int:
+def _number(cluster: SimulatedCluster, objects: Counter[str]) -> int:
     hosts = sorted((host.agent.is_alive, host.link.is_connected) for host in cluster.hosts.values())
     text = repr((sorted(objects.items()), hosts, cluster.daemon is None))
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
-def _told(ref: ObjectRef, object: Any) -> tuple[str, ...]:
+def _told(ref: ObjectRef, object: Any) -> str:
     status = getattr(object, "status", None)
     facts = [ref.kind, "ends" if object.metadata.deletion_timestamp else ""]
     if ref.kind == "Pod":
@@ -41,4 +41,4 @@ def _told(ref: ObjectRef, object: Any) -> tuple[str, ...]:
     elif status is not None:
         facts += [str(getattr(status, name, "")) for name in _COUNTS]
         facts.append(str(getattr(object.spec, "replicas", "")) if hasattr(object, "spec") else "")
-    return tuple(facts)
+    return "\t".join(facts)

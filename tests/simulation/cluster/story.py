@@ -316,18 +316,23 @@ class Story:
         cluster, daemon = self.cluster, self.cluster.daemon
         if daemon is None or any(daemon.desired.get(name) is not cluster.wanted(name) for name in cluster.tips):
             return "the newest revision was not read"
+        if why := self._who_has_work() or self._who_is_unhealthy():
+            return why
         answer = plan(daemon.desired, cluster.observed, cluster.policy, cluster.now)
         if answer.changes or not answer.is_empty:
             return f"the next plan is not empty: {[f'{c.verb} {c.ref} ({c.reason.value})' for c in answer.changes][:4]}"
         for verdict in answer.verdicts:
             if verdict.decision is Decision.BLOCKED and not self._may_stay_blocked(verdict):
                 return f"{verdict.object} is blocked: {verdict.reason.value} {verdict.message}"
-        for host in cluster.hosts.values():
+        return ""
+
+    def _who_has_work(self) -> str:
+        for host in self.cluster.hosts.values():
             step = host.agent.last
             if step is None or step.plan.actions or step.plan.warnings:
                 todo = [f"{a.verb} {a.object} ({a.reason.value})" for a in step.plan.actions] if step else []
                 return f"the next plan of {host.name} is not empty: {todo[:4]}"
-        return self._who_is_unhealthy()
+        return ""
 
     def _who_is_unhealthy(self) -> str:
         for ref, stored in sorted(self.cluster.observed.objects.items()):

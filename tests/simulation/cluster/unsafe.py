@@ -1,11 +1,14 @@
 """What must never happen, and what Pods and workloads of a story are, judged independently of the planner."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.model.kinds import Pod
-from reconciler.model.observed import ObservedState
+from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.refs import ObjectRef
 from reconciler.model.times import unix
+
+Objects = Mapping[ObjectRef, StoredObject]
 
 
 class Unsafe(AssertionError):
@@ -44,8 +47,22 @@ def ref_of_pod(pod: Pod) -> ObjectRef:
 
 def owned_by(state: ObservedState, kind: str, uid: str) -> list[Any]:
     """Return the objects of a kind that belong to one."""
-    return [
-        one.object
-        for ref, one in state.objects.items()
-        if ref.kind == kind and any(owner.uid == uid for owner in one.object.metadata.owner_references)
-    ]
+    return _owned(state.objects).get((kind, uid), [])
+
+
+# The objects of the last states that were asked about, by kind and owner.
+_OWNED: list[tuple[Objects, dict[tuple[str, str], list[Any]]]] = []
+_OWNED_MAX = 2
+
+
+def _owned(objects: Objects) -> dict[tuple[str, str], list[Any]]:
+    for known, found in _OWNED:
+        if known is objects:
+            return found
+    found = {}
+    for ref, one in objects.items():
+        for uid in {owner.uid for owner in one.object.metadata.owner_references}:
+            found.setdefault((ref.kind, uid), []).append(one.object)
+    _OWNED.insert(0, (objects, found))
+    del _OWNED[_OWNED_MAX:]
+    return found
