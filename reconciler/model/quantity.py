@@ -1,7 +1,7 @@
 """Kubernetes quantities: `500m`, `1.5Gi`, `2e3`, read exactly.
 
 Pure. Values are rational numbers, rounded away from zero below a billionth and capped at 2^63-1, as the Kubernetes API
-does it. `round_up` and `in_units` round to any power of ten in the same way. `format_quantity` writes the form its API
+does it; spaces around one are passed over, as it does for JSON. `round_up` and `in_units` round to any power of ten in the same way. `format_quantity` writes the form its API
 would show; `canonical_quantity` writes one form per value.
 """
 
@@ -100,7 +100,7 @@ def bytes_of(value: QuantityText) -> int:
 def _parse(value: QuantityText) -> tuple[Fraction, str]:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise QuantityError("a quantity is a number or a text such as 500m or 1Gi")
-    text = value if isinstance(value, str) else _number_text(value)
+    text = value.strip() if isinstance(value, str) else _number_text(value)
     found = _FORM.fullmatch(text) if len(text) <= _DIGITS_MAX else None
     if found is None or not (found[2] or found[3]):
         raise QuantityError("a quantity is a number with an optional suffix such as m, k, M, G, Ki, Mi or Gi")

@@ -127,3 +127,13 @@ def test_a_selector_of_a_manifest_as_a_query() -> None:
     assert text == "app=shop,!old,paid,tier=web,zone in (a,b)"
     assert parse_selector(text) == requirements_of(selector)
     assert query_text(parse_selector("size>3,age<9")) == "age<9,size>3"
+
+
+def test_spaces_around_a_quantity_are_passed_over() -> None:
+    """As Kubernetes reads its JSON; within one they are none."""
+    assert parse_quantity(" 1500m ") == parse_quantity("1.5")
+    assert canonical_quantity("64Mi ") == "64Mi"
+    with pytest.raises(QuantityError):
+        parse_quantity("64 Mi")
+    with pytest.raises(QuantityError):
+        parse_quantity(" ")
