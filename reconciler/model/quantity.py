@@ -1,8 +1,8 @@
 """Kubernetes quantities: `500m`, `1.5Gi`, `2e3`, read exactly.
 
 Pure. Values are rational numbers, rounded away from zero below a billionth and capped at 2^63-1, as the Kubernetes API
-does it; spaces around one are passed over, as it does for JSON. `round_up` and `in_units` round to any power of ten in the same way. `format_quantity` writes the form its API
-would show; `canonical_quantity` writes one form per value.
+does it; spaces around one are passed over, as it does for JSON. `round_up` and `in_units` round to any power of ten in
+the same way. `format_quantity` writes the form its API would show; `canonical_quantity` writes one form per value.
 """
 
 import re
