@@ -15,9 +15,10 @@ import yaml
 
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.external import NODE_PORTS, settings_faults
+from reconciler.model.ingress_values import size
 from reconciler.model.node import NetworkBackend
 from reconciler.model.placing import PlacingPolicy, faults_of
-from reconciler.model.policy import RebalancingPolicy
+from reconciler.model.policy import IngressPolicy, RebalancingPolicy
 from reconciler.model.pressure import (
     EVICTION_HARD,
     HostLimits,
@@ -98,7 +99,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     long Pods bear it that their node is not ready, or not reached, unless they say so themselves. `scheduler` says
     which nodes are better for Pods than others, with the arguments of kube-scheduler's plugins; `rebalancing`
     (`{enabled: true}`) has Pods with a budget move from full nodes to emptier ones, one at a time.
-    `ingress_http_port` and `ingress_https_port` are those of this host at which it serves Ingresses.
+    `ingress_http_port` and `ingress_https_port` are those of this host at which it serves Ingresses; `ingress` is what
+    holds for Ingresses that say nothing else: `{bodySize: 1m, accessLog: true}`.
     `legacy_addresses` takes addresses such as `010.0.0.1` and `::ffff:10.0.0.1`, with a warning, for what Kubernetes
     took them for before 1.36.
     """
@@ -144,6 +146,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
 
     scheduler: PlacingPolicy = PlacingPolicy()
     rebalancing: RebalancingPolicy = RebalancingPolicy()
+    ingress: IngressPolicy = IngressPolicy()
 
     @property
     def node_name(self) -> str:
@@ -237,6 +240,7 @@ def load_settings(data_dir: str | None = None, overrides: Mapping[str, Any] | No
         check_node_address(settings)
         check_scheduler(settings)
         check_rebalancing(settings)
+        check_ingress(settings)
         _ = settings.host_limits
         check_external(settings)
         return settings
@@ -269,6 +273,14 @@ def check_rebalancing(settings: Settings) -> None:
     if faults:
         told = "; ".join(f"rebalancing.{one}" for one in faults)
         raise ConfigurationError(told, hint="such as rebalancing: {enabled: true, settledS: 600, marginPercent: 20}")
+
+
+def check_ingress(settings: Settings) -> None:
+    """Raise ConfigurationError unless the size of bodies is one."""
+    try:
+        size(str(settings.ingress.body_size))
+    except ValueError as error:
+        raise ConfigurationError(f"ingress.bodySize: {error}", hint="such as 8m; 0 for no limit") from error
 
 
 def check_node_address(settings: Settings) -> None:
@@ -336,7 +348,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _environment() -> dict[str, Any]:
     named = {f"RECONCILER_{_upper(field.encode_name)}": field.encode_name for field in msgspec.structs.fields(Settings)}
-    skipped = {"sources", "loadBalancer", "provider", "rebalancing", "dataDir"}
+    skipped = {"sources", "loadBalancer", "provider", "rebalancing", "ingress", "dataDir"}
     told = {name: os.environ[env] for env, name in named.items() if env in os.environ and name not in skipped}
     lists = {"apiNames": told["apiNames"].replace(",", " ").split()} if "apiNames" in told else {}
     return {**told, **lists}

@@ -266,6 +266,7 @@ def _policy(settings: Settings, digest_key: bytes) -> Policy:
         digest_key=digest_key.hex(),
         placing=settings.scheduler,
         rebalancing=settings.rebalancing,
+        ingress=settings.ingress,
         toleration_s=settings.default_unreachable_toleration_s,
         not_ready_toleration_s=settings.default_not_ready_toleration_s,
         sources={

@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.config import load_settings
 from reconciler.model.errors import ConfigurationError
+from reconciler.model.policy import IngressPolicy
 
 PACKED = """
 scheduler:
@@ -71,4 +72,14 @@ def test_moving_is_off_unless_a_file_says_so(tmp_path: Path) -> None:
     assert "rebalancing.marginPercent: 0 is not from 1 to 100" in str(told.value)
     (tmp_path / "config.yaml").write_text("rebalancing: {enabeld: true}")
     with pytest.raises(ConfigurationError, match="enabeld"):
+        load_settings(str(tmp_path))
+
+
+def test_what_ingresses_get_that_say_nothing_is_in_the_settings(tmp_path: Path) -> None:
+    """As ingress-nginx has it by default; a size that is none is told."""
+    assert load_settings(str(tmp_path)).ingress == IngressPolicy(body_size="1m", access_log=True)
+    (tmp_path / "config.yaml").write_text("ingress: {bodySize: 0, accessLog: false}")
+    assert load_settings(str(tmp_path)).ingress == IngressPolicy(body_size=0, access_log=False)
+    (tmp_path / "config.yaml").write_text("ingress: {bodySize: much}")
+    with pytest.raises(ConfigurationError, match=r"ingress\.bodySize: 'much' is no size"):
         load_settings(str(tmp_path))

@@ -7,8 +7,11 @@ value that cannot be read, and then the default holds.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from reconciler.model import ingress_values as values
 from reconciler.model.base import Value
+from reconciler.model.policy import IngressPolicy
 
 PREFIX = "nginx.ingress.kubernetes.io/"
 
@@ -29,11 +32,14 @@ class Cors(Value):
 class IngressOptions(Value):
     """What an Ingress asks for besides hosts and paths. Sizes in bytes, 0: no limit; times in seconds.
 
+    `body_size` holds for bodies sent in chunks, too, unless it is the default (`told_lengths_only`): counting costs.
     Networks are in CIDR notation. `auth_secret` is a Secret of htpasswd lines in its key `auth` (`auth_map`: a key for
     each user). `auth_url` is asked whether a request may pass, `auth_signin` where those go that may not.
     """
 
     body_size: int = 0
+    told_lengths_only: bool = False
+    access_log: bool = True
     connect_timeout_s: int = 1
     read_timeout_s: int = 60
     send_timeout_s: int = 60
@@ -88,8 +94,16 @@ class OptionProblem(Value):
     unknown: bool = False
 
 
-def read_options(annotations: Mapping[str, str]) -> tuple[IngressOptions, tuple[OptionProblem, ...]]:
-    """Return what an Ingress asks for, and what of it has no effect."""
+def default_options(policy: IngressPolicy) -> IngressOptions:
+    """Return what holds for an Ingress without annotations."""
+    body_size = values.size(str(policy.body_size))
+    return IngressOptions(body_size=body_size, told_lengths_only=True, access_log=policy.access_log)
+
+
+def read_options(
+    annotations: Mapping[str, str], default: IngressOptions = IngressOptions()
+) -> tuple[IngressOptions, tuple[OptionProblem, ...]]:
+    """Return what an Ingress asks for, and what of it has no effect; what it says nothing of is as by default."""
     options: dict[str, Any] = {}
     cors: dict[str, Any] = {}
     problems: list[OptionProblem] = []
@@ -107,7 +121,9 @@ def read_options(annotations: Mapping[str, str]) -> tuple[IngressOptions, tuple[
             problems.append(OptionProblem(key=key, message=str(error)))
     if cors.pop("enabled", False):
         options["cors"] = Cors(**cors)
-    return IngressOptions(**options), (*problems, *_together(options))
+    if "body_size" in options:
+        options["told_lengths_only"] = False
+    return replace(default, **options), (*problems, *_together(options))
 
 
 def _why_not(name: str) -> str:
@@ -128,6 +144,7 @@ _SECONDS = values.number(1, 86_400)
 _AMOUNT = values.number(0, 1_000_000)
 _READERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "proxy-body-size": ("body_size", values.size),
+    "enable-access-log": ("access_log", values.boolean),
     "proxy-connect-timeout": ("connect_timeout_s", _SECONDS),
     "proxy-read-timeout": ("read_timeout_s", _SECONDS),
     "proxy-send-timeout": ("send_timeout_s", _SECONDS),

@@ -26,6 +26,16 @@ class RebalancingPolicy(Value, forbid_unknown_fields=True):
     margin_percent: int = 20
 
 
+class IngressPolicy(Value, forbid_unknown_fields=True):
+    """What holds for Ingresses that do not say otherwise in an annotation.
+
+    `body_size` is how large a request's body may be (`8m`; `0`: any), `access_log` whether each request is logged.
+    """
+
+    body_size: str | int = "1m"
+    access_log: bool = True
+
+
 class Policy(Value):
     """Limits of the whole.
 
@@ -34,7 +44,8 @@ class Policy(Value):
     long it bears that does so for `toleration_s`, and a node that is not ready for `not_ready_toleration_s`.
     `finished_pods_max` Pods that have ended are kept, the oldest go (0: all stay). `volumes_dir` is where the local
     provisioner keeps directories. `placing` says which nodes are better for Pods than others, `rebalancing` whether
-    Pods are moved to such. `digest_key` (hex) keys the digests that cover secrets.
+    Pods are moved to such, `ingress` what Ingresses get that say nothing else. `digest_key` (hex) keys the digests that
+    cover secrets.
     """
 
     prune_min: int = 3
@@ -50,6 +61,7 @@ class Policy(Value):
     sources: Mapping[str, SourcePolicy] = {}
     placing: PlacingPolicy = PlacingPolicy()
     rebalancing: RebalancingPolicy = RebalancingPolicy()
+    ingress: IngressPolicy = IngressPolicy()
 
     def source(self, name: str) -> SourcePolicy:
         """Return the limits of one source."""

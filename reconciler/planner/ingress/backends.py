@@ -10,6 +10,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.ingress import IngressRoute, IngressTarget, ProxyBackend, ProxyServer
 from reconciler.model.ingress_options import Cors, IngressOptions
 from reconciler.model.node import Endpoint, ServiceEntry
+from reconciler.planner.ingress.access_log import SILENT
 from reconciler.planner.ingress.words import filled, form, path_regex, realm, replacement, word
 
 _SLOTS_MIN = 4
@@ -28,6 +29,7 @@ def backend_of(
     """Return the backend of a route, or of the canary beside it: that is the same route with another end."""
     options = route.options
     lines = (
+        *([] if options.access_log else [SILENT]),
         *_redirects(route, options, https_port),
         *_gates(route, options),
         *_authentication(route, options),
@@ -99,6 +101,7 @@ def _gates(route: IngressRoute, options: IngressOptions) -> Iterator[str]:
         yield f"http-request deny deny_status {_LIMITED} if {{ sc2_conn_cur({table}) gt {most} }}"
     if options.body_size:
         yield f"http-request deny deny_status 413 if {{ req.body_size gt {options.body_size} }}"
+    if options.body_size and not options.told_lengths_only:
         # Where the length is not told beforehand it is counted as it comes.
         yield f"filter lua.body_limit {options.body_size}"
         yield "http-after-response set-status 413 if { var(txn.body_too_large) -m bool }"

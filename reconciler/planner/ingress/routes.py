@@ -18,7 +18,7 @@ from reconciler.model.ingress import (
     Match,
     SecretUse,
 )
-from reconciler.model.ingress_options import PREFIX, read_options
+from reconciler.model.ingress_options import PREFIX, default_options, read_options
 from reconciler.model.ingress_values import regex_fault
 from reconciler.model.kinds import HTTPIngressPath, Ingress, IngressBackend, IngressClass, Service
 from reconciler.model.observed import StoredObject
@@ -88,7 +88,8 @@ class _Source:
         self.ref = stored.ref
         self.ingress = cast(Ingress, stored.object)
         self.compiled = compiled
-        self.options, self.problems = read_options(self.ingress.metadata.annotations)
+        default = default_options(view.policy.ingress)
+        self.options, self.problems = read_options(self.ingress.metadata.annotations, default)
 
     def is_served(self, classes: Mapping[str, IngressClass]) -> bool:
         """Whether it is ours; otherwise it is told why not."""

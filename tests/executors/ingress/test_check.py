@@ -42,6 +42,7 @@ FLAG = st.sampled_from(["true", "false"])
 NUMBER = st.integers(1, 50).map(str)
 ANNOTATIONS: dict[str, st.SearchStrategy[str]] = {
     **dict.fromkeys(("ssl-redirect", "force-ssl-redirect", "enable-cors", "cors-allow-credentials"), FLAG),
+    "enable-access-log": FLAG,
     **dict.fromkeys(("limit-rps", "limit-rpm", "limit-connections", "canary-weight", "proxy-read-timeout"), NUMBER),
     "proxy-body-size": NUMBER.map(lambda one: f"{one}m"),
     "permanent-redirect": TEXT.map(lambda one: f"https://x/{one}$request_uri"),

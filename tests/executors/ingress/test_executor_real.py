@@ -19,6 +19,7 @@ from reconciler.executors.ingress.ports import port_holder
 from reconciler.executors.ingress.process import program
 from reconciler.model.details import ProgramIngress, StopIngress
 from reconciler.model.ingress import IngressRoute, IngressTarget, IngressView
+from reconciler.model.ingress_options import IngressOptions
 from reconciler.model.node import Endpoint, EndpointPort, Materials, ServiceEntry, ServicePortEntry
 from reconciler.model.plan import Outcome, OutcomeStatus, Reason
 from reconciler.planner.ingress.config import proxy_config
@@ -133,6 +134,30 @@ def test_endpoints_that_were_not_noted_are_by_the_next_process(executor: Ingress
     again.close()
     assert f"127.0.0.1:{BACKEND}" in (folder / "ingress" / "current" / "haproxy.cfg").read_text()
     assert IngressExecutor(folder, HTTP, HTTPS).facts().endpoints == detail.endpoints
+
+
+def test_requests_are_logged_unless_an_ingress_says_otherwise(executor: IngressExecutor) -> None:
+    """With who asked for what, and what came of it; a body that is too large is refused, and logged too."""
+    silent = IngressRoute(id="silent", host="b.example", target=WEB, options=IngressOptions(access_log=False))
+    small = IngressRoute(
+        id="small", host="c.example", target=WEB, options=IngressOptions(body_size=10, told_lengths_only=True)
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as log, echo("main", BACKEND):
+        log.bind(("127.0.0.1", 0))
+        log.settimeout(5)
+        detail = wanted(ROUTE, silent, small)
+        head = detail.head.replace("log /dev/log", f"log 127.0.0.1:{log.getsockname()[1]}")
+        assert carry_out(executor, replace(detail, head=head)).status is OutcomeStatus.DONE
+        assert ask("b.example", port=HTTP).status == 200
+        forged = {"User-Agent": 'one" 200 "two'}
+        assert ask("a.example", "/page?x=1", port=HTTP, headers=forged).status == 200
+        line = log.recv(4096).decode()
+        assert "reconciler-ingress" in line
+        assert ' "GET /page?x=1 HTTP/1.1" 200 ' in line
+        assert r' "one\" 200 \"two" ' in line
+        assert ' "a.example" ' in line
+        assert ask("c.example", port=HTTP, method="POST", body=b"x" * 11).status == 413
+        assert ' "POST / HTTP/1.1" 413 ' in log.recv(4096).decode()
 
 
 def test_a_refused_configuration_changes_nothing(executor: IngressExecutor) -> None:

@@ -127,6 +127,23 @@ def test_hosts_and_paths_are_looked_up() -> None:
     assert "str(any) if !{ var(txn.route) -m found }" in found.head
 
 
+def test_bodies_are_counted_only_where_an_ingress_sets_the_limit() -> None:
+    """By default only a length that is told is looked at: counting costs every request."""
+    counted, told = (lines(config(route(options={"body_size": 10, "told_lengths_only": one}))) for one in (False, True))
+    assert "filter lua.body_limit 10" in counted
+    assert [one for one in counted if "413" in one][:1] == [one for one in told if "413" in one]
+    assert not any("filter" in one for one in told)
+
+
+def test_requests_are_logged_where_any_ingress_wants_it() -> None:
+    """Those of others are not; where none wants it nothing is said of a log at all."""
+    found = config(route(), route("quiet", host="b.example", options={"access_log": False}))
+    assert "log /dev/log" in found.head
+    assert "http-request set-log-level silent" in lines(found, "quiet")
+    assert "http-request set-log-level silent" not in lines(found)
+    assert "log-format" not in config(route(options={"access_log": False})).head
+
+
 def test_redirects_come_first_and_changes_last() -> None:
     """As in ingress-nginx: who is sent elsewhere is asked for no password."""
     users = SecretUse(namespace="default", name="users", version="v")

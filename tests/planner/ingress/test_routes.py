@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.model.kinds import Ingress
+from reconciler.model.policy import IngressPolicy
 from tests.planner.ingress.objects import (
     cluster_of,
     document,
@@ -264,6 +265,26 @@ def test_annotations_without_effect_are_told() -> None:
     assert len(words) == 3
     assert all(one.startswith("IgnoredAnnotation: nginx.ingress.kubernetes.io/") for one in words)
     assert isinstance(cluster.of("Ingress")["web"], Ingress)
+
+
+def test_what_an_ingress_says_nothing_of_is_as_the_settings_say() -> None:
+    """A body of 1 MB at most, and a line in the log for each request, unless they or the Ingress say otherwise."""
+    manifests = (service(), ingress("web", rule("a")), ingress("own", rule("b"), proxy_body_size="0"))
+    quiet = ingress("quiet", rule("c"), proxy_body_size="8m", enable_access_log="false")
+    cluster = cluster_of(*manifests, quiet)
+    found = {one.host: one.options for one in seen(cluster).routes}
+    assert [(one, found[one].body_size, found[one].access_log) for one in "abc"] == [
+        ("a", 1 << 20, True),
+        ("b", 0, True),
+        ("c", 8 << 20, False),
+    ]
+    assert [one for one in "abc" if found[one].told_lengths_only] == ["a"]
+    cluster.policy = replace(cluster.policy, ingress=IngressPolicy(body_size=0, access_log=False))
+    assert [(one.options.body_size, one.options.access_log) for one in seen(cluster).routes] == [
+        (0, False),
+        (0, False),
+        (8 << 20, False),
+    ]
 
 
 def test_the_same_objects_give_the_same_view() -> None:
