@@ -38,7 +38,7 @@ class RebalancingRepository(NodesRepository):
         document = super()._deployment(number)
         document["spec"]["replicas"] = self.dice.randint(2, _REPLICAS_MAX)
         if self.dice.random() < 0.7:
-            self._put(_budget(document, self.dice.choice((1, 1, 2))))
+            self._put(_budget(document, self.dice.choice((0, 1, 1, 2))))
         return document
 
     def _place(self, document: Document) -> None:
