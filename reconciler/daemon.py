@@ -133,7 +133,8 @@ class Daemon:
         self._every(_GIVE_BACK_EVERY_S, give_back, "give-back")
         self._every(RENEW_EVERY_S, self._https.renew, "certificate")
         if self._controller.provider is not None:
-            self._every(self._settings.provider.interval_s, self._controller.provider.ask, "provider")
+            # It sees to it itself that one question follows the other.
+            self._every(self._settings.provider.interval_s, self._controller.provider.ask, "provider", at_once=2)
         if self._settings.database:
             self._every(_ACCOUNTS_EVERY_S, self._poll_accounts, "accounts")
         for one in self._settings.sources:
@@ -216,8 +217,8 @@ class Daemon:
         stored = self._index.get(ref)
         return stored.object if stored is not None else None
 
-    def _every(self, seconds: float, job: object, name: str) -> None:
-        self._scheduler.add_job(job, "interval", seconds=seconds, id=name, max_instances=1)
+    def _every(self, seconds: float, job: object, name: str, at_once: int = 1) -> None:
+        self._scheduler.add_job(job, "interval", seconds=seconds, id=name, max_instances=at_once)
 
     def _prune(self) -> None:
         self._store.prune_history(self._clock.now() - self._settings.history_days * _DAY_S)

@@ -23,6 +23,7 @@ class ProviderBoard:
         self._picture = picture
         self._look = look
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._state = ProviderState()
 
     @property
@@ -32,7 +33,17 @@ class ProviderBoard:
             return self._state
 
     def ask(self) -> None:
-        """Ask once, when this daemon leads; an answer that differs, or a failure, wakes the loop."""
+        """Ask once, when this daemon leads; an answer that differs, or a failure, wakes the loop.
+
+        Whoever comes while an answer is waited for returns at once: a provider may take longer than its interval.
+        """
+        if self._asking.acquire(blocking=False):
+            try:
+                self._ask()
+            finally:
+                self._asking.release()
+
+    def _ask(self) -> None:
         observed = self._picture()
         if not observed.term:
             return

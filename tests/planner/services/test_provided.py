@@ -1,5 +1,6 @@
 """Load balancers and machines of a provider: what it is asked, and what its answers do."""
 
+from collections.abc import Callable
 from typing import Any
 
 from reconciler.controller.provider import ProviderBoard
@@ -200,3 +201,24 @@ def test_the_board_keeps_what_was_told_and_wakes_the_loop_when_it_differs() -> N
     assert board.state.error == "" and board.state.answer != first.answer
     board.ask()
     assert looks == ["provider"] * 3
+
+
+class Nested(Stubborn):
+    """A provider during whose answer it is time to ask again."""
+
+    again: Callable[[], None]
+
+    def ask(self, request: ProviderRequest) -> ProviderAnswer:
+        """Answer."""
+        self.again()
+        return super().ask(request)
+
+
+def test_a_provider_that_takes_longer_than_its_interval_is_asked_one_question_at_a_time() -> None:
+    """The next one comes with the interval after its answer."""
+    cluster, provider = Cluster(), Nested()
+    cluster.observed = replace(cluster.observed, term=1)
+    board = ProviderBoard(provider, lambda: cluster.observed, lambda _: None)
+    provider.again = board.ask
+    board.ask()
+    assert provider.asked == 1 and board.state.answer is not None
