@@ -31,7 +31,13 @@ _SPEC = pod_spec(
 )
 SHOP = "\n---\n".join(
     (
-        manifest("StorageClass", "lab", "storage.k8s.io/v1", provisioner="reconciler.dev/provider"),
+        manifest(
+            "StorageClass",
+            "lab",
+            "storage.k8s.io/v1",
+            provisioner="reconciler.dev/provider",
+            volumeBindingMode="WaitForFirstConsumer",
+        ),
         manifest(
             "PersistentVolumeClaim",
             "shop",
@@ -203,7 +209,7 @@ def test_pods_reach_each_other_by_routes_of_the_provider(lab: LabHost) -> None:
 
 
 def test_the_lab_has_a_provider_of_its_own(lab: LabHost) -> None:
-    """Zones of nodes, a volume, and a load balancer with a name, which serves here what is on the volume."""
+    """Zones of nodes, a volume in that of its Pod, and a load balancer with a name, which serves what is on it."""
     (lab.tree / "shop.yaml").write_text(SHOP)
     assert lab.push(wait=False).code == 0
     lab.settle(60)
@@ -217,8 +223,13 @@ def test_the_lab_has_a_provider_of_its_own(lab: LabHost) -> None:
         return ""
 
     wait_for("the load balancer serves", lambda: page() == "fresh\n", 30, 0.3)
-    zones = {one["metadata"]["labels"].get("topology.kubernetes.io/zone") for one in lab.get("/api/v1/nodes")["items"]}
-    assert zones == {"a", "b", "c"}
+    labels = {one["metadata"]["name"]: one["metadata"]["labels"] for one in lab.get("/api/v1/nodes")["items"]}
+    zones = {name: one.get("topology.kubernetes.io/zone") for name, one in labels.items()}
+    assert sorted(zones.values()) == ["a", "b", "c"]
+    [volume] = lab.get("/api/v1/persistentvolumes")["items"]
+    [term] = volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
+    [shop] = [one["spec"]["nodeName"] for one in lab.pods() if one["metadata"]["labels"]["app"] == "shop"]
+    assert term["matchExpressions"][0]["values"] == [zones[shop]]
     hosts = lab.folder / "provider" / "hosts"
     wait_for("the name is written down", lambda: hosts.read_text().endswith(" shop.example.org\n"), 15, 0.3)
     [page_kept] = (lab.folder / "provider" / "volumes").glob("pvc-*/index.html")
