@@ -7,6 +7,7 @@ from msgspec import field
 
 from reconciler.model.base import Value
 from reconciler.model.external import HealthCheck, Way
+from reconciler.model.granted import Granted
 from reconciler.model.ingress import ProxyBackend, ProxyCertificate, ProxyMap, ProxyUsers
 from reconciler.model.kinds import Container, Lifecycle
 from reconciler.model.kinds.container import ResourceMap
@@ -102,12 +103,18 @@ class StopContainer(_Detail, tag="stopContainer"):
 
 
 class ResizeContainer(_Detail, tag="resizeContainer"):
-    """Let a running container use what its spec says now, `within` the limits of its Pod, without starting it anew."""
+    """Let a running container use what its spec says now, `within` the limits of its Pod, without starting it anew.
+
+    `whole`, where it is given, is what the Pod's containers may use together from now on.
+    """
 
     container_id: str
     name: str
     spec: Container
     within: ResourceMap = field(default_factory=dict)
+    pod_uid: str = ""
+    sandbox: str = ""
+    whole: Granted | None = None
 
 
 class RemoveContainer(_Detail, tag="removeContainer"):

@@ -15,6 +15,8 @@ PERIOD_US = 100_000
 SHARES_MIN = 2
 _QUOTA_MIN_US = 1_000
 SHARES_MAX = 262_144
+PAGE_BYTES = 4096
+_WEIGHT_MAX = 10_000
 _ZERO = Fraction(0)
 _NO_LIMITS: Mapping[str, QuantityText] = {}
 
@@ -48,6 +50,25 @@ def granted_to_pod(spec: PodSpec) -> Granted:
         cpu_shares=shares_of(in_units(asked.get("cpu", requests_of(spec).get("cpu", _ZERO)), -3)),
         cpu_quota_us=quota_of(in_units(limits.get("cpu", _ZERO), -3)),
         memory_bytes=in_units(limits.get("memory", _ZERO), 0),
+    )
+
+
+def weight_of(shares: int) -> int:
+    """Return the weight of control groups of version 2 that shares are worth, as OCI runtimes reckon."""
+    return 1 + (shares - SHARES_MIN) * (_WEIGHT_MAX - 1) // (SHARES_MAX - SHARES_MIN)
+
+
+def shares_worth(weight: int) -> int:
+    """Return the fewest shares that are worth a weight."""
+    return SHARES_MIN - (-(weight - 1) * (SHARES_MAX - SHARES_MIN) // (_WEIGHT_MAX - 1))
+
+
+def is_alike(shown: Granted, wanted: Granted) -> bool:
+    """Whether a group has the limits that it is to have, as exactly as the kernel keeps them; others may be there."""
+    return (
+        weight_of(shown.cpu_shares) == weight_of(wanted.cpu_shares)
+        and wanted.cpu_quota_us in (0, shown.cpu_quota_us)
+        and wanted.memory_bytes // PAGE_BYTES in (0, shown.memory_bytes // PAGE_BYTES)
     )
 
 

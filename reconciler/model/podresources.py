@@ -16,6 +16,8 @@ from reconciler.model.quantity import QuantityText, amount_text, parse_quantity
 Amounts: TypeAlias = Mapping[str, Fraction]
 
 OF_CPU_AND_MEMORY = ("cpu", "memory")
+# Under this name, which no container has, stands what a Pod asks for as a whole beside what its containers do.
+WHOLE = ""
 _HUGE = "hugepages-"
 _ZERO = Fraction(0)
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from reconciler.model.kinds import KINDS, AnyObject, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
+from reconciler.model.podresources import WHOLE
 from reconciler.planner.updates.metadata import metadata_faults
 from reconciler.planner.updates.resize import resize_faults
 from reconciler.server.context import context_of
@@ -43,4 +44,5 @@ def _accepted(objects: Objects, stored: StoredObject, asked: AnyObject) -> Accep
 
 def _override(stored: StoredObject, wanted: Pod) -> Override:
     containers = (*wanted.spec.init_containers, *wanted.spec.containers)
-    return Override(ref=stored.ref, resources={one.name: one.resources for one in containers})
+    asked = {one.name: one.resources for one in containers}
+    return Override(ref=stored.ref, resources={**asked, WHOLE: wanted.spec.resources})

@@ -20,8 +20,9 @@ from reconciler.model.details import (
     StopContainer,
 )
 from reconciler.model.errors import StaleError, TerminalError, TransientError
-from reconciler.model.granted import granted
+from reconciler.model.granted import granted, granted_to_pod
 from reconciler.model.node import ContainerFact
+from reconciler.model.podresources import has_pod_resources
 from reconciler.model.pressure import OwnImage
 from reconciler.planner.node.images import full_name
 from reconciler.simulation.behaviour import KILLED, SERVER, Behaviour, behaviour_of
@@ -169,6 +170,8 @@ class SimulatedEngine:
             existing = self._make(
                 detail.name, pod.uid, pod.namespace, pod.name, "sandbox", "POD", detail.attempt, labels
             )
+            if has_pod_resources(pod.spec):
+                existing.fact = replace(existing.fact, granted=granted_to_pod(pod.spec))
         return self._start(existing, start=start)
 
     def start_container(self, detail: StartContainer, *, start: bool = True) -> tuple[bool, str]:
@@ -201,6 +204,9 @@ class SimulatedEngine:
         if container is None or not container.is_running:
             raise StaleError(f"container {detail.name} does not run", reason="ContainerGone")
         container.fact = replace(container.fact, granted=granted(detail.spec.resources, detail.within))
+        sandbox = self.find(detail.sandbox) if detail.sandbox else None
+        if sandbox is not None and detail.whole is not None:
+            sandbox.fact = replace(sandbox.fact, granted=detail.whole)
         return True, container.fact.id
 
     def begin_stop(self, detail: StopContainer) -> None:

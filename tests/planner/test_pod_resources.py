@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.executors.container.resources import oom_score
-from reconciler.model.granted import Granted, granted, granted_to_pod, qos_class
+from reconciler.model.granted import Granted, granted, granted_to_pod, is_alike, qos_class, shares_worth, weight_of
 from reconciler.model.podresources import limits_of, pod_limits, pod_requests, requests_of
 from reconciler.planner.admission.limits import violations
 from reconciler.planner.admission.usage import compute_usage, listed, unspecified
@@ -143,6 +143,17 @@ def test_containers_may_use_what_their_pod_may() -> None:
     assert granted_to_pod(one.spec) == Granted(cpu_shares=256, cpu_quota_us=50_000, memory_bytes=64 * MI)
 
 
+def test_a_group_is_compared_as_exactly_as_the_kernel_keeps_it() -> None:
+    """Whole pages, and shares by their weight; a limit that nobody wants is no difference."""
+    wanted = Granted(cpu_shares=512, memory_bytes=64_000_000)
+    shown = Granted(cpu_shares=shares_worth(weight_of(512)), cpu_quota_us=7, memory_bytes=64_000_000 // 4096 * 4096)
+    assert is_alike(shown, wanted)
+    assert not is_alike(wanted, Granted(cpu_shares=512, cpu_quota_us=7))
+    assert not is_alike(shown, Granted(cpu_shares=600, memory_bytes=64_000_000))
+    assert not is_alike(shown, Granted(cpu_shares=512, memory_bytes=65_000_000))
+    assert all(weight_of(shares_worth(weight)) == weight for weight in (1, 2, 39, 40, 5000, 10_000))
+
+
 def test_memory_that_only_the_pod_asks_for_protects_its_containers_alike() -> None:
     """Each by its part: of 1 GiB, what the two do not ask for is 900 MiB."""
     one = pod("requests: {memory: 1000Mi}", "requests: {memory: 100Mi}", "")
@@ -166,7 +177,11 @@ def test_a_container_is_not_resized_beyond_its_pod() -> None:
     fields = [fault.field for fault in resize_faults(old, beyond)]
     assert fields == ["spec.resources.requests.cpu", "spec.containers[0].resources.limits.cpu"]
     larger = pod("requests: {cpu: 200m}, limits: {cpu: 2}", "requests: {cpu: 100m}, limits: {cpu: 500m}")
-    assert [fault.field for fault in resize_faults(old, larger)] == ["spec"]
+    assert list(resize_faults(old, larger)) == []
+    smaller = pod("requests: {cpu: 200m}, limits: {cpu: 300m}", "requests: {cpu: 100m}, limits: {cpu: 500m}")
+    assert [fault.field for fault in resize_faults(old, smaller)] == ["spec.containers[0].resources.limits.cpu"]
+    unlimited = pod("requests: {cpu: 200m}", "requests: {cpu: 100m}, limits: {cpu: 500m}")
+    assert [fault.field for fault in resize_faults(old, unlimited)] == ["spec.resources.limits"]
 
 
 def test_totals_without_resources_of_the_whole_are_sums() -> None:

@@ -7,7 +7,7 @@ taken for what is (P20).
 
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from reconciler.executors.container.images import image_names, largest_images
 from reconciler.executors.container.logs import open_log
 from reconciler.executors.engine import Engine
 from reconciler.executors.transport import EngineRefused
+from reconciler.model.granted import Granted
 from reconciler.model.kinds import ContainerImage
 from reconciler.model.node import ContainerFact
 
@@ -36,10 +37,17 @@ class _Images(NamedTuple):
 class Cache:
     """Facts by container id; safe to use from many threads."""
 
-    def __init__(self, engine: Engine, owner: labels.Owner, files: ContainerFiles) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        owner: labels.Owner,
+        files: ContainerFiles,
+        whole_of: Callable[[str], Granted | None] = lambda _: None,
+    ) -> None:
         self._engine = engine
         self._owner = owner
         self._files = files
+        self._whole_of = whole_of
         self._lock = threading.Lock()
         self._containers: dict[str, ContainerFact] = {}
         self._looks = itertools.count(1)
@@ -111,6 +119,9 @@ class Cache:
         found = self._engine.inspect_container(container)
         ours = found is not None and labels.labels_in(found).get(labels.CLUSTER) == self._owner.cluster
         fact = container_fact(found, self._message(found)) if found is not None and ours else None
+        if fact is not None and found is not None and fact.role == labels.SANDBOX_ROLE:
+            in_group = fact.state == "running" and found["HostConfig"].get("CgroupParent")
+            fact = replace(fact, granted=self._whole_of(fact.pod_uid) if in_group else None)
         if fact is not None and fact.id in self._out_of_memory and fact.exit_code == _KILLED:
             fact = replace(fact, oom_killed=True)
         with self._lock:

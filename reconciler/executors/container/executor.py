@@ -60,7 +60,7 @@ class ContainerExecutor:
         self._files = ContainerFiles(volumes.paths)
         self._cgroups = PodCgroups(engine, cluster)
         self._starter = Starter(engine, self._owned, self._cgroups, volumes, self._files, Path(data_dir))
-        self._cache = Cache(engine, owner, self._files)
+        self._cache = Cache(engine, owner, self._files, self._cgroups.observed)
         self._images = PulledImages(engine, Path(data_dir) / "images.json")
         self._watcher: Watcher | None = None
         self._lock = threading.Lock()
@@ -180,7 +180,7 @@ class ContainerExecutor:
                 case StopContainer():
                     return stop_container(self._engine, self._owned, detail, expects)
                 case ResizeContainer():
-                    return resize_container(self._engine, self._owned, detail, expects, deadline)
+                    return resize_container(self._engine, self._owned, self._cgroups, detail, expects, deadline)
                 case RemoveContainer():
                     return self._remove(detail, expects, deadline)
                 case _:
@@ -199,6 +199,8 @@ class ContainerExecutor:
         container = getattr(detail, "container_id", "") or getattr(detail, "name", "")
         try:
             self._cache.look_at(container)
+            if isinstance(detail, ResizeContainer) and detail.sandbox:
+                self._cache.look_at(detail.sandbox)
         except ReconcilerError:
             # The Engine fell silent: the next refresh says so; the action's own outcome matters more.
             self._cache.set_current(False)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from reconciler.model.base import Value
-from reconciler.model.granted import PERIOD_US, SHARES_MAX, SHARES_MIN, Granted
+from reconciler.model.granted import PAGE_BYTES, PERIOD_US, Granted, shares_worth, weight_of
 
 UNIFIED = ""
-_WEIGHT_MAX = 10_000
-_PAGE = 4096
 _NEEDED = ("memory", "cpu")
+# What version 1 shows where nothing was set is a little less than this.
+_UNLIMITED = 1 << 62
 
 
 class Hierarchy(Value):
@@ -62,7 +62,7 @@ def holders(found: tuple[Hierarchy, ...], unified: bool) -> dict[str, Hierarchy]
 def settings(controller: str, given: Granted, *, unified: bool) -> Iterator[Setting]:
     """Yield the files of a controller that let a group use what it is given; without a limit, none of that."""
     if controller == "memory" and given.memory_bytes:
-        value = str(given.memory_bytes // _PAGE * _PAGE)
+        value = str(given.memory_bytes // PAGE_BYTES * PAGE_BYTES)
         yield Setting(file="memory.max" if unified else "memory.limit_in_bytes", value=value)
     if controller == "cpu" and unified:
         if given.cpu_quota_us:
@@ -75,17 +75,44 @@ def settings(controller: str, given: Granted, *, unified: bool) -> Iterator[Sett
         yield Setting(file="cpu.shares", value=str(given.cpu_shares))
 
 
-def weight_of(shares: int) -> int:
-    """Return the weight of version 2 that shares of version 1 are worth, as OCI runtimes reckon."""
-    return 1 + (shares - SHARES_MIN) * (_WEIGHT_MAX - 1) // (SHARES_MAX - SHARES_MIN)
-
-
 def holds(folder: Path, setting: Setting) -> bool:
     """Whether a group's file holds what it is to hold."""
     try:
         return (folder / setting.file).read_text().strip() == setting.value
     except FileNotFoundError:
         return False
+
+
+def observed(memory: Path, cpu: Path, *, unified: bool) -> Granted | None:
+    """Return what a group may use, from its directories in the two hierarchies; None: there is no such group."""
+    try:
+        limit = _number(memory / ("memory.max" if unified else "memory.limit_in_bytes"))
+        if unified:
+            quota, period = (cpu / "cpu.max").read_text().split()
+            shares = shares_worth(_number(cpu / "cpu.weight"))
+        else:
+            quota, period = ((cpu / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+            shares = _number(cpu / "cpu.shares")
+    except FileNotFoundError:
+        return None
+    limited = quota.isdecimal() and period.isdecimal()
+    return Granted(
+        cpu_shares=shares,
+        cpu_quota_us=int(quota) * PERIOD_US // int(period) if limited else 0,
+        memory_bytes=0 if limit >= _UNLIMITED else limit,
+    )
+
+
+def memory_used(folder: Path, *, unified: bool) -> int:
+    """Return how many bytes a group uses that the kernel does not give back at once."""
+    used = _number(folder / ("memory.current" if unified else "memory.usage_in_bytes"))
+    told = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    return used - int(told.get("inactive_file" if unified else "total_inactive_file", 0))
+
+
+def _number(file: Path) -> int:
+    text = file.read_text().strip()
+    return int(text) if text.isdecimal() else _UNLIMITED
 
 
 def delegate(hierarchy: Hierarchy, group: str) -> None:

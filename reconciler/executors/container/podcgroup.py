@@ -21,6 +21,8 @@ from reconciler.executors.container.hierarchies import (
     hierarchies,
     holders,
     holds,
+    memory_used,
+    observed,
     settings,
 )
 from reconciler.executors.container.slices import remove_slice, set_slice
@@ -79,6 +81,27 @@ class PodCgroups:
             inside = found.get(UNIFIED if info.cgroup_version == _V2 else controller)
             if found and (inside is None or not inside.startswith(f"{group}/")):
                 raise PodCgroupError(f"the Engine started a container in {inside}, not below {group}: it was ended")
+
+    def observed(self, uid: str) -> Granted | None:
+        """Return what the containers of a Pod may use together; None for a Pod without a group that can be read."""
+        info = self._engine.info()
+        try:
+            group, needed = self._group(info, uid), self._holders(info)
+        except PodCgroupError:
+            return None
+        unified = info.cgroup_version == _V2
+        return observed(needed["memory"].folder(group), needed["cpu"].folder(group), unified=unified)
+
+    def resize(self, uid: str, given: Granted) -> None:
+        """Let the containers of a Pod use something else together; never less memory than they do, as with kubelet."""
+        info = self._engine.info()
+        folder = self._holders(info)["memory"].folder(self._group(info, uid))
+        used = memory_used(folder, unified=info.cgroup_version == _V2) if given.memory_bytes else 0
+        if used > given.memory_bytes:
+            raise TransientError(
+                f"the Pod uses {used} bytes of memory: its limit cannot be {given.memory_bytes}", reason="MemoryInUse"
+            )
+        self._made(uid, given)
 
     def sweep(self, alive: Collection[str]) -> None:
         """Remove the groups of Pods that have no container any more."""

@@ -6,9 +6,8 @@ Effect: asks the service manager, by the program that comes with it.
 import shutil
 import subprocess
 
-from reconciler.executors.container.hierarchies import weight_of
 from reconciler.model.errors import TransientError
-from reconciler.model.granted import PERIOD_US, Granted
+from reconciler.model.granted import PERIOD_US, Granted, weight_of
 
 _CALL_S = 20.0
 

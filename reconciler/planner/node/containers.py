@@ -13,7 +13,7 @@ from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, PodFacts, has_ended, is_live, shares
 from reconciler.planner.node.memory import ContainerMemory
 from reconciler.planner.node.probes import FAILURE, result_of
-from reconciler.planner.node.resizes import is_other_size, is_to_be_resized, restarts
+from reconciler.planner.node.resizes import has_other_limits, is_other_size, is_to_be_resized, restarts
 from reconciler.planner.node.restart_all import action_after, why_stopped
 
 UNKNOWN_END = 137
@@ -46,7 +46,7 @@ def judge(
     fact = facts[-1] if facts else None
     sandbox = found.sandbox
     if fact is not None and is_live(fact):
-        return _running(look, pod, spec, role, memory, fact, starting=starting)
+        return _running(look, pod, spec, role, memory, fact, sandbox, starting=starting)
     if fact is not None and not has_ended(fact) and shares(fact, sandbox):
         return startable(look, pod, spec, role, memory, fact, fact.attempt, Reason.CONTAINER_MISSING)
     return _not_running(look, pod, spec, role, memory, fact, sandbox, done)
@@ -59,6 +59,7 @@ def _running(
     role: str,
     memory: ContainerMemory,
     fact: ContainerFact,
+    sandbox: ContainerFact | None,
     *,
     starting: bool,
 ) -> Judgement:
@@ -70,7 +71,8 @@ def _running(
     ready = started and _is_ready(look, spec, role, memory, fact)
     want, reason, message, grace_s = _fault(look, spec, memory, fact, startup)
     within = pod.spec.resources.limits
-    resize = want is Want.RUN and is_to_be_resized(memory, spec, within, fact)
+    other = is_to_be_resized(memory, spec, within, fact) or has_other_limits(pod.spec, sandbox)
+    resize = want is Want.RUN and other
     if resize and fact.granted is not None and restarts(spec, within, fact.granted):
         want, reason, message = (
             Want.STOP,

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from reconciler.model.granted import Granted, granted
+from reconciler.model.granted import Granted, granted, granted_to_pod, is_alike
 from reconciler.model.kinds import Container, PodSpec, ResourceRequirements
 from reconciler.model.kinds.container import ResourceMap
 from reconciler.model.node import ContainerFact, HostFact, PodAssignment
+from reconciler.model.podresources import WHOLE, has_pod_resources
 from reconciler.planner.node.look import Look, PodFacts
 from reconciler.planner.node.memory import ContainerMemory, NodeMemory, PodMemory
 from reconciler.planner.scheduling.room import Room, requested
@@ -24,8 +25,9 @@ Met = tuple[str, PodAssignment | None, PodMemory, PodFacts]
 
 
 def resources_of(spec: PodSpec) -> dict[str, ResourceRequirements]:
-    """Return what the containers ask for that ask for anything."""
-    return {one.name: one.resources for one in (*spec.init_containers, *spec.containers) if one.resources != _NOTHING}
+    """Return what the containers ask for that ask for anything, and the Pod as a whole, by no name."""
+    asked = {one.name: one.resources for one in (*spec.init_containers, *spec.containers) if one.resources != _NOTHING}
+    return asked if spec.resources == _NOTHING else {**asked, WHOLE: spec.resources}
 
 
 def as_allocated(pod: PodAssignment, memory: PodMemory) -> PodAssignment:
@@ -39,7 +41,12 @@ def _with(spec: PodSpec, resources: Mapping[str, ResourceRequirements]) -> PodSp
     def given(containers: Iterable[Container]) -> tuple[Container, ...]:
         return tuple(replace(one, resources=resources.get(one.name, _NOTHING)) for one in containers)
 
-    return replace(spec, init_containers=given(spec.init_containers), containers=given(spec.containers))
+    return replace(
+        spec,
+        init_containers=given(spec.init_containers),
+        containers=given(spec.containers),
+        resources=resources.get(WHOLE, _NOTHING),
+    )
 
 
 def allocate(look: Look, memory: NodeMemory, met: Sequence[Met]) -> list[Met]:
@@ -68,6 +75,9 @@ def _decide(
     known: PodMemory,
     asked: Mapping[str, ResourceRequirements],
 ) -> PodMemory:
+    if WHOLE in asked and WHOLE not in known.allocated:
+        message = "it was started without resources as a whole: the containers that run cannot be given them"
+        return replace(known, pending=INFEASIBLE, pending_because=message)
     wanted, has = requested(pod.spec), requested(_with(pod.spec, known.allocated))
     if too_much := _beyond(wanted, has, _of_host(look.facts.host)):
         message = f"the node has less than is asked for: {too_much}"
@@ -110,9 +120,18 @@ def _beyond(wanted: Room, has: Room, room: Room) -> str:
 
 def is_to_be_resized(memory: ContainerMemory, spec: Container, within: ResourceMap, fact: ContainerFact) -> bool:
     """Whether a running container may use something else than it is to be given, `within` the limits of its Pod."""
-    if memory.resources == spec.resources or fact.granted is None or memory.container_id != fact.id:
+    if fact.granted is None or memory.container_id != fact.id:
+        return False
+    if memory.resources == spec.resources and not within:
         return False
     return fact.granted != granted(spec.resources, within)
+
+
+def has_other_limits(spec: PodSpec, sandbox: ContainerFact | None) -> bool:
+    """Whether the containers of a Pod may use something else together than they are to."""
+    if sandbox is None or sandbox.granted is None or not has_pod_resources(spec):
+        return False
+    return not is_alike(sandbox.granted, granted_to_pod(spec))
 
 
 def restarts(spec: Container, within: ResourceMap, before: Granted) -> bool:

@@ -14,7 +14,7 @@ from reconciler.model.details import (
     ResizeContainer,
     StartContainer,
 )
-from reconciler.model.kinds.container import ResourceMap
+from reconciler.model.granted import granted_to_pod
 from reconciler.model.node import ContainerFact, PodAssignment
 from reconciler.model.plan import Executor, Reason, Verb
 from reconciler.planner.node.actions import container_name
@@ -31,6 +31,7 @@ from reconciler.planner.node.memory import ImageMemory
 from reconciler.planner.node.pods import PodJudgement
 from reconciler.planner.node.policies import directions_of
 from reconciler.planner.node.references import missing_for_volumes, unbound_claims
+from reconciler.planner.node.resizes import has_other_limits
 from reconciler.planner.node.volumes import published_version
 
 KEPT_ATTEMPTS = 2
@@ -45,7 +46,7 @@ def run_chain(look: Look, judged: PodJudgement, pod: PodAssignment, shared: Shar
     sandbox = _sandbox(chain, judged, pod)
     attached, linked = _attach(chain, judged, pod, sandbox, shared)
     _stop_faulty(chain, judged, pod)
-    _resize(chain, judged, pod.spec.resources.limits)
+    _resize(chain, judged, pod)
     if volumes_ready and linked:
         _start(chain, judged, pod, (published, sandbox, attached))
     _explain_waiting(chain, judged)
@@ -170,8 +171,9 @@ def _stop_faulty(chain: Chain, judged: PodJudgement, pod: PodAssignment) -> None
             add_stop(chain, one.fact, spec, grace, one.reason, message=one.message)
 
 
-def _resize(chain: Chain, judged: PodJudgement, within: ResourceMap) -> None:
+def _resize(chain: Chain, judged: PodJudgement, pod: PodAssignment) -> None:
     """Give running containers what they are to have, and say what there is no room for."""
+    sandbox, whole = judged.found.sandbox, pod.spec.resources
     for one in judged.containers:
         if not one.resize or one.fact is None:
             continue
@@ -179,11 +181,19 @@ def _resize(chain: Chain, judged: PodJudgement, within: ResourceMap) -> None:
         if is_waiting(failure, chain.look.now):
             chain.block(Executor.CONTAINER, Verb.UPDATE, Reason.BACK_OFF, failure.message, failure.until)
             continue
-        detail = ResizeContainer(container_id=one.fact.id, name=one.fact.name, spec=one.spec, within=within)
+        detail = ResizeContainer(
+            container_id=one.fact.id,
+            name=one.fact.name,
+            spec=one.spec,
+            within=whole.limits,
+            pod_uid=pod.uid,
+            sandbox=sandbox.id if sandbox is not None else "",
+            whole=granted_to_pod(pod.spec) if has_other_limits(pod.spec, sandbox) else None,
+        )
         chain.add(
             detail,
             Reason.SPEC_CHANGED,
-            target=f"{one.fact.name}/{fingerprint(one.spec.resources)}",
+            target=f"{one.fact.name}/{fingerprint(one.spec.resources, whole)}",
             container=one.spec.name,
             attempt=failure.count,
             expects=one.fact.id,

@@ -9,7 +9,7 @@ import msgspec
 
 from reconciler.model.granted import qos_class
 from reconciler.model.kinds import Container, ContainerStatus, Pod, PodSpec, ResourceRequirements
-from reconciler.model.podresources import contradictions
+from reconciler.model.podresources import WHOLE, amounts, contradictions
 from reconciler.model.quantity import QuantityText, parse_quantity
 from reconciler.planner.updates.fault import FORBIDDEN, Fault
 
@@ -20,16 +20,18 @@ _SIDES = ("limits", "requests")
 
 
 def with_resources(pod: Pod, other: Pod) -> Pod:
-    """Return a Pod with the CPU and memory of another's containers of the same names."""
-    return with_these(pod, {one.name: one.resources for one in (*other.spec.init_containers, *other.spec.containers)})
+    """Return a Pod with the CPU and memory of another, and of its containers of the same names."""
+    found = {one.name: one.resources for one in (*other.spec.init_containers, *other.spec.containers)}
+    return with_these(pod, {**found, WHOLE: other.spec.resources})
 
 
 def with_these(pod: Pod, found: Mapping[str, ResourceRequirements]) -> Pod:
-    """Return a Pod with these CPU and memory for its containers, by name."""
+    """Return a Pod with these CPU and memory for its containers, by name, and for itself."""
     spec = replace(
         pod.spec,
         init_containers=_resized(pod.spec.init_containers, found),
         containers=_resized(pod.spec.containers, found),
+        resources=_mixed(pod.spec.resources, found[WHOLE]) if WHOLE in found else pod.spec.resources,
     )
     return pod if spec == pod.spec else replace(pod, spec=spec)
 
@@ -72,6 +74,7 @@ def resize_faults(old: Pod, new: Pod) -> Iterator[Fault]:
         yield Fault("spec", f"cannot be resized to another class of service: {what}")
     yield from _container_faults("spec.containers", before.containers, after.containers)
     yield from _init_faults(before, after)
+    yield from _amount_faults("spec.resources", before.resources, after.resources)
     for one in contradictions(after):
         yield Fault(_field(one.path), one.message)
 
@@ -116,19 +119,24 @@ def _init_faults(before: PodSpec, after: PodSpec) -> Iterator[Fault]:
 
 def _container_faults(field: str, before: Sequence[Container], after: Sequence[Container]) -> Iterator[Fault]:
     for number, (ours, theirs) in enumerate(zip(before, after, strict=True)):
-        for side in _SIDES:
-            gone = _RESIZABLE & getattr(ours.resources, side).keys() - getattr(theirs.resources, side).keys()
-            if gone:
-                message = f"of {', '.join(sorted(gone))} cannot be taken away, only changed"
-                yield Fault(f"{field}[{number}].resources.{side}", message, FORBIDDEN)
-        limits, requests = theirs.resources.limits, theirs.resources.requests
-        for name in sorted(_RESIZABLE & limits.keys() & requests.keys()):
-            if parse_quantity(requests[name]) > parse_quantity(limits[name]):
-                yield Fault(f"{field}[{number}].resources.requests.{name}", "exceeds the limit")
+        yield from _amount_faults(f"{field}[{number}].resources", ours.resources, theirs.resources)
+
+
+def _amount_faults(field: str, ours: ResourceRequirements, theirs: ResourceRequirements) -> Iterator[Fault]:
+    for side in _SIDES:
+        gone = _RESIZABLE & getattr(ours, side).keys() - getattr(theirs, side).keys()
+        if gone:
+            message = f"of {', '.join(sorted(gone))} cannot be taken away, only changed"
+            yield Fault(f"{field}.{side}", message, FORBIDDEN)
+    for name in sorted(_RESIZABLE & theirs.limits.keys() & theirs.requests.keys()):
+        if parse_quantity(theirs.requests[name]) > parse_quantity(theirs.limits[name]):
+            yield Fault(f"{field}.requests.{name}", "exceeds the limit")
 
 
 def changed_resources(old: Pod, new: Pod) -> bool:
     """Whether any amount of CPU or memory differs."""
+    if _whole(old.spec) != _whole(new.spec):
+        return True
     return any(
         _amounts(ours, name) != _amounts(theirs, name)
         for before, after in (
@@ -137,6 +145,13 @@ def changed_resources(old: Pod, new: Pod) -> bool:
         )
         for ours, theirs in zip(before, after, strict=False)
         for name in _RESIZABLE
+    )
+
+
+def _whole(spec: PodSpec) -> tuple[object, ...]:
+    given = spec.resources
+    return tuple(
+        {name: one for name, one in amounts(getattr(given, side)).items() if name in _RESIZABLE} for side in _SIDES
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from reconciler.executors.container import podcgroup
 from reconciler.executors.container.podcgroup import PodCgroupError, PodCgroups
 from reconciler.executors.container.slices import properties
-from reconciler.model.granted import Granted, granted_to_pod
+from reconciler.model.errors import TransientError
+from reconciler.model.granted import Granted, granted_to_pod, is_alike
 from reconciler.model.kinds import PodSpec
 from tests.executors.container import build
 
@@ -85,6 +87,37 @@ def test_limits_of_version_2(tmp_path: Path) -> None:
         assert parent == GROUP
     pages = str(64_000_000 // 4096 * 4096)
     assert content(tmp_path) == {"memory.max": pages, "cpu.max": "100000 100000", "cpu.weight": "39"}
+
+
+@pytest.mark.parametrize("version", [of_version_1, of_version_2])
+def test_what_a_group_allows_is_read_and_changed(tmp_path: Path, version: Callable[[Path], PodCgroups]) -> None:
+    """Less memory than is in use is refused; what the kernel can give back at once is not in use."""
+    groups, small, large = version(tmp_path), spec(memory="64Mi", cpu="500m"), spec(memory="128Mi", cpu="1")
+    with groups.entered(UID, large):
+        shown = groups.observed(UID)
+    assert shown is not None and is_alike(shown, granted_to_pod(large))
+    for folder in tmp_path.glob(f"*{GROUP}"):
+        for name in ("memory.current", "memory.usage_in_bytes"):
+            (folder / name).write_text(f"{70 << 20}\n")
+        (folder / "memory.stat").write_text("inactive_file 0\ntotal_inactive_file 0\n")
+    with pytest.raises(TransientError) as refused:
+        groups.resize(UID, granted_to_pod(small))
+    assert refused.value.reason == "MemoryInUse"
+    for folder in tmp_path.glob(f"*{GROUP}"):
+        (folder / "memory.stat").write_text(f"inactive_file {10 << 20}\ntotal_inactive_file {10 << 20}\n")
+    groups.resize(UID, granted_to_pod(small))
+    shown = groups.observed(UID)
+    assert shown is not None and is_alike(shown, granted_to_pod(small))
+
+
+def test_a_group_without_limits_allows_everything(tmp_path: Path) -> None:
+    """As the kernel spells that; who has no group at all is told apart."""
+    groups = of_version_2(tmp_path)
+    assert groups.observed(UID) is None
+    for name, text in (("memory.max", "max"), ("cpu.max", "max 100000"), ("cpu.weight", "100")):
+        (tmp_path / "all" / GROUP.lstrip("/") / name).write_text(f"{text}\n")
+    shown = groups.observed(UID)
+    assert shown is not None and (shown.memory_bytes, shown.cpu_quota_us) == (0, 0)
 
 
 def test_a_pod_without_resources_has_no_group(tmp_path: Path) -> None:

@@ -28,11 +28,13 @@ from reconciler.model.details import (
     PublishVolumes,
     RemoveContainer,
     RemoveSandbox,
+    ResizeContainer,
     StartContainer,
     StopContainer,
     TrashVolume,
     UnpublishVolumes,
 )
+from reconciler.model.granted import granted_to_pod, is_alike
 from reconciler.model.kinds import (
     Container,
     PersistentVolumeClaimVolumeSource,
@@ -201,6 +203,29 @@ class WorldContract:
             granted = self.fact(world, pod, name).granted
             assert granted is not None
             assert (granted.cpu_quota_us, granted.memory_bytes) == (50_000, mebibytes << 20)
+
+    def test_a_pod_is_given_more_as_a_whole(self, world: World, pod: PodAssignment) -> None:
+        """Its sandbox tells what its containers may use together, before and after."""
+        small, large = (ResourceRequirements(limits={"cpu": cpu, "memory": "64Mi"}) for cpu in ("500m", "1"))
+        pod = msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, resources=small))
+        assert self.act(world, pod, self.sandbox(pod)).status is DONE
+        assert self.act(world, pod, self.start(pod, self.container("sleep infinity"))).status is DONE
+        fact, sandbox = self.fact(world, pod), self.fact(world, pod, "POD")
+        assert sandbox.granted is not None and is_alike(sandbox.granted, granted_to_pod(pod.spec))
+        pod = msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, resources=large))
+        detail = ResizeContainer(
+            container_id=fact.id,
+            name=fact.name,
+            spec=self.container("sleep infinity"),
+            within=large.limits,
+            pod_uid=pod.uid,
+            sandbox=sandbox.id,
+            whole=granted_to_pod(pod.spec),
+        )
+        assert self.act(world, pod, detail).status is DONE
+        after, whole = self.fact(world, pod).granted, self.fact(world, pod, "POD").granted
+        assert after is not None and after.cpu_quota_us == 100_000
+        assert whole is not None and is_alike(whole, granted_to_pod(pod.spec))
 
     def test_a_container_without_its_sandbox_is_stale(self, world: World, pod: PodAssignment) -> None:
         """The plan was made from something that is no longer so."""
