@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 from benchmarks.ours import IMAGE, deployment, is_ready, wait_until
 from reconciler.lab import cluster
-from reconciler.lab.cgroups import remove_cgroups
-from reconciler.lab.engine import load, saved
-from reconciler.lab.fabric import Fabric
 from reconciler.lab.node import Node
 from reconciler.lab.sockets import document
+from tests.e2e.lab_node import lab_nodes
 
 ROOT = Path(__file__).resolve().parents[1]
-_ENGINE = Path("/var/run/docker.sock")
 _DAEMON = [sys.executable, "-m", "reconciler.cli.main", "daemon"]
 _AT_ONCE = 4
 
@@ -91,24 +85,9 @@ class Hosts:
 def hosts(count: int, backend: str = "vxlan") -> Iterator[Hosts]:
     """Switch on that many hosts as one cluster; everything of them is gone afterwards."""
     subprocess.run([ROOT / "examples" / "images" / "make"], check=True, stdout=subprocess.DEVNULL, timeout=120)
-    name = f"bench-{uuid.uuid4().hex[:8]}"
-    folder = Path(os.environ["RECONCILER_LAB_DIR"]) / "nodes" / name
-    fabric = Fabric(name, IPv4Network("10.99.0.0/24"))
-    numbers = range(1, count + 1)
-    nodes = [Node(f"host-{n}", fabric.address(n), folder / f"host-{n}", f"{name}/host-{n}") for n in numbers]
-    fabric.up()
-    try:
-        for node in nodes:
-            node.power_on()
-            fabric.plug_in(node)
-        for node in nodes:
-            node.await_engine()
-            load(node.socket, saved(_ENGINE, IMAGE))
+    with lab_nodes(count, IMAGE) as nodes:
         _connect(nodes, backend)
-        yield Hosts(nodes, folder / "clone")
-    finally:
-        remove_cgroups(name)
-        fabric.down()
+        yield Hosts(nodes, nodes[0].home.parent / "clone")
 
 
 def _connect(nodes: Sequence[Node], backend: str) -> None:
@@ -118,7 +97,7 @@ def _connect(nodes: Sequence[Node], backend: str) -> None:
         first, "init", "--node", first.name, "--receive", "--api-address", address, "--network-backend", backend
     )
     first.serve({"daemon": _DAEMON})
-    cluster.start_daemon(first)
+    wait_until(lambda: cluster.states(first) is not None)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         list(pool.map(lambda node: cluster.join(node, first), others))
     cluster.await_ready(first, [node.name for node in nodes])
