@@ -16,7 +16,7 @@ OBSERVED = {
     "EndpointSlice": {
         "metadata": {"name": "web", "namespace": "shop"},
         "addressType": "IPv4",
-        "endpoints": [{"addresses": ["10.42.0.1"]}],
+        "endpoints": [{"addresses": ["10.42.0.1"], "zone": "a", "hints": {"forZones": [{"name": "a"}]}}],
     },
     "Event": {"metadata": {"name": "web", "namespace": "shop"}, "involvedObject": {"kind": "Pod"}},
 }
