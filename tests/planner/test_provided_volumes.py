@@ -190,6 +190,8 @@ def test_a_volume_is_deleted_when_the_provider_says_so() -> None:
     answered(cluster, does=())
     plans = answered(cluster, share(wanted.name, error="it is in use"))
     assert told(plans, "VolumeFailedDelete") == ["the provider says: it is in use"]
+    warning = f"volume {wanted.name} is not deleted: the provider says: it is in use"
+    assert warning in cluster.plan().warnings
     assert types(plans, "VolumeFailedDelete") == {"Warning"}
     assert phases(cluster) == {wanted.name: "Released"}
     answered(cluster)

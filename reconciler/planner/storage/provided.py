@@ -195,8 +195,10 @@ def forget_deleted(view: View, stored: StoredObject) -> None:
         view.remove(stored, Reason.RELEASED, "the provider has deleted it")
         return
     made, status = provider.volume(stored.ref.name), cast(PersistentVolume, stored.object).status
-    if made is not None and made.error and said(made) != status.message:
-        message = said(made)
+    message = said(made) if made is not None and made.error else ""
+    if message:
+        view.warnings.append(f"volume {stored.ref.name} is not deleted: {message}")
+    if message and message != status.message:
         stored = view.set_status(stored, replace(status, reason="VolumeFailedDelete", message=message))
         view.happened(stored, "VolumeFailedDelete", message, warning=True)
 
