@@ -1,15 +1,15 @@
 """Tries faults in forks of one process that has collected all tests: a plugin of pytest, `-p tests.mutation.forked`.
 
-In a fork the function with the fault gets its code in place, so that whoever holds the function has it; then the tests
-that run the line, those about its module first, then the stories of the simulation that run it, until one fails. What
-is no fault of a function's body (a constant of a module, a default of an argument) cannot be tried like this, nor what
-has run when its module was imported; both are left to who asked.
+In a fork the function with the fault gets its code in place, so that whoever holds the function has it, and a constant
+of a module its value; then the tests that run the line, those about its module first, then the stories of the
+simulation that run it, until one fails. What is neither (a default of an argument, a constant that others import)
+cannot be tried like this, and what has run when its module was imported is not sure to survive; both are left to who
+asked.
 
 `MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER], ...], "until": TIME, "coverage": FILE, "seconds": FILE}`;
 `MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, "noticed" | "survived" | "left"]`.
 """
 
-import ast
 import functools
 import gc
 import importlib
@@ -19,13 +19,12 @@ import signal
 import sys
 import time
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
-from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.mutation.giving import give
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.selection import Selection
 from tests.simulation.cluster.tale import Tale
@@ -59,8 +58,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
             stories, telling_s = selection.stories_of(*place)
             some = [items[test] for test in tests if test in items]
             tales = [Tale(seed) for seed in stories]
-            is_over = selection.runs_at_import(*place)
-            code = _LEFT if is_over else _in_fork(Path(name), mutant, some, tales, seconds + telling_s)
+            code = _in_fork(Path(name), mutant, some, tales, seconds + telling_s)
+            if code == _SURVIVED and selection.runs_at_import(*place):
+                code = _LEFT
             results.write(json.dumps([name, number, ("survived", "noticed", "left")[code]]) + "\n")
     return True
 
@@ -97,7 +97,7 @@ def _try(file: Path, mutant: Mutant, items: list[pytest.Item], tales: list[Tale]
     os.dup2(null, 1)
     os.dup2(null, 2)
     module = importlib.import_module(".".join(file.with_suffix("").parts))
-    if not _give(module, mutant):
+    if not give(module, mutant):
         return _LEFT
     _forget()
     for item in items:
@@ -107,55 +107,6 @@ def _try(file: Path, mutant: Mutant, items: list[pytest.Item], tales: list[Tale]
         tale.story().run()
         gc.collect()
     return _SURVIVED
-
-
-def _give(module: ModuleType, mutant: Mutant) -> bool:
-    """Give the function around the fault its code with the fault; False when there is no such function."""
-    path = _function_around(Path(str(module.__file__)).read_text(), mutant)
-    function = _find(module, path)
-    code = _code_of(compile(mutant.text, str(module.__file__), "exec"), path)
-    if function is None or code is None or code.co_firstlineno != function.__code__.co_firstlineno:
-        return False
-    function.__code__ = code
-    return True
-
-
-def _function_around(text: str, mutant: Mutant) -> list[str]:
-    """Return the names of the classes and of the outermost function whose body has the fault; empty without one."""
-    body, path = ast.parse(text).body, list[str]()
-    while True:
-        around = [one for one in body if one.lineno <= mutant.line and mutant.last <= (one.end_lineno or one.lineno)]
-        if not around or not isinstance(around[0], ast.ClassDef | ast.FunctionDef):
-            return []
-        path.append(around[0].name)
-        if isinstance(around[0], ast.FunctionDef):
-            return path if around[0].body[0].lineno <= mutant.line else []
-        body = around[0].body
-
-
-def _find(module: ModuleType, path: list[str]) -> FunctionType | None:
-    found: Any = module
-    for name in path:
-        found = vars(found).get(name)
-        if found is None:
-            return None
-    found = getattr(found, "__func__", found)
-    if isinstance(found, property):
-        found = found.fget
-    if isinstance(found, functools.cached_property):
-        found = found.func
-    while hasattr(found, "__wrapped__"):
-        found = found.__wrapped__
-    return found if isinstance(found, FunctionType) and path else None
-
-
-def _code_of(code: CodeType, path: list[str]) -> CodeType | None:
-    for name in path:
-        inner = [one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == name]
-        if len(inner) != 1:
-            return None
-        code = inner[0]
-    return code
 
 
 def _forget() -> None:

@@ -61,7 +61,7 @@ class Selection:
     def tests_of(self, file: Path, first: int, last: int) -> tuple[list[str], float]:
         """Return the tests that run one of these lines, and how long they take together, in seconds.
 
-        A line that runs when its module is imported belongs to all tests of the module.
+        A line that runs only when its module is imported belongs to all tests of the module.
         """
         hit = [name for name in self._hit(file, first, last) if seed_of(name) is None]
         modules = (file, *named_modules(file, first, last))
@@ -94,7 +94,7 @@ class Selection:
     def _hit(self, file: Path, first: int, last: int) -> set[str]:
         lines = self._lines.get(str(file), {})
         hit = {name for line in range(first, last + 1) for name in lines.get(line, ())}
-        if "" in hit:
+        if hit == {""}:
             hit = {name for names in lines.values() for name in names}
         return hit & self._seconds.keys()
 
