@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from reconciler.model.kinds import Job, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Plan, Reason
+from reconciler.model.refs import ObjectRef
 from reconciler.planner.workloads.job_tally import CONTROLLER_UID, TRACKED
 from tests.planner.test_daemonset import daemon_set, put, started
+from tests.planner.test_deployment import web
 from tests.planner.test_job import job
 from tests.planner.world import Cluster, replace
 
@@ -74,3 +76,34 @@ def test_a_jobs_pod_is_let_go_uncounted_and_taken_in_marked() -> None:
     assert adopted is None or adopted.metadata.owner_references[0].uid == owner.metadata.uid
     cluster.settle()
     assert all(one.metadata.owner_references for one in cluster.of("Pod").values())
+
+
+def test_a_deployments_set_is_let_go_and_taken_in_by_its_labels() -> None:
+    """The Deployment makes another one meanwhile; a set of another namespace is none of its own."""
+    cluster = Cluster()
+    cluster.push(web(replicas=1))
+    cluster.settle()
+    ((name, first),) = cluster.of("ReplicaSet").items()
+    labels = first.metadata.labels
+    label_set(cluster, name, {"app": "other"})
+    cluster.settle()
+    assert not cluster.of("ReplicaSet")[name].metadata.owner_references
+    assert len(cluster.of("ReplicaSet")) == 2
+    ref = ObjectRef(kind="ReplicaSet", namespace="default", name=name)
+    stored = cluster.observed.objects[ref]
+    elsewhere = replace(stored.object.metadata, namespace="a", name="elsewhere", uid="elsewhere", labels=labels)
+    away = ObjectRef(kind="ReplicaSet", namespace="a", name="elsewhere")
+    put(cluster, replace(stored, ref=away, object=replace(stored.object, metadata=elsewhere)))
+    label_set(cluster, name, labels)
+    cluster.settle()
+    assert [one.uid for one in cluster.of("ReplicaSet")[name].metadata.owner_references] == [
+        cluster.of("Deployment")["web"].metadata.uid
+    ]
+    assert not cluster.of("ReplicaSet")["elsewhere"].metadata.owner_references
+
+
+def label_set(cluster: Cluster, name: str, labels: Mapping[str, str]) -> None:
+    """Give a ReplicaSet other labels."""
+    stored = cluster.observed.objects[ObjectRef(kind="ReplicaSet", namespace="default", name=name)]
+    metadata = replace(stored.object.metadata, labels=labels)
+    put(cluster, replace(stored, object=replace(stored.object, metadata=metadata)))

@@ -286,6 +286,9 @@ def test_labels_of_a_node_choose_it_until_they_are_taken_away() -> None:
     cluster.settle()
     assert cast(Pod, cluster.of("Pod")["lonely"]).spec.node_name == "node-1"
     assert cluster.plan().notes == (f"node/node-1 is labelled zone=east (by admin, since {_rfc(cluster)})",)
+    override(cluster, NODE, labels={"zone": "east", "gone": None})
+    cluster.settle()
+    assert cluster.observed.overrides[NODE].labels == {"zone": "east"}
     override(cluster, NODE, labels={"zone": None})
     cluster.settle()
     labels = cluster.of("Node")["node-1"].metadata.labels

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from reconciler.model.kinds import Container, Node, NodeStatus, ObjectMeta, Pod, PodSpec, ResourceRequirements
+from reconciler.model.kinds import Affinity, Container, Node, NodeStatus, ObjectMeta, Pod, PodSpec, ResourceRequirements
 from reconciler.model.placing import PlacingPolicy, faults_of
 from reconciler.planner.scheduling.choice import Choice
 from reconciler.planner.scheduling.fit import candidate_of
@@ -74,6 +74,21 @@ def test_an_added_affinity_goes_to_every_pod() -> None:
     wish = policy(addedAffinity={"preferredDuringSchedulingIgnoredDuringExecution": preferred})
     assert best(wish, gold, plain) == "gold"
     assert best(wish, plain) == "a-plain"
+
+
+def test_pods_that_only_wish_for_other_nodes_are_not_alike() -> None:
+    """Each gets the node that it prefers, whichever is asked about first."""
+    choice = Choice(dict([node("one", tier="gold"), node("two", tier="iron")]), NOTHING)  # type: ignore[list-item]
+
+    def wishing(tier: str) -> Pod:
+        term = {"matchExpressions": [{"key": "tier", "operator": "In", "values": [tier]}]}
+        wish = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": term}]}
+        affinity = msgspec.convert({"nodeAffinity": wish}, Affinity)
+        plain = pod()
+        return msgspec.structs.replace(plain, spec=msgspec.structs.replace(plain.spec, affinity=affinity))
+
+    wishes = ("gold", "iron", "gold")
+    assert [choice.best(wishing(tier)) for tier in wishes] == ["one", "two", "one"]
 
 
 def test_a_node_helps_only_where_the_added_affinity_lets_it_in() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.kinds import Pod, ResourceRequirements
 from reconciler.model.plan import Decision, Plan, Reason
 from reconciler.model.quantity import amount_text, parse_quantity
 from tests.planner.world import Cluster
@@ -420,3 +421,18 @@ def test_a_pod_that_should_be_gone_counts_no_more_whatever_else_there_is() -> No
     cluster.report()
     cluster.settle()
     assert used(cluster) == {"pods": "1"}
+
+
+def test_a_limit_range_may_give_requests_alone() -> None:
+    """To containers that state nothing: they have no limit, but a request."""
+    cluster = Cluster()
+    cluster.push(limits("{type: Container, defaultRequest: {cpu: 100m}}"))
+    cluster.settle()
+    bare = "containers: [{name: a, image: i}]"
+    cluster.push(
+        limits("{type: Container, defaultRequest: {cpu: 100m}}") + workload(replicas=1, spec=bare), commit="c2"
+    )
+    cluster.settle()
+    (pod,) = cluster.of("Pod").values()
+    assert isinstance(pod, Pod)
+    assert pod.spec.containers[0].resources == ResourceRequirements(requests={"cpu": "100m"})

@@ -42,7 +42,7 @@ def test_no_claim_has_less_than_nothing() -> None:
 
 def test_features_of_a_node_have_names_of_their_own() -> None:
     """As Kubernetes names its own."""
-    assert faults("Node", {"declaredFeatures": ["A", "A/B2"]}) == []
+    assert faults("Node", {"declaredFeatures": ["A", "A/B2", "A" * 253]}) == []
     wrong = ["A", "A", "a", "A-b", "A" * 254]
     assert faults("Node", {"declaredFeatures": wrong}) == [f"status.declaredFeatures[{n}]" for n in (1, 2, 3, 4)]
 
