@@ -7,7 +7,7 @@ from functools import lru_cache
 @lru_cache(maxsize=1024)
 def rfc3339(at: float) -> str:
     """Return Unix seconds as RFC 3339 in UTC, whole seconds, as Kubernetes writes times."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def seconds(text: str | None) -> float:

@@ -77,11 +77,20 @@ def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo
         term=observed.term,
         generation=0,
         services=services,
-        peers=tuple(_peers(observed)),
+        peers=_known_peers(view),
         announced=view.memo.get("announced", (observed.allocations,), lambda: announced(observed.allocations)),
         policies=cluster_policies(view),
         ingress=ingress,
     )
+
+
+def _known_peers(view: View) -> tuple[Peer, ...]:
+    """Return the peers: the very same as before while nothing that they are made from has changed."""
+    observed = view.observed
+    facts = [(name, state.observation and state.observation.facts) for name, state in observed.nodes.items()]
+    told = tuple((name, one and (one.host.address, one.network.tunnel_error)) for name, one in facts)
+    inputs = (observed.allocations, observed.cluster, view.memo.picture.marks["Node"])
+    return view.memo.get(("peers", told), inputs, lambda: tuple(_peers(observed)))
 
 
 def _peers(observed: ObservedState) -> Iterator[Peer]:
@@ -117,7 +126,18 @@ def project_assignment(observed: ObservedState, policy: Policy, node: str) -> As
 def project_assignments(
     observed: ObservedState, policy: Policy, memo: Memo, nodes: Iterable[str]
 ) -> dict[str, Assignment]:
-    """Return what each node is to run, in one pass over the objects; a Pod is projected anew when its inputs change."""
+    """Return what each node is to run: as before while objects, numbers and nodes are the very same."""
+    names = tuple(nodes)
+    inputs = (observed.objects, observed.allocations, observed.cluster, policy)
+    return memo.get(
+        ("assignments", observed.term, names, tuple(observed.nodes)),
+        inputs,
+        lambda: _assignments(observed, policy, memo, names),
+    )
+
+
+def _assignments(observed: ObservedState, policy: Policy, memo: Memo, nodes: tuple[str, ...]) -> dict[str, Assignment]:
+    """Go through the objects once; a Pod is projected anew when its inputs change."""
     placed: dict[str, list[StoredObject]] = {node: [] for node in nodes}
     directories: dict[str, list[VolumeAssignment]] = {node: [] for node in placed}
     # A view brings the indexes up to date.

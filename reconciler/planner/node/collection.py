@@ -36,6 +36,8 @@ class CollectionStep(Value):
 def collect_images(look: Look, memory: NodeMemory, limits: ImageLimits) -> CollectionStep:
     """Decide which images go now."""
     memory = replace_if(memory, unused=_unused(look, memory.unused))
+    if not (memory.unused or look.facts.signals or memory.collection.chosen or memory.collection.failures):
+        return CollectionStep(memory=memory)
     removable = _removable(look, memory.unused, limits)
     events: tuple[NodeEvent, ...] = ()
     if look.reclaim:

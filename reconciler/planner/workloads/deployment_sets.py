@@ -69,7 +69,7 @@ def create_set(view: View, owner: StoredObject, template: PodTemplateSpec) -> St
 
 def _free_name(view: View, owner: StoredObject, template: PodTemplateSpec, collisions: int) -> tuple[str, int]:
     while True:
-        name = set_name(owner.ref.name, short_hash(digest(without_hash(template)), collisions))
+        name = set_name(owner.ref.name, short_hash(_identity(view, owner, template), collisions))
         if view.get(ObjectRef(kind="ReplicaSet", namespace=owner.ref.namespace, name=name)) is None:
             return name, collisions
         collisions += 1

@@ -22,6 +22,7 @@ _GO_WITH_OWNER = (
 )
 
 
+_ORDER = {kind: number for number, kind in enumerate(KINDS)}
 # Data stays when its owner is made anew under the same name: the new one takes it over (P29).
 _HELD_BY_NAME = frozenset({"PersistentVolumeClaim"})
 
@@ -62,7 +63,9 @@ def _drop_dangling(view: View, stored: StoredObject, gone: list[OwnerReference])
 
 def end_in_foreground(view: View) -> None:
     """Have what was deleted in the foreground go once everything that blocks it is gone."""
-    waiting = [stored for stored in view.due_of(KINDS) if _waits_for_children(stored)]
+    awake = (view.objects.get(ref) for ref in view.awake())
+    waiting = [stored for stored in awake if stored is not None and _waits_for_children(stored)]
+    waiting.sort(key=lambda one: (_ORDER[one.ref.kind], one.ref))
     while waiting:
         stored = waiting.pop()
         for child in view.children(stored.object.metadata.uid):
