@@ -1,6 +1,6 @@
 """What the checks of stories take for a workload's own."""
 
-from reconciler.model.kinds import ObjectMeta, OwnerReference, Pod
+from reconciler.model.kinds import Container, ObjectMeta, OwnerReference, Pod, PodSpec
 from reconciler.model.observed import ClusterInfo, ObservedState, StoredObject
 from reconciler.model.refs import ObjectRef
 from tests.simulation.cluster.unsafe import owned_by
@@ -8,7 +8,8 @@ from tests.simulation.cluster.unsafe import owned_by
 
 def _pod(name: str, *owners: str) -> Pod:
     references = tuple(OwnerReference(api_version="apps/v1", kind="ReplicaSet", name=one, uid=one) for one in owners)
-    return Pod(metadata=ObjectMeta(name=name, owner_references=references))
+    spec = PodSpec(containers=(Container(name="one", image="one"),))
+    return Pod(metadata=ObjectMeta(name=name, owner_references=references), spec=spec)
 
 
 def _state(*pods: Pod) -> ObservedState:
