@@ -340,7 +340,7 @@ def _tick(controller: Controller) -> None:
     """What the loop does when its time to look again has come."""
     observed = controller.picture()
     memo = controller._memo
-    answer = tick(controller.store, controller.desired, observed, controller.policy, time.time(), (), memo)
+    answer = tick(controller.store, controller.declared.states(), observed, controller.policy, time.time(), (), memo)
     assert answer.is_empty
 
 
