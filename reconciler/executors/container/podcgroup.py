@@ -50,7 +50,8 @@ class PodCgroups:
 
     def __init__(self, engine: Engine, cluster: str, proc: Path = Path("/proc")) -> None:
         self._engine = engine
-        self._cluster = cluster[:12]
+        # Without dashes: in the name of a slice they say what it lies in.
+        self._cluster = cluster.replace("-", "")[:12]
         self._proc = proc
         self._lock = threading.Lock()
         self._busy: Counter[str] = Counter()

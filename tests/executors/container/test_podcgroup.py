@@ -16,7 +16,7 @@ from reconciler.model.granted import Granted, granted_to_pod, is_alike
 from reconciler.model.kinds import PodSpec
 from tests.executors.container import build
 
-CLUSTER = "0123456789abcdef"
+CLUSTER = "01234567-89ab-cdef-0123-456789abcdef"
 UID = build.UID
 GROUP = f"/docker/reconciler-0123456789ab-{UID}"
 SLICE = f"/system.slice/system-reconciler_0123456789ab_{UID.replace('-', '_')}.slice"
