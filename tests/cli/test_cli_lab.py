@@ -111,11 +111,14 @@ def test_down_without_a_lab_does_nothing(run: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_a_lab_keeps_its_network_backend(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lab_keeps_its_network_backend(
+    run: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its Pods have their addresses by it."""
+    folder = tmp_path_factory.mktemp("n")
     monkeypatch.setattr("reconciler.lab.lab.require_machine", lambda: None)
-    put_lab(tmp_path / "lab", complete=True, boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-    ended = run("lab", "up", "--data-dir", tmp_path / "lab", "--network-backend", "routed")
+    put_lab(folder, complete=True, boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    ended = run("lab", "up", "--data-dir", folder, "--network-backend", "routed")
     assert (ended.code, "a lab with network backend vxlan is up already" in ended.err) == (1, True)
 
 
