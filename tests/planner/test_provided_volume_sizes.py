@@ -50,7 +50,7 @@ def test_no_volume_is_asked_for_once_its_class_is_gone() -> None:
 
 def test_what_is_taken_over_says_where_it_is() -> None:
     """A directory of a node, or a server."""
-    for local, where in ((True, "on node-1"), (False, "at files")):
+    for local, where in ((True, "on node node-1"), (False, "at files")):
         cluster = Cluster()
         cluster.observed = replace(cluster.observed, provider=ProviderState())
         cluster.push(of_class() + claim(storageClassName="cloud"))
