@@ -15,7 +15,8 @@ PERIOD_US = 100_000
 SHARES_MIN = 2
 _QUOTA_MIN_US = 1_000
 SHARES_MAX = 262_144
-PAGE_BYTES = 4096
+# The kernel keeps limits of memory in whole pages; the largest that any architecture has.
+_PAGE_MAX_BYTES = 65_536
 _WEIGHT_MAX = 10_000
 _ZERO = Fraction(0)
 _NO_LIMITS: Mapping[str, QuantityText] = {}
@@ -68,8 +69,12 @@ def is_alike(shown: Granted, wanted: Granted) -> bool:
     return (
         weight_of(shown.cpu_shares) == weight_of(wanted.cpu_shares)
         and wanted.cpu_quota_us in (0, shown.cpu_quota_us)
-        and wanted.memory_bytes // PAGE_BYTES in (0, shown.memory_bytes // PAGE_BYTES)
+        and (not wanted.memory_bytes or _pages(shown) == _pages(wanted))
     )
+
+
+def _pages(given: Granted) -> int:
+    return given.memory_bytes // _PAGE_MAX_BYTES
 
 
 def shares_of(millis: int) -> int:

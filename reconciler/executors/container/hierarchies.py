@@ -3,14 +3,16 @@
 Version 1 and 2, also mixed. Only what is mounted whole is used: part of a hierarchy tells not where its top is.
 """
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from reconciler.model.base import Value
-from reconciler.model.granted import PAGE_BYTES, PERIOD_US, Granted, shares_worth, weight_of
+from reconciler.model.granted import PERIOD_US, Granted, shares_worth, weight_of
 
 UNIFIED = ""
 _NEEDED = ("memory", "cpu")
+_PAGE_BYTES = mmap.PAGESIZE
 # What version 1 shows where nothing was set is a little less than this.
 _UNLIMITED = 1 << 62
 
@@ -62,7 +64,7 @@ def holders(found: tuple[Hierarchy, ...], unified: bool) -> dict[str, Hierarchy]
 def settings(controller: str, given: Granted, *, unified: bool) -> Iterator[Setting]:
     """Yield the files of a controller that let a group use what it is given; without a limit, none of that."""
     if controller == "memory" and given.memory_bytes:
-        value = str(given.memory_bytes // PAGE_BYTES * PAGE_BYTES)
+        value = str(given.memory_bytes // _PAGE_BYTES * _PAGE_BYTES)
         yield Setting(file="memory.max" if unified else "memory.limit_in_bytes", value=value)
     if controller == "cpu" and unified:
         if given.cpu_quota_us:
