@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from reconciler.model.kinds import Pod
 from reconciler.model.plan import Decision
+from reconciler.planner.storage.ephemeral import with_mounted_claims
 from tests.planner.world import Cluster
 
 SPEC = """
@@ -90,3 +92,16 @@ def test_each_pod_of_a_workload_has_its_own() -> None:
     cluster.settle()
     assert sorted(claims(cluster)) == sorted(f"{name}-scratch" for name in cluster.of("Pod"))
     assert len(claims(cluster)) == 2
+
+
+def test_a_node_is_told_of_the_claim_beside_the_other_volumes() -> None:
+    """Those stay what they are."""
+    cluster = Cluster()
+    cluster.push(POD + "  - {name: own, emptyDir: {}}\n")
+    cluster.settle()
+    pod = cluster.of("Pod")["web"]
+    assert isinstance(pod, Pod)
+    scratch, own = with_mounted_claims(pod.spec).volumes
+    assert scratch.persistent_volume_claim is not None and scratch.ephemeral is None
+    assert (scratch.name, scratch.persistent_volume_claim.claim_name) == ("scratch", "web-scratch")
+    assert own == pod.spec.volumes[1]

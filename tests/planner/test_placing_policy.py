@@ -91,6 +91,14 @@ def test_pods_that_only_wish_for_other_nodes_are_not_alike() -> None:
     assert [choice.best(wishing(tier)) for tier in wishes] == ["one", "two", "one"]
 
 
+@pytest.mark.parametrize(("operator", "size", "fits"), [("Gt", "4", False), ("Gt", "5", True), ("Lt", "4", False)])
+def test_a_bound_is_no_part_of_what_is_beyond_it(operator: str, size: str, fits: bool) -> None:
+    """More than four is not four, nor is less."""
+    terms = [{"matchExpressions": [{"key": "size", "operator": operator, "values": ["4"]}]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    assert best(policy(addedAffinity=required), node("one", size=size)) == ("one" if fits else "")
+
+
 def test_a_node_helps_only_where_the_added_affinity_lets_it_in() -> None:
     """A Pod that waits is not looked at for other nodes."""
     terms = [{"matchExpressions": [{"key": "tier", "operator": "Exists"}]}]

@@ -94,7 +94,7 @@ def test_an_owner_makes_as_many_pods_as_there_is_room_for(kind: str) -> None:
     assert failed.message.startswith('pods "web-')
     assert failed.message.endswith(f'" is forbidden: {FULL}')
     events = [one for answer in plans for one in answer.happenings if one.reason == "FailedCreate"]
-    assert [one.message for one in events] == [f"Error creating: {failed.message}"]
+    assert [(one.type, one.message) for one in events] == [("Warning", f"Error creating: {failed.message}")]
     assert (Reason.QUOTA_EXCEEDED, FULL) in blocked(cluster.plan()).values()
     cluster.push(quota("pods: 3") + workload(kind, rest=rest), commit="c2")
     cluster.settle()

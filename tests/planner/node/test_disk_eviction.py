@@ -115,6 +115,11 @@ def test_the_message_is_the_kubelets() -> None:
             'Usage of EmptyDir volume "v" exceeds the limit "1Mi". ',
         ),
         (pod("a", volumes=(scratch("v", "0"),)), holding(2), ""),
+        (
+            pod("a", volumes=(scratch("v", "1"),)),
+            holding(2),
+            'Usage of EmptyDir volume "v" exceeds the limit "1". ',
+        ),
         (pod("a", volumes=(scratch("v", None),)), holding(2), ""),
         (pod("a", volumes=(scratch("other", "1Mi"),)), holding(2), ""),
         (pod("a", asking("web", "", "2Mi")), holding(0, 1, 1), ""),
