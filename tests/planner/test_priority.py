@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from reconciler.model.kinds import Pod
 from reconciler.model.plan import Decision, Reason
 from tests.planner.world import Cluster
 
@@ -112,3 +113,17 @@ def test_the_pod_with_the_higher_priority_is_placed_first() -> None:
     cluster.settle()
     assert spec(cluster, "b").node_name
     assert not spec(cluster, "a").node_name
+
+
+def test_a_pod_whose_class_does_not_exist_waits_and_says_so() -> None:
+    """And is placed once it does."""
+    cluster = Cluster()
+    cluster.push(pod(class_name="high"))
+    cluster.settle()
+    waits = [one.message for one in cluster.plan().blocked if one.object.name == "web"]
+    assert waits == ["0/1 nodes are available: no PriorityClass with name high was found."]
+    cluster.push(a_class() + "---" + pod(class_name="high"), commit="c2")
+    cluster.settle()
+    placed = cluster.of("Pod")["web"]
+    assert isinstance(placed, Pod)
+    assert (placed.spec.node_name, placed.spec.priority) == ("node-1", 100)
