@@ -106,3 +106,17 @@ def test_a_claim_that_names_its_volume_is_not_asked_for() -> None:
     cluster.settle()
     assert ASKED_OF in cluster.of("PersistentVolumeClaim")["data"].metadata.annotations
     assert asked(cluster) == []
+
+
+def test_a_claim_whose_volume_was_taken_away_can_go() -> None:
+    """Nobody knows what became of the data, and nobody is asked to delete it."""
+    cluster = made("1Gi", 2**30)
+    name = bindings(cluster)["data"]
+    left = {ref: one for ref, one in cluster.observed.objects.items() if ref.name != name}
+    cluster.observed = replace(cluster.observed, objects=left)
+    cluster.settle()
+    cluster.push(of_class(), commit="c2")
+    first = cluster.tick()
+    cluster.acknowledge(first)
+    cluster.settle()
+    assert cluster.of("PersistentVolumeClaim") == {} and asked(cluster) == []

@@ -10,6 +10,7 @@ from reconciler.model.kinds import (
     Container,
     ContainerRestartRule,
     ContainerRestartRuleOnExitCodes,
+    EphemeralContainer,
     ExecAction,
     Lifecycle,
     LifecycleHandler,
@@ -132,3 +133,15 @@ def test_a_pod_that_is_to_end_is_not_restarted() -> None:
     assert counts(host) == {"worker": 0, "slow": 0}
     host.settle()
     assert host.world.engine.facts() == ()
+
+
+def test_who_looks_into_the_pod_is_stopped_with_it() -> None:
+    """A container of `kubectl debug` ends like the others, and does not come again."""
+    debugger = EphemeralContainer(name="debugger", image="busybox:1")
+    host = Host(pod("p", worker(), container("web"), ephemeral_containers=(debugger,)))
+    host.node.run_for(4)
+    assert "debugger/0" in host.names(state="running")
+    host.node.run_for(6)
+    assert "stopContainer debugger" in host.done()
+    assert not any(name.startswith("debugger/") for name in host.names(state="running"))
+    assert counts(host) == {"worker": 1, "web": 1}
