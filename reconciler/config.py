@@ -100,7 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
     which nodes are better for Pods than others, with the arguments of kube-scheduler's plugins; `rebalancing`
     (`{enabled: true}`) has Pods with a budget move from full nodes to emptier ones, one at a time.
     `ingress_http_port` and `ingress_https_port` are those of this host at which it serves Ingresses; `ingress` is what
-    holds for Ingresses that say nothing else: `{bodySize: 1m, accessLog: true}`.
+    holds for Ingresses that say nothing else: `{bodySize: 1m, accessLog: false}`.
     `legacy_addresses` takes addresses such as `010.0.0.1` and `::ffff:10.0.0.1`, with a warning, for what Kubernetes
     took them for before 1.36.
     """

@@ -76,10 +76,10 @@ def test_moving_is_off_unless_a_file_says_so(tmp_path: Path) -> None:
 
 
 def test_what_ingresses_get_that_say_nothing_is_in_the_settings(tmp_path: Path) -> None:
-    """As ingress-nginx has it by default; a size that is none is told."""
-    assert load_settings(str(tmp_path)).ingress == IngressPolicy(body_size="1m", access_log=True)
-    (tmp_path / "config.yaml").write_text("ingress: {bodySize: 0, accessLog: false}")
-    assert load_settings(str(tmp_path)).ingress == IngressPolicy(body_size=0, access_log=False)
+    """Bodies as ingress-nginx has it by default, no log; a size that is none is told."""
+    assert load_settings(str(tmp_path)).ingress == IngressPolicy(body_size="1m", access_log=False)
+    (tmp_path / "config.yaml").write_text("ingress: {bodySize: 0, accessLog: true}")
+    assert load_settings(str(tmp_path)).ingress == IngressPolicy(body_size=0, access_log=True)
     (tmp_path / "config.yaml").write_text("ingress: {bodySize: much}")
     with pytest.raises(ConfigurationError, match=r"ingress\.bodySize: 'much' is no size"):
         load_settings(str(tmp_path))

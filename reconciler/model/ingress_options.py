@@ -39,7 +39,7 @@ class IngressOptions(Value):
 
     body_size: int = 0
     told_lengths_only: bool = False
-    access_log: bool = True
+    access_log: bool = False
     connect_timeout_s: int = 1
     read_timeout_s: int = 60
     send_timeout_s: int = 60

@@ -33,7 +33,7 @@ class IngressPolicy(Value, forbid_unknown_fields=True):
     """
 
     body_size: str | int = "1m"
-    access_log: bool = True
+    access_log: bool = False
 
 
 class Policy(Value):

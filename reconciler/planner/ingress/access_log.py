@@ -8,7 +8,9 @@ from collections.abc import Iterable
 
 from reconciler.model.ingress import IngressRoute
 
-SILENT = "http-request set-log-level silent"
+# Of routes only those are logged that say so; of requests without a route, all.
+UNLESS_LOGGED = "http-request set-log-level silent if { var(txn.route) -m found }"
+LOGGED = "http-request set-log-level info"
 _LINES = (
     "log /dev/log len 8192 local0 info info",
     "log-tag reconciler-ingress",
@@ -39,7 +41,7 @@ _FORMAT = (
 
 
 def log_lines(routes: Iterable[IngressRoute]) -> tuple[str, ...]:
-    """Return what has requests logged; nothing where no route wants it. `SILENT` leaves those of a route out."""
+    """Return what has requests logged; nothing where no route wants it."""
     if not any(route.options.access_log for route in routes):
         return ()
     return (*_LINES, "log-format " + r"\ ".join(_FORMAT))

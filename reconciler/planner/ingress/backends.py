@@ -10,7 +10,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.ingress import IngressRoute, IngressTarget, ProxyBackend, ProxyServer
 from reconciler.model.ingress_options import Cors, IngressOptions
 from reconciler.model.node import Endpoint, ServiceEntry
-from reconciler.planner.ingress.access_log import SILENT
+from reconciler.planner.ingress.access_log import LOGGED
 from reconciler.planner.ingress.words import filled, form, path_regex, realm, replacement, word
 
 _SLOTS_MIN = 4
@@ -29,7 +29,7 @@ def backend_of(
     """Return the backend of a route, or of the canary beside it: that is the same route with another end."""
     options = route.options
     lines = (
-        *([] if options.access_log else [SILENT]),
+        *([LOGGED] if options.access_log else []),
         *_redirects(route, options, https_port),
         *_gates(route, options),
         *_authentication(route, options),

@@ -20,7 +20,7 @@ from reconciler.model.ingress import (
     ProxyUsers,
 )
 from reconciler.model.node import ServiceEntry
-from reconciler.planner.ingress.access_log import log_lines
+from reconciler.planner.ingress.access_log import UNLESS_LOGGED, log_lines
 from reconciler.planner.ingress.backends import backend_of, tables_of, users_list
 from reconciler.planner.ingress.words import path_regex, plain, word
 
@@ -243,7 +243,8 @@ def _frontend(
     routes: tuple[IngressRoute, ...], groups: Mapping[str, str], http_port: int, https_port: int
 ) -> Iterator[str]:
     yield _FRONTEND.replace("{http}", str(http_port)).replace("{https}", str(https_port))
-    yield from (f"    {line}\n" for line in log_lines(routes))
+    logs = log_lines(routes)
+    yield from (f"    {line}\n" for line in logs)
     yield from (f"    {line}\n" for line in _ordered(routes, groups))
     yield _PREFIXES
     everything = next((one for one in routes if (one.host, one.match, one.path) == ("", "Prefix", "/")), None)
@@ -251,6 +252,8 @@ def _frontend(
         yield f"    http-request set-var(txn.route) str({everything.id}) if !{{ var(txn.route) -m found }}\n"
     for number, route in enumerate(one for one in routes if one.canary is not None):
         yield from (f"    {line}\n" for line in _canary(number, route))
+    if logs:
+        yield f"    {UNLESS_LOGGED}\n"
     yield _LAST
 
 

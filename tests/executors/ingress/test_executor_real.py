@@ -136,16 +136,16 @@ def test_endpoints_that_were_not_noted_are_by_the_next_process(executor: Ingress
     assert IngressExecutor(folder, HTTP, HTTPS).facts().endpoints == detail.endpoints
 
 
-def test_requests_are_logged_unless_an_ingress_says_otherwise(executor: IngressExecutor) -> None:
+def test_requests_are_logged_where_an_ingress_wants_it(executor: IngressExecutor) -> None:
     """With who asked for what, and what came of it; a body that is too large is refused, and logged too."""
-    silent = IngressRoute(id="silent", host="b.example", target=WEB, options=IngressOptions(access_log=False))
-    small = IngressRoute(
-        id="small", host="c.example", target=WEB, options=IngressOptions(body_size=10, told_lengths_only=True)
-    )
+    silent = IngressRoute(id="silent", host="b.example", target=WEB)
+    logged = replace(ROUTE, options=IngressOptions(access_log=True))
+    options = IngressOptions(body_size=10, told_lengths_only=True, access_log=True)
+    small = IngressRoute(id="small", host="c.example", target=WEB, options=options)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as log, echo("main", BACKEND):
         log.bind(("127.0.0.1", 0))
         log.settimeout(5)
-        detail = wanted(ROUTE, silent, small)
+        detail = wanted(logged, silent, small)
         head = detail.head.replace("log /dev/log", f"log 127.0.0.1:{log.getsockname()[1]}")
         assert carry_out(executor, replace(detail, head=head)).status is OutcomeStatus.DONE
         assert ask("b.example", port=HTTP).status == 200

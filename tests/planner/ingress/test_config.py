@@ -137,11 +137,12 @@ def test_bodies_are_counted_only_where_an_ingress_sets_the_limit() -> None:
 
 def test_requests_are_logged_where_any_ingress_wants_it() -> None:
     """Those of others are not; where none wants it nothing is said of a log at all."""
-    found = config(route(), route("quiet", host="b.example", options={"access_log": False}))
+    found = config(route(options={"access_log": True}), route("quiet", host="b.example"))
     assert "log /dev/log" in found.head
-    assert "http-request set-log-level silent" in lines(found, "quiet")
-    assert "http-request set-log-level silent" not in lines(found)
-    assert "log-format" not in config(route(options={"access_log": False})).head
+    assert "http-request set-log-level silent if { var(txn.route) -m found }" in found.head
+    assert "http-request set-log-level info" in lines(found)
+    assert "http-request set-log-level info" not in lines(found, "quiet")
+    assert not any(word in config(route()).head for word in ("log-format", "set-log-level"))
 
 
 def test_redirects_come_first_and_changes_last() -> None:

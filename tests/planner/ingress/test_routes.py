@@ -268,22 +268,24 @@ def test_annotations_without_effect_are_told() -> None:
 
 
 def test_what_an_ingress_says_nothing_of_is_as_the_settings_say() -> None:
-    """A body of 1 MB at most, and a line in the log for each request, unless they or the Ingress say otherwise."""
+    """A body of 1 MB at most, and no line in the log, unless they or the Ingress say otherwise."""
     manifests = (service(), ingress("web", rule("a")), ingress("own", rule("b"), proxy_body_size="0"))
-    quiet = ingress("quiet", rule("c"), proxy_body_size="8m", enable_access_log="false")
-    cluster = cluster_of(*manifests, quiet)
+    told = ingress("told", rule("c"), proxy_body_size="8m", enable_access_log="true")
+    cluster = cluster_of(*manifests, told, ingress("quiet", rule("d"), enable_access_log="false"))
     found = {one.host: one.options for one in seen(cluster).routes}
-    assert [(one, found[one].body_size, found[one].access_log) for one in "abc"] == [
-        ("a", 1 << 20, True),
-        ("b", 0, True),
-        ("c", 8 << 20, False),
+    assert [(one, found[one].body_size, found[one].access_log) for one in "abcd"] == [
+        ("a", 1 << 20, False),
+        ("b", 0, False),
+        ("c", 8 << 20, True),
+        ("d", 1 << 20, False),
     ]
-    assert [one for one in "abc" if found[one].told_lengths_only] == ["a"]
-    cluster.policy = replace(cluster.policy, ingress=IngressPolicy(body_size=0, access_log=False))
+    assert [one for one in "abcd" if found[one].told_lengths_only] == ["a", "d"]
+    cluster.policy = replace(cluster.policy, ingress=IngressPolicy(body_size=0, access_log=True))
     assert [(one.options.body_size, one.options.access_log) for one in seen(cluster).routes] == [
+        (0, True),
+        (0, True),
+        (8 << 20, True),
         (0, False),
-        (0, False),
-        (8 << 20, False),
     ]
 
 
