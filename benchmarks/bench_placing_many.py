@@ -20,6 +20,7 @@ from reconciler.model.plan import Plan
 from reconciler.planner.memo import Memo
 from reconciler.planner.plan import plan
 from reconciler.schema.validate import SourceFile, validate
+from reconciler.service.memory import settle
 from reconciler.store.objects import Objects
 
 SIZES = ((10_000, 1_000), (30_000, 5_000))
@@ -33,7 +34,8 @@ def run() -> list[Row]:
 
 
 def measure_size(pods: int, nodes: int) -> list[Row]:
-    """Measure so many Pods on so many nodes."""
+    """Measure so many Pods on so many nodes; memory is collected as in the daemon."""
+    settle()
     size = f"{pods:,} Pods on {nodes:,} nodes"
     one, one_more = measure(pods, nodes, 1, "")
     free, free_more = measure(pods, nodes, TEMPLATES, "")
