@@ -33,22 +33,28 @@ def join(node: Node, first: Node) -> None:
     node.serve({"agent": _command("agent")})
 
 
-def await_ready(first: Node, names: Collection[str]) -> None:
-    """Wait until the daemon says that every node is ready."""
+def await_ready(first: Node, names: Collection[str], *, routed: bool) -> None:
+    """Wait until the daemon says that every node is ready; where Pods are `routed`, that there is a way to its Pods."""
 
     def are_ready() -> bool:
-        told = states(first) or {}
-        return all(told.get(name) == "Ready" for name in names)
+        told = _conditions(first) or {}
+        return all(_is(told.get(name, ()), "Ready", "True") for name in names)
+
+    def are_reached() -> bool:
+        told = _conditions(first) or {}
+        return all(_is(told.get(name, ()), "NetworkUnavailable", "False") for name in names)
 
     _await("every node is ready", are_ready, _READY_S, first, "daemon.log")
+    if routed:
+        _await("there is a route to the Pods of every node", are_reached, _READY_S, first, "daemon.log")
 
 
 def states(first: Node) -> dict[str, str] | None:
     """Return what the daemon says of each node, as `kubectl get nodes` does; None when it does not answer."""
-    listed = document(first.data / "run" / "reconciler.sock", "/api/v1/nodes") if first.init else None
-    if listed is None:
+    told = _conditions(first)
+    if told is None:
         return None
-    return {one["metadata"]["name"]: _state(one.get("status", {}).get("conditions", ())) for one in listed["items"]}
+    return {name: "Ready" if _is(found, "Ready", "True") else "NotReady" for name, found in told.items()}
 
 
 def ours(node: Node, *words: str) -> str:
@@ -63,9 +69,16 @@ def _command(*words: str) -> list[str]:
     return [sys.executable, "-m", "reconciler.cli.main", *words]
 
 
-def _state(conditions: Collection[dict[str, str]]) -> str:
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-    return "Ready" if ready else "NotReady"
+def _conditions(first: Node) -> dict[str, Collection[dict[str, str]]] | None:
+    """Return the conditions of each node; None when the daemon does not answer."""
+    listed = document(first.data / "run" / "reconciler.sock", "/api/v1/nodes") if first.init else None
+    if listed is None:
+        return None
+    return {one["metadata"]["name"]: one.get("status", {}).get("conditions", ()) for one in listed["items"]}
+
+
+def _is(conditions: Collection[dict[str, str]], type_: str, status: str) -> bool:
+    return any(one["type"] == type_ and one["status"] == status for one in conditions)
 
 
 def _await(what: str, holds: Callable[[], bool], timeout_s: float, node: Node, log: str) -> None:

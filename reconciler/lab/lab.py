@@ -152,7 +152,7 @@ class Lab:
             with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
                 list(pool.map(lambda node: cluster.join(node, first), new))
         self._say("waiting until every node is ready")
-        cluster.await_ready(first, [node.name for node in nodes])
+        cluster.await_ready(first, [node.name for node in nodes], routed=record.network_backend == "routed")
         write_record(self.folder, msgspec.structs.replace(grown, complete=True))
 
     def _begin(self, network_backend: str) -> Record:
