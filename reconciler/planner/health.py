@@ -104,7 +104,10 @@ def _pod(pod: Pod) -> Judged:
     if scheduled and scheduled.status == "False":
         return Health.PROGRESSING, scheduled.reason, scheduled.message, ready
     runs = any(one.state.running and not one.ready for one in statuses)
-    return Health.PROGRESSING, "Starting", is_ready.message if runs and is_ready else "", ready
+    if runs and is_ready:
+        return Health.PROGRESSING, "Starting", is_ready.message, ready
+    waits = (one.state.waiting for one in (*status.init_container_statuses, *statuses))
+    return Health.PROGRESSING, "Starting", next((one.message for one in waits if one and one.message), ""), ready
 
 
 def _last_end(status: ContainerStatus) -> str:

@@ -212,8 +212,12 @@ CASES = {
         *(Health.DEGRADED, "CrashLoopBackOff", "why", "0/2"),
     ),
     "a Pod that is being made": (
-        *("Pod", POD, f"containerStatuses: [{BACK_OFF.replace('WHY', 'ContainerCreating')}]"),
+        *("Pod", POD, f"containerStatuses: [{BACK_OFF.replace('WHY, message: why', 'ContainerCreating')}]"),
         *(Health.PROGRESSING, "Starting", "", "0/2"),
+    ),
+    "a Pod whose volumes cannot be had": (
+        *("Pod", POD, f"containerStatuses: [{BACK_OFF.replace('WHY', 'ContainerCreating')}]"),
+        *(Health.PROGRESSING, "Starting", "why", "0/2"),
     ),
     "a Pod of which one half is ready": (
         *("Pod", POD, "containerStatuses: [{name: c, image: i, imageID: i, ready: true, restartCount: 0, state: {}}]"),

@@ -27,6 +27,9 @@ from reconciler.planner.node.pods import PodJudgement, Stage
 from reconciler.planner.node.restart_all import may_restart_all, still_ending
 from reconciler.planner.node.unhealthy import why_unready
 
+# So many failures in a row are no accident.
+_FAILS = 2
+
 
 def report_of(look: Look, judged: PodJudgement) -> PodReport:
     """Return the report on one Pod; the earlier one when nothing differs."""
@@ -162,8 +165,18 @@ def _states(judged: PodJudgement, one: Judgement) -> tuple[ContainerState, Conta
     settled = one.want in (Want.DONE, Want.START) or judged.stage is not Stage.RUN
     if settled and one.ended is not None:
         return ContainerState(terminated=one.ended), one.memory.last
-    waiting = ContainerStateWaiting(reason=one.waiting or _default_waiting(judged, one), message=one.message)
+    waiting = ContainerStateWaiting(
+        reason=one.waiting or _default_waiting(judged, one), message=one.message or _what_fails(judged)
+    )
     return ContainerState(waiting=waiting), one.ended or one.memory.last
+
+
+def _what_fails(judged: PodJudgement) -> str:
+    """Return why nothing of a Pod can be made, from the second time on: the first answer may be an outdated one."""
+    failure = judged.memory.failure
+    if failure.count < _FAILS or judged.stage is not Stage.RUN:
+        return ""
+    return f"{failure.reason}: {failure.message}" if failure.message else failure.reason
 
 
 def _default_waiting(judged: PodJudgement, one: Judgement) -> str:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from reconciler.model.kinds import ContainerStateTerminated
 from reconciler.model.node import LinkFact
 from reconciler.model.times import rfc3339
-from reconciler.planner.node.memory import ContainerMemory, NodeMemory
+from reconciler.planner.node.memory import ContainerMemory, Failure, NodeMemory
 from reconciler.planner.node.step import NodeStep
 from tests.planner.node.host import IMAGE, container, pod, probe
 from tests.planner.node.situation import IP, NOW, UID, deeds, ended, fact, look, remembered, sandbox, shows
@@ -265,6 +265,16 @@ def test_an_init_container_that_is_about_to_start_is_being_created() -> None:
     told = statuses(look(shows(sandbox()), pod("web", container(), init_containers=INITS)))
     words = {name: one.state.waiting.reason for name, one in told.items()}
     assert words == {"setup": "ContainerCreating", "proxy": "PodInitializing", "web": "PodInitializing"}
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, ""), (2, "FailedMount: no such share")])
+def test_what_fails_again_and_again_is_said_of_containers_that_wait_for_it(count: int, said: str) -> None:
+    """Also while it is tried once more; what failed once may be over by the next look."""
+    failure = Failure(count=count, until=NOW + 3, reason="FailedMount", message="no such share")
+    for now in (NOW, NOW + 3):
+        answer = look(shows(), pod("web"), now=now, memory=remembered(ip=IP, failure=failure))
+        waiting = statuses(answer)["web"].state.waiting
+        assert (waiting.reason, waiting.message) == ("ContainerCreating", said)
 
 
 def test_a_pod_that_failed_goes_on_being_told_until_nothing_of_it_runs() -> None:
