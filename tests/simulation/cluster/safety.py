@@ -5,12 +5,13 @@ from collections import Counter
 from typing import Any, cast
 
 from reconciler.model.details import RemoveSandbox, StopContainer, TrashVolume
-from reconciler.model.kinds import Deployment, Pod
+from reconciler.model.kinds import Deployment, Node, Pod
 from reconciler.model.node import ContainerFact
 from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Action, Plan
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.node.images import full_name
+from reconciler.planner.workloads.podgc import OUT_OF_SERVICE
 from reconciler.simulation.cluster import SimulatedCluster, SimulatedHost
 from reconciler.simulation.engine import SimulatedContainer
 from tests.simulation.cluster.rollouts import Rollouts
@@ -213,9 +214,13 @@ def _is_sick(host: SimulatedHost, uid: str) -> bool:
 
 def _is_driven_away(before: ObservedState, after: ObservedState, ref: ObjectRef) -> bool:
     new = after.objects.get(ref)
-    return ref in before.overrides or (
-        ref.kind == "Pod" and new is not None and is_disrupted(before, cast(Pod, new.object))
-    )
+    if ref in before.overrides or ref.kind != "Pod":
+        return ref in before.overrides
+    if new is None:
+        # Driven away and taken for gone in one pass: a person has said that its node is out of service.
+        node = after.objects.get(ObjectRef(kind="Node", name=cast(Pod, before.objects[ref].object).spec.node_name))
+        return node is not None and any(one.key == OUT_OF_SERVICE for one in cast(Node, node.object).spec.taints)
+    return is_disrupted(before, cast(Pod, new.object))
 
 
 def _is_available(deployment: Deployment) -> bool:
