@@ -13,6 +13,7 @@ from tests.simulation.cluster.unsafe import (
     Unsafe,
     is_active,
     is_disrupted,
+    is_preempted_now,
     owned_by,
     pod_is_available,
     ref_of_pod,
@@ -124,7 +125,7 @@ class Rollouts:
         min_ready_s = deployment.spec.min_ready_seconds
         lost = [pod for pod in ended if pod_is_available(pod, min_ready_s, now)]
         # Whom a more urgent Pod drives away in this very plan was there when the workload chose.
-        preempted = [pod for pod in pods if was_active(before, pod) and _is_preempted_now(before, pod)]
+        preempted = [pod for pod in pods if was_active(before, pod) and is_preempted_now(before, pod)]
         left = sum(1 for pod in (*active, *preempted) if pod_is_available(pod, min_ready_s, now))
         old = before.objects.get(stored.ref)
         # A new size is shared out in proportion, and that does not ask who is available: as upstream.
@@ -180,10 +181,3 @@ def _size(sets: list[Any]) -> int:
 
 def _pods(state: ObservedState) -> list[Pod]:
     return [cast(Pod, one.object) for ref, one in state.objects.items() if ref.kind == "Pod"]
-
-
-def _is_preempted_now(before: ObservedState, pod: Pod) -> bool:
-    def is_told(pod: Pod) -> bool:
-        return any(one.reason == "PreemptionByScheduler" and one.status == "True" for one in pod.status.conditions)
-
-    return is_told(pod) and not is_told(cast(Pod, before.objects[ref_of_pod(pod)].object))

@@ -9,7 +9,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.workloads.podview import is_ready
 from reconciler.simulation.cluster import SimulatedCluster
 from tests.simulation.cluster.repository import Document, Repository
-from tests.simulation.cluster.unsafe import Unsafe, is_disrupted
+from tests.simulation.cluster.unsafe import Unsafe, is_disrupted, is_preempted_now
 
 _REVISION = "controller-revision-hash"
 
@@ -178,7 +178,9 @@ class SetsSafety:
         lowest = wanted.start + strategy.rolling_update.partition
         if any(ordinal < lowest for ordinal in ended):
             raise Unsafe(f"{stateful_set.metadata.name}: {ended} end, below the partition {lowest}")
-        serving = sum(1 for ordinal in wanted if ordinal in pods and _serves(pods[ordinal]))
+        # Whom a more urgent Pod drives away in this very plan was there when the workload chose.
+        there = (pods[ordinal] for ordinal in wanted if ordinal in pods)
+        serving = sum(1 for pod in there if _serves(pod) or (is_ready(pod) and is_preempted_now(before, pod)))
         if ended and serving < len(wanted) - _limit(stateful_set):
             raise Unsafe(f"{stateful_set.metadata.name}: {ended} end, {serving} of {len(wanted)} are left")
 

@@ -1,7 +1,7 @@
 """What must never happen, and what Pods and workloads of a story are, judged independently of the planner."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from reconciler.model.kinds import Pod
 from reconciler.model.observed import ObservedState, StoredObject
@@ -30,6 +30,16 @@ def is_disrupted(before: ObservedState, pod: Pod) -> bool:
     """Whether a Pod ends because of a person, its node, or another Pod: not because of its workload."""
     told = any(one.type == "DisruptionTarget" and one.status == "True" for one in pod.status.conditions)
     return told or ref_of_pod(pod) in before.overrides
+
+
+def is_preempted_now(before: ObservedState, pod: Pod) -> bool:
+    """Whether a Pod that was there is driven away by a more urgent one in the plan that has just been made."""
+
+    def is_told(pod: Pod) -> bool:
+        return any(one.reason == "PreemptionByScheduler" and one.status == "True" for one in pod.status.conditions)
+
+    old = before.objects.get(ref_of_pod(pod))
+    return is_told(pod) and old is not None and not is_told(cast(Pod, old.object))
 
 
 def pod_is_available(pod: Pod, min_ready_s: int, now: float) -> bool:
