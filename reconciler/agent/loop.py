@@ -173,14 +173,7 @@ class AgentLoop:
         answer = self._step(facts, self._outcomes, in_flight)
         outcomes, self._outcomes = self._outcomes, ()
         self._memory = answer.memory
-        self._leading.note(
-            answer.map,
-            self._view.generation,
-            facts.network,
-            answer.proxy,
-            facts.ingress.endpoints,
-            answer.policies,
-        )
+        self._leading.follow(answer, self._view.generation, facts)
         self._journal.keep_memory(answer.memory)
         self._remember(answer.plan.actions)
         self._runner.submit(answer.plan.actions, self._materials or Materials(), in_flight)

@@ -224,14 +224,7 @@ class SimulatedNode:
         if changed:
             self.memory, self.reports = answer.memory, answer.reports
         self.last = answer
-        self._leading.note(
-            answer.map,
-            self._view.generation,
-            facts.network,
-            answer.proxy,
-            facts.ingress.endpoints,
-            answer.policies,
-        )
+        self._leading.follow(answer, self._view.generation, facts)
         self.events.extend(answer.events)
         self._untold.extend(answer.events)
         self._set_targets(answer.probes)

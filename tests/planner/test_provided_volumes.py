@@ -34,6 +34,16 @@ def asked(cluster: Cluster) -> list[ProviderVolume]:
     return list(request_of(cluster.observed).volumes)
 
 
+def asking(text: str) -> tuple[Cluster, ProviderVolume]:
+    """Return a cluster that has a provider, and the only volume that it is asked for."""
+    cluster = Cluster()
+    cluster.observed = replace(cluster.observed, provider=ProviderState())
+    cluster.push(text)
+    cluster.settle()
+    (wanted,) = asked(cluster)
+    return cluster, wanted
+
+
 def answered(cluster: Cluster, *volumes: VolumeMade, does: tuple[str, ...] = ("volumes",)) -> list[Plan]:
     """Let the provider answer what is asked now, and everything settle."""
     answer = ProviderAnswer(api_version="v", capabilities=does, volumes=volumes)
@@ -142,11 +152,7 @@ def test_a_node_for_which_no_volume_is_made_is_given_up_with_its_pod() -> None:
 
 def test_what_is_not_made_is_told_once_and_by_a_condition() -> None:
     """The claim waits for it, and goes on when it is made."""
-    cluster = Cluster()
-    cluster.observed = replace(cluster.observed, provider=ProviderState())
-    cluster.push(of_class() + DATA)
-    cluster.settle()
-    (wanted,) = asked(cluster)
+    cluster, wanted = asking(of_class() + DATA)
     for made, message in (
         (VolumeMade(name=wanted.name, error="no\nquota"), "the provider says: no quota"),
         (share(wanted.name, 5), "the provider answers 5 bytes, which is less than the claim asks for"),
@@ -174,12 +180,8 @@ def test_what_is_not_made_is_told_once_and_by_a_condition() -> None:
 
 def test_a_volume_is_deleted_when_the_provider_says_so() -> None:
     """By its reclaim policy; a question that did not ask for it, or a provider that went silent, deletes nothing."""
-    cluster = Cluster()
-    cluster.observed = replace(cluster.observed, provider=ProviderState())
     keep = of_class(reclaimPolicy="Delete")
-    cluster.push(keep + DATA)
-    cluster.settle()
-    (wanted,) = asked(cluster)
+    cluster, wanted = asking(keep + DATA)
     answered(cluster, share(wanted.name))
     # The answer to an earlier question, in which the volume was not told of by mistake.
     answered(cluster)
@@ -200,11 +202,7 @@ def test_a_volume_is_deleted_when_the_provider_says_so() -> None:
 
 def test_a_volume_that_is_to_be_kept_is() -> None:
     """With reclaim policy Retain nothing asks for its deletion."""
-    cluster = Cluster()
-    cluster.observed = replace(cluster.observed, provider=ProviderState())
-    cluster.push(of_class(reclaimPolicy="Retain") + DATA)
-    cluster.settle()
-    (wanted,) = asked(cluster)
+    cluster, wanted = asking(of_class(reclaimPolicy="Retain") + DATA)
     answered(cluster, share(wanted.name))
     let_go(cluster, of_class(reclaimPolicy="Retain"))
     answered(cluster)
@@ -213,11 +211,7 @@ def test_a_volume_that_is_to_be_kept_is() -> None:
 
 def test_a_claim_that_grows_has_its_volume_asked_for_with_more() -> None:
     """It has more once the provider says so; until then, and when it cannot, a condition tells."""
-    cluster = Cluster()
-    cluster.observed = replace(cluster.observed, provider=ProviderState())
-    cluster.push(of_class() + DATA)
-    cluster.settle()
-    (wanted,) = asked(cluster)
+    cluster, wanted = asking(of_class() + DATA)
     answered(cluster, share(wanted.name))
     cluster.push(of_class() + claim(size="2Gi", storageClassName="cloud"), commit="c2")
     plans = cluster.settle()
@@ -273,11 +267,7 @@ def test_a_volume_of_a_zone_lets_its_pods_move_within_it() -> None:
 
 def test_a_bound_volume_that_is_not_well_any_more_is_told() -> None:
     """Gone, elsewhere, or as the provider says; once as an Event, and as a warning until all is well again."""
-    cluster = Cluster()
-    cluster.observed = replace(cluster.observed, provider=ProviderState())
-    cluster.push(of_class() + DATA)
-    cluster.settle()
-    (wanted,) = asked(cluster)
+    cluster, wanted = asking(of_class() + DATA)
     answered(cluster, share(wanted.name))
     assert cluster.plan().warnings == ()
     moved = VolumeMade(name=wanted.name, size=GIB, nfs=NFSVolumeSource(server="files", path="/other"))
@@ -310,11 +300,7 @@ def test_a_provider_that_gives_no_answer_is_a_warning() -> None:
 
 def test_a_push_leaves_the_mark_of_who_makes_the_volume() -> None:
     """As all marks that are not a person's: nothing is shown as changed for it."""
-    cluster = Cluster()
-    cluster.observed = replace(cluster.observed, provider=ProviderState())
-    cluster.push(of_class() + DATA)
-    cluster.settle()
-    (wanted,) = asked(cluster)
+    cluster, wanted = asking(of_class() + DATA)
     answered(cluster, share(wanted.name))
     cluster.push(of_class() + claim(size="2Gi", storageClassName="cloud"), commit="c2")
     (change,) = (one for one in cluster.tick().verdicts if one.decision is Decision.UPDATE)

@@ -5,8 +5,9 @@ Pure but for its own memory, which is owned by the node's loop; losing it is saf
 
 from collections.abc import Mapping
 
-from reconciler.model.node import NetworkFact
+from reconciler.model.node import NetworkFact, NodeFacts
 from reconciler.planner.node.network import NetworkMap
+from reconciler.planner.node.step import NodeStep
 
 _KEPT = 64
 
@@ -20,6 +21,11 @@ class Leading:
         self._names: Mapping[str, int] = {}
         self._proxies: Mapping[str, int] = {}
         self._policies: Mapping[str, int] = {}
+
+    def follow(self, answer: NodeStep, generation: int, facts: NodeFacts) -> None:
+        """Take in what one step asked for by view `generation`, and what the host showed it; see `note`."""
+        shown = facts.ingress.endpoints
+        self.note(answer.map, generation, facts.network, answer.proxy, shown, answer.policies)
 
     def note(
         self,
