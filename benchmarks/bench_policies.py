@@ -21,7 +21,8 @@ from reconciler.executors.network.table_events import TableEvents
 from reconciler.model.details import ProgramPolicies
 from reconciler.model.kinds import Namespace, NetworkPolicy, ObjectMeta, Pod
 from reconciler.model.networkpolicy import PolicyRules
-from reconciler.model.node import Assignment, NetworkView, NodeFacts, PodAssignment
+from reconciler.model.node import Assignment, NetworkView, PodAssignment
+from reconciler.model.node_report import NodeFacts
 from reconciler.model.observed import ClusterInfo, ObservedState, StoredObject
 from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef

@@ -11,7 +11,7 @@ from benchmarks.bench_tick import timed
 from benchmarks.row import Row
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.kinds import Node, ObjectMeta
-from reconciler.model.node import HostFact, NodeFacts, Observation
+from reconciler.model.node_report import HostFact, NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState, StoredObject
 from reconciler.model.plan import Plan
 from reconciler.model.policy import Policy

@@ -31,7 +31,8 @@ from reconciler.controller.tick import tick
 from reconciler.model.agents import Heartbeat
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.kinds import ContainerState, ContainerStateRunning, ContainerStatus, Deployment, PodCondition
-from reconciler.model.node import Assignment, HostFact, NodeFacts, Observation, PodAssignment, PodReport
+from reconciler.model.node import Assignment, PodAssignment
+from reconciler.model.node_report import HostFact, NodeFacts, Observation, PodReport
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
 from reconciler.model.plan import Plan
 from reconciler.model.policy import Policy

@@ -22,7 +22,8 @@ from reconciler.client.errors import ApiRefused
 from reconciler.client.secure import AGAIN
 from reconciler.model.agents import AgentDocuments, Heartbeat, StreamOrder, merged
 from reconciler.model.errors import ReconcilerError
-from reconciler.model.node import NetworkView, Observation
+from reconciler.model.node import NetworkView
+from reconciler.model.node_report import Observation
 from reconciler.model.ports import NodeDocuments
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from reconciler.agent.journal import Journal
 from reconciler.agent.probing import Probing
 from reconciler.executors.run import Runner
 from reconciler.model.errors import ReconcilerError
-from reconciler.model.node import Assignment, Materials, NetworkView, NodeEvent, NodeFacts, Observation, PodReport
+from reconciler.model.node import Assignment, Materials, NetworkView
+from reconciler.model.node_report import NodeEvent, NodeFacts, Observation, PodReport
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import Clock, NodeDocuments, World
 from reconciler.model.pressure import DEFAULT_LIMITS, HostLimits

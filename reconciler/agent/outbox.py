@@ -13,7 +13,7 @@ import msgspec
 
 from reconciler.model.agents import ToldOutcome
 from reconciler.model.details import image_of, type_of
-from reconciler.model.node import Observation
+from reconciler.model.node_report import Observation
 from reconciler.model.plan import Action, Outcome
 
 replace = msgspec.structs.replace

@@ -14,7 +14,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from reconciler.model.errors import ReconcilerError
-from reconciler.model.node import ProbeState, ProbeTarget
+from reconciler.model.node_report import ProbeState, ProbeTarget
 from reconciler.model.ports import Clock, Look, World
 from reconciler.planner.node.probes import advance, next_at
 

@@ -34,7 +34,7 @@ from reconciler.model.agents import (
 )
 from reconciler.model.errors import StaleError, TerminalError
 from reconciler.model.metrics import NodeSample
-from reconciler.model.node import Observation
+from reconciler.model.node_report import Observation
 from reconciler.model.plan import Happening
 from reconciler.model.refs import ObjectRef
 from reconciler.model.skew import VersionSkew, require_close

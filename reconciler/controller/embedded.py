@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from reconciler.model.metrics import NodeSample
-from reconciler.model.node import Observation
+from reconciler.model.node_report import Observation
 from reconciler.model.ports import NodeDocuments
 
 Deliver = Callable[[bytes], None]

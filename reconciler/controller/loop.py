@@ -20,7 +20,7 @@ from reconciler.controller.tick import Projection, happenings_of, observe, tick
 from reconciler.controller.usage import UsageBoard
 from reconciler.model.agents import ToldOutcome
 from reconciler.model.errors import LeadershipLost, ReconcilerError, StaleError
-from reconciler.model.node import NodeFacts, Observation
+from reconciler.model.node_report import NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState
 from reconciler.model.plan import Action, Happening, Outcome, Plan, RevisionEnding
 from reconciler.model.policy import Policy

@@ -12,7 +12,7 @@ from reconciler.model.base import Value
 from reconciler.model.desired import DesiredObject, DesiredState, RevisionInfo
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.kinds import Service
-from reconciler.model.node import HostFact, NodeFacts, Observation
+from reconciler.model.node_report import HostFact, NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
 from reconciler.model.policy import Policy
 from reconciler.model.ports import ManifestFile

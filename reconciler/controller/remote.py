@@ -18,7 +18,8 @@ from reconciler.controller.embedded import EmbeddedLink
 from reconciler.model.agents import AgentDocuments, Heartbeat, StreamOrder, ViewDelta, delta_between
 from reconciler.model.errors import StaleError
 from reconciler.model.metrics import NodeSample
-from reconciler.model.node import Assignment, Materials, NetworkView, Observation
+from reconciler.model.node import Assignment, Materials, NetworkView
+from reconciler.model.node_report import Observation
 from reconciler.model.ports import Clock, NodeDocuments
 
 # Nodes fetch at about the same time, and nearly all of them have the view before.

@@ -10,7 +10,7 @@ import msgspec
 from reconciler.executors.scheduling import bind
 from reconciler.model.desired import DesiredState
 from reconciler.model.metrics import NodeUsage
-from reconciler.model.node import NodeEvent, Observation, PodReport
+from reconciler.model.node_report import NodeEvent, Observation, PodReport
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
 from reconciler.model.plan import Change, Decision, Happening, Plan
 from reconciler.model.policy import Policy

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.model.errors import ReconcilerError
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.pressure import PodDisk
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from reconciler.model.metrics import ContainerSample
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 
 _V2 = ""
 _CPU, _MEMORY, _PIDS = "cpuacct", "memory", "pids"

@@ -22,7 +22,8 @@ from reconciler.model.details import ProgramIngress, StopIngress
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.ingress import IngressFact
 from reconciler.model.metrics import NodeSample, memory_by_pod, processes_by_pod
-from reconciler.model.node import HostFact, Materials, NodeFacts, ProbeTarget
+from reconciler.model.node import Materials
+from reconciler.model.node_report import HostFact, NodeFacts, ProbeTarget
 from reconciler.model.plan import Action, Executor, Outcome
 from reconciler.model.ports import Clock, ExecRequest, ExecSession, LogRequest, Look
 from reconciler.model.release import release_text

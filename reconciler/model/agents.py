@@ -13,7 +13,8 @@ from reconciler.model.errors import TerminalError
 from reconciler.model.external import Announced
 from reconciler.model.metrics import NodeSample
 from reconciler.model.networkpolicy import NO_CHANGE, PoliciesDelta, policies_delta, policies_merged
-from reconciler.model.node import DOCUMENT_VERSION, Assignment, Materials, NetworkView, Observation, Peer, ServiceEntry
+from reconciler.model.node import DOCUMENT_VERSION, Assignment, Materials, NetworkView, Peer, ServiceEntry
+from reconciler.model.node_report import Observation
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import ExecRequest, LogRequest
 

@@ -7,7 +7,8 @@ from reconciler.model.desired import Provenance, RevisionInfo
 from reconciler.model.external import NODE_PORTS
 from reconciler.model.kinds import AnyObject
 from reconciler.model.metrics import NodeUsage
-from reconciler.model.node import NetworkBackend, Observation
+from reconciler.model.node import NetworkBackend
+from reconciler.model.node_report import Observation
 from reconciler.model.overrides import Override
 from reconciler.model.provider import ProviderState
 from reconciler.model.refs import ObjectRef

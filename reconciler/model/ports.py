@@ -8,14 +8,8 @@ from reconciler.model.capacity import CapacityAnswer
 from reconciler.model.forecast import ForecastAnswer
 from reconciler.model.kinds import Event
 from reconciler.model.metrics import NodeSample, NodeUsage
-from reconciler.model.node import (
-    Assignment,
-    Materials,
-    NetworkView,
-    NodeFacts,
-    Observation,
-    ProbeTarget,
-)
+from reconciler.model.node import Assignment, Materials, NetworkView
+from reconciler.model.node_report import NodeFacts, Observation, ProbeTarget
 from reconciler.model.observed import StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Action, Outcome

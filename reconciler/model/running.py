@@ -6,7 +6,7 @@ The numbers are those of `kubelet_running_pods` and `kubelet_running_containers`
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 
 SANDBOX = "sandbox"
 

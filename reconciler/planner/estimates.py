@@ -8,7 +8,7 @@ from typing import cast
 from reconciler.model.base import Value
 from reconciler.model.forecast import Estimate
 from reconciler.model.kinds import Pod
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.observed import ObservedState
 from reconciler.planner.workloads.podview import ready_since
 

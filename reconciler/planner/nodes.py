@@ -5,7 +5,7 @@ from typing import cast
 
 from reconciler.model import kinds as k
 from reconciler.model.kinds import Condition, Node, Taint
-from reconciler.model.node import HostFact, Observation
+from reconciler.model.node_report import HostFact, Observation
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef

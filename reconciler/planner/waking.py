@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from reconciler.model.base import Value
-from reconciler.model.node import PodReport
+from reconciler.model.node_report import PodReport
 from reconciler.model.observed import ClusterInfo, NodeState
 from reconciler.model.overrides import Override
 from reconciler.model.policy import Policy

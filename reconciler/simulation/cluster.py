@@ -12,7 +12,8 @@ from functools import partial
 from reconciler.model.desired import DesiredState
 from reconciler.model.details import PublishVolumes, StartContainer, StopContainer
 from reconciler.model.metrics import SAMPLE_EVERY_S
-from reconciler.model.node import Materials, Observation
+from reconciler.model.node import Materials
+from reconciler.model.node_report import Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState
 from reconciler.model.plan import Action, Outcome, OutcomeStatus, Plan
 from reconciler.model.policy import Policy

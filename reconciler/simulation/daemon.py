@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.model.desired import DesiredState
 from reconciler.model.metrics import NodeSample, NodeUsage, usage_between
-from reconciler.model.node import Observation
+from reconciler.model.node_report import Observation
 from reconciler.model.observed import Acknowledgement, NodeState, ObservedState, SourceState, StoredObject
 from reconciler.model.plan import Plan, RevisionEnding
 from reconciler.model.policy import Policy

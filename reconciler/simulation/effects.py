@@ -40,7 +40,7 @@ from reconciler.model.details import (
 from reconciler.model.errors import StaleError, TerminalError
 from reconciler.model.ingress import IngressFact
 from reconciler.model.networkpolicy import IsolatedPod
-from reconciler.model.node import LinkFact, NetworkFact, VolumeFact
+from reconciler.model.node_report import LinkFact, NetworkFact, VolumeFact
 from reconciler.model.plan import Action
 from reconciler.simulation.behaviour import Behaviour
 from reconciler.simulation.clock import VirtualClock

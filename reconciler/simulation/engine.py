@@ -21,7 +21,7 @@ from reconciler.model.details import (
 )
 from reconciler.model.errors import StaleError, TerminalError, TransientError
 from reconciler.model.granted import granted, granted_to_pod
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.podresources import has_pod_resources
 from reconciler.model.pressure import OwnImage
 from reconciler.planner.node.images import full_name

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from reconciler.model.node import Observation
+from reconciler.model.node_report import Observation
 from reconciler.model.ports import NodeDocuments
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from reconciler.model.metrics import ContainerSample
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.simulation.clock import VirtualClock
 
 IDLE_CORES = 0.001

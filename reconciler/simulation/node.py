@@ -8,17 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from reconciler.model.node import (
-    Assignment,
-    Materials,
-    NetworkView,
-    NodeEvent,
-    Observation,
-    PodAssignment,
-    PodReport,
-    ProbeState,
-    ProbeTarget,
-)
+from reconciler.model.node import Assignment, Materials, NetworkView, PodAssignment
+from reconciler.model.node_report import NodeEvent, Observation, PodReport, ProbeState, ProbeTarget
 from reconciler.model.plan import Action, Outcome, OutcomeStatus
 from reconciler.model.ports import NodeDocuments
 from reconciler.planner.node.leading import Leading

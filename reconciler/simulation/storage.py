@@ -15,7 +15,8 @@ from reconciler.model.details import (
     WatchRooms,
 )
 from reconciler.model.errors import TransientError
-from reconciler.model.node import PodAssignment, VolumeFact
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import VolumeFact
 from reconciler.model.storage import DeviceFact, RoomFact, StorageFact
 
 _ROOM = 1 << 40

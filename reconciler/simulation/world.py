@@ -20,7 +20,8 @@ from reconciler.model.details import (
 from reconciler.model.errors import ReconcilerError, Retry, StaleError, TransientError
 from reconciler.model.ingress import IngressFact
 from reconciler.model.metrics import NodeSample
-from reconciler.model.node import HostFact, Materials, NetworkFact, NodeFacts, ProbeTarget
+from reconciler.model.node import Materials
+from reconciler.model.node_report import HostFact, NetworkFact, NodeFacts, ProbeTarget
 from reconciler.model.plan import Action, Executor, Outcome, OutcomeStatus
 from reconciler.model.ports import ExecRequest, ExecSession, Look
 from reconciler.model.pressure import PodDisk, SignalFact

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Row, insert, select, update
 
 from reconciler.model.base import Value
-from reconciler.model.node import ContainerFact, Observation, PodReport
+from reconciler.model.node_report import ContainerFact, Observation, PodReport
 from reconciler.model.observed import NodeState
 from reconciler.store.codec import to_bytes
 from reconciler.store.schema import observations, pod_history

@@ -18,7 +18,7 @@ from reconciler.model.access import Account
 from reconciler.model.agents import JoinToken
 from reconciler.model.errors import ConfigurationError, StaleError
 from reconciler.model.kinds import Event
-from reconciler.model.node import Observation
+from reconciler.model.node_report import Observation
 from reconciler.model.observed import Acknowledgement, ClusterInfo, NodeState, SourceState
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Change

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reconciler.model.base import Value
 from reconciler.model.desired import RevisionInfo
-from reconciler.model.node import ContainerFact, PodReport
+from reconciler.model.node_report import ContainerFact, PodReport
 from reconciler.model.observed import Acknowledgement, NodeState, SourceState, StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Action, Outcome, Plan

@@ -13,7 +13,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from reconciler.agent.journal import Journal
 from reconciler.agent.loop import AgentLoop
 from reconciler.model.errors import TransientError
-from reconciler.model.node import Materials, NodeFacts
+from reconciler.model.node import Materials
+from reconciler.model.node_report import NodeFacts
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import NodeDocuments
 from reconciler.simulation.behaviour import Behaviour

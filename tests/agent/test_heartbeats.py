@@ -11,7 +11,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from reconciler.agent.journal import Journal
 from reconciler.agent.loop import AgentLoop
-from reconciler.model.node import Materials, Observation
+from reconciler.model.node import Materials
+from reconciler.model.node_report import Observation
 from reconciler.model.ports import NodeDocuments
 from reconciler.simulation.clock import VirtualClock
 from reconciler.simulation.world import SimulatedWorld

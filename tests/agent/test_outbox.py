@@ -4,7 +4,7 @@ import msgspec
 
 from reconciler.agent.outbox import Outbox
 from reconciler.model.details import PullImage
-from reconciler.model.node import NodeEvent, NodeFacts, Observation
+from reconciler.model.node_report import NodeEvent, NodeFacts, Observation
 from reconciler.model.plan import Action, Executor, Outcome, OutcomeStatus, Reason, Verb
 from reconciler.model.refs import ObjectRef
 

@@ -6,7 +6,7 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from reconciler.agent.probing import Probing
-from reconciler.model.node import ProbeTarget
+from reconciler.model.node_report import ProbeTarget
 from reconciler.simulation.clock import VirtualClock
 from reconciler.simulation.world import SimulatedWorld
 from tests.planner.node.host import container, probe

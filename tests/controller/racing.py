@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from reconciler.controller.tick import observe, tick
 from reconciler.model.kinds import AnyObject, ref_of
-from reconciler.model.node import HostFact, NodeFacts, Observation
+from reconciler.model.node_report import HostFact, NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, StoredObject
 from reconciler.model.plan import Plan
 from reconciler.model.policy import Policy

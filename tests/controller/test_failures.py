@@ -13,7 +13,7 @@ from reconciler.controller.source import Source
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.errors import TerminalError
 from reconciler.model.kinds import Condition, Deployment, Pod
-from reconciler.model.node import Observation, PodReport
+from reconciler.model.node_report import Observation, PodReport
 from reconciler.model.policy import Policy, SourcePolicy
 from reconciler.model.refs import ObjectRef
 from reconciler.store.index import Index

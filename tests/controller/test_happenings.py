@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.controller.tick import happenings_of
 from reconciler.model.kinds import ContainerStatus
-from reconciler.model.node import NodeEvent, NodeFacts, Observation, PodReport
+from reconciler.model.node_report import NodeEvent, NodeFacts, Observation, PodReport
 
 FACTS = NodeFacts(node="n", observed_at=1.0)
 

@@ -15,7 +15,7 @@ from reconciler.controller.source import Reading
 from reconciler.model.desired import RevisionInfo
 from reconciler.model.kinds import Node
 from reconciler.model.metrics import NodeSample
-from reconciler.model.node import HostFact, NodeFacts, Observation
+from reconciler.model.node_report import HostFact, NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo
 from reconciler.model.policy import Policy
 from reconciler.model.ports import NodeDocuments

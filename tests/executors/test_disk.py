@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.executors.disk import DiskMeter
 from reconciler.executors.transport import EngineSilent
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 
 KIB = 1024
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.executors.usage import UsageReader, host_cpu_seconds, host_memory_bytes
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 
 ID = "4f" * 32
 

@@ -1,6 +1,6 @@
 """How much runs on a host."""
 
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.running import containers_by_state, running_pods
 
 

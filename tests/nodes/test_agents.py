@@ -12,7 +12,8 @@ from reconciler.client.agents import AgentClient
 from reconciler.client.errors import ApiRefused
 from reconciler.model.agents import Heartbeat
 from reconciler.model.kinds import Event
-from reconciler.model.node import Assignment, HostFact, Materials, NetworkView, NodeFacts, Observation, ServiceEntry
+from reconciler.model.node import Assignment, Materials, NetworkView, ServiceEntry
+from reconciler.model.node_report import HostFact, NodeFacts, Observation
 from reconciler.model.ports import NodeDocuments
 from tests.nodes.cluster import OWN, Agent, Daemon, eventually, running
 

@@ -28,7 +28,8 @@ from reconciler.model.agents import (
 )
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.metrics import NodeSample
-from reconciler.model.node import Assignment, NetworkView, Observation
+from reconciler.model.node import Assignment, NetworkView
+from reconciler.model.node_report import Observation
 from reconciler.model.ports import NodeDocuments
 from reconciler.model.skew import VersionSkew, require_close, skew_words
 from reconciler.server.nodes_api import versions as server_versions

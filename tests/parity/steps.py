@@ -1,6 +1,7 @@
 """One Pod of a node, what its host shows of it, and one step of the node, as rows about kubelets spell them."""
 
-from reconciler.model.node import ContainerFact, NodeFacts, PodAssignment, ProbeState
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import ContainerFact, NodeFacts, ProbeState
 from reconciler.planner.node.memory import NodeMemory
 from reconciler.planner.node.step import NodeStep, step
 from tests.planner.node.host import IMAGE, NODE, assignment, view

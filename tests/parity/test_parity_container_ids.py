@@ -11,7 +11,7 @@ from reconciler.executors.engine import Engine
 from reconciler.model.container_id import DOCKER, ContainerID, read_id
 from reconciler.model.host_process import has_host_process, is_all_host_process
 from reconciler.model.kinds import PodSpec
-from reconciler.model.node import ContainerFact, NodeFacts, Observation
+from reconciler.model.node_report import ContainerFact, NodeFacts, Observation
 from reconciler.model.observed import NodeState
 from reconciler.model.pod_name import pod_full_name, read_full_name
 from reconciler.model.status import Health, Status

@@ -3,7 +3,7 @@
 from typing import Any
 
 from reconciler.model.kinds import Container, Pod
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.planner.node.look import PodFacts
 from reconciler.planner.node.memory import PodMemory
 from reconciler.planner.node.network import host_ports

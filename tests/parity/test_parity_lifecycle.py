@@ -14,7 +14,7 @@ from reconciler.executors.transport import Deadline
 from reconciler.model.errors import ReconcilerError, TransientError
 from reconciler.model.kinds import Container, ContainerPort, LifecycleHandler
 from reconciler.model.kinds.probe import HTTPGetAction, Probe
-from reconciler.model.node import ProbeTarget
+from reconciler.model.node_report import ProbeTarget
 from tests.parity.loosely import loosely
 from tests.parity.rows import compare
 from tests.parity.steps import UID, fact_of, facts_of, step_with

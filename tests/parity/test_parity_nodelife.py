@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from reconciler.model.kinds import Condition, Node, Pod
-from reconciler.model.node import NodeFacts, Observation
+from reconciler.model.node_report import NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, StoredObject
 from reconciler.model.policy import Policy
 from reconciler.model.times import unix

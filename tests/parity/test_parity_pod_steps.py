@@ -8,7 +8,7 @@ from msgspec.structs import replace as changed
 
 from reconciler.model.details import StopContainer
 from reconciler.model.kinds import Container
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.planner.node.memory import ContainerMemory, NodeMemory, PodMemory
 from reconciler.planner.node.remember import termination
 from tests.parity.loosely import loosely

@@ -13,7 +13,7 @@ from msgspec.structs import replace as changed
 from reconciler.executors.container.network_probes import UnknownPort, port_number
 from reconciler.model.kinds import Container, ContainerPort, ContainerStatus, Probe
 from reconciler.model.kinds.probe import ExecAction
-from reconciler.model.node import ContainerFact, ProbeState
+from reconciler.model.node_report import ContainerFact, ProbeState
 from reconciler.model.plan import Reason
 from reconciler.planner.node.probes import next_at
 from reconciler.planner.node.step import NodeStep

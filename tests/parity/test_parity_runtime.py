@@ -19,7 +19,8 @@ from reconciler.model.kinds import (
     PodStatus,
     SecurityContext,
 )
-from reconciler.model.node import ContainerFact, Materials, NodeEvent, NodeFacts, Observation, PodReport
+from reconciler.model.node import Materials
+from reconciler.model.node_report import ContainerFact, NodeEvent, NodeFacts, Observation, PodReport
 from reconciler.model.streams import status_of_container
 from reconciler.planner.node.look import NOTHING, by_pod
 from tests.parity.loosely import loosely

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.model.node import Assignment, NetworkView, NodeFacts, Observation, PodAssignment, ServiceEntry
+from reconciler.model.node import Assignment, NetworkView, PodAssignment, ServiceEntry
+from reconciler.model.node_report import NodeFacts, Observation
 from reconciler.model.observed import NodeState
 from reconciler.planner.departures import Departures
 from tests.planner.node.host import assignment, pod

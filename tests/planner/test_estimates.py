@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.model.kinds import Pod
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.observed import ObservedState
 from reconciler.model.times import rfc3339
 from reconciler.planner.estimates import READY, TASK, Estimates, Recorded, durations_of, learn

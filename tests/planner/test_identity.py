@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from reconciler.model.node import HostFact
+from reconciler.model.node_report import HostFact
 from reconciler.model.observed import ObservedState
 from reconciler.model.overrides import Override, Rollback
 from reconciler.model.refs import ObjectRef

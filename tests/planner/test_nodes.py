@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from reconciler.model.kinds import Node, NodeSwapStatus, Taint
-from reconciler.model.node import HostFact, Observation
+from reconciler.model.node_report import HostFact, Observation
 from reconciler.model.observed import NodeState
 from reconciler.model.overrides import Override
 from reconciler.model.refs import ObjectRef

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from reconciler.model.node import HostFact, NetworkFact, NodeFacts, Observation, Peer
+from reconciler.model.node import Peer
+from reconciler.model.node_report import HostFact, NetworkFact, NodeFacts, Observation
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState
 from reconciler.model.policy import Policy
 from reconciler.planner.project import project_view

@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from reconciler.model.kinds import Condition, Pod, decode_object, ref_of
-from reconciler.model.node import HostFact, NodeFacts, Observation, PodReport
+from reconciler.model.node_report import HostFact, NodeFacts, Observation, PodReport
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.policy import Policy

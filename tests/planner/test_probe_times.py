@@ -1,7 +1,7 @@
 """When probes are due, also when the clock is set."""
 
 from reconciler.model.kinds import Container, Probe
-from reconciler.model.node import ProbeState, ProbeTarget
+from reconciler.model.node_report import ProbeState, ProbeTarget
 from reconciler.planner.node.probes import next_at
 
 NOW = 1_000_000.0

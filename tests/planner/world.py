@@ -10,7 +10,7 @@ from reconciler.model import kinds as k
 from reconciler.model.canonical import digest
 from reconciler.model.desired import DesiredObject, DesiredState, Provenance, RevisionInfo
 from reconciler.model.kinds import KINDS, Condition, Pod, decode_object, ref_of
-from reconciler.model.node import HostFact, NodeFacts, Observation, PodReport
+from reconciler.model.node_report import HostFact, NodeFacts, Observation, PodReport
 from reconciler.model.observed import Acknowledgement, ClusterInfo, NodeState, ObservedState, SourceState
 from reconciler.model.plan import Plan, Reason
 from reconciler.model.policy import Policy

@@ -19,7 +19,7 @@ from reconciler.model.kinds import (
     decode_object,
     kind_of,
 )
-from reconciler.model.node import PodReport
+from reconciler.model.node_report import PodReport
 from reconciler.model.observed import NodeState
 from reconciler.model.status import NodeStatus
 from reconciler.model.times import rfc3339

@@ -21,7 +21,7 @@ from reconciler.model.kinds import (
     Secret,
     ref_of,
 )
-from reconciler.model.node import ContainerFact, HostFact, NodeFacts, Observation, PodReport
+from reconciler.model.node_report import ContainerFact, HostFact, NodeFacts, Observation, PodReport
 from reconciler.model.plan import Action, Change, Executor, Happening, Outcome, OutcomeStatus, Plan, Reason, Verb
 from reconciler.model.refs import ObjectRef
 from reconciler.store import LEADER, Commit, Committed, Store

@@ -7,7 +7,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 from sqlalchemy import create_engine, text
 
-from reconciler.model.node import NodeEvent
+from reconciler.model.node_report import NodeEvent
 from reconciler.store import Store
 from tests.store.samples import FakeClock, Leader, observation
 

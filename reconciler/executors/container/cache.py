@@ -21,7 +21,7 @@ from reconciler.executors.engine import Engine
 from reconciler.executors.transport import EngineRefused
 from reconciler.model.granted import Granted
 from reconciler.model.kinds import ContainerImage
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 
 _KILLED = 137
 _LAST_LINES = 80

@@ -40,7 +40,8 @@ from reconciler.model.details import (
 )
 from reconciler.model.errors import ReconcilerError, TerminalError
 from reconciler.model.kinds import ContainerImage
-from reconciler.model.node import ContainerFact, Materials, ProbeTarget
+from reconciler.model.node import Materials
+from reconciler.model.node_report import ContainerFact, ProbeTarget
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import ExecRequest, ExecSession, Look
 from reconciler.model.pressure import OwnImage

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.executors.container import labels
 from reconciler.model.granted import PERIOD_US, Granted
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 
 _HIDDEN_MIN = 3
 _KILLED = 137

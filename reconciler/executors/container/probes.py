@@ -12,7 +12,7 @@ from reconciler.executors.engine import Engine
 from reconciler.executors.transport import Deadline
 from reconciler.model.errors import DeadlineError
 from reconciler.model.kinds import Container
-from reconciler.model.node import ProbeTarget
+from reconciler.model.node_report import ProbeTarget
 
 
 def run_probe(engine: Engine, target: ProbeTarget, timeout_s: float) -> tuple[bool, str]:

@@ -40,7 +40,8 @@ from reconciler.model.details import (
     PublishNames,
 )
 from reconciler.model.errors import ConfigurationError, ReconcilerError, TerminalError
-from reconciler.model.node import Materials, NetworkFact
+from reconciler.model.node import Materials
+from reconciler.model.node_report import NetworkFact
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import Look
 

@@ -18,7 +18,7 @@ from reconciler.executors.network.netlink import Netlink, NetlinkError, read_set
 from reconciler.executors.network.state import SandboxBook
 from reconciler.model.details import AttachPod, DetachPod
 from reconciler.model.errors import ConfigurationError, StaleError
-from reconciler.model.node import LinkFact
+from reconciler.model.node_report import LinkFact
 
 GATEWAY = "169.254.1.1"
 INSIDE = "eth0"

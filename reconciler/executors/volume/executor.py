@@ -32,7 +32,8 @@ from reconciler.model.details import (
 )
 from reconciler.model.errors import TerminalError
 from reconciler.model.kinds import Volume
-from reconciler.model.node import Materials, PodAssignment, VolumeFact
+from reconciler.model.node import Materials, PodAssignment
+from reconciler.model.node_report import VolumeFact
 from reconciler.model.plan import Action, Outcome
 from reconciler.model.storage import NfsShare, StorageFact
 

@@ -29,7 +29,8 @@ from reconciler.model.attachments import attachments_of
 from reconciler.model.base import Value
 from reconciler.model.details import PublishVolumes
 from reconciler.model.kinds import EmptyDirVolumeSource, HostPathType, HostPathVolumeSource, Volume
-from reconciler.model.node import Materials, PodAssignment, VolumeFact
+from reconciler.model.node import Materials, PodAssignment
+from reconciler.model.node_report import VolumeFact
 from reconciler.model.quantity import bytes_of
 
 _MARKER = "volumes.json"

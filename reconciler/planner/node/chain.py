@@ -13,7 +13,7 @@ from reconciler.model.details import (
 )
 from reconciler.model.kinds import Container
 from reconciler.model.networkpolicy import IsolatedPod
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.plan import Action, Blocked, Executor, Reason, Verb
 from reconciler.planner.node.actions import make_action, pod_ref, tag_of
 from reconciler.planner.node.look import Look

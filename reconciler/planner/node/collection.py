@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.model.base import Value
 from reconciler.model.details import RemoveImage
-from reconciler.model.node import NodeEvent
+from reconciler.model.node_report import NodeEvent
 from reconciler.model.plan import Reason
 from reconciler.model.pressure import ImageLimits, OwnImage, SignalFact
 from reconciler.planner.node.actions import make_action, node_ref

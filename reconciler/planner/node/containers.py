@@ -4,7 +4,8 @@ Pure. Every container gets exactly one want, with the reason and, while it waits
 """
 
 from reconciler.model.kinds import Container, ContainerStateTerminated
-from reconciler.model.node import ContainerFact, PodAssignment
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.plan import Reason
 from reconciler.model.pod_name import pod_full_name
 from reconciler.planner.node.backoff import RESTART_MAX_S

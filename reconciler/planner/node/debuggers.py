@@ -4,7 +4,8 @@ Pure. As with the kubelet they wait for no other container but the one whose pro
 """
 
 from reconciler.model.kinds import Container, ContainerStateTerminated, EphemeralContainer
-from reconciler.model.node import ContainerFact, PodAssignment
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.plan import Reason
 from reconciler.planner.node.containers import UNKNOWN_END, judgement, startable
 from reconciler.planner.node.judgement import Judgement, Want

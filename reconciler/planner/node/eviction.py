@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec.structs import replace
 
 from reconciler.model.kinds import PodSpec
-from reconciler.model.node import Assignment, NodeFacts, PodAssignment
+from reconciler.model.node import Assignment, PodAssignment
+from reconciler.model.node_report import NodeFacts
 from reconciler.model.podresources import pod_requests
 from reconciler.model.pressure import HostLimits, SignalFact, Threshold
 from reconciler.model.quantity import bytes_of, format_quantity, in_units

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from reconciler.model.details import ProgramExternal, ProgramServices
 from reconciler.model.external import Backend, HealthCheck, Way
-from reconciler.model.node import HINTED, Endpoint, NetworkView, NodeEvent, ServiceEntry, ServicePortEntry
+from reconciler.model.node import HINTED, Endpoint, NetworkView, ServiceEntry, ServicePortEntry
+from reconciler.model.node_report import NodeEvent
 from reconciler.model.plan import Action, Reason
 from reconciler.model.serving import backend_order, serving_endpoints
 from reconciler.planner.node.actions import make_action, node_ref

@@ -5,7 +5,7 @@ Pure. Only changes are told: the report before is compared with the one now.
 
 from collections.abc import Iterator
 
-from reconciler.model.node import NodeEvent, PodReport
+from reconciler.model.node_report import NodeEvent, PodReport
 from reconciler.planner.node.eviction import EVICTED
 from reconciler.planner.node.judgement import Want
 from reconciler.planner.node.look import Look

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from reconciler.model.details import ProgramIngress, StopIngress
 from reconciler.model.ingress import IngressView
-from reconciler.model.node import NetworkView, NodeEvent, ServiceEntry
+from reconciler.model.node import NetworkView, ServiceEntry
+from reconciler.model.node_report import NodeEvent
 from reconciler.model.plan import Action, Reason
 from reconciler.planner.ingress.config import ProxyConfig, proxy_config, with_endpoints
 from reconciler.planner.node.actions import make_action, node_ref

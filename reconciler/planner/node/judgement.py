@@ -4,7 +4,7 @@ from enum import Enum
 
 from reconciler.model.base import Part
 from reconciler.model.kinds import Container, ContainerStateTerminated
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.plan import Reason
 from reconciler.planner.node.look import is_live
 from reconciler.planner.node.memory import ContainerMemory

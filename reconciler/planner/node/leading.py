@@ -5,7 +5,7 @@ Pure but for its own memory, which is owned by the node's loop; losing it is saf
 
 from collections.abc import Mapping
 
-from reconciler.model.node import NetworkFact, NodeFacts
+from reconciler.model.node_report import NetworkFact, NodeFacts
 from reconciler.planner.node.network import NetworkMap
 from reconciler.planner.node.step import NodeStep
 

@@ -6,15 +6,8 @@ Pure.
 from collections.abc import Mapping
 
 from reconciler.model.base import Part
-from reconciler.model.node import (
-    Assignment,
-    ContainerFact,
-    LinkFact,
-    NodeFacts,
-    PodAssignment,
-    ProbeState,
-    VolumeFact,
-)
+from reconciler.model.node import Assignment, PodAssignment
+from reconciler.model.node_report import ContainerFact, LinkFact, NodeFacts, ProbeState, VolumeFact
 from reconciler.model.pressure import DEFAULT_LIMITS, HostLimits
 from reconciler.planner.node.memory import ImageMemory
 

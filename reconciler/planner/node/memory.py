@@ -11,7 +11,8 @@ from msgspec import field
 
 from reconciler.model.base import Value
 from reconciler.model.kinds import ContainerStateTerminated, ResourceRequirements
-from reconciler.model.node import DOCUMENT_VERSION, Observation, PodReport
+from reconciler.model.node import DOCUMENT_VERSION
+from reconciler.model.node_report import Observation, PodReport
 
 
 class Emitted(Value):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from reconciler.model.base import Part
-from reconciler.model.node import NodeEvent
+from reconciler.model.node_report import NodeEvent
 from reconciler.model.plan import Outcome, OutcomeStatus
 from reconciler.planner.node.backoff import effect_failed, pull_failed
 from reconciler.planner.node.memory import (

@@ -28,7 +28,8 @@ from reconciler.model.networkpolicy import (
     PolicyRule,
     PolicyRules,
 )
-from reconciler.model.node import Assignment, LinkFact, NetworkView, PodAssignment
+from reconciler.model.node import Assignment, NetworkView, PodAssignment
+from reconciler.model.node_report import LinkFact
 from reconciler.model.plan import Reason
 from reconciler.planner.node.actions import make_action, node_ref
 from reconciler.planner.node.fingerprint import fingerprint

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from reconciler.model.node import NodeFacts
+from reconciler.model.node_report import NodeFacts
 from reconciler.model.pressure import CONDITIONS, HostLimits, Threshold
 from reconciler.planner.node.memory import NodeMemory
 

@@ -5,7 +5,7 @@ Only changes are told: a condition that comes or goes, and that room begins to b
 
 from collections.abc import Iterator
 
-from reconciler.model.node import NodeEvent
+from reconciler.model.node_report import NodeEvent
 from reconciler.model.pressure import HostLimits
 from reconciler.planner.node.eviction import resource_of
 from reconciler.planner.node.memory import NodeMemory

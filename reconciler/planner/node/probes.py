@@ -4,7 +4,7 @@ Pure. A state belongs to one start of one container (its key holds the container
 agent's restart (P10) and never outlive a container.
 """
 
-from reconciler.model.node import ProbeState, ProbeTarget
+from reconciler.model.node_report import ProbeState, ProbeTarget
 
 SUCCESS = "success"
 FAILURE = "failure"

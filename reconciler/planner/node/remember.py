@@ -10,7 +10,8 @@ from reconciler.model.container_id import shown_id
 from reconciler.model.granted import granted
 from reconciler.model.kinds import Container, ContainerStateTerminated, PodSpec, ResourceRequirements
 from reconciler.model.kinds.container import ResourceMap
-from reconciler.model.node import ContainerFact, PodAssignment
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.times import rfc3339
 from reconciler.planner.node.backoff import is_trusted, next_restart_s, restart_s_of
 from reconciler.planner.node.images import full_name

@@ -18,7 +18,8 @@ from reconciler.model.kinds import (
     PodCondition,
     ResourceRequirements,
 )
-from reconciler.model.node import PodAssignment, PodReport
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import PodReport
 from reconciler.model.times import rfc3339
 from reconciler.planner.node.eviction import EVICTED
 from reconciler.planner.node.judgement import Judgement, Want

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from reconciler.model.granted import Granted, granted, granted_to_pod, is_alike
 from reconciler.model.kinds import Container, PodSpec, ResourceRequirements
 from reconciler.model.kinds.container import ResourceMap
-from reconciler.model.node import ContainerFact, HostFact, PodAssignment
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import ContainerFact, HostFact
 from reconciler.model.podresources import WHOLE, has_pod_resources
 from reconciler.planner.node.look import Look, PodFacts
 from reconciler.planner.node.memory import ContainerMemory, NodeMemory, PodMemory

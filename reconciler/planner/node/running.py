@@ -15,7 +15,8 @@ from reconciler.model.details import (
     StartContainer,
 )
 from reconciler.model.granted import granted_to_pod
-from reconciler.model.node import ContainerFact, PodAssignment
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.plan import Executor, Reason, Verb
 from reconciler.planner.node.actions import container_name
 from reconciler.planner.node.attachments import attach_detail, missing_attachments

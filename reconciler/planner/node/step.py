@@ -9,15 +9,8 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from reconciler.model.base import Value
-from reconciler.model.node import (
-    Assignment,
-    NetworkView,
-    NodeEvent,
-    NodeFacts,
-    PodReport,
-    ProbeState,
-    ProbeTarget,
-)
+from reconciler.model.node import Assignment, NetworkView
+from reconciler.model.node_report import NodeEvent, NodeFacts, PodReport, ProbeState, ProbeTarget
 from reconciler.model.plan import Action, Blocked, Executor, Outcome, Plan, Reason, Verb
 from reconciler.model.pressure import DEFAULT_LIMITS, HostLimits
 from reconciler.planner.node.actions import node_ref

@@ -7,7 +7,8 @@ Pod is kept beside the function, and only ever used for equal inputs.
 from msgspec.structs import replace
 
 from reconciler.model.base import Part
-from reconciler.model.node import NodeEvent, PodAssignment, PodReport, ProbeTarget
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import NodeEvent, PodReport, ProbeTarget
 from reconciler.planner.node.happenings import happenings_of
 from reconciler.planner.node.look import Look, PodFacts
 from reconciler.planner.node.memory import PodMemory

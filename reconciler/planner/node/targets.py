@@ -5,7 +5,8 @@ Pure. The startup probe comes first and alone; a Pod that ends is only asked whe
 
 from reconciler.model.container_id import read_id
 from reconciler.model.kinds import Container, PodSpec, Probe
-from reconciler.model.node import PodAssignment, PodReport, ProbeTarget
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import PodReport, ProbeTarget
 from reconciler.model.times import unix
 from reconciler.planner.node.judgement import Judgement
 from reconciler.planner.node.look import INIT, Look, is_live

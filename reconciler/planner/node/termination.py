@@ -6,7 +6,7 @@ clears the way for a new sandbox.
 
 from reconciler.model.details import DetachPod, RemoveSandbox, UnpublishVolumes
 from reconciler.model.kinds import Container
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.plan import Executor, Reason, Verb
 from reconciler.planner.node.backoff import is_waiting
 from reconciler.planner.node.chain import Chain, Shared, add_removal, add_stop

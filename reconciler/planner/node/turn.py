@@ -7,7 +7,7 @@ host does not show it yet: it is tried again with back-off.
 from msgspec.structs import replace
 
 from reconciler.model.base import Part
-from reconciler.model.node import NodeEvent
+from reconciler.model.node_report import NodeEvent
 from reconciler.model.plan import Action, Blocked, Executor, Reason, Verb
 from reconciler.planner.node.actions import pod_ref
 from reconciler.planner.node.backoff import effect_failed, is_waiting

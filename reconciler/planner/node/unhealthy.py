@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from reconciler.model.node import NodeEvent, ProbeTarget
+from reconciler.model.node_report import NodeEvent, ProbeTarget
 from reconciler.planner.node.happenings import event_of
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import PodMemory, Told

@@ -5,7 +5,7 @@ from typing import cast
 
 from reconciler.model.granted import qos_class as class_of
 from reconciler.model.kinds import Condition, Pod, PodIP, PodStatus
-from reconciler.model.node import Observation, PodReport
+from reconciler.model.node_report import Observation, PodReport
 from reconciler.model.observed import NodeState, StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from reconciler.model.agents import Heartbeat, ToldOutcome
 from reconciler.model.base import Value
 from reconciler.model.metrics import NodeSample
-from reconciler.model.node import Observation
+from reconciler.model.node_report import Observation
 from reconciler.server.bodies import body_of
 from reconciler.server.errors import ApiError, bad_request
 from reconciler.server.nodes_api.join import agents_of

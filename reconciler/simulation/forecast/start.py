@@ -5,7 +5,7 @@ from typing import cast
 
 from reconciler.model.desired import DesiredState
 from reconciler.model.kinds import Pod
-from reconciler.model.node import NodeFacts
+from reconciler.model.node_report import NodeFacts
 from reconciler.model.observed import NodeState, ObservedState
 from reconciler.model.policy import Policy
 from reconciler.planner.node.memory import memory_of

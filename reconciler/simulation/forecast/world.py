@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from reconciler.model.details import StartContainer, StopContainer
 from reconciler.model.kinds import Container, Pod
-from reconciler.model.node import ContainerFact, Materials, NodeFacts
+from reconciler.model.node import Materials
+from reconciler.model.node_report import ContainerFact, NodeFacts
 from reconciler.model.plan import Action, Outcome
 from reconciler.planner.estimates import Estimates
 from reconciler.planner.node.images import full_name

@@ -14,7 +14,8 @@ from reconciler.executors.container import ContainerExecutor
 from reconciler.executors.engine import Engine
 from reconciler.executors.volume import VolumeExecutor
 from reconciler.model.details import Detail, PullImage
-from reconciler.model.node import ContainerFact, Materials, PodAssignment
+from reconciler.model.node import Materials, PodAssignment
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.plan import Outcome, OutcomeStatus
 from tests.executors.container import build
 

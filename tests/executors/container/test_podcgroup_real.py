@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.executors.container import ContainerExecutor
 from reconciler.executors.engine import Engine
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.plan import OutcomeStatus
 from tests.executors.container import build
 from tests.executors.container.test_lifecycle import do, fact

@@ -14,7 +14,8 @@ from reconciler.executors.engine import Engine
 from reconciler.executors.volume import VolumeExecutor
 from reconciler.model.details import PublishVolumes, UnpublishVolumes
 from reconciler.model.kinds import Probe
-from reconciler.model.node import PodAssignment, ProbeTarget
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import ProbeTarget
 from reconciler.model.plan import OutcomeStatus
 from tests.e2e.host import wait_for
 from tests.executors.container import build

@@ -45,14 +45,8 @@ from reconciler.model.kinds import (
 from reconciler.model.kinds.volumes import EmptyDirVolumeSource
 from reconciler.model.metrics import usage_between
 from reconciler.model.networkpolicy import IsolatedPod, PolicyProfile, PolicyRules
-from reconciler.model.node import (
-    ClaimBinding,
-    ContainerFact,
-    Materials,
-    NodeFacts,
-    Peer,
-    PodAssignment,
-)
+from reconciler.model.node import ClaimBinding, Materials, Peer, PodAssignment
+from reconciler.model.node_report import ContainerFact, NodeFacts
 from reconciler.model.plan import Outcome, OutcomeStatus, Reason
 from reconciler.model.ports import ExecRequest, ExecSession, World
 from reconciler.planner.node.actions import container_name, make_action, pod_ref

@@ -25,7 +25,8 @@ from reconciler.model.details import (
     ProgramServices,
     PublishNames,
 )
-from reconciler.model.node import Endpoint, EndpointPort, Materials, NetworkFact, ServiceEntry, ServicePortEntry
+from reconciler.model.node import Endpoint, EndpointPort, Materials, ServiceEntry, ServicePortEntry
+from reconciler.model.node_report import NetworkFact
 from reconciler.model.plan import Action, Executor, Outcome, OutcomeStatus, Reason, Verb
 from reconciler.model.refs import ObjectRef
 

@@ -7,17 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from reconciler.model.node import (
-    Assignment,
-    ContainerFact,
-    HostFact,
-    LinkFact,
-    NetworkFact,
-    NetworkView,
-    NodeFacts,
-    PodAssignment,
-    ProbeState,
-)
+from reconciler.model.node import Assignment, NetworkView, PodAssignment
+from reconciler.model.node_report import ContainerFact, HostFact, LinkFact, NetworkFact, NodeFacts, ProbeState
 from reconciler.model.plan import Action, Blocked
 from reconciler.planner.node.memory import NodeMemory, PodMemory
 from reconciler.planner.node.network import network_map

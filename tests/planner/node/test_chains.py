@@ -20,7 +20,8 @@ from reconciler.model.kinds.volumes import (
     EmptyDirVolumeSource,
     PersistentVolumeClaimVolumeSource,
 )
-from reconciler.model.node import ClaimBinding, ConfigReference, LinkFact, PodAssignment, VolumeFact
+from reconciler.model.node import ClaimBinding, ConfigReference, PodAssignment
+from reconciler.model.node_report import LinkFact, VolumeFact
 from reconciler.model.plan import Reason
 from reconciler.planner.node.memory import ContainerMemory, Failure, ImageMemory, NodeMemory
 from reconciler.planner.node.volumes import published_version

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.model.details import StopContainer
-from reconciler.model.node import LinkFact, PodAssignment, VolumeFact
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import LinkFact, VolumeFact
 from reconciler.model.plan import Reason
 from reconciler.planner.node.memory import Emitted, Failure, NodeMemory
 from reconciler.planner.node.step import NodeStep

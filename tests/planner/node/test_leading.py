@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from reconciler.model.node import NetworkFact
+from reconciler.model.node_report import NetworkFact
 from reconciler.planner.node.leading import Leading
 from reconciler.planner.node.network import NetworkMap, network_map
 from tests.planner.node.host import view

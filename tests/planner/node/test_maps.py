@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from reconciler.model.details import HostPort
 from reconciler.model.kinds import ContainerPort
-from reconciler.model.node import Endpoint, EndpointPort, NetworkView, Observation, ServiceEntry, ServicePortEntry
+from reconciler.model.node import Endpoint, EndpointPort, NetworkView, ServiceEntry, ServicePortEntry
+from reconciler.model.node_report import Observation
 from reconciler.planner.node.memory import (
     ContainerMemory,
     Failure,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.model.node import NodeEvent
+from reconciler.model.node_report import NodeEvent
 from reconciler.model.plan import Outcome, OutcomeStatus
 from reconciler.planner.node.memory import ContainerMemory, Emitted, Failure, ImageMemory, NodeMemory
 from reconciler.planner.node.outcomes import note_outcomes

@@ -8,15 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.model.kinds import ContainerPort, ExecAction, PodReadinessGate, Probe
-from reconciler.model.node import (
-    ClaimBinding,
-    Endpoint,
-    EndpointPort,
-    LinkFact,
-    NetworkFact,
-    ServiceEntry,
-    ServicePortEntry,
-)
+from reconciler.model.node import ClaimBinding, Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
+from reconciler.model.node_report import LinkFact, NetworkFact
 from reconciler.model.plan import Reason
 from reconciler.planner.node.memory import Failure, ImageMemory, NodeMemory
 from reconciler.planner.node.step import NodeStep

@@ -8,7 +8,8 @@ import pytest
 from reconciler.model.details import AttachPod, ProgramPolicies
 from reconciler.model.kinds import LabelSelector
 from reconciler.model.networkpolicy import Policies, PolicyEntry, PolicyGroup, PolicyMember, PolicyRule
-from reconciler.model.node import NetworkView, NodeFacts, PodAssignment
+from reconciler.model.node import NetworkView, PodAssignment
+from reconciler.model.node_report import NodeFacts
 from reconciler.model.plan import Reason
 from reconciler.model.ports import NodeDocuments
 from reconciler.planner.node.actions import tag_of

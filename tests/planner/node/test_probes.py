@@ -22,7 +22,8 @@ from reconciler.model.kinds.volumes import (
     SecretVolumeSource,
     VolumeProjection,
 )
-from reconciler.model.node import ConfigReference, ProbeState, ProbeTarget
+from reconciler.model.node import ConfigReference
+from reconciler.model.node_report import ProbeState, ProbeTarget
 from reconciler.planner.node.memory import ContainerMemory, Failure
 from reconciler.planner.node.probes import advance, next_at
 from reconciler.planner.node.step import NodeStep

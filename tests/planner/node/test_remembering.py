@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from reconciler.model.details import ProgramServices
 from reconciler.model.kinds import ContainerPort, PodReadinessGate
-from reconciler.model.node import Endpoint, EndpointPort, NodeFacts, ServiceEntry, ServicePortEntry
+from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry, ServicePortEntry
+from reconciler.model.node_report import NodeFacts
 from reconciler.planner.node.memory import Failure, ImageMemory, NodeMemory, PodMemory
 from reconciler.planner.node.step import NodeStep
 from tests.planner.node.host import NODE, assignment, container, pod, probe, view

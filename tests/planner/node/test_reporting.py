@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.model.kinds import ContainerStateTerminated
-from reconciler.model.node import LinkFact
+from reconciler.model.node_report import LinkFact
 from reconciler.model.times import rfc3339
 from reconciler.planner.node.memory import ContainerMemory, Failure, NodeMemory
 from reconciler.planner.node.step import NodeStep

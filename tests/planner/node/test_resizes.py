@@ -7,7 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from reconciler.model.kinds import ContainerResizePolicy, ContainerStatus, PodCondition, ResourceRequirements
-from reconciler.model.node import ContainerFact, PodAssignment
+from reconciler.model.node import PodAssignment
+from reconciler.model.node_report import ContainerFact
 from tests.planner.node.host import Host, container, pod
 
 MI = 1 << 20

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.model.node import LinkFact
+from reconciler.model.node_report import LinkFact
 from reconciler.planner.node.memory import ContainerMemory, Emitted
 from tests.planner.node.host import IMAGE, container, pod, probe
 from tests.planner.node.situation import IP, NOW, UID, deeds, ended, fact, look, remembered, sandbox, shows

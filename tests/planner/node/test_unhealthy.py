@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model.kinds import Container
-from reconciler.model.node import NodeEvent, ProbeState
+from reconciler.model.node_report import NodeEvent, ProbeState
 from reconciler.planner.node.memory import NodeMemory
 from reconciler.planner.node.step import NodeStep
 from reconciler.simulation.behaviour import Behaviour

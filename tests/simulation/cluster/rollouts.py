@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any, cast
 
 from reconciler.model.kinds import Deployment, Pod
-from reconciler.model.node import PodReport
+from reconciler.model.node_report import PodReport
 from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.refs import ObjectRef
 from reconciler.simulation.cluster import SimulatedCluster

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from reconciler.model.details import RemoveSandbox, StopContainer, TrashVolume
 from reconciler.model.kinds import Deployment, Node, Pod
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Action, Plan
 from reconciler.model.refs import ObjectRef

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from reconciler.model.kinds import Deployment, HorizontalPodAutoscaler
-from reconciler.model.node import ContainerFact
+from reconciler.model.node_report import ContainerFact
 from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Plan
 from reconciler.model.policy import Policy

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from reconciler.model.details import CreateSandbox, RemoveContainer, RemoveSandbox, StopContainer
 from reconciler.model.kinds import NFSVolumeSource, PersistentVolumeClaimVolumeSource, Volume
-from reconciler.model.node import ClaimBinding, NodeFacts, PodAssignment
+from reconciler.model.node import ClaimBinding, PodAssignment
+from reconciler.model.node_report import NodeFacts
 from reconciler.model.plan import Executor
 from reconciler.planner.node.memory import NodeMemory
 from reconciler.planner.node.step import step
