@@ -51,6 +51,11 @@ class Declared:
         """Return which commit each source declares, in the order of their names."""
         return tuple((name, state.revision.commit) for name, state in sorted(self._states.items()))
 
+    def only_ours(self, known: Mapping[str, SourceState]) -> Mapping[str, SourceState]:
+        """Return what is known of the sources that there are: one that left the settings is waited for by nobody."""
+        gone = [name for name in known if name not in self.sources and name not in self._states]
+        return {name: state for name, state in known.items() if name not in gone} if gone else known
+
     def reading(self, source: str) -> Reading | None:
         """Return what the last poll of a source found."""
         return self._readings.get(source)

@@ -158,7 +158,8 @@ class Controller:
     def picture(self) -> ObservedState:
         """Return everything observed as of now."""
         provider = self.provider.state if self.provider is not None else None
-        return observe(self.cluster, self.index, self._nodes, self.term, self.usage.latest(), provider)
+        observed = observe(self.cluster, self.index, self._nodes, self.term, self.usage.latest(), provider)
+        return replace(observed, sources=self.declared.only_ours(observed.sources))
 
     @property
     def term(self) -> int:

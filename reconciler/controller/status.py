@@ -1,5 +1,6 @@
 """The state of everything, honestly: what is applied is not yet healthy, what is held is neither."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
@@ -58,7 +59,7 @@ def status_of(controller: Controller, settings: Iterable[SourceSettings], loops:
         objects=objects,
         holds=plan.holds,
         loops=loops,
-        warnings=(*plan.warnings, *_warnings(nodes)),
+        warnings=(*plan.warnings, *_warnings(nodes), *_left_behind(observed, {one.name for one in sources})),
         notes=plan.notes,
         counts=_by_metric(dict(controller.counts)),
     )
@@ -142,6 +143,18 @@ def _warnings(nodes: tuple[NodeStatus, ...]) -> Iterator[str]:
     for node in nodes:
         if not node.live_restore:
             yield f"{node.name}: Docker's live-restore is off: restarting Docker would stop every container"
+
+
+def _left_behind(observed: ObservedState, sources: set[str]) -> Iterator[str]:
+    """Tell of objects whose source left the settings: they stay until another source declares them."""
+    managers = Counter(stored.manager for stored in observed.objects.values())
+    for manager, count in sorted(managers.items()):
+        kind, _, name = manager.partition("/")
+        if kind == "source" and name not in sources:
+            yield (
+                f"source {name} is not in the settings: what it declared stays as it is ({count}); "
+                "declare it in another source, or set this one again and remove it there"
+            )
 
 
 def _objects(observed: ObservedState, plan: Plan) -> Iterator[ObjectHealth]:
