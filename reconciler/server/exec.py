@@ -4,6 +4,8 @@ Who may do it is decided before a request comes here, as for every other one. `p
 that do not exist, and is not offered.
 """
 
+from contextlib import suppress
+
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -38,8 +40,9 @@ async def exec_websocket(socket: WebSocket) -> None:
     command = await _started(socket, wanted, _pod(socket))
     try:
         remote = WebSocketRemote(socket, form, wanted)
-        await remote.accept()
-        await converse(command, remote, context_of(socket).limits.command_idle_s)
+        with suppress(ConnectionResetError):  # the client has gone before anything could be said
+            await remote.accept()
+            await converse(command, remote, context_of(socket).limits.command_idle_s)
     finally:
         command.stop()
 

@@ -15,9 +15,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from reconciler.model.ports import ExecRequest
 from reconciler.server.commands import EndOfInput, Input, Resize
 from reconciler.server.upgrade import is_gone
+from reconciler.server.websocket import await_listening
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 _SIZE_MAX = 65535
+# client-go, which speaks version 5, drops what comes before it has made its streams, in many a release: kubectl 1.30 to
+# 1.33 then lack output, or end with an error (kubernetes/kubernetes#131203). It reads only a moment before that.
+_LISTENS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,13 @@ class WebSocketRemote:
         self._request = request
 
     async def accept(self) -> None:
-        """Answer the handshake; an empty message tells clients that wait for a first one that the command runs."""
+        """Answer the handshake, and wait until the client reads.
+
+        An empty message tells clients that wait for a first one that the command runs.
+        """
         await self._socket.accept(self._form.name or None)
+        if self._form.version >= 5:
+            await await_listening(self._socket, _LISTENS_S)
         first = STDOUT if self._request.stdout else STDERR if self._request.stderr else ERROR
         await self._send(first, b"")
 
