@@ -32,7 +32,7 @@ from reconciler.planner.memo import Memo
 from reconciler.planner.workloads.job_counts import Counts, job_counts
 from reconciler.store import values
 from reconciler.store.commit import Commit
-from reconciler.store.index import Index
+from reconciler.store.index import Index, View
 from reconciler.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -157,9 +157,11 @@ class Controller:
 
     def picture(self) -> ObservedState:
         """Return everything observed as of now."""
+        return self._picture_of(self.index.view)
+
+    def _picture_of(self, view: View) -> ObservedState:
         provider = self.provider.state if self.provider is not None else None
-        observed = observe(self.cluster, self.index, self._nodes, self.term, self.usage.latest(), provider)
-        return replace(observed, sources=self.declared.only_ours(observed.sources))
+        return observe(self.cluster, view, self._nodes, self.term, self.usage.latest(), provider)
 
     @property
     def term(self) -> int:
@@ -236,8 +238,9 @@ class Controller:
             self._forget_passes()
         if not self._may_differ():
             return self._plan.look_again_at
-        before = self.index.resource_version
         now = self.clock.now()
+        # What comes from now on is for the next pass, whether this one happens to see it or not.
+        self._seen = self._inputs(now)
         events = tuple(self._events)
         observed = self.picture()
         self._plan = tick(self.store, self.declared.states(), observed, self.policy, now, events, self._memo)
@@ -246,16 +249,11 @@ class Controller:
         self._events = self._events[len(events) :]
         self._count += 1
         self._return_failed(self._plan.endings)
-        after = self.index.resource_version
         self._flush_records()
-        self._projection.send(self.picture(), after, now)
-        self._seen = self._inputs(now)
-        if after != before:
-            self._seen = ()
-            self._tell_changed()
-            return now
+        written = self.index.view
+        self._projection.send(self._picture_of(written), written.resource_version, now)
         self._tell_changed()
-        return self._plan.look_again_at
+        return now if self._may_differ() else self._plan.look_again_at
 
     def _return_failed(self, endings: Sequence[RevisionEnding]) -> None:
         for ending in endings:

@@ -24,7 +24,7 @@ from reconciler.planner.plan import plan
 from reconciler.planner.project import project_assignments, project_materials, project_view
 from reconciler.store import values
 from reconciler.store.commit import Commit
-from reconciler.store.index import Index
+from reconciler.store.index import View
 from reconciler.store.store import Store
 
 replace = msgspec.structs.replace
@@ -34,14 +34,13 @@ _GUARDED = frozenset({"PersistentVolume", "PersistentVolumeClaim"})
 
 def observe(
     cluster: ClusterInfo,
-    index: Index,
+    view: View,
     nodes: Mapping[str, NodeState],
     term: int,
     usage: Mapping[str, NodeUsage],
     provider: ProviderState | None = None,
 ) -> ObservedState:
-    """Return the whole picture as of now."""
-    view = index.view
+    """Return the whole picture as of one moment of the store."""
     return ObservedState(
         cluster=cluster,
         term=term,

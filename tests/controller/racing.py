@@ -32,7 +32,7 @@ class Race:
     def look(self) -> ObservedState:
         """Have the next tick know what there is by now."""
         self._index.poll()
-        self.seen = observe(_CLUSTER, self._index, self._nodes, self._leader.lease.term, {})
+        self.seen = observe(_CLUSTER, self._index.view, self._nodes, self._leader.lease.term, {})
         return self.seen
 
     @property

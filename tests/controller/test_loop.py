@@ -46,10 +46,15 @@ class Link:
 
     def __init__(self) -> None:
         self.sent: list[NodeDocuments] = []
+        # What is done once, while something is sent.
+        self.meanwhile: Callable[[], None] | None = None
 
     def send(self, node: str, documents: NodeDocuments) -> None:
         """Keep the documents."""
         self.sent.append(documents)
+        act, self.meanwhile = self.meanwhile, None
+        if act is not None:
+            act()
 
     def on_report(self, receive: Callable[[Observation], None]) -> None:
         """Reports are given to the controller by the tests themselves."""
