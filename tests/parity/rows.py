@@ -79,12 +79,15 @@ def _differences(
     on_purpose: Callable[[dict[str, Any]], str],
 ) -> Iterator[dict[str, Any]]:
     for number, row in rows:
+        note(package, number, agrees=False)
         try:
             agrees = judges[row["test"]](row["case"])
+            reason = "" if agrees else on_purpose(row)
         except NotTranslated:
-            note(package, number, agrees=False)
             continue
-        reason = "" if agrees else on_purpose(row)
+        except Exception as error:  # noqa: BLE001 - the rows after it are judged, and the test fails with what it was
+            yield {**row, "error": repr(error)}
+            continue
         note(package, number, agrees=agrees, reason=reason)
         if not agrees and not reason:
             yield row

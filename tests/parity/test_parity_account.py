@@ -1,10 +1,13 @@
 """The account of what agrees with upstream is honest: reasons are listed, and only refused kinds are left out."""
 
+import json
 from pathlib import Path
+
+import pytest
 
 from reconciler.model.kinds import KINDS
 from tests.parity.differences import PURPOSES, refused_kind
-from tests.parity.rows import ACCOUNT, note, outcome_of, packages, parity_rows
+from tests.parity.rows import ACCOUNT, compare, note, outcome_of, packages, parity_rows
 
 PLANNING = Path(__file__).parents[2] / "docs" / "PLANNING.md"
 
@@ -58,3 +61,18 @@ def test_a_reason_that_is_not_listed_does_not_count() -> None:
         assert (ACCOUNT["nowhere", 1], ACCOUNT["nowhere", 2]) == ("differ", "purpose")
     finally:
         del ACCOUNT["nowhere", 1], ACCOUNT["nowhere", 2]
+
+
+def test_a_row_that_breaks_its_adapter_differs_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those after it are judged all the same, and the test fails with what went wrong."""
+    cases: list[dict[str, object]] = [{"a": "x"}, {"a": 1}, {"b": 1}, {"a": 1}]
+    lines = (json.dumps({"test": "T", "name": "", "case": case}) for case in cases)
+    (tmp_path / "some.jsonl").write_text("\n".join(lines))
+    monkeypatch.setenv("PARITY_DIR", str(tmp_path))
+    try:
+        with pytest.raises(AssertionError, match="KeyError"):
+            compare("some", {"T": lambda case: bool(case["a"] == 1)})
+        assert [ACCOUNT["some", number] for number in range(4)] == ["differ", "agree", "differ", "agree"]
+    finally:
+        for number in range(4):
+            ACCOUNT.pop(("some", number), None)

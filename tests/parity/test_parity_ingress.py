@@ -95,8 +95,10 @@ def test_ingresses_are_admitted_as_upstream_admits_them() -> None:
 
 def test_certificates_are_for_whole_names_or_wildcards() -> None:
     """A wildcard stands for the first label only; the rows say in their name whether they are valid."""
+    different = []
     for number, row in enumerate(parity_rows(_PACKAGE)):
         if row["test"] == "TestValidateIngressTLS" and "case" in row:
             agrees = tls("Invalid value" not in row["name"], row["case"])
             note(_PACKAGE, number, agrees=agrees)
-            assert agrees, row
+            different += [] if agrees else [row]
+    assert not different

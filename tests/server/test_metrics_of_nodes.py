@@ -1,0 +1,33 @@
+"""The page of metrics tells what runs on each node."""
+
+from reconciler.controller.status import node_status
+from reconciler.model.node_report import ContainerFact, NodeFacts, Observation
+from reconciler.model.observed import NodeState
+from reconciler.model.status import Health, Status
+from reconciler.server.metrics import metrics_text
+
+
+def fact(name: str, role: str, state: str) -> ContainerFact:
+    """Return a container of a Pod of its own."""
+    return ContainerFact(id=name, name=name, role=role, pod_uid=name, container="c", state=state)
+
+
+def test_pods_count_by_their_sandboxes_and_containers_by_their_state() -> None:
+    """A Pod whose sandbox has ended does not run."""
+    there = (
+        fact("a", "sandbox", "running"),
+        fact("b", "sandbox", "running"),
+        fact("c", "sandbox", "exited"),
+        fact("d", "app", "running"),
+        fact("e", "app", "exited"),
+    )
+    facts = NodeFacts(node="n", observed_at=0.0, containers=there)
+    told = Observation(node="n", boot_id="b", sequence=1, observed_at=0.0, facts=facts, pods=())
+    node = node_status(NodeState(name="n", observation=told), (), silent=False)
+    page = metrics_text(Status(at=0.0, version="1", cluster_id="c", health=Health.HEALTHY, nodes=(node,)))
+    shown = [line for line in page.splitlines() if line.startswith("reconciler_node_running_")]
+    assert shown == [
+        'reconciler_node_running_pods{node="n"} 2.0',
+        'reconciler_node_running_containers{container_state="exited",node="n"} 1.0',
+        'reconciler_node_running_containers{container_state="running",node="n"} 1.0',
+    ]
