@@ -149,6 +149,7 @@ class AgentLoop:
         look_at: float | None = self._clock.now() + 5.0
         try:
             look_at = self._once()
+            error = self._journal.fault
         except ReconcilerError as failure:
             error = str(failure)
             log.warning("agent pass failed", extra={"error": error})

@@ -77,3 +77,21 @@ def test_an_agent_whose_reboot_took_the_values_asks_for_them(agent: Agent, tmp_p
     again.deliver(WHOLE)
     assert 7 in [again.generation() for _ in range(3)]
     again.loop.stop()
+
+
+def test_a_full_disk_loses_no_documents_and_stops_nothing(agent: Agent, tmp_path: Path) -> None:
+    """P07: the agent does what it is told from memory, says what is wrong, and keeps it once there is room."""
+    agent.deliver(WHOLE)
+    assert 7 in [agent.generation() for _ in range(3)]
+    data, away = tmp_path / "data", tmp_path / "away"
+    data.rename(away)
+    agent.deliver(NodeDocuments(assignment=assignment(generation=8)))
+    assert 8 in [agent.generation() for _ in range(3)]
+    assert "cannot be written" in agent.loop.status().error
+    away.rename(data)
+    assert [agent.generation() for _ in range(3)] == [8, 8, 8]
+    agent.loop.stop()
+    assert agent.loop.status().error == ""
+    kept, _, _ = Journal(data, tmp_path / "run").documents()
+    assert kept is not None
+    assert kept.generation == 8
