@@ -84,7 +84,8 @@ class Daemon:
         holder = f"{settings.node_name}:{settings.data_dir}"
         self._controller = Controller(self._store, self._index, cluster, policy, links, self._clock, holder)
         if settings.provider.script:
-            provider = ScriptProvider(settings.provider.script, settings.provider.deadline_s)
+            runtime = Path(settings.runtime_dir)
+            provider = ScriptProvider(settings.provider.script, settings.provider.deadline_s, runtime)
             self._controller.provider = ProviderBoard(provider, self._controller.picture, self._controller.look)
         streams = RemoteStreams(links)
         self._agents = ClusterAgents(self._controller, links, streams, self._https.authority, self._accounts)

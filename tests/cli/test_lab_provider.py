@@ -48,7 +48,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def ask(folder: Path, **wanted: object) -> ProviderAnswer:
     """Ask it."""
     script = write_provider(folder, IPv4Network("10.99.0.0/24"))
-    return ScriptProvider(str(script), 20.0).ask(ProviderRequest(cluster_id="c", nodes=NODES, **wanted))  # type: ignore[arg-type]
+    request = ProviderRequest(cluster_id="c", nodes=NODES, **wanted)  # type: ignore[arg-type]
+    return ScriptProvider(str(script), 20.0, folder / "run").ask(request)
 
 
 def balancer(name: str, port: BalancerPort, **fields: str) -> Balancer:

@@ -1,31 +1,44 @@
 """A provider that is an executable: the question as JSON on its standard input, the answer on its standard output.
 
 Effect: a process. It is bounded by a deadline, with everything that it has started, and gets nothing of our environment
-but PATH.
+but PATH. A note says which process is asked: one that was left by a daemon that was killed is ended before the next.
 """
 
 import os
+import select
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
-from reconciler.model.base import to_builtins
+from reconciler.executors.network.dns.pidfile import start_time
+from reconciler.executors.network.state import Kernel, StateFile
+from reconciler.model.base import Value, to_builtins
 from reconciler.model.errors import ConfigurationError, DeadlineError, TransientError
 from reconciler.model.provider import PROVIDER_VERSION, ProviderAnswer, ProviderRequest
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HEAD = {"apiVersion": PROVIDER_VERSION, "kind": "ProviderRequest"}
 _SHOWN = 300
+_END_S = 5.0
+
+
+class _Asked(Value):
+    """The process that is asked, and when the kernel started it: its number may be another's later."""
+
+    pid: int
+    started: str
 
 
 class ScriptProvider:
-    """Implements Provider."""
+    """Implements Provider. One question at a time; `runtime` is the directory of the note."""
 
-    def __init__(self, path: str, deadline_s: float) -> None:
+    def __init__(self, path: str, deadline_s: float, runtime: Path) -> None:
         self._path = path
         self._deadline_s = deadline_s
+        self._note = StateFile(runtime / "provider.json", Kernel.current())
 
     def ask(self, request: ProviderRequest) -> ProviderAnswer:
         """Ask the executable; see the port."""
@@ -37,6 +50,7 @@ class ScriptProvider:
         return self._read(done.stdout)
 
     def _run(self, question: bytes) -> subprocess.CompletedProcess[bytes]:
+        self._end_earlier()
         try:
             process = subprocess.Popen(
                 [self._path],
@@ -52,14 +66,30 @@ class ScriptProvider:
             raise ConfigurationError(f"the provider {self._path} cannot be run: {error.strerror}", hint=hint) from error
         with process:
             try:
+                # Before it hears the question: until then it has nothing to do.
+                self._note.save(_Asked(pid=process.pid, started=start_time(process.pid)))
                 out, err = process.communicate(question, timeout=self._deadline_s)
             except subprocess.TimeoutExpired as error:
-                # What a script has started would otherwise go on beside the next one.
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                _kill_group(process.pid)
                 message = f"the provider {self._path} did not answer within {self._deadline_s:g} s"
                 raise DeadlineError(message) from error
+        self._note.remove()
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def _end_earlier(self) -> None:
+        """End what a daemon before this one asked, if that still runs."""
+        earlier = self._note.load(_Asked)
+        if earlier is None:
+            return
+        with suppress(ProcessLookupError):
+            process = os.pidfd_open(earlier.pid)
+            try:
+                if start_time(earlier.pid) == earlier.started:
+                    _kill_group(earlier.pid)
+                    select.select([process], [], [], _END_S)
+            finally:
+                os.close(process)
+        self._note.remove()
 
     def _read(self, text: bytes) -> ProviderAnswer:
         try:
@@ -72,3 +102,9 @@ class ScriptProvider:
             message = f"the provider {self._path} answers as {answer.api_version!r}, asked as {PROVIDER_VERSION}"
             raise TransientError(message, reason="ProviderVersion")
         return answer
+
+
+def _kill_group(leader: int) -> None:
+    """End a script with what it has started, which would otherwise go on beside the next one."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)

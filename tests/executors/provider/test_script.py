@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from reconciler.executors.network.state import Kernel, StateFile
 from reconciler.executors.provider.script import ScriptProvider
 from reconciler.model.base import to_builtins
 from reconciler.model.errors import ConfigurationError, DeadlineError, TransientError
@@ -39,7 +41,7 @@ def script(tmp_path: Path, text: str, deadline_s: float = 10.0) -> ScriptProvide
     path = tmp_path / "provider"
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
-    return ScriptProvider(str(path), deadline_s)
+    return ScriptProvider(str(path), deadline_s, tmp_path / "run")
 
 
 def test_a_question_is_one_document_and_so_is_the_answer(tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_the_example_of_the_documentation_answers(tmp_path: Path) -> None:
         Record(name="www.example.org", targets=("192.0.2.9",), ttl=300, owner=owner),
         Record(name="x.example.org", type="CNAME", targets=("lb.example.org",), owner=owner),
     )
-    told = ScriptProvider(str(program), 20.0).ask(ProviderRequest(cluster_id="c", records=records))
+    told = ScriptProvider(str(program), 20.0, tmp_path).ask(ProviderRequest(cluster_id="c", records=records))
     assert told.instances == (Instance(node="host-1", zone="a"), Instance(node="host-2", zone="b"))
     assert told.records == (Recorded(name="x.example.org", error="only addresses can be named"),)
     assert names.read_text() == "192.0.2.9 www.example.org\n"
@@ -154,7 +156,58 @@ def test_what_a_script_that_hangs_has_started_is_ended_too(tmp_path: Path) -> No
 def test_a_file_that_is_none_names_the_setting(tmp_path: Path) -> None:
     """And so does one that cannot be run."""
     with pytest.raises(ConfigurationError, match="cannot be run: No such file"):
-        ScriptProvider(str(tmp_path / "absent"), 1.0).ask(REQUEST)
+        ScriptProvider(str(tmp_path / "absent"), 1.0, tmp_path).ask(REQUEST)
     (tmp_path / "plain").write_text("#!/bin/sh\n")
     with pytest.raises(ConfigurationError, match="cannot be run: Permission denied"):
-        ScriptProvider(str(tmp_path / "plain"), 1.0).ask(REQUEST)
+        ScriptProvider(str(tmp_path / "plain"), 1.0, tmp_path).ask(REQUEST)
+
+
+_KILLED = """
+import os, sys, threading
+from pathlib import Path
+from reconciler.executors.provider.script import ScriptProvider
+from reconciler.model.provider import ProviderRequest
+
+provider = ScriptProvider(sys.argv[1], 60.0, Path(sys.argv[2]))
+threading.Thread(target=lambda: provider.ask(ProviderRequest(cluster_id="c")), daemon=True).start()
+sys.stdin.read(1)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_daemon_asked_is_ended_before_the_next_question(tmp_path: Path) -> None:
+    """Two scripts would else be at it side by side."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDWR)
+    script(tmp_path, f"exec 3> {pipe}; cat > /dev/null; echo asked >&3; (sleep 60; echo late) & wait")
+    command = [sys.executable, "-c", _KILLED, str(tmp_path / "provider"), str(tmp_path / "run")]
+    killed = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=_PAGE.parents[1])
+    reading = os.open(pipe, os.O_RDONLY)
+    assert os.read(reading, 6) == b"asked\n"
+    os.close(held)
+    killed.communicate(b"x")
+    assert killed.returncode == -9
+    poll = select.poll()
+    poll.register(reading, select.POLLHUP)
+    assert not poll.poll(0)
+    said = '{"apiVersion": "provider.reconciler.dev/v1"}'
+    assert script(tmp_path, f"echo '{said}'").ask(REQUEST) == ProviderAnswer(api_version="provider.reconciler.dev/v1")
+    # Its end is closed once nothing holds the other.
+    assert poll.poll(5000)
+    os.close(reading)
+
+
+def test_a_process_that_only_has_the_number_of_an_earlier_script_is_let_be(tmp_path: Path) -> None:
+    """Numbers are given again."""
+    other = subprocess.Popen(["sleep", "60"], process_group=0)
+    try:
+        note = StateFile(tmp_path / "run" / "provider.json", Kernel.current())
+        note.save({"pid": other.pid, "started": "1"})
+        said = '{"apiVersion": "provider.reconciler.dev/v1"}'
+        script(tmp_path, f"echo '{said}'").ask(REQUEST)
+        assert other.poll() is None
+        assert not (tmp_path / "run" / "provider.json").exists()
+    finally:
+        other.kill()
+        other.wait()
