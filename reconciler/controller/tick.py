@@ -28,8 +28,8 @@ from reconciler.store.index import View
 from reconciler.store.store import Store
 
 replace = msgspec.structs.replace
-# A volume has one claim. What somebody else writes to either while a tick plans is looked at, never written over.
-_GUARDED = frozenset({"PersistentVolume", "PersistentVolumeClaim"})
+# What somebody else writes while a tick plans is looked at, never written over. A status is concluded anew each time.
+_GUARDED = frozenset({"update", "delete"})
 
 
 def observe(
@@ -88,10 +88,10 @@ def tick(
 
 
 def _guarded(changes: tuple[Change, ...], observed: ObservedState) -> Iterator[Change]:
-    """Yield the changes, those of volumes and claims with the version that they were planned from."""
+    """Yield the changes, with the versions that they were planned from."""
     for change in changes:
-        before = observed.objects.get(change.ref) if change.ref.kind in _GUARDED else None
-        if change.verb == "update" and before is not None:
+        before = observed.objects.get(change.ref) if change.verb in _GUARDED else None
+        if before is not None:
             yield replace(change, expected_resource_version=before.object.metadata.resource_version)
         else:
             yield change

@@ -1,4 +1,4 @@
-"""What somebody else writes to volumes and claims while a tick plans is looked at, and never written over."""
+"""What somebody else writes while a tick plans is looked at, and never written over."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -87,3 +87,34 @@ def test_a_pod_does_not_go_where_its_volume_is_not_to_be_made_any_more(tmp_path:
         web, kept = (one.objects[ref_of(each)].object for each in (pod, data))
         assert not cast(Pod, web).spec.node_name
         assert kept.metadata.annotations[SELECTED_NODE] == "node-b"
+
+
+TEMPLATE = "metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: i}]}"
+WEB = f"replicas: 0, selector: {{matchLabels: {{app: web}}}}, template: {{{TEMPLATE}}}"
+
+
+def test_a_label_that_a_deployment_got_meanwhile_stays(tmp_path: Path) -> None:
+    """The tick would write the number of its revision."""
+    web = read("Deployment", name="web", spec=WEB)
+    with race(tmp_path / "db", web) as one:
+        one.write(replace(web, metadata=replace(web.metadata, labels={"kept": "yes"})))
+        with pytest.raises(StaleError, match="has been modified"):
+            one.tick()
+        one.look()
+        one.tick()
+        kept = one.objects[ref_of(web)].object.metadata
+        assert kept.labels == {"kept": "yes"}
+        assert kept.annotations["deployment.kubernetes.io/revision"] == "1"
+
+
+def test_what_was_kept_from_its_owners_fate_meanwhile_stays(tmp_path: Path) -> None:
+    """Somebody takes the owner that is gone off a ReplicaSet, before the tick that would remove it with its owner."""
+    owner = "ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: gone, uid: u, controller: true}]"
+    orphan = read("ReplicaSet", name="web", metadata=owner, spec=WEB)
+    with race(tmp_path / "db", orphan) as one:
+        one.write(replace(orphan, metadata=replace(orphan.metadata, owner_references=())))
+        with pytest.raises(StaleError, match="has been modified"):
+            one.tick()
+        one.look()
+        one.tick()
+        assert ref_of(orphan) in one.objects
