@@ -44,6 +44,9 @@ class Departures:
         """
         if self._view is None or view != self._view:
             self._generation = generation
+        if self._view is None or view.term != self._view.term:
+            # Another daemon may have led since, and placed Pods that have gone.
+            self._pods = {}
         self._view = view
         ending = {node: frozenset(_ending(one)) for node, one in assignments.items()}
         # What has ended is forgotten here.

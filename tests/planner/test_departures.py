@@ -127,6 +127,16 @@ def test_who_has_not_seen_pods_go_takes_the_first_view_for_theirs() -> None:
     assert not lingers(Departures(), told_by(a=1), pod("web"), generation=7)
 
 
+def test_what_went_while_another_daemon_led_is_not_known() -> None:
+    """It may have placed Pods that have gone since: as after the start, the first view of a term stands for them."""
+    departures, given = Departures(), {"a": assignment(), "b": assignment()}
+    nodes = told_by(a=7, b=7)
+    assert not departures.mark(view(), 7, given, nodes, NOW, LEASE_S)["a"].lingering
+    again = replace(view(), term=3)
+    assert departures.mark(again, 9, given, nodes, NOW, LEASE_S)["a"].lingering
+    assert not departures.mark(again, 10, given, told_by(a=7, b=9), NOW, LEASE_S)["a"].lingering
+
+
 def test_a_pod_that_comes_again_under_its_uid_starts_anew() -> None:
     """What has gone is not remembered."""
     departures, nodes = Departures(), told_by(a=1, b=7)
