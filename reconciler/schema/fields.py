@@ -143,15 +143,12 @@ REFUSED_VALUES: Mapping[str, str] = {
     "EndpointSlice.addressType=IPv6": "IPv6 is not implemented yet",
     "EndpointSlice.addressType=FQDN": "use a Service of type ExternalName",
     "PersistentVolumeSpec.persistentVolumeReclaimPolicy=Recycle": "use Retain or Delete",
-    "EmptyDirVolumeSource.medium=HugePages": "huge pages are not implemented",
+    "EmptyDirVolumeSource.medium=HugePages": "volumes of huge pages are not implemented",
     "SecurityContext.procMount=Unmasked": "it needs user namespaces, which are not implemented",
 }
 
-# Fields that are accepted, typed and stored, and whose effect is smaller than in Kubernetes.
+# Fields whose effect is smaller than in Kubernetes.
 NOTES: Mapping[str, str] = {
-    "PodSpec.priorityClassName": "Pods with a higher priority are placed first; none is displaced yet",
-    "PodSpec.priority": "Pods with a higher priority are placed first; none is displaced yet",
-    "PodSpec.preemptionPolicy": "stored; Pods are not displaced by others yet",
     "PersistentVolumeClaimSpec.dataSource": "nothing here fills volumes: the claim waits for one of its own",
     "PersistentVolumeClaimSpec.dataSourceRef": "nothing here fills volumes: the claim waits for one of its own",
 }

@@ -255,7 +255,7 @@ def _kustomize_problem(path: str) -> Problem:
         file=path,
         line=1,
         column=1,
-        message="kustomize is not supported yet: the files of this directory were not read",
+        message="kustomizations are not rendered: the files of this directory were not read",
         hint="commit the output of kustomize build instead",
         code="kustomize",
     )

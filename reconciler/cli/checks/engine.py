@@ -61,12 +61,4 @@ def check_programs(_: "Settings") -> Sequence[Finding]:
     for name, package in (("git", "git"), ("iptables", "iptables")):
         path = shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         found.append(ok(name, path) if path else fail(name, "is not installed", f"apt-get install {package}"))
-    if not any(shutil.which(name) for name in ("kustomize", "kubectl")):
-        found.append(
-            warn(
-                "kustomize",
-                "neither kustomize nor kubectl is there",
-                "install one to use kustomization.yaml",
-            )
-        )
     return found
