@@ -3,13 +3,16 @@
 Version 1 and 2, also mixed. Only what is mounted whole is used: part of a hierarchy tells not where its top is.
 """
 
+import errno
 import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from reconciler.model.base import Value
 from reconciler.model.granted import PERIOD_US, Granted, shares_worth, weight_of
 
+_T = TypeVar("_T")
 UNIFIED = ""
 _NEEDED = ("memory", "cpu")
 _PAGE_BYTES = mmap.PAGESIZE
@@ -81,8 +84,8 @@ def holds(folder: Path, setting: Setting) -> bool:
     """Whether a group's file holds what it is to hold."""
     try:
         return (folder / setting.file).read_text().strip() == setting.value
-    except FileNotFoundError:
-        return False
+    except OSError as error:
+        return _otherwise(error, False)
 
 
 def observed(memory: Path, cpu: Path, *, unified: bool) -> Granted | None:
@@ -95,21 +98,31 @@ def observed(memory: Path, cpu: Path, *, unified: bool) -> Granted | None:
         else:
             quota, period = ((cpu / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
             shares = _number(cpu / "cpu.shares")
-    except FileNotFoundError:
-        return None
-    limited = quota.isdecimal() and period.isdecimal()
-    return Granted(
-        cpu_shares=shares,
-        cpu_quota_us=int(quota) * PERIOD_US // int(period) if limited else 0,
-        memory_bytes=0 if limit >= _UNLIMITED else limit,
-    )
+        limited = quota.isdecimal() and period.isdecimal()
+        return Granted(
+            cpu_shares=shares,
+            cpu_quota_us=int(quota) * PERIOD_US // int(period) if limited else 0,
+            memory_bytes=0 if limit >= _UNLIMITED else limit,
+        )
+    except OSError as error:
+        return _otherwise(error, None)
 
 
 def memory_used(folder: Path, *, unified: bool) -> int:
-    """Return how many bytes a group uses that the kernel does not give back at once."""
-    used = _number(folder / ("memory.current" if unified else "memory.usage_in_bytes"))
-    told = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    return used - int(told.get("inactive_file" if unified else "total_inactive_file", 0))
+    """Return how many bytes a group uses that the kernel does not give back at once; none where there is no group."""
+    try:
+        used = _number(folder / ("memory.current" if unified else "memory.usage_in_bytes"))
+        told = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return used - int(told.get("inactive_file" if unified else "total_inactive_file", 0))
+    except OSError as error:
+        return _otherwise(error, 0)
+
+
+def _otherwise(error: OSError, value: _T) -> _T:
+    """Return what holds of a group that has gone, also while it was read; raise everything else."""
+    if error.errno not in (errno.ENOENT, errno.ENODEV):
+        raise error
+    return value
 
 
 def _number(file: Path) -> int:

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,9 +25,10 @@ from reconciler.executors.container.hierarchies import (
     observed,
     settings,
 )
-from reconciler.executors.container.slices import remove_slice, set_slice
-from reconciler.executors.engine import Engine, EngineInfo
-from reconciler.model.errors import TransientError
+from reconciler.executors.container.slices import SystemdError, remove_slice, set_slice
+from reconciler.executors.engine import Engine
+from reconciler.model.base import Value
+from reconciler.model.errors import StaleError, TransientError
 from reconciler.model.granted import Granted, granted_to_pod
 from reconciler.model.kinds import PodSpec
 from reconciler.model.podresources import has_pod_resources
@@ -45,6 +46,31 @@ class PodCgroupError(TransientError):
     reason = "PodLimitsNotSet"
 
 
+class _Host(Value):
+    """The Engine's driver of control groups, whether they are of version 2, and where they are mounted."""
+
+    driver: str
+    version: str
+    mounted: tuple[Hierarchy, ...]
+
+    @property
+    def unified(self) -> bool:
+        """Whether the Engine uses version 2."""
+        return self.version == _V2
+
+    def holders(self) -> dict[str, Hierarchy]:
+        """Return which hierarchies limit memory and processors; raise `PodCgroupError` where limits cannot be set."""
+        if self.driver not in _ABOVE or (self.driver == "systemd" and not self.unified):
+            raise PodCgroupError(
+                f"resources of a whole Pod need an Engine with control groups: its driver is"
+                f" {self.driver or 'unknown'}, of version {self.version or 'unknown'}"
+            )
+        found = holders(self.mounted, self.unified)
+        if len(found) < 2:
+            raise PodCgroupError("resources of a whole Pod need the controllers cpu and memory, which are not mounted")
+        return found
+
+
 class PodCgroups:
     """Makes and removes the groups of one cluster's Pods on one host. Safe to use from many threads."""
 
@@ -55,6 +81,8 @@ class PodCgroups:
         self._proc = proc
         self._lock = threading.Lock()
         self._busy: Counter[str] = Counter()
+        # The same for every Pod, and slow to ask for; a full look at the host asks anew.
+        self._known: _Host | None = None
 
     @contextmanager
     def entered(self, uid: str, spec: PodSpec) -> Iterator[str]:
@@ -72,83 +100,86 @@ class PodCgroups:
         finally:
             with self._lock:
                 self._busy[uid] -= 1
+                if not self._busy[uid]:
+                    del self._busy[uid]
 
     def check(self, uid: str, pid: int) -> None:
         """Raise `PodCgroupError` when a process of a Pod is not in the Pod's group."""
-        info = self._engine.info()
-        group = self._group(info, uid)
+        host = self._host()
+        group = self._group(host.driver, uid)
         found = groups_of(pid, self._proc)
-        for controller in self._holders(info):
-            inside = found.get(UNIFIED if info.cgroup_version == _V2 else controller)
+        for controller in host.holders():
+            inside = found.get(UNIFIED if host.unified else controller)
             if found and (inside is None or not inside.startswith(f"{group}/")):
                 raise PodCgroupError(f"the Engine started a container in {inside}, not below {group}: it was ended")
 
     def observed(self, uid: str) -> Granted | None:
         """Return what the containers of a Pod may use together; None for a Pod without a group that can be read."""
-        info = self._engine.info()
+        host = self._host()
         try:
-            group, needed = self._group(info, uid), self._holders(info)
+            group, needed = self._group(host.driver, uid), host.holders()
         except PodCgroupError:
             return None
-        unified = info.cgroup_version == _V2
-        return observed(needed["memory"].folder(group), needed["cpu"].folder(group), unified=unified)
+        return observed(needed["memory"].folder(group), needed["cpu"].folder(group), unified=host.unified)
 
     def resize(self, uid: str, given: Granted) -> None:
-        """Let the containers of a Pod use something else together; never less memory than they do, as with kubelet."""
-        info = self._engine.info()
-        folder = self._holders(info)["memory"].folder(self._group(info, uid))
-        used = memory_used(folder, unified=info.cgroup_version == _V2) if given.memory_bytes else 0
-        if used > given.memory_bytes:
-            raise TransientError(
-                f"the Pod uses {used} bytes of memory: its limit cannot be {given.memory_bytes}", reason="MemoryInUse"
-            )
+        """Let the containers of a Pod use something else together."""
+        if self.observed(uid) is None:
+            raise StaleError(f"Pod {uid} has no control group any more: there is nothing to resize")
         self._made(uid, given)
 
     def sweep(self, alive: Collection[str]) -> None:
-        """Remove the groups of Pods that have no container any more."""
-        found = set()
+        """Remove the groups of Pods that have no container any more, also of an Engine that was set up otherwise."""
+        self._known = None
+        mounted = self._mounted()
         for driver, above in _ABOVE.items():
             prefix, suffix = self._affixes(driver)
-            for one in self._mounted():
+            found = set()
+            for one in mounted:
                 with suppress(OSError):
                     names = [entry.name for entry in os.scandir(one.folder(above)) if entry.name.startswith(prefix)]
                     found |= {_uid_of(name.removeprefix(prefix).removesuffix(suffix)) for name in names}
-        for uid in sorted(found.difference(alive)):
-            self.remove(uid)
+            for uid in sorted(found.difference(alive)):
+                if not self._remove(uid, driver, mounted):
+                    return
 
     def remove(self, uid: str) -> None:
         """Remove a Pod's group once nothing is in it and nothing is about to be."""
-        info = self._engine.info()
+        host = self._host()
+        self._remove(uid, host.driver, host.mounted)
+
+    def _remove(self, uid: str, driver: str, mounted: Iterable[Hierarchy]) -> bool:
+        """Remove a group; return whether the host could do that, so that it is worth while to go on with others."""
         with self._lock:
-            if self._busy[uid]:
-                return
-            del self._busy[uid]
-            group = self._group(info, uid)
-            folders = [one.folder(group) for one in self._mounted()]
-            if any(_has_children(folder) for folder in folders):
-                return
-            if info.cgroup_driver == "systemd" and any(folder.exists() for folder in folders):
-                _remove_slice(Path(group).name)
+            if uid in self._busy:
+                return True
+            group = self._group(driver, uid)
+            folders = [folder for one in mounted if (folder := one.folder(group)).exists()]
+            if not folders or any(map(_has_children, folders)):
+                return True
+            could = driver != "systemd" or _is_slice_removed(Path(group).name)
             for folder in folders:
                 # Gone already, or somebody else has put something in it.
                 with suppress(OSError):
                     folder.rmdir()
+        return could
 
     def _made(self, uid: str, given: Granted) -> str:
-        info = self._engine.info()
-        group, unified = self._group(info, uid), info.cgroup_version == _V2
-        needed = self._holders(info)
-        try:
-            if info.cgroup_driver == "systemd":
-                if not self._all_hold(group, needed, given, unified=unified):
+        """Have a Pod's group, with limits; it gets never less memory than is in use, as with kubelet."""
+        host = self._host()
+        group, needed = self._group(host.driver, uid), host.holders()
+        if not self._all_hold(group, needed, given, unified=host.unified):
+            _require_unused(needed["memory"].folder(group), given, unified=host.unified)
+            try:
+                if host.driver == "systemd":
                     set_slice(Path(group).name, given)
-            else:
-                _set_files(group, needed, given, unified=unified)
-        except (OSError, TransientError) as error:
-            raise PodCgroupError(f"the limits of the Pod cannot be set at {group}: {error}") from error
-        if not self._all_hold(group, needed, given, unified=unified):
-            raise PodCgroupError(f"the limits of the Pod were set at {group} and are not in force there")
-        return Path(group).name if info.cgroup_driver == "systemd" else group
+                else:
+                    _set_files(group, needed, given, unified=host.unified)
+            except (OSError, SystemdError) as error:
+                raise PodCgroupError(f"the limits of the Pod cannot be set at {group}: {error}") from error
+            if not self._all_hold(group, needed, given, unified=host.unified):
+                raise PodCgroupError(f"the limits of the Pod were set at {group} and are not in force there")
+        return Path(group).name if host.driver == "systemd" else group
 
     def _all_hold(self, group: str, needed: dict[str, Hierarchy], given: Granted, *, unified: bool) -> bool:
         return all(
@@ -157,10 +188,10 @@ class PodCgroups:
             for setting in settings(controller, given, unified=unified)
         )
 
-    def _group(self, info: EngineInfo, uid: str) -> str:
-        prefix, suffix = self._affixes(info.cgroup_driver)
+    def _group(self, driver: str, uid: str) -> str:
+        prefix, suffix = self._affixes(driver)
         name = uid.replace("-", "_") if suffix else uid
-        return f"{_ABOVE.get(info.cgroup_driver, '')}/{prefix}{name}{suffix}"
+        return f"{_ABOVE.get(driver, '')}/{prefix}{name}{suffix}"
 
     def _affixes(self, driver: str) -> tuple[str, str]:
         """Return what a group's name begins and ends with; in a slice's name, dashes say what it lies in."""
@@ -168,17 +199,13 @@ class PodCgroups:
             return f"system-reconciler_{self._cluster}_", ".slice"
         return f"reconciler-{self._cluster}-", ""
 
-    def _holders(self, info: EngineInfo) -> dict[str, Hierarchy]:
-        unified = info.cgroup_version == _V2
-        if info.cgroup_driver not in _ABOVE or (info.cgroup_driver == "systemd" and not unified):
-            raise PodCgroupError(
-                f"resources of a whole Pod need an Engine with control groups: its driver is"
-                f" {info.cgroup_driver or 'unknown'}, of version {info.cgroup_version or 'unknown'}"
-            )
-        found = holders(self._mounted(), unified)
-        if len(found) < 2:
-            raise PodCgroupError("resources of a whole Pod need the controllers cpu and memory, which are not mounted")
-        return found
+    def _host(self) -> _Host:
+        known = self._known
+        if known is None:
+            info = self._engine.info()
+            known = _Host(driver=info.cgroup_driver, version=info.cgroup_version, mounted=self._mounted())
+            self._known = known
+        return known
 
     def _mounted(self) -> tuple[Hierarchy, ...]:
         return hierarchies((self._proc / "self" / "mountinfo").read_text())
@@ -198,12 +225,22 @@ def _set_files(group: str, needed: dict[str, Hierarchy], given: Granted, *, unif
                 (folder / setting.file).write_text(setting.value)
 
 
-def _remove_slice(name: str) -> None:
+def _require_unused(memory: Path, given: Granted, *, unified: bool) -> None:
+    used = memory_used(memory, unified=unified) if given.memory_bytes else 0
+    if used > given.memory_bytes:
+        raise TransientError(
+            f"the Pod uses {used} bytes of memory: its limit cannot be {given.memory_bytes}", reason="MemoryInUse"
+        )
+
+
+def _is_slice_removed(name: str) -> bool:
     try:
         remove_slice(name)
-    except TransientError as error:
+    except SystemdError as error:
         # It is empty, and looked for again.
         log.warning("a slice is not removed", extra={"slice": name, "reason": str(error)})
+        return False
+    return True
 
 
 def _has_children(folder: Path) -> bool:
@@ -211,6 +248,9 @@ def _has_children(folder: Path) -> bool:
         return any(entry.is_dir(follow_symlinks=False) for entry in os.scandir(folder))
     except FileNotFoundError:
         return False
+    except OSError:
+        # Not known: then it is left.
+        return True
 
 
 def _uid_of(name: str) -> str:

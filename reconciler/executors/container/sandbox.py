@@ -32,7 +32,7 @@ def create_sandbox(
     """Create and start a sandbox; return whether anything was done, and its id."""
     with cgroups.entered(detail.pod.uid, detail.pod.spec) as group:
         changed, container = _started(engine, owned, detail, group, expects, deadline)
-        if group and changed:
+        if group:
             check_group(engine, cgroups, detail.pod.uid, container, deadline)
     return changed, container
 

@@ -140,7 +140,11 @@ class Starter:
 
     def _continue(self, detail: StartContainer, found: Mapping[str, Any], deadline: Deadline) -> bool:
         """Do what is left for a container that was started: perhaps its hook (which may run twice, never not)."""
-        if not is_running(found) or self._files.hook_has_run(detail):
+        if not is_running(found):
+            return False
+        if found["HostConfig"].get("CgroupParent"):
+            check_group(self._engine, self._cgroups, detail.pod.uid, str(found["Id"]), deadline)
+        if self._files.hook_has_run(detail):
             return False
         return self._post_start(detail, str(found["Id"]), deadline)
 
