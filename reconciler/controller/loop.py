@@ -161,7 +161,8 @@ class Controller:
 
     def _picture_of(self, view: View) -> ObservedState:
         provider = self.provider.state if self.provider is not None else None
-        return observe(self.cluster, view, self._nodes, self.term, self.usage.latest(), provider)
+        observed = observe(self.cluster, view, self._nodes, self.term, self.usage.latest(), provider)
+        return replace(observed, sources=self.declared.only_ours(observed.sources))
 
     @property
     def term(self) -> int:
