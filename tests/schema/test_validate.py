@@ -146,3 +146,12 @@ def test_a_refused_list_or_map_that_is_empty_says_nothing() -> None:
     assert validate([SourceFile("a.yaml", text.replace("FINALIZERS", "[]").encode())]).is_valid
     (found,) = validate([SourceFile("a.yaml", text.replace("FINALIZERS", "[a.example/b]").encode())]).problems
     assert (found.pointer, found.code) == ("/metadata/finalizers", "not-implemented")
+
+
+def test_a_quantity_of_any_length_is_judged() -> None:
+    """P23: one that is longer than what is read as a number is a problem with its place."""
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+    text += "spec: {containers: [{name: a, image: b, resources: {limits: {cpu: '%s'}}}]}\n"
+    assert validate([SourceFile("a.yaml", (text % ("1" * 400)).encode())]).is_valid
+    (found,) = validate([SourceFile("a.yaml", (text % ("1" * 401)).encode())]).problems
+    assert (found.line, found.message) == (4, "cpu: longer than 400 characters")

@@ -78,4 +78,5 @@ IntOrString: TypeAlias = int | str
 PortReference: TypeAlias = PortNumber | PortName
 CountOrPercent: TypeAlias = Count | Annotated[str, Meta(pattern=PERCENT_PATTERN)]
 PositiveOrPercent: TypeAlias = Positive | Annotated[str, Meta(pattern=PERCENT_PATTERN)]
-Quantity: TypeAlias = Annotated[str, Meta(pattern=QUANTITY_PATTERN)] | int | float
+# No longer than what `quantity` reads.
+Quantity: TypeAlias = Annotated[str, Meta(pattern=QUANTITY_PATTERN, max_length=400)] | int | float
