@@ -22,6 +22,7 @@ from reconciler.executors.ingress.process import Proxy, version
 from reconciler.executors.ingress.slots import Slots, assign, commands
 from reconciler.executors.network.state import Kernel, StateFile
 from reconciler.executors.outcome import outcome_of
+from reconciler.executors.wakeup import Wakeup
 from reconciler.model.base import Value
 from reconciler.model.details import ProgramIngress, StopIngress
 from reconciler.model.errors import ReconcilerError, TerminalError, TransientError
@@ -69,7 +70,7 @@ class IngressExecutor:
         self._look: Look = lambda _: None
         self._watcher: threading.Thread | None = None
         self._closed = threading.Event()
-        self._wake_r, self._wake_w = os.pipe()
+        self._wakeup = Wakeup()
 
     # Actions
 
@@ -91,7 +92,7 @@ class IngressExecutor:
                 self._error = str(error)
                 raise
             self._error = ""
-        self._wake()
+        self._wakeup.wake()
         return changed, ""
 
     def _program_all(self, detail: ProgramIngress, materials: Materials) -> bool:
@@ -132,25 +133,30 @@ class IngressExecutor:
         if not lines and before.noted and before.noted == before.endpoints:
             return True
         self._unnoted = (detail, slots)
-        if self._noting is None:
+        if self._noting is None and not self._closed.is_set():
             self._noting = threading.Timer(_NOTE_S, self._note)
             self._noting.daemon = True
             self._noting.start()
         return False
 
     def _note(self) -> None:
-        """Write the endpoints that came meanwhile into the files, for a proxy that somebody starts without us."""
         with self._lock:
-            unnoted, self._unnoted, self._noting = self._unnoted, None, None
-            if unnoted is None or self._state is None:
-                return
-            try:
-                self._folders.refill(*unnoted)
-                self._state = replace(self._state, noted=unnoted[0].endpoints)
-                self._file.save(self._state)
-            except OSError as error:
-                # It is tried again with the next change, and by the next process of ours.
-                logger.warning("endpoints cannot be noted in the files of haproxy: %s", error)
+            self._note_now()
+
+    def _note_now(self) -> None:
+        """Write the endpoints that came meanwhile into the files, for a proxy that somebody starts without us."""
+        if self._noting is not None:
+            self._noting.cancel()
+        unnoted, self._unnoted, self._noting = self._unnoted, None, None
+        if unnoted is None or self._state is None:
+            return
+        try:
+            self._folders.refill(*unnoted)
+            self._state = replace(self._state, noted=unnoted[0].endpoints)
+            self._file.save(self._state)
+        except OSError as error:
+            # It is tried again with the next change, and by the next process of ours.
+            logger.warning("endpoints cannot be noted in the files of haproxy: %s", error)
 
     def _load(self, detail: ProgramIngress, slots: Mapping[str, Slots], materials: Materials, is_running: bool) -> None:
         """Check a configuration, and have HAProxy take it; when that fails, the one before holds again."""
@@ -239,17 +245,16 @@ class IngressExecutor:
     def close(self) -> None:
         """Stop watching; the proxy goes on."""
         self._closed.set()
-        self._wake()
+        self._wakeup.wake()
         if self._watcher is not None:
             self._watcher.join(timeout=5)
-        if self._noting is not None:
-            self._noting.cancel()
-        self._note()
-        os.close(self._wake_w)
-        os.close(self._wake_r)
-
-    def _wake(self) -> None:
-        os.write(self._wake_w, b"!")
+        # Endpoints that an action keeps from being noted are given again by the next process of ours.
+        if self._lock.acquire(timeout=_FREE_S):
+            try:
+                self._note_now()
+            finally:
+                self._lock.release()
+        self._wakeup.close()
 
     def _watch(self) -> None:
         while not self._closed.is_set():
@@ -263,13 +268,13 @@ class IngressExecutor:
     def _await_its_end(self) -> None:
         """Wait until the proxy ends, and tell it; or until something else is to be waited for."""
         with selectors.DefaultSelector() as selector:
-            selector.register(self._wake_r, selectors.EVENT_READ, "")
+            selector.register(self._wakeup, selectors.EVENT_READ, "")
             process = self._follow(selector)
             ready = {key.data for key, _ in selector.select()}
             if process is not None:
                 os.close(process)
         if "" in ready:
-            os.read(self._wake_r, 4096)
+            self._wakeup.clear()
         if "ended" in ready:
             self._look("ingress")
 

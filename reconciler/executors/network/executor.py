@@ -29,6 +29,7 @@ from reconciler.executors.network.services import ServiceTable
 from reconciler.executors.network.state import Kernel, SandboxBook, StateFile
 from reconciler.executors.network.table_events import TableEvents
 from reconciler.executors.outcome import outcome_of
+from reconciler.executors.wakeup import Wakeup
 from reconciler.model.details import (
     AttachPod,
     DetachPod,
@@ -119,7 +120,7 @@ class NetworkExecutor:
         self._open_pods: frozenset[str] = frozenset()
         self._watcher: threading.Thread | None = None
         self._look: Look = lambda _: None
-        self._wake_r, self._wake_w = os.pipe()
+        self._wakeup = Wakeup()
         self._dns_pidfd: int | None = None
         self._told = self.facts()
 
@@ -142,7 +143,7 @@ class NetworkExecutor:
                 self._told = self._facts()
         for reason in reasons:
             self._look(reason)
-        self._wake()
+        self._wakeup.wake()
         return changed, ""
 
     def _taken(self, detail: NetworkDetail) -> Mapping[str, str]:
@@ -271,7 +272,7 @@ class NetworkExecutor:
     def close(self) -> None:
         """Stop watching and let the network go; what stands stays."""
         self._closed.set()
-        self._wake()
+        self._wakeup.wake()
         if self._watcher is not None:
             self._watcher.join(timeout=5)
         with self._lock:
@@ -280,26 +281,21 @@ class NetworkExecutor:
             self._mirror.close()
             self._table_events.close()
             self._nftables.close()
-        os.close(self._wake_w)
-        os.close(self._wake_r)
+        self._wakeup.close()
         if self._dns_pidfd is not None:
             os.close(self._dns_pidfd)
         self._exclusive.close()
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):
-            os.write(self._wake_w, b"!")
 
     def _watch(self) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._mirror.fileno(), selectors.EVENT_READ, "link")
             selector.register(self._table_events.fileno(), selectors.EVENT_READ, "nftables")
-            selector.register(self._wake_r, selectors.EVENT_READ, "")
+            selector.register(self._wakeup, selectors.EVENT_READ, "")
             while not self._closed.is_set():
                 self._follow_dns(selector)
                 ready = {key.data for key, _ in selector.select(None if self._table.is_settled else _SETTLE_S)}
                 if "" in ready:
-                    os.read(self._wake_r, 4096)
+                    self._wakeup.clear()
                 if self._closed.is_set():
                     return
                 if ready == {""}:
