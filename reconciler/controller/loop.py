@@ -84,6 +84,7 @@ class Controller:
         self._plan = Plan()
         self._seen: tuple[object, ...] = ()
         self._status = LoopStatus(name="controller")
+        self._fault = ""
         self._count = 0
 
     # Life
@@ -207,6 +208,7 @@ class Controller:
         look_at: float | None = self.clock.now() + _RETRY_S
         try:
             look_at = self._once()
+            error = self._fault
         except LeadershipLost as lost:
             self._lose_lead()
             error = str(lost)
@@ -217,7 +219,8 @@ class Controller:
             self._forget_passes()
             look_at = self.clock.now()
         except ReconcilerError as failure:
-            error = str(failure)
+            # It stays until something was written again: a pass that had nothing to write proves nothing.
+            error = self._fault = str(failure)
             self._forget_passes()
             log.warning("tick failed", extra={"error": error})
         except Exception as bug:
@@ -243,11 +246,13 @@ class Controller:
         # What comes from now on is for the next pass, whether this one happens to see it or not.
         self._seen = self._inputs(now)
         events = tuple(self._events)
-        observed = self.picture()
+        observed, observed_version = self.picture(), self.index.resource_version
         self._plan = tick(self.store, self.declared.states(), observed, self.policy, now, events, self._memo)
         self.counts.update(job_counts(observed.objects, self._plan.changes))
         # Told events are forgotten only once they are written.
         self._events = self._events[len(events) :]
+        if self.index.resource_version != observed_version:
+            self._fault = ""
         self._count += 1
         self._return_failed(self._plan.endings)
         self._flush_records()
@@ -334,9 +339,11 @@ class Controller:
             # Nothing new but the time: keep the sequence, so that no tick is needed.
             self._nodes[observation.node] = replace(before, heartbeat_at=at)
             self.store.heartbeat(observation.node, at)
+            self._fault = ""
             return
         if not self.store.record_observation(observation):
             return
+        self._fault = ""
         self._events += happenings_of(observation)
         self._nodes[observation.node] = NodeState(name=observation.node, heartbeat_at=at, observation=observation)
         if observation.generation == 0 or (before is None):

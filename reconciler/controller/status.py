@@ -46,6 +46,8 @@ def status_of(controller: Controller, settings: Iterable[SourceSettings], loops:
     )
     objects = tuple(_objects(observed, plan))
     parts = [*(one.health for one in sources), *(one.health for one in objects), *_of_nodes(nodes)]
+    # What a loop could not look at, or not write, may be otherwise by now than it is shown.
+    parts += [Health.UNKNOWN for one in loops if one.error or one.ended]
     if not plan.revisions and not sources:
         parts.append(Health.UNKNOWN)
     return Status(
