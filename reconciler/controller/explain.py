@@ -8,7 +8,7 @@ from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Verdict
 from reconciler.model.refs import ObjectRef
-from reconciler.planner.health import health_of
+from reconciler.planner.health import health_of, node_health
 from reconciler.planner.overrides import taint_words
 from reconciler.planner.services.hints import zones_told
 from reconciler.planner.unready import faults_of_pods, with_fault
@@ -81,7 +81,10 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _stored(observed: ObservedState, stored: StoredObject) -> dict[str, Any]:
-    health = with_fault(health_of(stored), stored, faults_of_pods(observed.objects))
+    if stored.ref.kind == "Node":
+        health = node_health(stored)
+    else:
+        health = with_fault(health_of(stored), stored, faults_of_pods(observed.objects))
     told: dict[str, Any] = {
         "health": health.health.value,
         "healthReason": health.reason,

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from reconciler.lab.sockets import answer, document
-from reconciler.model.errors import TerminalError
+from reconciler.model.errors import TerminalError, TransientError
 
 _IMAGE_S = 600.0
 _CHUNK_BYTES = 1 << 20
@@ -39,14 +39,22 @@ def load(door: Path, archive: Iterable[bytes]) -> list[str]:
 
 def saved(door: Path, image: str) -> Iterator[bytes]:
     """Return the archive of an image, piece by piece."""
-    with answer(door, "GET", f"/images/{quote(image, safe='/:@')}/get", timeout_s=_IMAGE_S) as got:
-        if got.status != 200:
-            raise TerminalError(
-                f"this machine's Docker Engine does not give {image}: {_message(got.read())}",
-                hint=f"docker pull {image}, or name an archive (docker save)",
-            )
-        while piece := got.read(_CHUNK_BYTES):
-            yield piece
+    try:
+        with answer(door, "GET", f"/images/{quote(image, safe='/:@')}/get", timeout_s=_IMAGE_S) as got:
+            if got.status != 200:
+                raise TerminalError(
+                    f"this machine's Docker Engine does not give {image}: {_message(got.read())}",
+                    hint=f"docker pull {image}, or name an archive (docker save)",
+                )
+            while piece := got.read(_CHUNK_BYTES):
+                yield piece
+    except OSError as error:
+        why = error.strerror or error
+        raise TransientError(
+            f"no file {image}, and this machine's Docker Engine, which might have such an image, does not answer "
+            f"at {door}: {why}",
+            hint="name an archive (docker save), or start the Engine: systemctl start docker",
+        ) from error
 
 
 def archived(path: Path) -> Iterator[bytes]:

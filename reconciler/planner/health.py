@@ -1,7 +1,7 @@
 """How healthy an object is, judged from its observed status alone. Pure; used by waves, dependencies and `status`."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from reconciler.model.kinds import (
     ContainerStatus,
@@ -10,6 +10,7 @@ from reconciler.model.kinds import (
     Deployment,
     Ingress,
     Job,
+    Node,
     PersistentVolumeClaim,
     Pod,
     ReplicaSet,
@@ -28,6 +29,15 @@ def health_of(stored: StoredObject) -> ObjectHealth:
     if object.metadata.deletion_timestamp and health is Health.HEALTHY:
         health, reason = Health.PROGRESSING, "Terminating"
     return ObjectHealth(object=str(stored.ref), health=health, reason=reason, message=message, ready=ready)
+
+
+def node_health(stored: StoredObject) -> ObjectHealth:
+    """Return the health of a node by its condition Ready, for people to read: no wave or dependency goes by it."""
+    ready = condition(cast(Node, stored.object).status.conditions, "Ready")
+    if ready is None or ready.status == "True":
+        return health_of(stored)
+    health = Health.UNKNOWN if ready.status == "Unknown" else Health.DEGRADED
+    return ObjectHealth(object=str(stored.ref), health=health, reason=ready.reason, message=ready.message)
 
 
 Judged = tuple[Health, str, str, str]
@@ -93,11 +103,13 @@ def _pod(pod: Pod) -> Judged:
         return Health.HEALTHY, "Completed", "", ready
     if status.phase == "Failed":
         return Health.DEGRADED, status.reason or "Failed", status.message, ready
+    is_ready = condition(status.conditions, "Ready")
+    if is_ready and is_ready.reason == "NodeNotReady":
+        return Health.PROGRESSING, is_ready.reason, is_ready.message, ready
     for one in (*status.init_container_statuses, *statuses):
         waiting = one.state.waiting
         if waiting and waiting.reason in _FAULTS:
             return Health.DEGRADED, waiting.reason, f"{waiting.message}{_last_end(one)}", ready
-    is_ready = condition(status.conditions, "Ready")
     if is_ready and is_ready.status == "True":
         return Health.HEALTHY, "", "", ready
     scheduled = condition(status.conditions, "PodScheduled")

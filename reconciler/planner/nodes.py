@@ -94,6 +94,7 @@ def _update(view: View, stored: StoredObject, state: NodeState, number: int, *, 
         with_times(view, before, replace(one, last_heartbeat_time=_heartbeat(node, one, state)))
         for one in (*route_condition(view, stored), *node_conditions(state, before, silent=is_silent(view, state)))
     )
+    _tell_readiness(view, stored, before, conditions)
     own = (*condition_taints(conditions), *(evicting_taints(conditions) if evicts else ()))
     stored = _as_wanted(view, stored, node_cidr(view.observed.cluster, number), own)
     node = cast(Node, stored.object)
@@ -108,6 +109,17 @@ def _update(view: View, stored: StoredObject, state: NodeState, number: int, *, 
         if facts.complete:
             node = replace(node, status=replace(node.status, images=facts.largest_images))
     view.set_status(stored, replace(node.status, conditions=conditions))
+
+
+def _tell_readiness(
+    view: View, stored: StoredObject, before: tuple[Condition, ...], after: tuple[Condition, ...]
+) -> None:
+    """Tell that a node has become ready, or is so no longer; of a new one there is nothing to tell."""
+    was, now = condition(before, "Ready"), condition(after, "Ready")
+    if was is None or now is None or (was.status == "True") == (now.status == "True"):
+        return
+    word = "NodeReady" if now.status == "True" else "NodeNotReady"
+    view.happened(stored, word, f"node {stored.ref.name} status is now: {word}")
 
 
 def _as_wanted(view: View, stored: StoredObject, pod_cidr: str, own: tuple[Taint, ...]) -> StoredObject:

@@ -54,6 +54,6 @@ def _is_scalar(value: Any) -> bool:
 def _scalar(name: str, value: Any, now: float) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int | float) and (name == "since" or name.endswith("At")):
+    if isinstance(value, int | float) and (name in ("at", "since") or name.endswith("At")):
         return f"{duration(now - value)} ago" if value <= now else f"in {duration(value - now)}"
     return str(value)

@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.cli.lab import run as lab
 from reconciler.lab import fabric
+from reconciler.lab.engine import saved
 from reconciler.lab.lab import Lab
 from reconciler.lab.record import Record, write_record
 from reconciler.model.errors import TransientError
@@ -165,3 +166,11 @@ def test_the_table_shows_power_engine_agent_and_links() -> None:
     assert lines[1].split() == ["node-1", "10.99.0.11", "on", "20.10.24", "running", "Ready", "good"]
     assert lines[2].split() == ["node-2", "10.99.0.11", "off", "<none>", "stopped", "NotReady", "good"]
     assert lines[3].endswith("cut from node-1, node-2; delay 50ms; loss 0.5%")
+
+
+def test_an_image_of_an_engine_that_does_not_run_is_refused_by_name(tmp_path: Path) -> None:
+    """With the image, the socket, and what to do: it may have been meant as the name of an archive."""
+    with pytest.raises(TransientError) as refused:
+        list(saved(tmp_path / "docker.sock", "shop/web:1.4"))
+    said = f"{refused.value} {refused.value.hint}"
+    assert [word for word in ("shop/web:1.4", str(tmp_path / "docker.sock"), "docker save") if word not in said] == []

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.model.status import Health
-from reconciler.planner.health import health_of
+from reconciler.planner.health import health_of, node_health
 from tests.planner.reading import read, stored
 
 SELECTED = (
@@ -219,6 +219,13 @@ CASES = {
         *("Pod", POD, f"containerStatuses: [{BACK_OFF.replace('WHY', 'ContainerCreating')}]"),
         *(Health.PROGRESSING, "Starting", "why", "0/2"),
     ),
+    "a Pod of which nothing is heard": (
+        "Pod",
+        POD,
+        f"containerStatuses: [{BACK_OFF.replace('WHY', 'CrashLoopBackOff')}], conditions: "
+        "[{type: Ready, status: 'False', reason: NodeNotReady, message: node a is silent}]",
+        *(Health.PROGRESSING, "NodeNotReady", "node a is silent", "0/2"),
+    ),
     "a Pod of which one half is ready": (
         *("Pod", POD, "containerStatuses: [{name: c, image: i, imageID: i, ready: true, restartCount: 0, state: {}}]"),
         *(Health.PROGRESSING, "Starting", "", "1/2"),
@@ -254,3 +261,14 @@ def test_what_is_well_and_ends_is_on_its_way() -> None:
     )
     assert (health_of(stored(well)).health, health_of(stored(well)).reason) == (Health.PROGRESSING, "Terminating")
     assert (health_of(stored(broken)).health, health_of(stored(broken)).reason) == (Health.DEGRADED, "Failed")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("True", Health.HEALTHY), ("Unknown", Health.UNKNOWN), ("False", Health.DEGRADED)]
+)
+def test_a_node_is_as_it_says_to_be_ready(status: str, expected: Health) -> None:
+    """One of which nothing is heard is not called healthy, and says why."""
+    word = f"conditions: [{{type: Ready, status: '{status}', reason: Because, message: so it is}}]"
+    found = node_health(stored(read("Node", spec="podCIDR: 10.42.0.0/24", status=word)))
+    because = ("", "") if expected is Health.HEALTHY else ("Because", "so it is")
+    assert (found.health, (found.reason, found.message)) == (expected, because)

@@ -64,7 +64,7 @@ def test_golden_explanation() -> None:
         "verdict": {"decision": "blocked", "since": NOW - 65, "waitingFor": ["secret/shop/api", "node-2"]},
         "empty": "",
         "isManaged": True,
-        "actions": [{"verb": "create", "at": 1}, {"verb": "start", "message": "x " * 80}],
+        "actions": [{"verb": "create", "at": NOW - 5}, {"verb": "start", "message": "x " * 80}],
     }
     assert_golden("explain.txt", explain_text(explanation, now=NOW))
 

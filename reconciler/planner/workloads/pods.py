@@ -18,6 +18,7 @@ from reconciler.planner.updates.pod_status import address_faults
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.deployment_status import with_times
 from reconciler.planner.workloads.ending import let_go
+from reconciler.planner.workloads.podview import is_ready
 
 
 def observe_pods(view: View) -> None:
@@ -31,7 +32,10 @@ def observe_pods(view: View) -> None:
             _let_go(view, stored, report)
             continue
         if not _is_settled(view, stored, node, report):
-            view.set_status(stored, pod_status(view, pod, node, report))
+            status = pod_status(view, pod, node, report)
+            if is_silent(view, node) and is_ready(pod) and not is_ready(replace(pod, status=status)):
+                view.happened(stored, "NodeNotReady", "Node is not ready", warning=True)
+            view.set_status(stored, status)
             _note_settled(view, stored, node, report)
 
 
@@ -181,9 +185,11 @@ def judge_pods(view: View) -> None:
             continue
         pod = cast(Pod, stored.object)
         node = view.observed.nodes.get(pod.spec.node_name)
+        silent = bool(pod.spec.node_name) and is_silent(view, node)
         if pod.metadata.deletion_timestamp:
-            view.judge(stored.ref, Decision.DELETE, Reason.POD_TERMINATING, "is ending", stored=stored)
-        elif pod.spec.node_name and is_silent(view, node):
+            message = f"is ending; {pod.spec.node_name} is silent" if silent else "is ending"
+            view.judge(stored.ref, Decision.DELETE, Reason.POD_TERMINATING, message, stored=stored)
+        elif silent and pod.status.phase not in ("Succeeded", "Failed"):
             message = f"{pod.spec.node_name} is silent: unknown is not absent"
             view.judge(stored.ref, Decision.BLOCKED, Reason.NODE_SILENT, message, stored=stored)
         elif missing := missing_references(view, stored):
