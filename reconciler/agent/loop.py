@@ -166,7 +166,10 @@ class AgentLoop:
         in_flight = self._runner.in_flight()
         # They wait here until a step has seen them: a look at the host may fail in between.
         self._outcomes = (*self._outcomes, *self._drain())
-        in_flight -= {outcome.key for outcome in self._outcomes}
+        ended = {outcome.key for outcome in self._outcomes}
+        # What was handed out and never started, because the plan was late, has no outcome to be told.
+        self._actions = {key: one for key, one in self._actions.items() if key in in_flight or key in ended}
+        in_flight -= ended
         facts = self._observe()
         if self._assignment is None or self._view is None:
             outcomes, self._outcomes = self._outcomes, ()

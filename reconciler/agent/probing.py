@@ -7,10 +7,12 @@ first failure of a series, which is told.
 import logging
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from reconciler.model.errors import ReconcilerError
@@ -57,7 +59,7 @@ class Probing:
             now = self._clock.now()
             late = [one for key, one in wanted.items() if self._states[key].probed_at > now and one not in new]
         for key in ended:
-            if self._scheduler.get_job(key):
+            with suppress(JobLookupError):  # it runs just now
                 self._scheduler.remove_job(key)
         for target in (*new, *late):
             self._schedule(target)

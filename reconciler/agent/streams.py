@@ -124,18 +124,27 @@ def _run_command(connection: ClientConnection, session: ExecSession) -> None:
 
 def _pass_input(connection: ClientConnection, session: ExecSession) -> None:
     """Give the command what is typed, until the other end hangs up; a command that does not read is waited for."""
-    for message in connection:
-        content = message.encode() if isinstance(message, str) else message
-        match content[:1]:
-            case b"\x00":
-                _write(session, content[1:], connection)
-            case b"\x04":
-                width, height = msgspec.json.decode(content[1:], type=tuple[int, int])
-                session.resize(width, height)
-            case b"\xff":
-                session.end_input()
-            case _:
-                continue
+    with suppress(ConnectionClosed):  # not properly
+        for message in connection:
+            content = message.encode() if isinstance(message, str) else message
+            try:
+                _take(connection, session, content[:1], content[1:])
+            except ReconcilerError as error:
+                # The output says what has become of the command; without it input is of no use.
+                log.info("input was not taken", extra={"error": str(error)})
+
+
+def _take(connection: ClientConnection, session: ExecSession, channel: bytes, data: bytes) -> None:
+    match channel:
+        case b"\x00":
+            _write(session, data, connection)
+        case b"\x04":
+            width, height = msgspec.json.decode(data, type=tuple[int, int])
+            session.resize(width, height)
+        case b"\xff":
+            session.end_input()
+        case _:
+            pass
 
 
 def _write(session: ExecSession, data: bytes, connection: ClientConnection) -> None:

@@ -68,3 +68,18 @@ def test_a_probe_goes_on_after_a_crash() -> None:
     assert probing.states()[TARGET.key].result == "unknown"
     assert [one.id for one in scheduler.get_jobs()][-1] == TARGET.key
     assert probing.states()[TARGET.key].probed_at == clock.now()
+
+
+def test_a_probe_that_runs_as_it_is_stopped_stops_nothing_else() -> None:
+    """Its job is taken out by the scheduler's own thread at that moment."""
+
+    class Gone(BackgroundScheduler):
+        def remove_job(self, job_id: str, jobstore: str | None = None) -> None:
+            super().remove_job(job_id, jobstore)
+            super().remove_job(job_id, jobstore)
+
+    scheduler = Gone()
+    probing = Probing(Answering(()), VirtualClock(), scheduler, lambda _: None)
+    probing.set_targets((TARGET,))
+    probing.set_targets(())
+    assert (probing.states(), scheduler.get_jobs()) == ({}, [])

@@ -138,6 +138,21 @@ def test_a_command_is_told_and_tells(remote: RemoteHost, engine: FakeHost) -> No
     assert engine.command.sizes == [(80, 25)]
 
 
+def test_input_that_cannot_be_given_keeps_none_from_the_command(remote: RemoteHost, engine: FakeHost) -> None:
+    """The Engine did not take a size; what is typed then does arrive."""
+
+    def busy(width: int, height: int) -> None:
+        raise TransientError("the Engine is busy")
+
+    engine.command.resize = busy  # type: ignore[method-assign]
+    session = remote.exec("c1", COMMAND)
+    session.resize(80, 25)
+    assert session.write(b"hello") == 5
+    session.end_input()
+    assert b"".join(data for channel, data in session.output() if channel == 1) == b"hello"
+    assert session.exit_code() == 7
+
+
 def test_a_command_whose_reader_has_gone_is_ended(remote: RemoteHost, engine: FakeHost) -> None:
     """The agent closes it; nothing is left on the host."""
     remote.exec("c1", COMMAND).close()
