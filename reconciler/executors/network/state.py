@@ -90,6 +90,10 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(fresh, flags, mode)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        file.write(content)
-    fresh.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
