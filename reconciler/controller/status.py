@@ -17,6 +17,7 @@ from reconciler.planner.health import health_of
 from reconciler.planner.unready import faults_of_pods, with_fault
 from reconciler.planner.workloads.podview import is_ready
 
+_ENDED = ("Succeeded", "Failed")
 _WORKLOADS = (
     "Deployment",
     "StatefulSet",
@@ -118,9 +119,9 @@ def _source_health(name: str, state: SourceState, plan: Plan, is_newest: bool) -
 
 
 def node_status(state: NodeState, pods: Iterable[Pod], *, silent: bool) -> NodeStatus:
-    """Return what is told of a node; `pods` are those of all nodes."""
+    """Return what is told of a node; `pods` are those of all nodes, and only those count that have not ended."""
     facts = state.observation.facts if state.observation else None
-    here = [one for one in pods if one.spec.node_name == state.name and one.status.phase != "Succeeded"]
+    here = [one for one in pods if one.spec.node_name == state.name and one.status.phase not in _ENDED]
     message = "silent" if silent else (facts.engine_error if facts and not facts.complete else "")
     return NodeStatus(
         name=state.name,

@@ -133,7 +133,7 @@ def needed_line(needed: NeededPart) -> str:
 
 def cpu(millis: int) -> str:
     """Return an amount of CPU as Kubernetes writes it."""
-    return f"{millis / 1000:g}" if millis % 100 == 0 else f"{millis}m"
+    return f"{millis // 1000}" if millis % 1000 == 0 else f"{millis}m"
 
 
 def memory(amount: int) -> str:

@@ -1,6 +1,8 @@
 """The page of metrics tells what runs on each node."""
 
 from reconciler.controller.status import node_status
+from reconciler.model.kinds import ObjectMeta, Pod, PodSpec, PodStatus
+from reconciler.model.kinds.pod import PodPhase
 from reconciler.model.node_report import ContainerFact, NodeFacts, Observation
 from reconciler.model.observed import NodeState
 from reconciler.model.status import Health, Status
@@ -10,6 +12,15 @@ from reconciler.server.metrics import metrics_text
 def fact(name: str, role: str, state: str) -> ContainerFact:
     """Return a container of a Pod of its own."""
     return ContainerFact(id=name, name=name, role=role, pod_uid=name, container="c", state=state)
+
+
+def test_pods_that_have_ended_are_not_waited_for() -> None:
+    """A try of a Job that failed, and was made up for, does not look like a Pod that is not ready."""
+    spec = PodSpec(node_name="n", containers=())
+    phases: tuple[PodPhase, ...] = ("Failed", "Succeeded", "Running")
+    pods = [Pod(metadata=ObjectMeta(name=one), spec=spec, status=PodStatus(phase=one)) for one in phases]
+    node = node_status(NodeState(name="n"), pods, silent=False)
+    assert (node.pods, node.pods_ready) == (1, 0)
 
 
 def test_pods_count_by_their_sandboxes_and_containers_by_their_state() -> None:

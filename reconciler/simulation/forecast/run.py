@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from reconciler.model.desired import DesiredState
 from reconciler.model.forecast import Forecast, Unsettled
-from reconciler.model.observed import ObservedState
+from reconciler.model.kinds import Pod
+from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.plan import Plan
 from reconciler.model.policy import Policy
 from reconciler.model.status import Health
@@ -147,8 +148,16 @@ class _Run:
 
 
 def _find(observed: ObservedState, *healths: Health) -> Iterator[Unsettled]:
-    """Go through the objects that are no healthier than that, and why, in the order of names."""
-    for ref in sorted(observed.objects):
-        found = health_of(observed.objects[ref])
-        if found.health in healths:
+    """Go through the objects that are no healthier than that, and why, in the order of names.
+
+    A Pod that has ended is its owner's to judge: a Job, say, may have gone on without it.
+    """
+    for ref, stored in sorted(observed.objects.items()):
+        found = health_of(stored)
+        if found.health in healths and not _is_over(stored):
             yield Unsettled(object=ref, reason=found.reason, message=found.message)
+
+
+def _is_over(stored: StoredObject) -> bool:
+    pod = stored.object
+    return isinstance(pod, Pod) and pod.status.phase == "Failed" and bool(pod.metadata.owner_references)

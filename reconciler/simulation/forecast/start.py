@@ -49,13 +49,16 @@ def missing_images(state: NodeState) -> frozenset[str]:
 
 
 def crashing_containers(state: NodeState) -> tuple[str, ...]:
-    """Say which containers of a node ended badly, and will again."""
-    facts = state.observation.facts.containers if state.observation is not None else ()
+    """Say which containers of a node ended badly, and will again; a Pod that has ended as a whole starts none."""
+    if state.observation is None:
+        return ()
+    facts = state.observation.facts.containers
+    over = {one.uid for one in state.observation.pods if one.phase in ("Succeeded", "Failed")}
     newest = {(one.pod_uid, one.container): one for one in sorted(facts, key=lambda one: one.attempt)}
     return tuple(
         f"{one.container} of pod/{one.pod_namespace}/{one.pod_name} goes on ending with code {one.exit_code}"
         for one in newest.values()
-        if one.role != "sandbox" and has_crashed(one)
+        if one.role != "sandbox" and one.pod_uid not in over and has_crashed(one)
     )
 
 

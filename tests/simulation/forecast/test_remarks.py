@@ -175,6 +175,15 @@ def test_a_pod_that_crashes_goes_on_crashing() -> None:
     assert [one.after for one in found.availability if one.object.kind == "Deployment"] == [0]
 
 
+def test_pods_that_have_failed_are_their_jobs_to_judge() -> None:
+    """Of a Job that has failed the Job is named, not each try; and none of them runs once more."""
+    spec = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "shop/failing:1"}]}
+    job = _object("Job", "task", "batch/v1", backoffLimit=1, template={"spec": spec})
+    found = Ground(job).forecast(job, web())
+    assert [str(one.object) for one in found.unsettled] == ["job/default/task"]
+    assert len(found.assumptions) == 1
+
+
 def test_a_node_that_is_silent_stays_silent() -> None:
     """P20: nothing is forecast of a host of which nothing is known."""
     ground = Ground(web())
