@@ -162,19 +162,25 @@ class IngressExecutor:
         """Check a configuration, and have HAProxy take it; when that fails, the one before holds again."""
         if not is_running:
             self._require_ports()
-        folder = self._folders.write(detail, slots, materials)
-        self._proxy.check(folder / self._folders.config.name)
+        try:
+            folder = self._folders.write(detail, slots, materials)
+            self._proxy.check(folder / self._folders.config.name)
+            self._take(folder, detail.structure, is_running)
+        finally:
+            # There are keys in them.
+            self._folders.forget_others()
+
+    def _take(self, folder: Path, structure: str, is_running: bool) -> None:
         before = self._folders.hold(folder)
         try:
             if is_running:
-                self._proxy.reload(detail.structure)
+                self._proxy.reload(structure)
             else:
-                self._proxy.start(detail.structure)
+                self._proxy.start(structure)
         except ReconcilerError:
             if before is not None and before.is_dir():
                 self._folders.hold(before)
             raise
-        self._folders.forget_others()
 
     def _require_ports(self) -> None:
         """Wait for who is about to end, such as a worker of the proxy before; then say who has a port."""

@@ -46,8 +46,13 @@ class ConfigFolders:
         return self._folder / CURRENT / CONFIG
 
     def write(self, detail: ProgramIngress, slots: Mapping[str, Slots], materials: Materials) -> Path:
-        """Write a configuration with everything that it reads, and return its folder; it does not hold yet."""
+        """Write a configuration with everything that it reads, and return its folder; it does not hold yet.
+
+        What holds is let be, also when it is written once more: HAProxy may be started with it at any moment.
+        """
         folder = self._folder / f"c-{detail.structure}"
+        if folder.resolve() == self.config.parent.resolve():
+            folder = folder.with_name(f"{folder.name}-again")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)
         lists = {one.list: entries(_values(materials, one.secret).data, one.by_key) for one in detail.users}
