@@ -106,16 +106,15 @@ class SimulatedHost:
         return not self.agent.is_alive or (is_quiet and not self.agent.in_flight)
 
     def run_once(self) -> None:
-        """One pass of the agent: do what is due, then report when that says something new, or it is time to."""
+        """One pass of the agent: do what is due, then report when that says something new, or it is time to.
+
+        As the real one it does not look again at once, but when something comes of it, or its plan says so.
+        """
         now = self.clock.now()
         if self.wake_at is not None and self.wake_at <= now:
-            did_something = self.agent.run_once()
-            now = self.clock.now()
-            if did_something:
-                self.wake_at = now
-            else:
-                at = self.agent.next_at()
-                self.wake_at = None if at is None else max(at, now + _INSTANT_S)
+            self.agent.run_once()
+            at = self.agent.next_at()
+            self.wake_at = None if at is None else max(at, self.clock.now() + _INSTANT_S)
         self._report(self.now)
 
     def crash_agent(self, *, midway: bool = False, done: bool = False) -> None:
