@@ -98,10 +98,20 @@ class RemoteStreams:
     def open(self, node: str, order: StreamOrder) -> RemoteStream:
         """Return a stream that has begun; raise LookupError without the container, TransientError without the agent."""
         stream = RemoteStream(node)
+        try:
+            self._await_agent(node, order, stream)
+            _await_start(stream)
+        except BaseException:
+            # The agent may have dialled in at the last moment: it would be heard for ever.
+            stream.close()
+            raise
+        return stream
+
+    def _await_agent(self, node: str, order: StreamOrder, stream: RemoteStream) -> None:
         with self._lock:
             self._waiting[order.id] = stream
-        self._links.order(node, order)
         try:
+            self._links.order(node, order)
             if not stream.attached.wait(_OPEN_S):
                 raise TransientError(
                     f"the agent of node {node} does not answer",
@@ -112,8 +122,6 @@ class RemoteStreams:
             with self._lock:
                 self._waiting.pop(order.id, None)
             self._links.withdraw(node, order.id)
-        _await_start(stream)
-        return stream
 
     def attach(self, node: str, id: str) -> RemoteStream | None:
         """Return the stream that an agent dials in for; None when nobody waits for it."""
@@ -222,7 +230,6 @@ def _await_start(stream: RemoteStream) -> None:
             assert piece[0] == ERROR, "the first word of a stream is its status"
             _raise_failure(stream.node, piece[1])
             return
-    stream.close()
     raise TransientError(f"node {stream.node} did not open the stream in time")
 
 

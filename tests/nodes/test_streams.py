@@ -5,12 +5,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from reconciler.agent.link import DaemonLink
 from reconciler.agent.streams import AgentStreams
 from reconciler.client.agents import AgentClient
-from reconciler.controller.streams import RemoteHost
+from reconciler.controller.streams import RemoteHost, RemoteStream, RemoteStreams
+from reconciler.model.agents import ERROR, OUTPUT, StreamOrder, StreamStatus
 from reconciler.model.errors import TransientError
 from reconciler.model.ports import ExecRequest, ExecSession, LogRequest
 from tests.nodes.cluster import CLUSTER, Agent, Daemon, eventually
@@ -170,10 +172,28 @@ def test_an_agent_that_does_not_come_is_said(daemon: Daemon, tmp_path: Path, mon
     assert "reconciler nodes" in told.value.hint
 
 
+def test_a_stream_that_did_not_begin_is_let_go_of() -> None:
+    """Whoever dials in for it would else be heard for ever."""
+    came: list[RemoteStream] = []
+
+    class Links:
+        def order(self, node: str, order: StreamOrder) -> None:
+            stream = streams.attach(node, order.id)
+            assert stream is not None
+            came.append(stream)
+            stream.feed(ERROR, msgspec.json.encode(StreamStatus(missing="no container gone")))
+
+        def withdraw(self, node: str, id: str) -> None:
+            pass
+
+    streams = RemoteStreams(Links())  # type: ignore[arg-type]
+    with pytest.raises(LookupError):
+        RemoteHost("node-2", streams).logs("gone", LOG)
+    assert [stream.feed(OUTPUT, b"late") for stream in came] == [False]
+
+
 def test_a_stream_is_for_the_node_that_it_was_ordered_from(daemon: Daemon, tmp_path: Path) -> None:
     """Another node that guessed its id gets nothing."""
-    from reconciler.model.agents import StreamOrder
-
     order = StreamOrder(id="s1", container_id="c1", log=LOG)
 
     def open_it() -> None:
