@@ -159,13 +159,14 @@ def _summary(plan: Plan) -> Summary:
     for verdict in plan.verdicts:
         # A deletion that is held is counted as held, not once more as blocked.
         counts[verdict.decision] += verdict.reason is not Reason.DELETION_HELD
+    told = {verdict.object for verdict in plan.verdicts if verdict.decision is Decision.BLOCKED}
     return Summary(
         create=counts[Decision.CREATE],
         update=counts[Decision.UPDATE],
         replace=counts[Decision.REPLACE],
         delete=counts[Decision.DELETE],
         unchanged=counts[Decision.UNCHANGED],
-        blocked=counts[Decision.BLOCKED] + len(plan.blocked),
+        blocked=counts[Decision.BLOCKED] + sum(one.object not in told for one in plan.blocked),
         actions=len(plan.actions),
         held=sum(len(hold.objects) for hold in plan.holds),
         is_empty=plan.is_empty,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reconciler.model.plan import Decision
 from reconciler.render.documents import PlanDocument
-from reconciler.render.plan_text import summary_line
+from reconciler.render.plan_text import summary_line, waiting_steps
 from reconciler.render.words import SYMBOLS, short_commit, why
 
 
@@ -65,7 +65,7 @@ def _steps(plan: PlanDocument) -> Iterator[str]:
 
 
 def _waiting(plan: PlanDocument) -> Iterator[str]:
-    for blocked in plan.blocked:
+    for blocked in waiting_steps(plan):
         yield f"- `!` {blocked.verb} `{code(blocked.object)}`: {plain(why(blocked.reason, blocked.message))}"
     for hold in plan.holds:
         yield f"- **held** `{hold.id[:12]}`: {len(hold.objects)} deletions of {plain(hold.source)}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.model.plan import Decision, Reason
-from reconciler.render.documents import ActionPart, PlanDocument, RevisionPart, Summary, VerdictPart
+from reconciler.render.documents import ActionPart, BlockedPart, PlanDocument, RevisionPart, Summary, VerdictPart
 from reconciler.render.layout import beside, columns, printable, wrapped
 from reconciler.render.words import SYMBOLS, age, duration, hold_line, reason_phrase, short_commit, why
 
@@ -130,9 +130,16 @@ def _note(action: ActionPart, numbers: Mapping[str, int]) -> str:
     return "; ".join(part for part in (reason, needs) if part)
 
 
+def waiting_steps(plan: PlanDocument) -> list[BlockedPart]:
+    """Return the steps that wait, but for those of which the line of their object says the same already."""
+    said = {(one.object, one.message) for one in plan.verdicts if one.verdict is Decision.BLOCKED}
+    return [one for one in plan.blocked if one.until is not None or (one.object, one.message) not in said]
+
+
 def _blocked(plan: PlanDocument, now: float) -> Iterator[str]:
-    rows = [["! blocked", *_cells(row.executor, row.node, row.verb, row.object)] for row in plan.blocked]
-    for blocked, line in zip(plan.blocked, columns(rows), strict=True):
+    waiting = waiting_steps(plan)
+    rows = [["! blocked", *_cells(row.executor, row.node, row.verb, row.object)] for row in waiting]
+    for blocked, line in zip(waiting, columns(rows), strict=True):
         note = why(blocked.reason, blocked.message)
         if blocked.until is not None and blocked.until > now:
             note = f"{note} (again in {duration(blocked.until - now)})"

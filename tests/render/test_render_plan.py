@@ -4,7 +4,7 @@ import msgspec
 from render_golden import assert_golden
 from render_samples import NOW, REVISION, full_plan
 
-from reconciler.model.plan import Decision, Hold, Plan, Reason, Verdict
+from reconciler.model.plan import Blocked, Decision, Executor, Hold, Plan, Reason, Verb, Verdict
 from reconciler.model.refs import ObjectRef
 from reconciler.render import plan_document, plan_markdown, plan_text
 
@@ -72,3 +72,14 @@ def test_a_document_can_be_read_back() -> None:
     document = plan_document(full_plan())
     again = msgspec.json.decode(msgspec.json.encode(document), type=type(document))
     assert plan_text(again, now=NOW) == plan_text(document, now=NOW)
+
+
+def test_a_pod_that_waits_for_a_node_is_told_and_counted_once() -> None:
+    """Its line says why; that the step waits for the same needs no line of its own, in text or Markdown."""
+    pod, why = ObjectRef(kind="Pod", namespace="shop", name="web"), "0/2 nodes are available: 2 Too many pods."
+    verdict = Verdict(object=pod, decision=Decision.BLOCKED, reason=Reason.UNSCHEDULABLE, message=why)
+    step = Blocked(executor=Executor.SCHEDULING, verb=Verb.BIND, object=pod, reason=Reason.UNSCHEDULABLE, message=why)
+    document = plan_document(Plan(verdicts=(verdict,), blocked=(step,)))
+    assert (document.summary.blocked, len(document.blocked)) == (1, 1)
+    for shown in (plan_text(document, now=NOW), plan_markdown(document)):
+        assert shown.count("Too many pods") == 1
