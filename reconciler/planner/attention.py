@@ -30,6 +30,8 @@ MAY_SLEEP = frozenset(
         "IngressClass",
         "LimitRange",
         "Namespace",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
         "Pod",
         "PriorityClass",
         "ReplicaSet",

@@ -10,6 +10,7 @@ from typing import Protocol, cast, runtime_checkable
 from reconciler.model.kinds import Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.references import claims_of
 
 SYSTEM = "api"
 
@@ -29,7 +30,7 @@ class Comparable(Protocol):
 
 
 class Picture:
-    """Objects by reference, by kind, by owner, by label and by node."""
+    """Objects by reference, by kind, by owner, by label, by node and by claim."""
 
     def __init__(self) -> None:
         self.objects: dict[ObjectRef, StoredObject] = {}
@@ -38,8 +39,9 @@ class Picture:
         self.bare_pods: dict[str, Index] = defaultdict(dict)
         # Pods by namespace and each of their labels.
         self.by_label: dict[Label, Index] = defaultdict(dict)
-        # Pods by the node that they are placed on.
+        # Pods by the node that they are placed on, and by each claim that they mount, with its namespace.
         self.by_node: dict[str, Index] = defaultdict(dict)
+        self.by_claim: dict[tuple[str, str], Index] = defaultdict(dict)
         self.finished: Index = {}
         # What nobody manages, by kind.
         self.unmanaged: dict[str, Index] = defaultdict(dict)
@@ -107,6 +109,8 @@ class Picture:
                 yield self.finished
             for label in labels_of(ref, stored):
                 yield self.by_label[label]
+            for claim in claims_of(pod.spec) if pod.spec.volumes else ():
+                yield self.by_claim[ref.namespace, claim]
         if is_unmanaged(stored):
             yield self.unmanaged[ref.kind]
 

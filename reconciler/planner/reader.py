@@ -101,6 +101,11 @@ class Reader:
         found = self._picture.by_node.get(node, {})
         return [found[ref] for ref in sorted(found)]
 
+    def mounting(self, namespace: str, claim: str) -> list[StoredObject]:
+        """Return the Pods that mount a claim, in the order of their names. It is not noted as read."""
+        found = self._picture.by_claim.get((namespace, claim))
+        return [found[ref] for ref in sorted(found)] if found else []
+
     def was_observed(self, ref: ObjectRef) -> StoredObject | None:
         """Return an object as it was observed when this pass began."""
         self._attention.read(ref)

@@ -264,7 +264,7 @@ class View(Reader):
         stored = self.objects.get(ref)
         if stored is None or ref in self.overrides:
             return False
-        if stored.object.metadata.deletion_timestamp or stored.object.metadata.finalizers:
+        if stored.object.metadata.deletion_timestamp:
             return False
         verdict = self.verdicts.get(ref)
         if ref in self.waiting:

@@ -171,3 +171,37 @@ def test_only_what_changes_and_what_depends_on_it_is_looked_at() -> None:
     assert [ref.name for ref in awake["Pod"]] == [one]
     assert [ref.name for ref in awake["Deployment"]] == ["web"]
     assert [ref.name for ref in awake["Service"]] == ["web"]
+
+
+CLAIM = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: {name}, namespace: default}}
+spec: {{storageClassName: fast, accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Mi}}}}}}
+"""
+CLASS = """
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: fast}
+provisioner: reconciler.dev/local
+volumeBindingMode: Immediate
+"""
+
+
+def test_claims_that_have_their_volumes_are_not_looked_at() -> None:
+    """Although those volumes bear finalizers; one that goes wakes its own claim."""
+    cluster = Cluster()
+    cluster.push("---\n".join((CLASS, CLAIM.format(name="one"), CLAIM.format(name="other"))))
+    cluster.settle()
+    cluster.settle()
+    awake = cluster.memo.attention.awake
+    assert len(cluster.of("PersistentVolume")) == 2
+    assert not awake["PersistentVolume"] and not awake["PersistentVolumeClaim"]
+    gone = next(one for one in cluster.of("PersistentVolume").values() if one.spec.claim_ref.name == "one")
+    left = {ref: one for ref, one in cluster.observed.objects.items() if one.object is not gone}
+    cluster.observed = replace(cluster.observed, objects=left)
+    cluster.plan()
+    assert [ref.name for ref in awake["PersistentVolumeClaim"]] == ["one"]
+    cluster.tick()
+    phases = {name: one.status.phase for name, one in cluster.of("PersistentVolumeClaim").items()}
+    assert phases == {"one": "Lost", "other": "Bound"}

@@ -220,7 +220,7 @@ def marked(one: StoredObject, **fields: object) -> StoredObject:
         (MAP, True),
         (RUNNING, True),
         (POD, False),
-        (marked(MAP, finalizers=("a",)), False),
+        (marked(MAP, finalizers=("a",)), True),
         (marked(MAP, deletion_timestamp=THEN), False),
         (replace(MAP, manager="source/main"), False),
         (replace(MAP, manager="u"), True),

@@ -11,7 +11,6 @@ from reconciler.model.kinds import Node, PersistentVolume, PersistentVolumeClaim
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
-from reconciler.planner.references import claims_of
 from reconciler.planner.storage.catalogue import Catalogue
 from reconciler.planner.storage.classes import LOCAL_PROVISIONER as LOCAL_PROVISIONER
 from reconciler.planner.storage.classes import class_name_of as class_name_of
@@ -38,17 +37,16 @@ from reconciler.planner.view import View, replace
 
 _CLAIM, _VOLUME = "PersistentVolumeClaim", "PersistentVolume"
 _WAITS_FOR_POD = "waits for the first Pod that uses it to be placed"
-Users = dict[tuple[str, str], list[Pod]]
 
 
 def sync_claims(view: View) -> None:
     """Before Pods are placed: release what is no longer claimed, and bind claims that wait for no Pod."""
-    for stored in view.of_kind(_CLAIM):
+    for stored in view.due(_CLAIM):
         if stored.object.metadata.deletion_timestamp:
             _end(view, stored)
-    for stored in view.of_kind(_VOLUME):
+    for stored in view.due(_VOLUME):
         sync_volume(view, stored)
-    for stored in view.of_kind(_CLAIM):
+    for stored in view.due(_CLAIM):
         if not _is_pending(stored) and not stored.object.metadata.deletion_timestamp:
             _check_bound(view, stored)
     _bind_pending(view)
@@ -71,7 +69,7 @@ def _is_pending(stored: StoredObject) -> bool:
 
 def _end(view: View, stored: StoredObject) -> None:
     """A claim in use stays until its Pods are gone, as Kubernetes protects it; none is placed with it any more."""
-    users = _users(view).get((stored.ref.namespace, stored.ref.name), [])
+    users = _users(view, stored)
     if users:
         message = f"in use by pod/{stored.ref.namespace}/{users[0].metadata.name}; goes when that has ended"
         view.judge(stored.ref, Decision.BLOCKED, Reason.VOLUME_IN_USE, message, stored=stored)
@@ -85,15 +83,10 @@ def _end(view: View, stored: StoredObject) -> None:
     view.remove(stored, Reason.NO_LONGER_DECLARED, message)
 
 
-def _users(view: View) -> Users:
-    """Return the Pods on nodes that use claims, by claim."""
-    found: Users = {}
-    for stored in view.of_kind("Pod"):
-        pod = cast(Pod, stored.object)
-        if pod.spec.node_name and pod.spec.volumes and pod.status.phase not in ("Succeeded", "Failed"):
-            for name in claims_of(pod.spec):
-                found.setdefault((stored.ref.namespace, name), []).append(pod)
-    return found
+def _users(view: View, claim: StoredObject) -> list[Pod]:
+    """Return the Pods on nodes that use a claim, in the order of their names."""
+    pods = (cast(Pod, one.object) for one in view.mounting(claim.ref.namespace, claim.ref.name))
+    return [pod for pod in pods if pod.spec.node_name and pod.status.phase not in ("Succeeded", "Failed")]
 
 
 # Claims that were bound
@@ -126,13 +119,13 @@ def _lose(view: View, stored: StoredObject, reason: str, message: str) -> None:
 
 def _bind_pending(view: View) -> list[tuple[StoredObject, str]]:
     """Bind what can be bound; return the other claims with what they wait for."""
-    pending = [one for one in view.of_kind(_CLAIM) if _is_pending(one) and not one.object.metadata.deletion_timestamp]
+    pending = [one for one in view.due(_CLAIM) if _is_pending(one) and not one.object.metadata.deletion_timestamp]
     if not pending:
         return []
-    volumes, users, waiting = Catalogue(view), _users(view), []
+    volumes, waiting = Catalogue(view), []
     for stored in pending:
         stored = _with_class(view, stored)
-        places = [pod.spec.node_name for pod in users.get((stored.ref.namespace, stored.ref.name), [])]
+        places = [pod.spec.node_name for pod in _users(view, stored)]
         volume, why = _volume_for(view, stored, volumes, min(places, default=""))
         if volume is None:
             waiting.append((stored, why))

@@ -129,6 +129,8 @@ def _forget_trashed(view: View, stored: StoredObject) -> None:
     volume = cast(PersistentVolume, stored.object)
     if not is_trash(volume) or stored.manager != SYSTEM:
         return
+    # Nodes, and the provider, tell of it.
+    view.keep_awake()
     if is_made_by_provider(volume):
         forget_deleted(view, stored)
         return

@@ -156,7 +156,10 @@ def volume_of_provider(
 def heed_provider(view: View, stored: StoredObject, volume: PersistentVolume) -> StoredObject:
     """Have a bound claim tell when the provider says that its volume is not well, or no longer tells of it."""
     claim, provider = cast(PersistentVolumeClaim, stored.object), view.observed.provider
-    if not is_made_by_provider(volume) or (provider is not None and provider.answer is None):
+    if not is_made_by_provider(volume):
+        return stored
+    view.keep_awake()
+    if provider is not None and provider.answer is None:
         return stored
     fault = fault_of_bound(provider, volume, claim)
     if fault:

@@ -4,7 +4,7 @@ A volume of one node's disk keeps its Pods there. While that node is cordoned (t
 and when the cluster no longer knows it, they have nowhere else to go.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from reconciler.model.kinds import Node, PersistentVolume
@@ -16,6 +16,11 @@ _NAMED_MAX = 5
 
 def warn_of_stranded(view: View) -> None:
     """Warn of every bound claim whose data is only on nodes that take no Pods, or that are gone; node by node."""
+    marks = view.memo.picture.marks
+    view.warnings += view.memo.get("stranded", (marks["Node"], marks["PersistentVolume"]), lambda: tuple(_told(view)))
+
+
+def _told(view: View) -> Iterator[str]:
     nodes = {one.ref.name: cast(Node, one.object) for one in view.of_kind("Node")}
     away = {name for name, node in nodes.items() if node.spec.unschedulable}
     stranded: dict[str, list[str]] = {}
@@ -30,9 +35,7 @@ def warn_of_stranded(view: View) -> None:
             stranded.setdefault(place, []).append(f"{ref.namespace}/{ref.name}")
     for place in sorted(stranded):
         where = f"node/{place} is cordoned" if place in nodes else f"node/{place} is not known any more"
-        view.warnings.append(
-            f"{where}: the data of {listed(stranded[place])} is on it alone, and Pods that use it can go nowhere else"
-        )
+        yield f"{where}: the data of {listed(stranded[place])} is on it alone, and Pods that use it can go nowhere else"
 
 
 def listed(claims: Iterable[str]) -> str:
