@@ -99,10 +99,7 @@ class DaemonOperations:
 
     def plan(self) -> PlanAnswer:
         """Plan the newest revisions; see the port."""
-        problems = tuple(
-            problem for name in sorted(self._controller.declared.sources) for problem in self._problems(name)
-        )
-        return PlanAnswer(plan=self._planned({}), problems=problems)
+        return PlanAnswer(plan=self._planned({}), problems=self._all_problems())
 
     def plan_files(self, files: tuple[ManifestFile, ...], source: str) -> PlanAnswer:
         """Plan as if `source` declared these files; see the port."""
@@ -224,10 +221,7 @@ class DaemonOperations:
     def _asked(self, request: PlanRequest) -> tuple[Mapping[str, DesiredState] | None, tuple[Problem, ...]]:
         """Return what the sources declare with what is asked for; None when its problems prevent that."""
         if request.files is None and not request.revision:
-            problems = tuple(
-                problem for name in sorted(self._controller.declared.sources) for problem in self._problems(name)
-            )
-            return self._controller.declared.states(), problems
+            return self._controller.declared.states(), self._all_problems()
         one = self._source(request.source)
         if request.files is not None:
             loaded = one.loader.load(RevisionInfo(commit="", subject="working tree"), request.files)
