@@ -91,12 +91,12 @@ class Daemon:
         self._agents = ClusterAgents(self._controller, links, streams, self._https.authority, self._accounts)
         for one in settings.sources:
             self._add_source(one.name, digest_key)
-        self._world = open_world(settings, self._clock)
-        data, runtime = Path(settings.data_dir) / "agent", Path(settings.runtime_dir) / "agent"
+        journal = Journal(Path(settings.data_dir) / "agent", Path(settings.runtime_dir) / "agent")
+        self._world = open_world(settings, self._clock, journal.containers())
         self._agent = AgentLoop(
             settings.node_name,
             self._world,
-            Journal(data, runtime),
+            journal,
             self._clock,
             self._scheduler,
             link.report,

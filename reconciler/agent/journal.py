@@ -40,6 +40,12 @@ class Journal:
         """Return the node planner's memory; an empty one when there is none or it cannot be read."""
         return self._read(self._data / "memory.json", NodeMemory) or NodeMemory()
 
+    def containers(self) -> tuple[str, ...]:
+        """Return the ids of the containers that the agent knew of last."""
+        pods = self.memory().pods.values()
+        found = (one for pod in pods for one in (pod.sandbox_id, *(c.container_id for c in pod.containers.values())))
+        return tuple(one for one in found if one)
+
     def keep_memory(self, memory: NodeMemory) -> None:
         """Keep the node planner's memory."""
         self._keep(self._data / "memory.json", memory)

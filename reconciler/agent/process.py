@@ -49,15 +49,15 @@ class Agent:
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
         )
-        self._world = open_world(settings, self._clock)
+        journal = Journal(Path(settings.data_dir) / "agent", Path(settings.runtime_dir) / "agent")
+        self._world = open_world(settings, self._clock, journal.containers())
         node = settings.node_name
         streams = AgentStreams(node, settings.server, self._certificate.context, self._world)
         self._link = DaemonLink(node, settings.cluster_id, self._client, self._certificate.problem, streams)
-        data, runtime = Path(settings.data_dir) / "agent", Path(settings.runtime_dir) / "agent"
         self._loop = AgentLoop(
             node,
             self._world,
-            Journal(data, runtime),
+            journal,
             self._clock,
             self._scheduler,
             self._link.outbox.report,

@@ -1,5 +1,6 @@
 """Opens this host as a World, from the settings. Effect."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from reconciler.config import Settings
@@ -12,12 +13,20 @@ from reconciler.executors.world import RealWorld
 from reconciler.model.ports import Clock
 
 
-def open_world(settings: Settings, clock: Clock) -> RealWorld:
-    """Return this host. Raises ConfigurationError when another process manages its network."""
+def open_world(settings: Settings, clock: Clock, remembered: Iterable[str] = ()) -> RealWorld:
+    """Return this host. Raises ConfigurationError when another process manages its network.
+
+    `remembered` are the containers that were there last: each is asked for by its id before it counts as gone.
+    """
     data, runtime = Path(settings.data_dir), Path(settings.runtime_dir)
     volume = VolumeExecutor(data, runtime)
     container = ContainerExecutor(
-        Engine(settings.engine), cluster=settings.cluster_id, node=settings.node_name, volumes=volume, data_dir=data
+        Engine(settings.engine),
+        cluster=settings.cluster_id,
+        node=settings.node_name,
+        volumes=volume,
+        data_dir=data,
+        remembered=remembered,
     )
 
     def netns_of(sandbox: str) -> int | None:

@@ -246,6 +246,10 @@ class Transport:
             pieces.append(piece)
             if connection.sock is not None:
                 connection.sock.settimeout(max(deadline.left_s, 0.001))
+        if response.length:
+            # Read in pieces, a body that ends too early looks like one that is over.
+            connection.close()
+            raise EngineSilent(f"the answer to {method} {target.partition('?')[0]} was cut off")
         connection.used = True
         self._give_back(connection)
         return response.status, b"".join(pieces)
@@ -262,7 +266,10 @@ def answer(status: int, body: bytes) -> Any:
     """Return the decoded body of a good answer; raise `EngineRefused` for a refusal."""
     if status >= 400:
         raise EngineRefused(status, _message(body))
-    return json.loads(body) if body.strip() else None
+    try:
+        return json.loads(body) if body.strip() else None
+    except ValueError as error:
+        raise EngineSilent("what answers at the Engine's socket is not the Engine: it is no JSON") from error
 
 
 def _message(body: bytes) -> str:

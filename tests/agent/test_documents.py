@@ -13,6 +13,7 @@ from reconciler.agent.loop import AgentLoop
 from reconciler.model.node import Materials
 from reconciler.model.node_report import Observation
 from reconciler.model.ports import NodeDocuments
+from reconciler.planner.node.memory import ContainerMemory, NodeMemory, PodMemory
 from reconciler.simulation.clock import VirtualClock
 from reconciler.simulation.world import SimulatedWorld
 from tests.planner.node.host import NODE, assignment, view
@@ -95,3 +96,13 @@ def test_a_full_disk_loses_no_documents_and_stops_nothing(agent: Agent, tmp_path
     kept, _, _ = Journal(data, tmp_path / "run").documents()
     assert kept is not None
     assert kept.generation == 8
+
+
+def test_the_containers_that_were_there_last_are_remembered(tmp_path: Path) -> None:
+    """P20: sandboxes and containers, by the Engine's ids; an empty disk remembers none."""
+    journal = Journal(tmp_path / "data", tmp_path / "run")
+    assert journal.containers() == ()
+    containers = {"app": ContainerMemory(container_id="c1"), "new": ContainerMemory()}
+    pod = PodMemory(namespace="default", name="web", started_at=1.0, sandbox_id="s1", containers=containers)
+    journal.keep_memory(NodeMemory(pods={"u": pod}))
+    assert journal.containers() == ("s1", "c1")

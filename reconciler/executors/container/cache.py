@@ -7,7 +7,7 @@ taken for what is (P20).
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -43,6 +43,7 @@ class Cache:
         owner: labels.Owner,
         files: ContainerFiles,
         whole_of: Callable[[str], Granted | None] = lambda _: None,
+        remembered: Iterable[str] = (),
     ) -> None:
         self._engine = engine
         self._owner = owner
@@ -50,6 +51,8 @@ class Cache:
         self._whole_of = whole_of
         self._lock = threading.Lock()
         self._containers: dict[str, ContainerFact] = {}
+        # Containers of an earlier life of this process: that a list lacks them is not yet that they are gone.
+        self._remembered = frozenset(remembered)
         self._looks = itertools.count(1)
         self._newest_look: dict[str, int] = {}
         self._images: _Images | None = None
@@ -105,9 +108,10 @@ class Cache:
             self.look_at(container)
         with self._lock:
             # What appeared since the list is kept: an event or an action of ours looked at it.
-            gone = [known for known in self._containers if known not in ids]
+            gone = sorted((self._containers.keys() | self._remembered) - ids)
         for container in gone:
             self.look_at(container)
+        self._remembered = frozenset()
         with self._lock:
             self._newest_look = {id_: look for id_, look in self._newest_look.items() if id_ in self._containers}
             self._out_of_memory &= self._containers.keys()

@@ -4,7 +4,7 @@ Effect. Every call is bounded; expected failures become outcomes here.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reconciler.executors.container import labels
@@ -51,7 +51,14 @@ class ContainerExecutor:
     """Carries out actions about containers of one cluster on one Engine. Safe to use from many threads."""
 
     def __init__(
-        self, engine: Engine, *, cluster: str, node: str, volumes: VolumeExecutor, data_dir: Path | str
+        self,
+        engine: Engine,
+        *,
+        cluster: str,
+        node: str,
+        volumes: VolumeExecutor,
+        data_dir: Path | str,
+        remembered: Iterable[str] = (),
     ) -> None:
         owner = Owner(cluster=cluster, node=node)
         self._engine = engine
@@ -61,7 +68,7 @@ class ContainerExecutor:
         self._files = ContainerFiles(volumes.paths)
         self._cgroups = PodCgroups(engine, cluster)
         self._starter = Starter(engine, self._owned, self._cgroups, volumes, self._files, Path(data_dir))
-        self._cache = Cache(engine, owner, self._files, self._cgroups.observed)
+        self._cache = Cache(engine, owner, self._files, self._cgroups.observed, remembered)
         self._images = PulledImages(engine, Path(data_dir) / "images.json")
         self._watcher: Watcher | None = None
         self._lock = threading.Lock()

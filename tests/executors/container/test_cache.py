@@ -18,6 +18,10 @@ class OneContainer:
     def __init__(self, exit_code: int) -> None:
         self.state = {"Status": "exited", "ExitCode": exit_code, "OOMKilled": False}
 
+    def list_containers(self, label: str) -> list[dict[str, Any]]:
+        """Leave it out."""
+        return []
+
     def inspect_container(self, identity: str) -> dict[str, Any]:
         """Return the container."""
         config = {"Labels": {labels.CLUSTER: "c"}}
@@ -34,3 +38,16 @@ def test_that_memory_ran_out_is_kept_from_the_event(tmp_path: Path, exit_code: i
     cache.note_out_of_memory("x")
     cache.look_at("x")
     assert [fact.oom_killed for fact in cache.containers()] == [is_killed]
+
+
+def test_what_a_list_lacks_is_asked_for_before_it_counts_as_gone(tmp_path: Path) -> None:
+    """P20: also what was known before a restart only; Pods are not started beside themselves."""
+    files = ContainerFiles(VolumePaths(tmp_path, tmp_path))
+    engine, owner = cast(Engine, OneContainer(0)), labels.Owner(cluster="c", node="n")
+    cache = Cache(engine, owner, files, remembered=["x"])
+    for _ in range(2):
+        cache.load()
+        assert [fact.id for fact in cache.containers()] == ["x"]
+    nothing = Cache(engine, owner, files)
+    nothing.load()
+    assert nothing.containers() == ()
