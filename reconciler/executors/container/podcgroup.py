@@ -1,22 +1,20 @@
 """The control group of a Pod with resources of its own: the limits that hold for all of its containers together.
 
 Effect, idempotent by name. The Engine puts the Pod's containers below it; the limits are read back, also after a
-start, so that nothing runs without them. With the Engine's driver `cgroupfs` the group is a directory beside those of
-other containers, with `systemd` it is a slice there.
+start, so that nothing runs without them.
 """
 
-import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from reconciler.executors.container.drivers import DRIVERS, Driver
 from reconciler.executors.container.hierarchies import (
     UNIFIED,
     Hierarchy,
-    delegate,
     groups_of,
     hierarchies,
     holders,
@@ -25,7 +23,7 @@ from reconciler.executors.container.hierarchies import (
     observed,
     settings,
 )
-from reconciler.executors.container.slices import SystemdError, remove_slice, set_slice
+from reconciler.executors.container.slices import SystemdError
 from reconciler.executors.engine import Engine
 from reconciler.model.base import Value
 from reconciler.model.errors import StaleError, TransientError
@@ -33,10 +31,6 @@ from reconciler.model.granted import Granted, granted_to_pod
 from reconciler.model.kinds import PodSpec
 from reconciler.model.podresources import has_pod_resources
 
-log = logging.getLogger(__name__)
-
-# Where the Engine puts containers that say nothing: there, a Pod's group has its part of the processors beside theirs.
-_ABOVE = {"cgroupfs": "/docker", "systemd": "/system.slice"}
 _V2 = "2"
 
 
@@ -47,28 +41,11 @@ class PodCgroupError(TransientError):
 
 
 class _Host(Value):
-    """The Engine's driver of control groups, whether they are of version 2, and where they are mounted."""
+    """How the Engine keeps control groups, whether they are of version 2, and which hierarchies limit what."""
 
-    driver: str
-    version: str
-    mounted: tuple[Hierarchy, ...]
-
-    @property
-    def unified(self) -> bool:
-        """Whether the Engine uses version 2."""
-        return self.version == _V2
-
-    def holders(self) -> dict[str, Hierarchy]:
-        """Return which hierarchies limit memory and processors; raise `PodCgroupError` where limits cannot be set."""
-        if self.driver not in _ABOVE or (self.driver == "systemd" and not self.unified):
-            raise PodCgroupError(
-                f"resources of a whole Pod need an Engine with control groups: its driver is"
-                f" {self.driver or 'unknown'}, of version {self.version or 'unknown'}"
-            )
-        found = holders(self.mounted, self.unified)
-        if len(found) < 2:
-            raise PodCgroupError("resources of a whole Pod need the controllers cpu and memory, which are not mounted")
-        return found
+    driver: Driver
+    unified: bool
+    holders: Mapping[str, Hierarchy]
 
 
 class PodCgroups:
@@ -108,18 +85,18 @@ class PodCgroups:
         host = self._host()
         group = self._group(host.driver, uid)
         found = groups_of(pid, self._proc)
-        for controller in host.holders():
+        for controller in host.holders:
             inside = found.get(UNIFIED if host.unified else controller)
             if found and (inside is None or not inside.startswith(f"{group}/")):
                 raise PodCgroupError(f"the Engine started a container in {inside}, not below {group}: it was ended")
 
     def observed(self, uid: str) -> Granted | None:
         """Return what the containers of a Pod may use together; None for a Pod without a group that can be read."""
-        host = self._host()
         try:
-            group, needed = self._group(host.driver, uid), host.holders()
+            host = self._host()
         except PodCgroupError:
             return None
+        group, needed = self._group(host.driver, uid), host.holders
         return observed(needed["memory"].folder(group), needed["cpu"].folder(group), unified=host.unified)
 
     def resize(self, uid: str, given: Granted) -> None:
@@ -132,23 +109,22 @@ class PodCgroups:
         """Remove the groups of Pods that have no container any more, also of an Engine that was set up otherwise."""
         self._known = None
         mounted = self._mounted()
-        for driver, above in _ABOVE.items():
-            prefix, suffix = self._affixes(driver)
+        for driver in DRIVERS.values():
             found = set()
             for one in mounted:
                 with suppress(OSError):
-                    names = [entry.name for entry in os.scandir(one.folder(above)) if entry.name.startswith(prefix)]
-                    found |= {_uid_of(name.removeprefix(prefix).removesuffix(suffix)) for name in names}
-            for uid in sorted(found.difference(alive)):
+                    found |= {driver.uid(self._cluster, entry.name) for entry in os.scandir(one.folder(driver.above))}
+            for uid in sorted(found.difference(alive, ("",))):
                 if not self._remove(uid, driver, mounted):
                     return
 
     def remove(self, uid: str) -> None:
         """Remove a Pod's group once nothing is in it and nothing is about to be."""
-        host = self._host()
-        self._remove(uid, host.driver, host.mounted)
+        mounted = self._mounted()
+        for driver in DRIVERS.values():
+            self._remove(uid, driver, mounted)
 
-    def _remove(self, uid: str, driver: str, mounted: Iterable[Hierarchy]) -> bool:
+    def _remove(self, uid: str, driver: Driver, mounted: Iterable[Hierarchy]) -> bool:
         """Remove a group; return whether the host could do that, so that it is worth while to go on with others."""
         with self._lock:
             if uid in self._busy:
@@ -157,7 +133,7 @@ class PodCgroups:
             folders = [folder for one in mounted if (folder := one.folder(group)).exists()]
             if not folders or any(map(_has_children, folders)):
                 return True
-            could = driver != "systemd" or _is_slice_removed(Path(group).name)
+            could = driver.leave(group)
             for folder in folders:
                 # Gone already, or somebody else has put something in it.
                 with suppress(OSError):
@@ -167,43 +143,25 @@ class PodCgroups:
     def _made(self, uid: str, given: Granted) -> str:
         """Have a Pod's group, with limits; it gets never less memory than is in use, as with kubelet."""
         host = self._host()
-        group, needed = self._group(host.driver, uid), host.holders()
-        if not self._all_hold(group, needed, given, unified=host.unified):
+        group, needed = self._group(host.driver, uid), host.holders
+        if not _all_hold(group, needed, given, unified=host.unified):
             _require_unused(needed["memory"].folder(group), given, unified=host.unified)
             try:
-                if host.driver == "systemd":
-                    set_slice(Path(group).name, given)
-                else:
-                    _set_files(group, needed, given, unified=host.unified)
+                host.driver.make(group, needed, given, unified=host.unified)
             except (OSError, SystemdError) as error:
                 raise PodCgroupError(f"the limits of the Pod cannot be set at {group}: {error}") from error
-            if not self._all_hold(group, needed, given, unified=host.unified):
+            if not _all_hold(group, needed, given, unified=host.unified):
                 raise PodCgroupError(f"the limits of the Pod were set at {group} and are not in force there")
-        return Path(group).name if host.driver == "systemd" else group
+        return host.driver.told(group)
 
-    def _all_hold(self, group: str, needed: dict[str, Hierarchy], given: Granted, *, unified: bool) -> bool:
-        return all(
-            holds(one.folder(group), setting)
-            for controller, one in needed.items()
-            for setting in settings(controller, given, unified=unified)
-        )
-
-    def _group(self, driver: str, uid: str) -> str:
-        prefix, suffix = self._affixes(driver)
-        name = uid.replace("-", "_") if suffix else uid
-        return f"{_ABOVE.get(driver, '')}/{prefix}{name}{suffix}"
-
-    def _affixes(self, driver: str) -> tuple[str, str]:
-        """Return what a group's name begins and ends with; in a slice's name, dashes say what it lies in."""
-        if driver == "systemd":
-            return f"system-reconciler_{self._cluster}_", ".slice"
-        return f"reconciler-{self._cluster}-", ""
+    def _group(self, driver: Driver, uid: str) -> str:
+        return f"{driver.above}/{driver.name(self._cluster, uid)}"
 
     def _host(self) -> _Host:
         known = self._known
         if known is None:
             info = self._engine.info()
-            known = _Host(driver=info.cgroup_driver, version=info.cgroup_version, mounted=self._mounted())
+            known = _host_of(info.cgroup_driver, info.cgroup_version, self._mounted())
             self._known = known
         return known
 
@@ -211,18 +169,26 @@ class PodCgroups:
         return hierarchies((self._proc / "self" / "mountinfo").read_text())
 
 
-def _set_files(group: str, needed: dict[str, Hierarchy], given: Granted, *, unified: bool) -> None:
-    for controller, one in needed.items():
-        folder = one.folder(group)
-        if unified:
-            delegate(one, str(Path(group).parent))
-            folder.mkdir(exist_ok=True)
-            delegate(one, group)
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-        for setting in settings(controller, given, unified=unified):
-            if not holds(folder, setting):
-                (folder / setting.file).write_text(setting.value)
+def _host_of(name: str, version: str, mounted: tuple[Hierarchy, ...]) -> _Host:
+    """Return how groups are kept; raise `PodCgroupError` where limits cannot be set."""
+    driver, unified = DRIVERS.get(name), version == _V2
+    if driver is None or (driver.needs_version_2 and not unified):
+        raise PodCgroupError(
+            f"resources of a whole Pod need an Engine with control groups: its driver is {name or 'unknown'},"
+            f" of version {version or 'unknown'}"
+        )
+    found = holders(mounted, unified)
+    if len(found) < 2:
+        raise PodCgroupError("resources of a whole Pod need the controllers cpu and memory, which are not mounted")
+    return _Host(driver=driver, unified=unified, holders=found)
+
+
+def _all_hold(group: str, needed: Mapping[str, Hierarchy], given: Granted, *, unified: bool) -> bool:
+    return all(
+        holds(one.folder(group), setting)
+        for controller, one in needed.items()
+        for setting in settings(controller, given, unified=unified)
+    )
 
 
 def _require_unused(memory: Path, given: Granted, *, unified: bool) -> None:
@@ -233,16 +199,6 @@ def _require_unused(memory: Path, given: Granted, *, unified: bool) -> None:
         )
 
 
-def _is_slice_removed(name: str) -> bool:
-    try:
-        remove_slice(name)
-    except SystemdError as error:
-        # It is empty, and looked for again.
-        log.warning("a slice is not removed", extra={"slice": name, "reason": str(error)})
-        return False
-    return True
-
-
 def _has_children(folder: Path) -> bool:
     try:
         return any(entry.is_dir(follow_symlinks=False) for entry in os.scandir(folder))
@@ -251,7 +207,3 @@ def _has_children(folder: Path) -> bool:
     except OSError:
         # Not known: then it is left.
         return True
-
-
-def _uid_of(name: str) -> str:
-    return name.replace("_", "-")

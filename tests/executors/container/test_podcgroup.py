@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.executors.container import podcgroup
+from reconciler.executors.container import drivers
 from reconciler.executors.container.podcgroup import PodCgroupError, PodCgroups
 from reconciler.executors.container.slices import properties
 from reconciler.model.errors import TransientError
@@ -146,7 +146,7 @@ def test_a_host_without_the_controllers_is_refused(tmp_path: Path) -> None:
 
 def test_limits_that_do_not_stay_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is read back is what counts, whatever was answered."""
-    monkeypatch.setattr(podcgroup, "set_slice", lambda name, given: None)
+    monkeypatch.setattr(drivers, "set_slice", lambda name, given: None)
     groups = of_version_2(tmp_path, SLICE, "systemd")
     with pytest.raises(PodCgroupError, match="not in force"), groups.entered(UID, spec(cpu="1")):
         raise AssertionError("nothing is started")
@@ -162,7 +162,7 @@ def test_a_slice_is_set_once_and_named_to_the_engine(tmp_path: Path, monkeypatch
         (folder / "memory.max").write_text(f"{given.memory_bytes}\n")
         (folder / "cpu.weight").write_text("1\n")
 
-    monkeypatch.setattr(podcgroup, "set_slice", set_slice)
+    monkeypatch.setattr(drivers, "set_slice", set_slice)
     groups = of_version_2(tmp_path, SLICE, "systemd")
     for _ in range(2):
         with groups.entered(UID, spec(memory="64Mi")) as parent:

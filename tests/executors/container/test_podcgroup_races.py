@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.executors.container import labels, podcgroup
+from reconciler.executors.container import drivers, labels
 from reconciler.executors.container.owned import Owned
 from reconciler.executors.container.podcgroup import PodCgroupError
 from reconciler.executors.container.sandbox import create_sandbox
@@ -101,7 +101,7 @@ def test_a_service_manager_that_does_not_answer_is_asked_once_a_sweep(
         asked.append(name)
         raise SystemdError("systemctl stop did not end within 20 s")
 
-    monkeypatch.setattr(podcgroup, "remove_slice", silent)
+    monkeypatch.setattr(drivers, "remove_slice", silent)
     groups = of_version_2(tmp_path, SLICE, "systemd")
     (tmp_path / "all" / f"{SLICE.removesuffix('.slice').lstrip('/')}0.slice").mkdir()
     groups.sweep(())
