@@ -39,6 +39,10 @@ _DESCRIPTORS: Mapping[str, str] = {
 }
 
 
+# The days of each month, in leap years.
+_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
 class ScheduleError(ValueError):
     """A schedule that Kubernetes would refuse; the message says what is wrong with it."""
 
@@ -52,6 +56,17 @@ class Schedule(Value):
 
     every_s: int | None = None
     expression: str = ""
+
+    @property
+    def can_fall_due(self) -> bool:
+        """Whether there is a day on which it does; the 30th of February is none."""
+        if not self.expression:
+            return self.every_s is not None
+        _, _, day, month, weekday = self.expression.split()
+        months = range(1, 13) if month == "*" else [int(one) for one in month.split(",")]
+        if day != "*" and weekday == "*":
+            return min(int(one) for one in day.split(",")) <= max(_LONGEST[one - 1] for one in months)
+        return True
 
 
 class _Field(Value):

@@ -247,6 +247,25 @@ def test_a_leap_day_is_found_within_five_years() -> None:
     assert after(2098) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0 0 30 2 *", False),
+        ("0 0 31 2,4,6 ?", False),
+        ("0 0 31 2,5 *", True),
+        ("0 0 30 2 1", True),
+        ("0 0 29 2 *", True),
+        ("* * * * *", True),
+        ("@every 5m", True),
+    ],
+)
+def test_a_schedule_without_a_day_is_known(text: str, expected: bool) -> None:
+    """As the clockwork finds it: a day of the week is enough, and so is a leap day."""
+    schedule = parse_schedule(text)
+    assert schedule.can_fall_due is expected
+    assert (next_run(schedule, None, 0.0) is not None) is expected
+
+
 def test_a_beat_counts_whole_seconds() -> None:
     """From the time that it is asked for."""
     assert next_run(parse_schedule("@every 90s"), None, 100.9) == 190

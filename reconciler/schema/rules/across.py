@@ -162,6 +162,11 @@ def _selections(declared: Sequence[Declared], unsure: frozenset[str]) -> Iterato
         if other is not one and other.desired.ref != one.desired.ref:
             message = f"{other.desired.ref} ({other.place}) selects the same Pods"
             yield _at(one, at, message, "give each workload a label of its own", "same-selector", warn=True)
+        for maker in pods.makers(one.desired.ref.namespace, labels):
+            if maker.desired.ref != one.desired.ref and maker.facts.selects != labels:
+                others = "has" if maker.desired.ref.kind == "Pod" else "makes Pods that have"
+                message = f"{maker.desired.ref} ({maker.place}) {others} these labels too"
+                yield _at(one, at, message, "give each workload a label of its own", "overlapping", warn=True)
 
 
 def _service_selection(
@@ -187,10 +192,12 @@ class _Pods:
 
     def __init__(self, declared: Sequence[Declared]) -> None:
         self._ports: dict[tuple[str, frozenset[tuple[str, str]]], set[str]] = defaultdict(set)
+        self._makers: dict[tuple[str, frozenset[tuple[str, str]]], list[Declared]] = defaultdict(list)
         for one in declared:
             if one.facts.pod_labels is not None:
                 key = (one.desired.ref.namespace, frozenset(one.facts.pod_labels.items()))
                 self._ports[key] |= one.facts.pod_ports
+                self._makers[key].append(one)
         self._by_label: dict[tuple[str, tuple[str, str]], list[frozenset[tuple[str, str]]]] = defaultdict(list)
         for namespace, labels in self._ports:
             for label in labels:
@@ -204,9 +211,17 @@ class _Pods:
             self._known[namespace, wanted] = self._find(namespace, wanted)
         return self._known[namespace, wanted]
 
-    def _find(self, namespace: str, wanted: frozenset[tuple[str, str]]) -> frozenset[str] | None:
+    def makers(self, namespace: str, selector: Mapping[str, str]) -> list[Declared]:
+        """Return who makes the Pods that a selector chooses."""
+        chosen = self._chosen(namespace, frozenset(selector.items()))
+        return [maker for labels in chosen for maker in self._makers[namespace, labels]]
+
+    def _chosen(self, namespace: str, wanted: frozenset[tuple[str, str]]) -> list[frozenset[tuple[str, str]]]:
         candidates = min((self._by_label.get((namespace, label), []) for label in wanted), key=len)
-        chosen = [labels for labels in candidates if wanted <= labels]
+        return [labels for labels in candidates if wanted <= labels]
+
+    def _find(self, namespace: str, wanted: frozenset[tuple[str, str]]) -> frozenset[str] | None:
+        chosen = self._chosen(namespace, wanted)
         return frozenset().union(*(self._ports[namespace, labels] for labels in chosen)) if chosen else None
 
 

@@ -108,7 +108,10 @@ def _workload_facts(
 def _selected_by(object: AnyObject) -> Mapping[str, str] | None:
     if isinstance(object, ReplicationController):
         return object.spec.selector
-    return object.spec.selector.match_labels if isinstance(object, _SELECTING) else None
+    # What is chosen by expressions as well is less than what has the labels.
+    if not isinstance(object, _SELECTING) or object.spec.selector.match_expressions:
+        return None
+    return object.spec.selector.match_labels
 
 
 def _service_facts(service: Service, positions: Positions, depends_on: tuple[Reference, ...]) -> Facts:

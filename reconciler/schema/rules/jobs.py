@@ -7,7 +7,7 @@ from reconciler.model.indexes import fault_of, from_ranges
 from reconciler.model.kinds import CronJob, Job, JobSpec, SuccessPolicyRule
 from reconciler.model.kinds.scalars import LABEL_PATTERN
 from reconciler.model.schedule import ScheduleError, parse_schedule, zone_named
-from reconciler.schema.rules.finding import Finding, error
+from reconciler.schema.rules.finding import Finding, error, warning
 from reconciler.schema.rules.workloads import template_findings
 
 # Limits of the API on Jobs whose indexes are counted one by one.
@@ -36,7 +36,8 @@ def cron_job_findings(cron_job: CronJob) -> Iterator[Finding]:
         message = f"name: longer than {_CRON_JOB_NAME_MAX} characters: the names of its Jobs would not fit"
         yield error("/metadata/name", message, code="bad-name")
     try:
-        parse_schedule(spec.schedule)
+        if not parse_schedule(spec.schedule).can_fall_due:
+            yield warning("/spec/schedule", "schedule: no day matches it, so it never falls due", "", "never-due")
     except ScheduleError as fault:
         hint = "write timeZone beside it" if "TZ" in spec.schedule else "five fields such as 30 6 * * 1-5, or @daily"
         yield error("/spec/schedule", f"schedule: {fault}", hint, "bad-schedule")
@@ -55,6 +56,8 @@ def _job_spec_findings(at: str, spec: JobSpec) -> Iterator[Finding]:
         yield error(place, "restartPolicy of a Job's Pods must be Never or OnFailure", "add restartPolicy: Never")
     if spec.is_indexed and spec.completions is None:
         yield error(f"{at}/completionMode", "completionMode Indexed needs completions")
+    if min(spec.parallelism, spec.parallelism if spec.completions is None else spec.completions) > _INDEXES_MAX:
+        yield error(f"{at}/parallelism", f"parallelism must be at most {_INDEXES_MAX}", code="too-many")
     yield from _index_findings(at, spec)
     yield from _failure_findings(at, spec)
     yield from _success_findings(at, spec)

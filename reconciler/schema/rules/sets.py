@@ -6,7 +6,7 @@ from typing import Any
 from reconciler.model.kinds import DaemonSet, LabelSelector, ReplicationController, StatefulSet
 from reconciler.schema.rules.finding import Finding, error, repeated
 from reconciler.schema.rules.storage import claim_findings
-from reconciler.schema.rules.workloads import is_zero, replicated_findings
+from reconciler.schema.rules.workloads import is_zero, number_findings, replicated_findings
 
 # The Pods carry the name of their revision as a label: the set's name, `-` and ten letters, at most 63 in all.
 _SET_NAME_MAX = 52
@@ -16,6 +16,7 @@ def stateful_set_findings(stateful_set: StatefulSet, document: Mapping[str, Any]
     """Yield what is wrong with a StatefulSet."""
     spec = stateful_set.spec
     yield from replicated_findings(spec.selector, spec.template)
+    yield from number_findings(spec.replicas)
     if len(stateful_set.metadata.name) > _SET_NAME_MAX:
         message = f"name: longer than {_SET_NAME_MAX} characters: the labels and host names of its Pods would not fit"
         yield error("/metadata/name", message, code="bad-name")
@@ -47,6 +48,7 @@ def daemon_set_findings(daemon_set: DaemonSet, document: Mapping[str, Any]) -> I
 def replication_controller_findings(controller: ReplicationController) -> Iterator[Finding]:
     """Yield what is wrong with a ReplicationController."""
     yield from replicated_findings(LabelSelector(match_labels=controller.spec.selector), controller.spec.template)
+    yield from number_findings(controller.spec.replicas)
 
 
 def _strategy_findings(document: Mapping[str, Any], refusal: str) -> Iterator[Finding]:

@@ -8,16 +8,21 @@ from reconciler.model.labels import matches
 from reconciler.schema.rules.finding import Finding, error
 from reconciler.schema.rules.selectors import selector_findings
 
+# Every Pod is planned, written and placed: a slip such as 30000000 must not fill a host's memory with those that wait.
+_REPLICAS_MAX = 20_000
+
 
 def replica_set_findings(replica_set: ReplicaSet) -> Iterator[Finding]:
     """Yield what is wrong with a ReplicaSet."""
     yield from replicated_findings(replica_set.spec.selector, replica_set.spec.template)
+    yield from number_findings(replica_set.spec.replicas)
 
 
 def deployment_findings(deployment: Deployment, document: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what is wrong with a Deployment."""
     spec = deployment.spec
     yield from replicated_findings(spec.selector, spec.template)
+    yield from number_findings(spec.replicas)
     strategy = document["spec"].get("strategy", {})
     if spec.strategy.type == "Recreate" and "rollingUpdate" in strategy:
         hint = "remove rollingUpdate, or write type: RollingUpdate"
@@ -39,6 +44,13 @@ def replicated_findings(selector: LabelSelector, template: PodTemplateSpec) -> I
         yield error("/spec/template/spec/restartPolicy", "restartPolicy of replicated Pods must be Always")
     if template.spec.active_deadline_seconds is not None:
         yield error("/spec/template/spec/activeDeadlineSeconds", "replicated Pods have no activeDeadlineSeconds")
+
+
+def number_findings(replicas: int) -> Iterator[Finding]:
+    """Yield what is wrong with how many Pods are wanted."""
+    if replicas > _REPLICAS_MAX:
+        hint = "several workloads can share the labels that a Service selects"
+        yield error("/spec/replicas", f"replicas: must be at most {_REPLICAS_MAX}", hint, "too-many")
 
 
 def template_findings(selector: LabelSelector, template: PodTemplateSpec) -> Iterator[Finding]:
