@@ -9,28 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from reconciler.executors.container.hierarchies import UNIFIED, Hierarchy, mounts
 from reconciler.model.metrics import ContainerSample
 from reconciler.model.node_report import ContainerFact
 
-_V2 = ""
 _CPU, _MEMORY, _PIDS = "cpuacct", "memory", "pids"
 _NANOS, _MICROS = 1e9, 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class _Mount:
-    """Where a hierarchy of control groups is mounted, and which part of it."""
-
-    controllers: frozenset[str]
-    root: str
-    point: Path
-
-    def folder(self, group: str) -> Path | None:
-        """Return the directory of a group as /proc names it; None when it lies outside of what is mounted."""
-        if self.root == "/":
-            return self.point / group.lstrip("/")
-        path = PurePosixPath(group)
-        return self.point / path.relative_to(self.root) if path.is_relative_to(self.root) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +31,7 @@ class UsageReader:
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
-        self._mounts: tuple[_Mount, ...] | None = None
+        self._mounts: tuple[Hierarchy, ...] | None = None
         self._groups: dict[str, _Groups] = {}
 
     def read(self, containers: Iterable[ContainerFact]) -> tuple[ContainerSample, ...]:
@@ -88,7 +72,7 @@ class UsageReader:
             _, listed, group = line.split(":", 2)
             if container.id in group:
                 folders.update(self._folders(listed, group))
-        unified = folders.get(_V2)
+        unified = folders.get(UNIFIED)
         cpu = _v1_cpu(folders[_CPU]) if _CPU in folders else unified and _v2_cpu(unified)
         memory = _v1_memory(folders[_MEMORY]) if _MEMORY in folders else unified and _v2_memory(unified)
         processes = _processes(folders.get(_PIDS) or unified)
@@ -98,7 +82,7 @@ class UsageReader:
         names = listed.split(",")
         for mount in self._mounts or ():
             for name in names:
-                folder = mount.folder(group) if name in mount.controllers else None
+                folder = _folder(mount, group) if name in mount.controllers else None
                 if folder is not None:
                     yield name, folder
 
@@ -120,18 +104,15 @@ def _kibibytes(text: str) -> int:
     return int(text.split()[0])
 
 
-def _mounts(mountinfo: str) -> tuple[_Mount, ...]:
+def _mounts(mountinfo: str) -> tuple[Hierarchy, ...]:
     """Return the mounted hierarchies; of one that is mounted twice, the first that shows everything counts last."""
-    found = []
-    for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
-        type_, _source, options = right.split(" ", 2)
-        root, point = left.split(" ")[3:5]
-        if type_ == "cgroup2":
-            found.append(_Mount(frozenset({_V2}), root, Path(point)))
-        elif type_ == "cgroup":
-            found.append(_Mount(frozenset(options.split(",")), root, Path(point)))
-    return tuple(sorted(found, key=lambda mount: mount.root == "/"))
+    return tuple(sorted(mounts(mountinfo), key=lambda one: one.root == "/"))
+
+
+def _folder(mount: Hierarchy, group: str) -> Path | None:
+    """Return the directory of a group as /proc names it; None when it lies outside of what is mounted."""
+    path = PurePosixPath(group)
+    return Path(mount.point) / path.relative_to(mount.root) if path.is_relative_to(mount.root) else None
 
 
 def _v1_cpu(folder: Path) -> Callable[[], float]:

@@ -5,7 +5,7 @@ Version 1 and 2, also mixed. Only what is mounted whole is used: part of a hiera
 
 import errno
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -15,21 +15,24 @@ from reconciler.model.granted import PERIOD_US, Granted, shares_worth, weight_of
 _T = TypeVar("_T")
 UNIFIED = ""
 _NEEDED = ("memory", "cpu")
+# The file systems of both versions; those of version 1 are mounted with the names of their controllers.
+_CONTROLLERS: Mapping[str, tuple[str, ...]] = {"cgroup": (), "cgroup2": (UNIFIED,)}
 _PAGE_BYTES = mmap.PAGESIZE
 # What version 1 shows where nothing was set is a little less than this.
 _UNLIMITED = 1 << 62
 
 
 class Hierarchy(Value):
-    """One mounted hierarchy: where, and its controllers; version 2 has none that is named at the mount."""
+    """One mounted hierarchy: where, which part of it, and its controllers; version 2 names none at the mount."""
 
     point: str
     controllers: frozenset[str]
+    root: str = "/"
 
     @property
     def is_unified(self) -> bool:
         """Whether it is of version 2."""
-        return self.controllers == frozenset((UNIFIED,))
+        return UNIFIED in self.controllers
 
     def folder(self, group: str) -> Path:
         """Return the directory of a group, by its path from the top."""
@@ -45,15 +48,17 @@ class Setting(Value):
 
 def hierarchies(mountinfo: str) -> tuple[Hierarchy, ...]:
     """Return the hierarchies that are mounted whole; of several at one place the last, which is what is seen there."""
-    found: dict[str, Hierarchy] = {}
+    return tuple({one.point: one for one in mounts(mountinfo) if one.root == "/"}.values())
+
+
+def mounts(mountinfo: str) -> Iterator[Hierarchy]:
+    """Yield every hierarchy that is mounted, whole or a part of it."""
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         root, point = before.split(" ")[3:5]
-        kind, _, options = after.split(" ")[:3]
-        if kind in ("cgroup", "cgroup2") and root == "/":
-            controllers = frozenset(options.split(",")) if kind == "cgroup" else frozenset((UNIFIED,))
-            found[point] = Hierarchy(point=point, controllers=controllers)
-    return tuple(found.values())
+        kind, _, options = after.split(" ", 2)
+        if kind in _CONTROLLERS:
+            yield Hierarchy(point=point, controllers=frozenset(_CONTROLLERS[kind] or options.split(",")), root=root)
 
 
 def holders(found: tuple[Hierarchy, ...], unified: bool) -> dict[str, Hierarchy]:
