@@ -121,7 +121,7 @@ class Cache:
         """Bring one container's fact (by id or name) up to date."""
         look = next(self._looks)
         found = self._engine.inspect_container(container)
-        ours = found is not None and labels.labels_in(found).get(labels.CLUSTER) == self._owner.cluster
+        ours = found is not None and labels.is_ours(found, self._owner.cluster)
         fact = container_fact(found, self._message(found)) if found is not None and ours else None
         if fact is not None and found is not None and fact.role == labels.SANDBOX_ROLE:
             in_group = fact.state == "running" and found["HostConfig"].get("CgroupParent")

@@ -23,6 +23,7 @@ REVISION = f"{PREFIX}revision"
 ATTEMPT = f"{PREFIX}attempt"
 TERMINATION_POLICY = f"{PREFIX}termination-message-policy"
 
+NAME_PREFIX = "rc_"
 SANDBOX_ROLE = "sandbox"
 SANDBOX_CONTAINER = "POD"
 
@@ -53,3 +54,17 @@ def labels_of(owner: Owner, pod: PodAssignment, container: str, role: str, attem
 def labels_in(inspected: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the labels of an inspected container."""
     return (inspected.get("Config") or {}).get("Labels") or {}
+
+
+def is_ours(inspected: Mapping[str, Any], cluster: str) -> bool:
+    """Whether this cluster made a container.
+
+    An image that somebody makes of one (`docker commit`) hands its labels on to the containers that they run of it:
+    these have neither a name of ours nor the namespaces of a sandbox, and are theirs.
+    """
+    named = labels_in(inspected)
+    if named.get(CLUSTER) != cluster:
+        return False
+    joined = str((inspected.get("HostConfig") or {}).get("IpcMode", "")).startswith("container:")
+    has_our_name = str(inspected.get("Name", "")).lstrip("/").startswith(NAME_PREFIX)
+    return has_our_name or joined or named.get(ROLE) == SANDBOX_ROLE

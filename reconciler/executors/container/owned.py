@@ -35,7 +35,7 @@ class Owned:
         if found is None:
             return None
         named = labels.labels_in(found)
-        if named.get(labels.CLUSTER) != self.owner.cluster:
+        if not labels.is_ours(found, self.owner.cluster):
             raise NameConflict(
                 f"container {container} exists and is not of this cluster: it is left alone",
                 hint=f"rename or remove it: docker rename {container} NEW-NAME",

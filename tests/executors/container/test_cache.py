@@ -25,7 +25,7 @@ class OneContainer:
     def inspect_container(self, identity: str) -> dict[str, Any]:
         """Return the container."""
         config = {"Labels": {labels.CLUSTER: "c"}}
-        return {"Id": identity, "Name": "/one", "State": self.state, "Config": config, "HostConfig": {}}
+        return {"Id": identity, "Name": "/rc_one", "State": self.state, "Config": config, "HostConfig": {}}
 
 
 @pytest.mark.parametrize(("exit_code", "is_killed"), [(137, True), (0, False)])
