@@ -32,6 +32,7 @@ from reconciler.model.kinds import PodSpec
 from reconciler.model.podresources import has_pod_resources
 
 _V2 = "2"
+_SEE = "reconciler doctor says what this host can hold"
 
 
 class PodCgroupError(TransientError):
@@ -175,11 +176,13 @@ def _host_of(name: str, version: str, mounted: tuple[Hierarchy, ...]) -> _Host:
     if driver is None or (driver.needs_version_2 and not unified):
         raise PodCgroupError(
             f"resources of a whole Pod need an Engine with control groups: its driver is {name or 'unknown'},"
-            f" of version {version or 'unknown'}"
+            f" of version {version or 'unknown'}; {_SEE}"
         )
     found = holders(mounted, unified)
     if len(found) < 2:
-        raise PodCgroupError("resources of a whole Pod need the controllers cpu and memory, which are not mounted")
+        raise PodCgroupError(
+            f"resources of a whole Pod need the controllers cpu and memory, which are not mounted; {_SEE}"
+        )
     return _Host(driver=driver, unified=unified, holders=found)
 
 

@@ -10,6 +10,7 @@ from reconciler.model.errors import TransientError
 from reconciler.model.granted import PERIOD_US, Granted, weight_of
 
 _CALL_S = 20.0
+_SEARCHED = "/usr/local/bin:/usr/bin:/bin"
 
 
 class SystemdError(TransientError):
@@ -42,9 +43,9 @@ def properties(given: Granted) -> tuple[str, ...]:
 
 
 def _systemctl(*words: str) -> None:
-    program = shutil.which("systemctl", path="/usr/local/bin:/usr/bin:/bin")
+    program = shutil.which("systemctl", path=_SEARCHED)
     if program is None:
-        raise SystemdError("systemctl is not there")
+        raise SystemdError(f"systemd keeps the Engine's control groups, and there is no systemctl in {_SEARCHED}")
     try:
         done = subprocess.run([program, *words], capture_output=True, text=True, timeout=_CALL_S, check=False)
     except subprocess.TimeoutExpired as error:
