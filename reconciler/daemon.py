@@ -10,8 +10,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from apscheduler.schedulers.background import BackgroundScheduler
-
 from reconciler import service
 from reconciler.agent.journal import Journal
 from reconciler.agent.loop import AgentLoop
@@ -40,7 +38,7 @@ from reconciler.server.audit import FILE_NAME as AUDIT_FILE
 from reconciler.server.audit import AuditLog
 from reconciler.server.https import RENEW_EVERY_S, Https
 from reconciler.server.serve import serve
-from reconciler.service import SystemClock, give_back
+from reconciler.service import Schedule, SystemClock, give_back
 from reconciler.simulation.forecast import forecast
 from reconciler.store.credentials import Accounts
 from reconciler.store.index import Index
@@ -74,9 +72,7 @@ class Daemon:
         self._accounts = Accounts(self._store)
         self._https = Https(settings, self._clock)
         self._audit = AuditLog(Path(settings.data_dir) / AUDIT_FILE)
-        self._scheduler = BackgroundScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
-        )
+        self._scheduler = Schedule()
         link = EmbeddedLink()
         links = NodeLinks(link, self._clock)
         digest_key = hashlib.blake2b(key, person=b"rc-digests", digest_size=32).digest()

@@ -8,8 +8,6 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from apscheduler.schedulers.background import BackgroundScheduler
-
 from reconciler import service
 from reconciler.agent.certificate import CHECK_EVERY_S, NodeCertificate
 from reconciler.agent.journal import Journal
@@ -22,7 +20,7 @@ from reconciler.config import Settings
 from reconciler.executors.local import open_world
 from reconciler.model.errors import ConfigurationError, ReconcilerError
 from reconciler.model.status import LoopStatus
-from reconciler.service import SystemClock, give_back
+from reconciler.service import Schedule, SystemClock, give_back
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +44,7 @@ class Agent:
         self._settings = settings
         self._clock = SystemClock()
         self._certificate = NodeCertificate(settings.pki_path, self._clock)
-        self._scheduler = BackgroundScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
-        )
+        self._scheduler = Schedule()
         journal = Journal(Path(settings.data_dir) / "agent", Path(settings.runtime_dir) / "agent")
         self._world = open_world(settings, self._clock, journal.containers())
         node = settings.node_name

@@ -7,5 +7,6 @@ from reconciler.service.manager import notify, why_stalled
 from reconciler.service.memory import give_back
 from reconciler.service.parts import SystemClock
 from reconciler.service.run import Program, run
+from reconciler.service.schedule import Schedule
 
-__all__ = ["Program", "SystemClock", "give_back", "notify", "run", "why_stalled"]
+__all__ = ["Program", "Schedule", "SystemClock", "give_back", "notify", "run", "why_stalled"]

@@ -1,0 +1,1 @@
+"""Tests of what daemon and agent share."""
