@@ -45,10 +45,14 @@ class Streams(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """How the connection stands: `error` is why the daemon cannot be talked to, empty while it can."""
+    """How the connection stands: `error` is why the daemon cannot be talked to, empty while it can.
+
+    `causes` are all that there were since it could: each is logged once, also where they take turns.
+    """
 
     error: str
     since: float
+    causes: frozenset[str] = frozenset()
 
 
 class DaemonLink:
@@ -216,7 +220,7 @@ class DaemonLink:
         before = self._enter(text)
         if not before.error:
             log.warning("the daemon cannot be talked to; the host is looked after all the same", extra={"why": text})
-        elif text != before.error:
+        elif text not in before.causes:
             log.warning("the daemon still cannot be talked to", extra={"why": text})
 
     def _enter(self, error: str) -> LinkState:
@@ -224,9 +228,9 @@ class DaemonLink:
         with self._changing:
             before = self._state
             if bool(error) != bool(before.error):
-                self._state = LinkState(error, time.time())
+                self._state = LinkState(error, time.time(), frozenset({error}) if error else frozenset())
             elif error != before.error:
-                self._state = LinkState(error, before.since)
+                self._state = LinkState(error, before.since, before.causes | {error})
             return before
 
     def _reason(self) -> str:

@@ -14,6 +14,8 @@ from reconciler.model.kinds import KindSpec
 
 OWN = "/apis/reconciler.dev/v1"
 ANSWER_S = 130.0
+# What is there is told at once; a daemon that hangs is not waited for as one that works something out.
+READ_S = 30.0
 GONE = 410
 _CHUNK = 1 << 16
 _JSON = "application/json"
@@ -136,7 +138,8 @@ class ApiClient:
     def _json(
         self, method: str, path: str, query: Query | None, body: Any, content_type: str = "application/json"
     ) -> Any:
-        connection, response = self._request(method, path, query, body, self._answer_s, content_type)
+        idle_s = min(self._answer_s, READ_S) if method == "GET" else self._answer_s
+        connection, response = self._request(method, path, query, body, idle_s, content_type)
         try:
             return json.loads(response.read())
         except (OSError, http.client.HTTPException) as error:

@@ -3,6 +3,7 @@
 Nothing is remembered between ticks but the picture itself, so a kill at any moment loses nothing (P17).
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -27,6 +28,7 @@ from reconciler.store.commit import Commit
 from reconciler.store.index import View
 from reconciler.store.store import Store
 
+log = logging.getLogger(__name__)
 replace = msgspec.structs.replace
 # What somebody else writes while a tick plans is looked at, never written over. A status is concluded anew each time.
 _GUARDED = frozenset({"update", "delete"})
@@ -84,6 +86,9 @@ def tick(
     )
     if not commit.is_empty:
         store.commit(commit, term=observed.term)
+    for one in answer.happenings:
+        if one.object.kind == "Node":
+            log.info("a node has changed", extra={"node": one.object.name, "reason": one.reason, "what": one.message})
     return answer
 
 

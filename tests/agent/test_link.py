@@ -104,6 +104,20 @@ def test_that_it_is_connected_is_said_once_and_again_after_an_absence() -> None:
     assert [one for one in records.said if "cannot be talked to" in one] == [LOST]
 
 
+def test_causes_that_take_turns_are_said_once_each() -> None:
+    """An absence of days does not fill the log; the next one is told anew."""
+    link = DaemonLink("node-1", "c", lambda: Away(threading.Barrier(1), threading.Event()), lambda: "")
+    with listened() as records:
+        link._connected(link._open_client())
+        for _ in range(3):
+            for why in ("no route to host", "timed out", "refused"):
+                link._failed(DaemonUnreachable(why))
+        link._connected(link._open_client())
+        link._failed(DaemonUnreachable("timed out"))
+    still = "the daemon still cannot be talked to"
+    assert records.said == [SAID, LOST, still, still, SAID, LOST]
+
+
 def test_a_daemon_that_has_too_much_to_do_is_asked_again_soon() -> None:
     """Another refusal would need somebody who does something about it, and is waited for longer."""
     both, over = threading.Barrier(1), threading.Event()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.client import ApiClient, ApiRefused, DaemonUnreachable
+from reconciler.client import ApiClient, ApiRefused, DaemonUnreachable, api
 from reconciler.client.api import path_of
 from reconciler.model.errors import Retry
 from reconciler.model.kinds import KINDS
@@ -77,6 +77,16 @@ def test_a_daemon_that_does_not_answer_is_given_up(path: Path) -> None:
     with pytest.raises(DaemonUnreachable, match="does not answer"):
         ApiClient(path, answer_s=0.1).status()
     listener.close()
+
+
+def test_what_is_there_is_not_waited_for_as_what_is_worked_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a daemon that hangs a person hears in half a minute, while a forecast may take its time."""
+    monkeypatch.setattr(api, "READ_S", 0.1)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        with pytest.raises(DaemonUnreachable, match="does not answer"):
+            ApiClient(path, answer_s=60).status()
 
 
 @pytest.mark.parametrize(
