@@ -7,7 +7,7 @@ two steps can be had, and the same choices give the same run.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from typing import Any
 
 from reconciler.model.desired import DesiredState
 from reconciler.model.details import PublishVolumes, StartContainer, StopContainer
@@ -28,6 +28,8 @@ HEARTBEAT_S = 10.0
 _AT_ONCE_MAX = 3_000
 _INSTANT_S = 0.001
 
+# What can happen when, what it is called, and what does it to whom.
+Step = tuple[float, str, Callable[..., None], tuple[Any, ...]]
 Choose = Callable[[int], int]
 Between = Callable[[str], None]
 Planned = Callable[[ObservedState, Plan], None]
@@ -201,7 +203,7 @@ class RunningCluster:
 
     def push(self, state: DesiredState) -> None:
         """Make this the tip of its source's branch."""
-        self.tips[state.source] = state
+        self.tips = dict(sorted({**self.tips, state.source: state}.items()))
         self.pushed[state.source, state.revision.commit] = state
 
     def wanted(self, source: str) -> DesiredState:
@@ -239,48 +241,48 @@ class RunningCluster:
         at_once, instant = 0, self.now
         while True:
             steps, now = self._steps(), self.clock.now()
-            due = [(name, take) for at, name, take in steps if at <= now]
+            due = [step for step in steps if step[0] <= now]
             if due:
-                name, take = due[self._choose(len(due)) if len(due) > 1 else 0]
-                take()
+                _, name, take, whom = due[self._choose(len(due)) if len(due) > 1 else 0]
+                take(*whom)
                 self.steps += 1
                 between(name)
                 at_once = at_once + 1 if self.now - instant < _INSTANT_S else 0
                 instant = instant if at_once else self.now
                 if at_once > _AT_ONCE_MAX:
                     raise Restless(f"{at_once} steps without time going on, last: {name}")
-            elif self.now < until and (at := min((at for at, _, _ in steps), default=until)) <= until:
+            elif self.now < until and (at := min((step[0] for step in steps), default=until)) <= until:
                 self.clock.advance_to(at)
             else:
                 self.clock.advance_to(until)
                 return
 
-    def _steps(self) -> list[tuple[float, str, Callable[[], None]]]:
-        found: list[tuple[float, str, Callable[[], None]]] = []
+    def _steps(self) -> list[Step]:
+        found: list[Step] = []
         daemon = self.daemon
         is_measured = daemon is not None and self._is_measured
         if daemon is not None:
             now = self.clock.now()
-            for source in sorted(self.tips):
+            for source in self.tips:
                 state = self.wanted(source)
                 if daemon.desired.get(source) is not state:
-                    found.append((now, f"the daemon reads {source}", partial(daemon.read, state)))
+                    found.append((now, f"the daemon reads {source}", daemon.read, (state,)))
             if daemon.is_sending:
-                found.append((now, "the daemon sends", self._send))
+                found.append((now, "the daemon sends", self._send, ()))
             elif (at := daemon.next_at(now)) is not None:
-                found.append((at, "the daemon ticks", self._tick))
+                found.append((at, "the daemon ticks", self._tick, ()))
         for host in self.hosts.values():
-            is_alive = host.agent.is_alive
+            link, is_alive = host.link, host.agent.is_alive
             if daemon is not None:
-                if (at := host.link.next_report_at()) is not None:
-                    found.append((at, host.heard, partial(self._hear, host)))
+                if (at := link.next_report_at()) is not None:
+                    found.append((at, host.heard, self._hear, (host,)))
                 if is_measured and is_alive:
-                    found.append((host.sample_at, host.measured, partial(self._measure, host)))
+                    found.append((host.sample_at, host.measured, self._measure, (host,)))
             if is_alive:
-                if (at := host.link.next_letter_at()) is not None:
-                    found.append((at, host.told, partial(_deliver, host)))
+                if (at := link.next_letter_at()) is not None:
+                    found.append((at, host.told, _deliver, (host,)))
                 if (at := host.next_at()) is not None:
-                    found.append((at, host.runs, host.run_once))
+                    found.append((at, host.runs, host.run_once, ()))
         return found
 
     def _tick(self) -> None:

@@ -2,6 +2,8 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable, Sequence
+from operator import is_
 from typing import Any, cast
 
 from reconciler.model.kinds import Deployment, Pod
@@ -30,24 +32,41 @@ class Rollouts:
         self._reached: dict[str, int] = {}
         self._sets: dict[str, str] = {}
         self._owner_of_set: dict[str, str] = {}
+        # The objects and reports that readiness was last told from.
+        self._seen: tuple[object, ...] = ()
 
-    def remember(self, after: ObservedState) -> None:
+    def remember(self, after: ObservedState, changed: Sequence[ObjectRef]) -> None:
         """Take in whose the Pods and ReplicaSets are."""
-        for ref, stored in after.objects.items():
+        for ref in changed:
+            stored = after.objects.get(ref)
+            if stored is None:
+                continue
             owners = stored.object.metadata.owner_references
             if ref.kind == "Pod" and owners:
                 self._sets[stored.object.metadata.uid] = owners[0].uid
             elif ref.kind == "ReplicaSet" and owners:
                 self._owner_of_set[stored.object.metadata.uid] = owners[0].uid
 
-    def check(self, before: ObservedState, after: ObservedState, running: set[str]) -> None:
+    def check(
+        self,
+        before: ObservedState,
+        after: ObservedState,
+        changed: Sequence[ObjectRef],
+        running: Callable[[], set[str]],
+    ) -> None:
         """Check one committed plan; `running` are the uids of Pods of which something runs."""
+        if not any(_is_more_than_told(before, after, ref) for ref in changed):
+            return
         for ref, stored in after.objects.items():
             if ref.kind == "Deployment":
                 self._check_deployment(before, after, stored, running)
 
     def watch_readiness(self) -> None:
         """Check that what really serves never falls below what a rollout may take; only where nothing else harms."""
+        seen = (self.cluster.observed.objects, *(host.agent.reports for host in self.cluster.hosts.values()))
+        if len(seen) == len(self._seen) and all(map(is_, seen, self._seen)):
+            return
+        self._seen = seen
         ending = self._ending()
         serving = Counter(
             self._owner_of_set.get(self._sets.get(report.uid, ""), "")
@@ -91,7 +110,7 @@ class Rollouts:
         return sum(1 for pod in pods if is_active(pod) and pod_is_available(pod, min_ready_s, self.cluster.now))
 
     def _check_deployment(
-        self, before: ObservedState, after: ObservedState, stored: StoredObject, running: set[str]
+        self, before: ObservedState, after: ObservedState, stored: StoredObject, running: Callable[[], set[str]]
     ) -> None:
         deployment = cast(Deployment, stored.object)
         sets = owned_by(after, "ReplicaSet", deployment.metadata.uid)
@@ -119,7 +138,7 @@ class Rollouts:
         if created and deployment.spec.strategy.type == "Recreate":
             started = {owner for pod in _pods(before) for owner in [self._sets.get(pod.metadata.uid)]}
             began = [pod for pod in created if self._sets[pod.metadata.uid] not in started]
-            self._check_recreate(stored.ref, deployment, began, running)
+            self._check_recreate(stored.ref, deployment, began, running())
         self._check_choice(stored.ref, ended, active)
         now = self.cluster.now
         min_ready_s = deployment.spec.min_ready_seconds
@@ -152,6 +171,17 @@ class Rollouts:
             its_set = self._sets.get(uid, "")
             if self._owner_of_set.get(its_set) == deployment.metadata.uid and its_set not in new:
                 raise Unsafe(f"{ref}: an old Pod runs while a new one is created, and it recreates")
+
+
+def _is_more_than_told(before: ObservedState, after: ObservedState, ref: ObjectRef) -> bool:
+    """Whether more than the status of a part of a rollout is another one."""
+    if ref.kind not in ("Deployment", "ReplicaSet", "Pod"):
+        return False
+    old, new = before.objects.get(ref), after.objects.get(ref)
+    if old is None or new is None:
+        return True
+    was, now = cast(Any, old.object), cast(Any, new.object)
+    return was.metadata is not now.metadata or was.spec is not now.spec
 
 
 def _reports_ready(report: PodReport) -> bool:

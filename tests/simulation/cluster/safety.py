@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, cast
 
 from reconciler.model.details import RemoveSandbox, StopContainer, TrashVolume
@@ -114,18 +115,16 @@ class Safety:
 
     # Every plan
 
-    def planned(self, before: ObservedState, answer: Plan) -> None:
-        """Check one committed plan."""
-        if not answer.changes:
-            return
+    def planned(self, before: ObservedState, changed: Sequence[ObjectRef], answer: Plan) -> None:
+        """Check one committed plan; `changed` is what it made, changed or took away."""
         after = self.cluster.observed
-        self._rollouts.remember(after)
+        self._rollouts.remember(after, changed)
         self._remember_images(answer)
-        self._sharing.remember(after)
-        self._check_removed_pods(before, after)
-        self._check_deletions(before, after, answer)
-        self._check_dependencies(before, after)
-        self._rollouts.check(before, after, self._running())
+        self._sharing.remember(after, changed)
+        self._check_removed_pods(before, after, changed)
+        self._check_deletions(before, after, changed, answer)
+        self._check_dependencies(before, after, changed)
+        self._rollouts.check(before, after, changed, self._running)
 
     def _remember_images(self, answer: Plan) -> None:
         for change in answer.changes:
@@ -134,13 +133,13 @@ class Safety:
                 names = ((one.name, full_name(one.image)) for one in change.object.spec.containers)
                 asked.update(dict.fromkeys(names, self.cluster.now))
 
-    def _check_removed_pods(self, before: ObservedState, after: ObservedState) -> None:
+    def _check_removed_pods(self, before: ObservedState, after: ObservedState, changed: Sequence[ObjectRef]) -> None:
         """A Pod is forgotten only when nothing of it runs anywhere."""
-        running = self._running()
-        for ref, stored in before.objects.items():
-            uid = stored.object.metadata.uid
-            if ref.kind == "Pod" and uid in running and not _same(after, ref, uid):
-                raise Unsafe(f"{ref} was forgotten while it runs")
+        for ref in changed:
+            if ref.kind == "Pod" and ref in before.objects:
+                uid = before.objects[ref].object.metadata.uid
+                if not _same(after, ref, uid) and uid in self._running():
+                    raise Unsafe(f"{ref} was forgotten while it runs")
 
     def _running(self) -> set[str]:
         return {
@@ -150,14 +149,17 @@ class Safety:
             if one.fact.state == "running"
         }
 
-    def _check_deletions(self, before: ObservedState, after: ObservedState, answer: Plan) -> None:
+    def _check_deletions(
+        self, before: ObservedState, after: ObservedState, changed: Sequence[ObjectRef], answer: Plan
+    ) -> None:
         daemon = self.cluster.daemon
         assert daemon is not None
-        owned = [ref for ref, one in before.objects.items() if one.manager.startswith("source/")]
-        declared = {one.ref for state in daemon.desired.values() for one in state.objects}
+        old = before.objects
+        owned = [ref for ref in changed if ref in old and old[ref].manager.startswith("source/")]
         begun = {ref for ref in owned if _began_to_end(before, after, ref) and not _is_driven_away(before, after, ref)}
         if not begun:
             return
+        declared = {one.ref for state in daemon.desired.values() for one in state.objects}
         held = {ref for hold in answer.holds for ref in hold.objects}
         pruned = {ref for ref in begun if ref not in declared}
         unread = before.sources.keys() - daemon.desired.keys()
@@ -186,11 +188,11 @@ class Safety:
             if ref.kind == "PersistentVolumeClaim" and cast(Any, before.objects[ref].object).status.phase == "Bound":
                 raise Unsafe(f"{ref} ends although it holds data, and nobody was asked")
 
-    def _check_dependencies(self, before: ObservedState, after: ObservedState) -> None:
-        for ref, stored in after.objects.items():
-            text = stored.object.metadata.annotations.get("reconciler.dev/depends-on", "")
-            old = before.objects.get(ref)
-            if not text or (old is not None and old.declared_digest == stored.declared_digest):
+    def _check_dependencies(self, before: ObservedState, after: ObservedState, changed: Sequence[ObjectRef]) -> None:
+        for ref in changed:
+            stored, old = after.objects.get(ref), before.objects.get(ref)
+            text = stored.object.metadata.annotations.get("reconciler.dev/depends-on", "") if stored is not None else ""
+            if not text or (stored is not None and old is not None and old.declared_digest == stored.declared_digest):
                 continue
             name = text.rpartition("/")[2]
             needed = before.objects.get(ObjectRef(kind="Deployment", namespace="default", name=name))

@@ -103,11 +103,12 @@ class SetsSafety:
     def planned(self, before: ObservedState) -> None:
         """Check one committed plan."""
         after = self.cluster.observed
-        self._check_names(before, after)
+        created = list(_created(before, after))
+        self._check_names(created)
         self._check_claims(after)
         for ref, stored in after.objects.items():
             if ref.kind == "StatefulSet":
-                self._check_set(before, after, cast(StatefulSet, stored.object))
+                self._check_set(before, after, created, cast(StatefulSet, stored.object))
 
     def unhealthy(self) -> str:
         """Say which set is not as it should be at rest."""
@@ -119,15 +120,17 @@ class SetsSafety:
                     return f"{ref} has {counts} of {wanted}"
         return ""
 
-    def _check_names(self, before: ObservedState, after: ObservedState) -> None:
+    def _check_names(self, created: list[Pod]) -> None:
         """P27: no Pod is made while anything of an earlier one of its name still runs."""
+        if not created:
+            return
         running = {
             (one.fact.pod_namespace, one.fact.pod_name): one.fact.pod_uid
             for host in self.cluster.hosts.values()
             for one in host.world.engine.containers.values()
             if one.fact.state == "running" and one.fact.pod_uid
         }
-        for pod in _created(before, after):
+        for pod in created:
             uid = running.get((pod.metadata.namespace, pod.metadata.name))
             if uid is not None and uid != pod.metadata.uid:
                 raise Unsafe(f"pod {pod.metadata.name} is made while an earlier one of that name runs")
@@ -146,11 +149,13 @@ class SetsSafety:
                 if volume:
                     self._claims[ref] = volume
 
-    def _check_set(self, before: ObservedState, after: ObservedState, stateful_set: StatefulSet) -> None:
+    def _check_set(
+        self, before: ObservedState, after: ObservedState, created: list[Pod], stateful_set: StatefulSet
+    ) -> None:
         pods = {_ordinal(pod): pod for pod in _pods(after, stateful_set)}
         start, spec = stateful_set.spec.ordinals.start, stateful_set.spec
         wanted = range(start, start + spec.replicas)
-        for pod in _created(before, after):
+        for pod in created:
             if pod.metadata.owner_references and pod.metadata.owner_references[0].uid == stateful_set.metadata.uid:
                 self._check_created(stateful_set, pods, wanted, pod)
         self._check_update(before, stateful_set, pods, wanted)

@@ -1,6 +1,7 @@
 """What no two Pods share on hosts, whatever the plans say: a name, and volumes that allow only one."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, cast
 
 from reconciler.model.kinds import Pod
@@ -18,9 +19,12 @@ class Sharing:
         self._claims: dict[str, tuple[ObjectRef, ...]] = {}
         self._modes: dict[ObjectRef, tuple[str, ...]] = {}
 
-    def remember(self, after: ObservedState) -> None:
+    def remember(self, after: ObservedState, changed: Sequence[ObjectRef]) -> None:
         """Take in what a plan made."""
-        for ref, stored in after.objects.items():
+        for ref in changed:
+            stored = after.objects.get(ref)
+            if stored is None:
+                continue
             uid = stored.object.metadata.uid
             if ref.kind == "Pod" and uid not in self._claims:
                 spec = cast(Pod, stored.object).spec

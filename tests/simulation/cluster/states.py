@@ -1,10 +1,9 @@
 """Which states stories come through: what a cluster looks like, told without names and times, as a number."""
 
-from collections import Counter
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
-from reconciler.model.observed import StoredObject
 from reconciler.model.refs import ObjectRef
 from reconciler.simulation.cluster import SimulatedCluster
 
@@ -15,20 +14,22 @@ class States:
     """Tells the states of a cluster; what is told of an object is kept until it changes."""
 
     def __init__(self) -> None:
-        self._told: dict[ObjectRef, tuple[StoredObject, str]] = {}
+        self._told: dict[ObjectRef, str] = {}
 
-    def of(self, cluster: SimulatedCluster) -> int:
+    def of(self, cluster: SimulatedCluster, changed: Sequence[ObjectRef]) -> int:
         """Return a number that is the same wherever objects, Pods and processes are in the same states."""
-        known, self._told = self._told, {}
-        for ref, stored in cluster.observed.objects.items():
-            told = known.get(ref)
-            self._told[ref] = told if told is not None and told[0] is stored else (stored, _told(ref, stored.object))
-        return _number(cluster, Counter(told for _, told in self._told.values()))
+        for ref in changed:
+            stored = cluster.observed.objects.get(ref)
+            if stored is None:
+                self._told.pop(ref, None)
+            else:
+                self._told[ref] = _told(ref, stored.object)
+        return _number(cluster, sorted(self._told.values()))
 
 
-def _number(cluster: SimulatedCluster, objects: Counter[str]) -> int:
+def _number(cluster: SimulatedCluster, objects: list[str]) -> int:
     hosts = sorted((host.agent.is_alive, host.link.is_connected) for host in cluster.hosts.values())
-    text = repr((sorted(objects.items()), hosts, cluster.daemon is None))
+    text = repr((objects, hosts, cluster.daemon is None))
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 

@@ -23,7 +23,7 @@ from tests.simulation.cluster.safety import Safety
 from tests.simulation.cluster.sets import SetsRepository, SetsSafety
 from tests.simulation.cluster.states import States
 from tests.simulation.cluster.tasks import TasksRepository, TasksSafety
-from tests.simulation.cluster.unsafe import Unsafe
+from tests.simulation.cluster.unsafe import Unsafe, changed_in
 
 CALM_AGAIN_S = 2400.0
 _LINES_SHOWN = 60
@@ -289,9 +289,10 @@ class Story:
             self.operators.returned(name)
 
     def _planned(self, before: ObservedState, answer: Plan) -> None:
-        self.safety.planned(before, answer)
         if answer.changes:
-            self.states.add(self._states.of(self.cluster))
+            changed = changed_in(before, self.cluster.observed)
+            self.safety.planned(before, changed, answer)
+            self.states.add(self._states.of(self.cluster, changed))
         if self.sets is not None and answer.changes:
             self.sets.planned(before)
         for change in answer.changes:

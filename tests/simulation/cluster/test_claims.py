@@ -53,7 +53,7 @@ class Story:
 
     def _planned(self, _: ObservedState, answer: Plan) -> None:
         """Every Pod that has a node reaches its volumes there, and no volume is two claims'."""
-        self.sharing.remember(self.cluster.observed)
+        self.sharing.remember(self.cluster.observed, tuple(self.cluster.observed.objects))
         for one in self._of("Pod"):
             placed = cast(Pod, one)
             for name in claims_of(placed.spec) if placed.spec.node_name else ():

@@ -15,6 +15,12 @@ class Unsafe(AssertionError):
     """Something happened that must never happen."""
 
 
+def changed_in(before: ObservedState, after: ObservedState) -> list[ObjectRef]:
+    """Return what is new, otherwise or gone."""
+    old, new = before.objects, after.objects
+    return [*(ref for ref, one in new.items() if old.get(ref) is not one), *(ref for ref in old if ref not in new)]
+
+
 def is_active(pod: Pod) -> bool:
     """Whether a Pod is not told to end, and has not ended."""
     return pod.metadata.deletion_timestamp is None and pod.status.phase not in ("Succeeded", "Failed")
