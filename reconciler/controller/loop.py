@@ -27,7 +27,7 @@ from reconciler.model.policy import Policy
 from reconciler.model.ports import Clock, NodeLink
 from reconciler.model.refs import ObjectRef
 from reconciler.model.status import LoopStatus
-from reconciler.planner.listening import listening
+from reconciler.planner.listening import listening, not_ahead
 from reconciler.planner.memo import Memo
 from reconciler.planner.workloads.job_counts import Counts, job_counts
 from reconciler.store import values
@@ -237,6 +237,7 @@ class Controller:
         if not self._lead():
             return self.clock.now() + LEASE_TTL_S / 3
         self.index.poll()
+        self._nodes = not_ahead(self._nodes, self.clock.now())
         self._refresh_heartbeats()
         if self.clock.now() - self.planned_afresh_at >= _AFRESH_S:
             self._forget_passes()

@@ -21,5 +21,14 @@ def listening(states: Mapping[str, NodeState], stored: Iterable[StoredObject], n
     }
 
 
+def not_ahead(states: Mapping[str, NodeState], now: float) -> dict[str, NodeState]:
+    """Return nodes of which none was heard in the future: the clock was set back since, and their lease begins now."""
+    return {name: state if (state.heard_at or now) <= now else _heard(state, now) for name, state in states.items()}
+
+
+def _heard(state: NodeState, now: float) -> NodeState:
+    return msgspec.structs.replace(state, heartbeat_at=now, listened_since=now)
+
+
 def _is_unknown(node: Node) -> bool:
     return any(one.type == "Ready" and one.status == "Unknown" for one in node.status.conditions)

@@ -242,6 +242,21 @@ def test_a_node_is_heard_again_when_the_clock_was_set_back(tmp_path: Path) -> No
         wait(one, lambda: readiness(one) == "True")
 
 
+def test_a_silent_node_is_noticed_also_when_the_clock_was_set_back(tmp_path: Path) -> None:
+    """P27: within its lease from then on, not once the clock has made up for it."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        wait(one, lambda: readiness(one) == "True")
+        clock.at -= 3600
+        one.look("test")
+        wait(one, lambda: one.status().ran_at == clock.at)
+        assert readiness(one) == "True"
+        clock.at += one.policy.node_lease_s + 1
+        one.look("test")
+        wait(one, lambda: readiness(one) == "Unknown")
+
+
 def test_everything_is_looked_at_anew_now_and_then(tmp_path: Path) -> None:
     """A net under what passes remember of each other: it costs one pass in ten minutes, and writes nothing."""
     clock = Clock()
