@@ -46,12 +46,16 @@ def test_a_host_that_was_not_initialised_says_so(tmp_path: Path) -> None:
 
 
 PROGRAM = """
-import asyncio, sys
+import asyncio, sys, threading
+from concurrent.futures import ThreadPoolExecutor
 from reconciler import service
 from reconciler.config import load_settings
 
 class Program:
-    def start(self): print("start", flush=True)
+    def start(self):
+        # An action that takes its time, as pulling an image does.
+        ThreadPoolExecutor(1).submit(threading.Event().wait, 60)
+        print("start", flush=True)
     def stop(self): print("stop", flush=True)
     def look(self): print("look", flush=True)
     def loops(self): return ()
@@ -109,7 +113,7 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 
 def test_a_service_is_ready_feeds_the_watchdog_reloads_and_stops(manager: Manager) -> None:
-    """The protocol from its first to its last word."""
+    """The protocol from its first to its last word; an action that is under way holds up nothing."""
     assert [manager.told(), manager.told()] == ["WATCHDOG=1\nSTATUS=works"] * 2
     manager.service.send_signal(signal.SIGHUP)
     assert manager.says() == "look"

@@ -3,10 +3,11 @@
 import asyncio
 import faulthandler
 import logging
+import os
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from reconciler import __version__
 from reconciler.config import Settings
@@ -53,8 +54,8 @@ class Program(Protocol):
         ...
 
 
-def run(load: Callable[[], Settings], lock: str, make: Callable[[Settings], Program]) -> None:
-    """Run a program until SIGTERM or SIGINT. Raises ConfigurationError when it cannot start.
+def run(load: Callable[[], Settings], lock: str, make: Callable[[Settings], Program]) -> NoReturn:
+    """Run a program until SIGTERM or SIGINT, which end the process. Raises ConfigurationError when it cannot start.
 
     `load` reads the settings, at the start and at every reload; `lock` is the file by which a data directory has one
     such program at a time.
@@ -71,6 +72,10 @@ def run(load: Callable[[], Settings], lock: str, make: Callable[[Settings], Prog
         program.start()
         settle()
         asyncio.run(_supervise(program, load))
+    logging.shutdown()
+    # Python would wait for threads that are at an action, such as a pull: nobody would be served until then. To be cut
+    # off there is what every effect bears (P17).
+    os._exit(0)
 
 
 async def _supervise(program: Program, load: Callable[[], Settings]) -> None:
