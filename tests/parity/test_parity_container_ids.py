@@ -66,7 +66,10 @@ class _Told:
     def __init__(self, containers: Iterable[Case]) -> None:
         config = {"Labels": {labels.CLUSTER: _OWNER.cluster}}
         ids = {one["ID"]["ID"]: one["Name"] for one in containers}
-        self._found = {id: {"Id": id, "Name": name, "Config": config} for id, name in ids.items()}
+        self._found = {
+            id: {"Id": id, "Name": name, "Config": config, "HostConfig": {"IpcMode": "container:sandbox"}}
+            for id, name in ids.items()
+        }
 
     def inspect_container(self, container: str) -> Mapping[str, Any] | None:
         """Tell of one."""

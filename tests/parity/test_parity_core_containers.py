@@ -4,6 +4,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
+from reconciler.model.kinds import Pod, decode_object
 from reconciler.planner.updates.ephemeral import ephemeral_faults
 from tests.parity.rows import compare
 from tests.parity.test_parity_ephemeral import pod as debugged
@@ -90,13 +93,20 @@ class Containers:
         return self.pods.container({**case["Container"], "Name": "ctr"}, True)
 
     def ephemeral(self, case: Case) -> bool:
-        """Judge a row with refused containers for debugging."""
-        spec = {
-            "InitContainers": [{**_CONTAINER, "Name": "ictr"}],
-            "Volumes": [{"Name": "vol", "VolumeSource": {"EmptyDir": {}}}],
-            "EphemeralContainers": case["ephemeralContainers"],
-        }
-        return self.pods.spec(spec, not is_refused(case))
+        """Judge a row with containers for debugging, which are added to a Pod that runs."""
+        rest = {"Containers": [_CONTAINER], "InitContainers": [{**_CONTAINER, "Name": "ictr"}]}
+        added = case["ephemeralContainers"]
+        old, new = (debugged({"Spec": {**rest, "EphemeralContainers": one}}) for one in ([], added))
+        return self.is_taken(old, new) == (not is_refused(case))
+
+    @staticmethod
+    def is_taken(old: Pod, new: Pod) -> bool:
+        """Whether a Pod can be read, as the API reads one, and has what may be added to the old one."""
+        try:
+            decode_object({**msgspec.to_builtins(new), "apiVersion": "v1", "kind": "Pod"})
+        except msgspec.ValidationError:
+            return False
+        return not list(ephemeral_faults(old, new))
 
     def of_system(self, name: str, field: str) -> Callable[[Case], bool]:
         """Return a judge of security contexts in Pods of one operating system."""

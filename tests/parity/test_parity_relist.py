@@ -75,7 +75,14 @@ class FakeEngine:
         if self.fails:
             raise TransientError("unable to get status")
         config = {"Labels": {labels.CLUSTER: _OWNER.cluster}}
-        found = {"Id": container, "Name": container, "State": {"Status": "running"}, "Config": config, "HostConfig": {}}
+        joined = {"IpcMode": "container:sandbox"}
+        found = {
+            "Id": container,
+            "Name": container,
+            "State": {"Status": "running"},
+            "Config": config,
+            "HostConfig": joined,
+        }
         return found if container in self.containers else None
 
 

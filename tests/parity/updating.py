@@ -10,7 +10,7 @@ from reconciler.planner.updates.rules import update_faults
 from reconciler.schema.decode import decode
 from reconciler.schema.validate import SourceFile, validate
 from tests.parity.rows import NotTranslated
-from tests.parity.test_parity_validation import manifest, pod_manifest, with_any_volume
+from tests.parity.test_parity_validation import errors_of, manifest, pod_manifest, with_any_volume
 
 Case = dict[str, Any]
 
@@ -42,7 +42,7 @@ class Updates:
         content = json.dumps({**document, "status": {}}).encode()
         before = object_of(KINDS[kind], applied) if applied is not None else None
         result = validate([SourceFile("a.json", content)], applied=lambda ref: before)
-        found = [problem for problem in result.problems if problem.is_error]
+        found = errors_of(result)
         self.not_implemented += " ".join(sorted({one.pointer for one in found if one.code == "not-implemented"}))
         return bool(found)
 
