@@ -23,6 +23,8 @@ from reconciler.executors.network.dns.zone import Zone, encode_record
 
 _TCP_IDLE_S = 10.0
 _TCP_CLIENTS_MAX = 128
+# Of queries over UDP that are not answered yet.
+QUERIES_MAX = 2048
 
 
 class Background:
@@ -45,6 +47,7 @@ class Background:
         self._tcp = tcp
         self._clients = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._places = threading.BoundedSemaphore(QUERIES_MAX)
         self._loop = asyncio.new_event_loop()
         self.responder = Responder(self._load())
 
@@ -55,8 +58,9 @@ class Background:
         started.wait(timeout=10)
 
     def take(self, data: bytes, client: tuple[str, int]) -> None:
-        """Answer a query that came over UDP."""
-        self._loop.call_soon_threadsafe(self._start, data, client)
+        """Answer a query that came over UDP; while too many are, it is dropped, and its client asks again."""
+        if self._places.acquire(blocking=False):
+            self._loop.call_soon_threadsafe(self._start, data, client)
 
     def reload_soon(self) -> None:
         """Read the records again."""
@@ -104,7 +108,11 @@ class Background:
     def _start(self, data: bytes, client: tuple[str, int]) -> None:
         task = self._loop.create_task(self._answer_udp(data, client))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._places.release()
 
     async def _answer_udp(self, data: bytes, client: tuple[str, int]) -> None:
         answer = await self._answer(data, tcp=False)
