@@ -127,7 +127,7 @@ class DaemonOperations:
     def sync(self, source: str) -> None:
         """Look at a source now; see the port."""
         for one in self._chosen(source):
-            one.poll()
+            one.ask()
 
     def set_suspended(self, source: str, suspended: bool) -> None:
         """Stop or go on; going on also ends the hold of a rollback. See the port."""
@@ -136,7 +136,7 @@ class DaemonOperations:
                 self._controller.store.change_source(one.name, suspended=True)
             else:
                 self._controller.store.change_source(one.name, suspended=False, held="", held_because="")
-            one.poll()
+            one.ask()
         self._controller.look("suspended" if suspended else "resumed")
 
     def rollback(self, revision: str, source: str) -> str:
@@ -149,7 +149,7 @@ class DaemonOperations:
         tip = one.repository.tip(one.settings.branch)
         held = tip.commit if tip is not None and tip.commit != found.commit else ""
         self._controller.store.change_source(one.name, applied=found, held=held, held_because="")
-        one.poll()
+        one.ask()
         return found.commit
 
     def acknowledge(self, hold: str, by: str) -> tuple[ObjectRef, ...]:

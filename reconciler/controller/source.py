@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.config import RECEIVED, Settings, SourceSettings
@@ -23,13 +23,17 @@ _MAINTAIN_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one poll found. `loaded` is None when nothing new could be read; `error` then says why."""
+    """What one poll found. `loaded` is None when nothing new could be read; `error` then says why.
+
+    `asked` is how often somebody had asked for a poll before it began.
+    """
 
     source: str
     at: float
     tip: RevisionInfo | None = None
     loaded: Loaded | None = None
     error: str = ""
+    asked: int = 0
 
 
 def open_repository(settings: Settings, source: SourceSettings) -> Repository:
@@ -77,6 +81,7 @@ class Source:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"source-{settings.name}", daemon=True)
         self._last: Loaded | None = None
+        self.asked = 0
 
     @property
     def name(self) -> str:
@@ -95,6 +100,11 @@ class Source:
 
     def poll(self) -> None:
         """Poll as soon as possible; several calls become one poll."""
+        self._wake.set()
+
+    def ask(self) -> None:
+        """Poll because somebody asked for it: until that is done nobody is told that all is as declared (P06)."""
+        self.asked += 1
         self._wake.set()
 
     def load(self, revision: RevisionInfo) -> Loaded:
@@ -122,7 +132,8 @@ class Source:
             self._wake.wait()
             self._wake.clear()
             if not self._stopping.is_set():
-                self._found(self._poll())
+                asked = self.asked
+                self._found(replace(self._poll(), asked=asked))
 
     def _poll(self) -> Reading:
         at = self._clock.now()

@@ -86,7 +86,9 @@ def _source(controller: Controller, observed: ObservedState, plan: Plan, one: So
     loaded = reading.loaded if reading else None
     problems = loaded.problems if loaded else ()
     newest = (reading.tip if reading else None) or (loaded.revision if loaded else None)
-    health = _source_health(one.name, state, plan, newest is not None and state.applied == newest)
+    source = controller.declared.sources.get(one.name)
+    is_read = source is None or source.asked <= (reading.asked if reading else 0)
+    health = _source_health(one.name, state, plan, is_read and newest is not None and state.applied == newest)
     if loaded is not None and loaded.errors:
         health = Health.DEGRADED
     elif reading is not None and reading.error:
