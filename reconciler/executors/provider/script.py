@@ -38,7 +38,8 @@ class ScriptProvider:
     def __init__(self, path: str, deadline_s: float, runtime: Path) -> None:
         self._path = path
         self._deadline_s = deadline_s
-        self._note = StateFile(runtime / "provider.json", Kernel.current())
+        self._noted = runtime / "provider.json"
+        self._note = StateFile(self._noted, Kernel.current())
 
     def ask(self, request: ProviderRequest) -> ProviderAnswer:
         """Ask the executable; see the port."""
@@ -67,7 +68,7 @@ class ScriptProvider:
         with process:
             try:
                 # Before it hears the question: until then it has nothing to do.
-                self._note.save(_Asked(pid=process.pid, started=start_time(process.pid)))
+                self._note_down(process.pid)
                 out, err = process.communicate(question, timeout=self._deadline_s)
             except subprocess.TimeoutExpired as error:
                 _kill_group(process.pid)
@@ -75,6 +76,14 @@ class ScriptProvider:
                 raise DeadlineError(message) from error
         self._note.remove()
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def _note_down(self, pid: int) -> None:
+        try:
+            self._note.save(_Asked(pid=pid, started=start_time(pid)))
+        except OSError as error:
+            _kill_group(pid)
+            message = f"the provider {self._path} is not asked: {self._noted} cannot be written: {error.strerror}"
+            raise TransientError(message, reason="ProviderFailed") from error
 
     def _end_earlier(self) -> None:
         """End what a daemon before this one asked, if that still runs."""

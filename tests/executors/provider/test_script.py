@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import select
 import subprocess
 import sys
@@ -160,6 +161,21 @@ def test_a_file_that_is_none_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("#!/bin/sh\n")
     with pytest.raises(ConfigurationError, match="cannot be run: Permission denied"):
         ScriptProvider(str(tmp_path / "plain"), 1.0, tmp_path).ask(REQUEST)
+
+
+def test_a_script_that_cannot_be_noted_is_not_asked(tmp_path: Path) -> None:
+    """Nobody would find it if this daemon were killed; the next time there may be room."""
+    provider = script(tmp_path, f"cat && touch {tmp_path}/done")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(
+            TransientError, match=r"is not asked: .*/run/provider.json cannot be written: File too large"
+        ):
+            provider.ask(REQUEST)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (tmp_path / "done").exists()
 
 
 _KILLED = """
