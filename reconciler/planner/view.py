@@ -230,11 +230,15 @@ class View(Reader):
 
     def happened(self, stored: StoredObject, reason: str, message: str, *, warning: bool = False) -> None:
         """Record something worth an Event."""
+        self.happened_to(stored.object, reason, message, warning=warning)
+
+    def happened_to(self, object: Object, reason: str, message: str, *, warning: bool = False) -> None:
+        """Record something worth an Event of an object."""
         self._attention.keep_awake()
         self.happenings.append(
             Happening(
-                object=stored.ref,
-                uid=stored.object.metadata.uid,
+                object=ref_for(object),
+                uid=object.metadata.uid,
                 type="Warning" if warning else "Normal",
                 reason=reason,
                 message=message,

@@ -135,7 +135,8 @@ def test_a_size_is_told_and_noted() -> None:
     roll(view, deployment(6, surge=2), current, [rs("old")])
     annotations = view.objects[current.ref].object.metadata.annotations
     assert (annotations[f"{DK}/desired-replicas"], annotations[f"{DK}/max-replicas"]) == ("6", "8")
-    message = "scaled deployment/w: 1 → 6 replicas"
-    assert [(one.reason, one.message) for one in view.happenings] == [("ScalingReplicaSet", message)]
+    message = "scaled up replica set new from 1 to 6"
+    told = [(str(one.object), one.reason, one.message) for one in view.happenings]
+    assert told == [("deployment/d/w", "ScalingReplicaSet", message)]
     assert str(view.verdicts[current.ref].reason) == "scale-up"
     assert set(view.touched) == {current.ref}

@@ -165,7 +165,8 @@ def test_numbers_start_and_end(of: StoredObject, codes: str, made: str, ended: s
 def test_what_has_ended_is_told_and_made_anew(code: str, type_: str, event: str, reason: Reason) -> None:
     """Under its name, once it is gone."""
     view = with_pods(stateful_set(), code)
-    assert [(one.type, one.reason, one.message) for one in view.happenings] == [(type_, event, "pod/d/s-0 has ended")]
+    told = [(one.type, one.reason, one.message) for one in view.happenings]
+    assert told == [(type_, event, "pod/d/s-0 has ended"), ("Normal", "SuccessfulDelete", "deleted pod s-0")]
     assert view.verdicts[ObjectRef.of("Pod", "d", "s-0")].reason is reason
 
 

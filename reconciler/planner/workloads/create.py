@@ -11,6 +11,9 @@ from reconciler.planner.admission.admit import given_defaults, refuse, why_not_a
 from reconciler.planner.identity import suffix
 from reconciler.planner.view import View, owner_of, replace
 
+# An event names so many Pods, and counts the others.
+_NAMED = 4
+
 
 def create_pod(
     view: View,
@@ -57,6 +60,23 @@ def create_pod(
         digest=digest(pod.spec),
     )
     return stored, counter
+
+
+def tell_created(view: View, owner: StoredObject, names: list[str]) -> None:
+    """Tell of the Pods that were made in this pass: one event for all of them."""
+    if names:
+        view.happened(owner, "SuccessfulCreate", f"created {_pods(names)}")
+
+
+def tell_deleted(view: View, owner: StoredObject, names: list[str]) -> None:
+    """Tell of the Pods that are to end since this pass."""
+    if names:
+        view.happened(owner, "SuccessfulDelete", f"deleted {_pods(names)}")
+
+
+def _pods(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    return f"{'pod' if len(names) == 1 else 'pods'} {shown}"
 
 
 def with_defaults(spec: PodSpec) -> PodSpec:

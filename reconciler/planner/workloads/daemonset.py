@@ -15,7 +15,7 @@ from reconciler.planner.admission.node_selector import on_nodes_of_namespace
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.adoption import adopt_fitting, release_strangers
 from reconciler.planner.workloads.configuration import bound_template
-from reconciler.planner.workloads.create import create_pod
+from reconciler.planner.workloads.create import create_pod, tell_created
 from reconciler.planner.workloads.daemonset_pods import (
     FAILURES,
     DaemonPods,
@@ -69,7 +69,7 @@ class _Turn:
 
     def start(self, node: str, reason: Reason, *, failures: int = 0) -> None:
         """Start the Pod of a node."""
-        _, self.made = create_pod(
+        pod, self.made = create_pod(
             self.view,
             self.owner,
             pinned_template(self.template, node),
@@ -78,6 +78,7 @@ class _Turn:
             labels={REVISION_LABEL: self.revision},
             annotations={FAILURES: str(failures)} if failures else {},
         )
+        tell_created(self.view, self.owner, [pod.ref.name] if pod is not None else [])
 
     def end(self, stored: StoredObject, reason: Reason, message: str = "") -> None:
         """End a Pod."""

@@ -187,8 +187,10 @@ def scale(view: View, deployment: Deployment, stored: StoredObject, replicas: in
     message = f"{before} → {replicas} replicas"
     scaled = replace(noted, spec=replace(noted.spec, replicas=replicas))
     updated = view.update(stored, scaled, reason=reason, message=message)
-    name = deployment.metadata.name
-    view.happened(updated, "ScalingReplicaSet", f"scaled deployment/{name}: {message}")
+    # Told of the Deployment, as in Kubernetes: that is what people look at while it rolls.
+    way = "up" if replicas > before else "down"
+    told = f"scaled {way} replica set {stored.ref.name} from {before} to {replicas}"
+    view.happened_to(deployment, "ScalingReplicaSet", told)
     return updated
 
 

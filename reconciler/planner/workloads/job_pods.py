@@ -8,7 +8,7 @@ from reconciler.model.kinds import PodTemplateSpec as Template
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.planner.view import View, replace
-from reconciler.planner.workloads.create import create_pod
+from reconciler.planner.workloads.create import create_pod, tell_created
 from reconciler.planner.workloads.job_policy import judge_failure
 from reconciler.planner.workloads.job_tally import (
     CONTROLLER_UID,
@@ -105,13 +105,14 @@ def pending_indexes(job: Job, tally: Tally, count: int) -> list[int]:
 
 def _start(view: View, stored: StoredObject, job: Job, counter: int) -> int:
     template, reason, labels = job.spec.template, Reason.JOB_RUNS, _labels(stored, job)
-    _, counter = create_pod(view, stored, template, counter, reason, labels=labels, finalizers=(TRACKED,))
+    pod, counter = create_pod(view, stored, template, counter, reason, labels=labels, finalizers=(TRACKED,))
+    tell_created(view, stored, [pod.ref.name] if pod is not None else [])
     return counter
 
 
 def _start_index(view: View, stored: StoredObject, job: Job, counter: int, index: int, last_failed: Pod | None) -> int:
     base = f"{stored.ref.name[: 56 - len(str(index))]}-{index}"
-    _, counter = create_pod(
+    pod, counter = create_pod(
         view,
         stored,
         indexed_template(job.spec.template, f"{stored.ref.name}-{index}"),
@@ -122,6 +123,7 @@ def _start_index(view: View, stored: StoredObject, job: Job, counter: int, index
         finalizers=(TRACKED,),
         base=base,
     )
+    tell_created(view, stored, [pod.ref.name] if pod is not None else [])
     return counter
 
 

@@ -17,7 +17,7 @@ from reconciler.model.plan import Reason
 from reconciler.planner.health import condition
 from reconciler.planner.view import View, replace
 from reconciler.planner.workloads.adoption import adopt_fitting, release_strangers
-from reconciler.planner.workloads.create import create_pod
+from reconciler.planner.workloads.create import create_pod, tell_created, tell_deleted
 from reconciler.planner.workloads.podview import (
     deletion_rank,
     is_active,
@@ -57,8 +57,11 @@ def sync_replica_set(view: View, stored: StoredObject, free: list[StoredObject])
     missing = replica_set.spec.replicas - len(active)
     counter = replica_set.status.pods_created
     if missing > 0:
+        names = []
         for _ in range(missing):
-            _, counter = create_pod(view, stored, replica_set.spec.template, counter, _why_created(view, stored))
+            pod, counter = create_pod(view, stored, replica_set.spec.template, counter, _why_created(view, stored))
+            names += [pod.ref.name] if pod is not None else []
+        tell_created(view, stored, names)
     elif missing < 0:
         _delete_surplus(view, stored, active, -missing)
     view.set_status(stored, _status(view, stored, counter))
@@ -90,8 +93,10 @@ def _why_created(view: View, stored: StoredObject) -> Reason:
 def _delete_surplus(view: View, stored: StoredObject, active: list[Pod], surplus: int) -> None:
     by_name = {one.ref.name: one for one in view.owned_by(stored.object.metadata.uid, "Pod")}
     min_ready_s = cast(Replicated, stored.object).spec.min_ready_seconds
-    for pod in first_out(active, _crowds(view, stored), min_ready_s, view.now)[:surplus]:
-        delete_pod(view, by_name[pod.metadata.name], Reason.SCALE_DOWN)
+    names = [pod.metadata.name for pod in first_out(active, _crowds(view, stored), min_ready_s, view.now)[:surplus]]
+    for name in names:
+        delete_pod(view, by_name[name], Reason.SCALE_DOWN)
+    tell_deleted(view, stored, names)
 
 
 def first_out(active: list[Pod], crowds: Counter[str], min_ready_s: int = 0, now: float = 0.0) -> list[Pod]:

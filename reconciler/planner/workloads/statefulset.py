@@ -14,6 +14,7 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.planner.view import View
 from reconciler.planner.workloads.configuration import bound_template
+from reconciler.planner.workloads.create import tell_created, tell_deleted
 from reconciler.planner.workloads.podview import is_available, is_ready
 from reconciler.planner.workloads.replicaset import delete_pod
 from reconciler.planner.workloads.revisions import (
@@ -91,6 +92,8 @@ class _Turn(Part, frozen=True):
     def delete(self, ordinal: int, reason: Reason, message: str = "") -> None:
         """End the Pod with a number."""
         stored = self.pods[ordinal]
+        if stored.object.metadata.deletion_timestamp is None:
+            tell_deleted(self.view, self.owner, [stored.ref.name])
         delete_pod(self.view, self.view.latest(stored), reason, message)
 
 
@@ -144,9 +147,9 @@ def _tend(turn: _Turn, ordinal: int) -> bool:
 
 def _replace_ended(turn: _Turn, ordinal: int, pod: Pod) -> None:
     has_failed = pod.status.phase == "Failed"
-    turn.delete(ordinal, Reason.POD_FAILED if has_failed else Reason.POD_FINISHED, "is made anew")
     reason = "RecreatingFailedPod" if has_failed else "RecreatingTerminatedPod"
     turn.view.happened(turn.owner, reason, f"{turn.pods[ordinal].ref} has ended", warning=has_failed)
+    turn.delete(ordinal, Reason.POD_FAILED if has_failed else Reason.POD_FINISHED, "is made anew")
 
 
 def _create(turn: _Turn, ordinal: int) -> bool:
@@ -164,6 +167,7 @@ def _create(turn: _Turn, ordinal: int) -> bool:
     member = create_member(turn.view, turn.owner, template, revision.ref.name, ordinal, why_created)
     if member is not None:
         turn.pods[ordinal] = member
+        tell_created(turn.view, turn.owner, [member.ref.name])
     return member is not None
 
 
