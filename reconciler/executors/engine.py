@@ -81,6 +81,7 @@ class Engine:
         self._transport = Transport(path)
         self._lock = threading.Lock()
         self._version = ""
+        self._replaced = 0
 
     # --- through the SDK --------------------------------------------------------------------------------
 
@@ -135,6 +136,7 @@ class Engine:
         """Forget the version: the Engine may have been replaced by another."""
         with self._lock:
             self._version = ""
+            self._replaced += 1
 
     @property
     def socket_path(self) -> str:
@@ -295,11 +297,17 @@ class Engine:
 
     def _negotiated(self) -> str:
         with self._lock:
-            if not self._version:
-                with _SdkErrors(), self._sdk(f"{API_OLDEST[0]}.{API_OLDEST[1]}", self._timeout_s) as client:
-                    said = client.version(api_version=False)
-                self._version = choose_version(str(said["ApiVersion"]), str(said.get("MinAPIVersion", "1.12")))
-            return self._version
+            known, asked = self._version, self._replaced
+        if known:
+            return known
+        # Each for itself: behind an Engine that hangs, nobody waits for the time of the others too.
+        with _SdkErrors(), self._sdk(f"{API_OLDEST[0]}.{API_OLDEST[1]}", self._timeout_s) as client:
+            said = client.version(api_version=False)
+        version = choose_version(str(said["ApiVersion"]), str(said.get("MinAPIVersion", "1.12")))
+        with self._lock:
+            if asked == self._replaced:
+                self._version = version
+        return version
 
     def _sdk(self, version: str, timeout_s: float) -> "_Client":
         return _Client(self._url, version, timeout_s)
