@@ -21,7 +21,7 @@ from reconciler.controller.status import status_of
 from reconciler.model.capacity import CapacityAnswer
 from reconciler.model.container_id import shown_id
 from reconciler.model.desired import DesiredState, RevisionInfo
-from reconciler.model.errors import TerminalError
+from reconciler.model.errors import TerminalError, TransientError
 from reconciler.model.forecast import ForecastAnswer
 from reconciler.model.kinds import Event, Pod
 from reconciler.model.metrics import NodeUsage
@@ -154,7 +154,14 @@ class DaemonOperations:
 
     def acknowledge(self, hold: str, by: str) -> tuple[ObjectRef, ...]:
         """Release held deletions; see the port."""
-        holds = [one for one in self._controller.last_plan.holds if not hold or one.id.startswith(hold)]
+        plan = self._controller.last_plan
+        holds = [one for one in plan.holds if not hold or one.id.startswith(hold)]
+        if not holds and not (self._controller.ticks and plan.complete):
+            raise TransientError(
+                "what is held is not known: not every source was read since the start",
+                reason="SourceNotLoaded",
+                hint="reconciler status says which; then try again",
+            )
         if hold and not holds:
             raise LookupError(f"no held set {hold}; see: reconciler status")
         released: list[ObjectRef] = []
