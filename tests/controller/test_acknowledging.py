@@ -14,7 +14,6 @@ from reconciler.model.refs import ObjectRef
 from tests.controller.test_loop import Clock, controller, observation, reading, wait
 from tests.planner.test_safety import config_maps
 
-
 unused = cast(Any, None)
 
 
