@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 
 import msgspec
 
@@ -124,15 +125,24 @@ class Controller:
         self._do(lambda: self._take_observation(observation, at))
 
     def forget_node(self, node: str) -> None:
-        """Know a node no more that was shut out: its Pods may be replaced. Returns when that is done, or soon."""
-        done = threading.Event()
+        """Know a node no more that was shut out: its Pods may be replaced. Returns when that is done, or soon.
+
+        Raises what kept it from being written; asked again, it is tried again.
+        """
+        done: Future[None] = Future()
 
         def forget() -> None:
-            self._forget_node(node)
-            done.set()
+            try:
+                self._forget_node(node)
+            except ReconcilerError as error:
+                done.set_exception(error)
+                raise
+            done.set_result(None)
 
         self._do(forget)
-        done.wait(_FORGOTTEN_WITHIN_S)
+        wait([done], _FORGOTTEN_WITHIN_S)
+        if done.done():
+            done.result()
 
     def receive_reading(self, reading: Reading) -> None:
         """Take what a poll of a source found."""
@@ -323,8 +333,8 @@ class Controller:
     # What arrived
 
     def _forget_node(self, node: str) -> None:
-        self._nodes.pop(node, None)
         self.store.forget_node(node)
+        self._nodes.pop(node, None)
         self._projection.forget(node)
         self._seen = ()
         self.index.poll()
@@ -342,7 +352,13 @@ class Controller:
             self.store.heartbeat(observation.node, at)
             self._fault = ""
             return
-        if not self.store.record_observation(observation):
+        try:
+            is_new = self.store.record_observation(observation)
+        except ReconcilerError:
+            # What is will be told again, what happened will not.
+            self._events += happenings_of(observation)
+            raise
+        if not is_new:
             return
         self._fault = ""
         self._events += happenings_of(observation)

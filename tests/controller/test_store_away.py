@@ -9,6 +9,7 @@ from reconciler.config import SourceSettings
 from reconciler.controller.loop import Controller
 from reconciler.controller.status import status_of
 from reconciler.model.errors import TransientError
+from reconciler.model.node_report import NodeEvent
 from reconciler.model.status import Health
 from tests.controller.test_loop import Clock, controller, observation, reading, wait
 from tests.planner.test_safety import config_maps
@@ -45,3 +46,27 @@ def test_status_is_unknown_while_nothing_can_be_written(tmp_path: Path, monkeypa
         monkeypatch.undo()
         one.receive(observation(clock, 3))
         wait(one, lambda: health(one) is Health.HEALTHY)
+
+
+def test_what_could_not_be_written_is_said_and_what_happened_is_told_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P06: a node that could not be removed is not said to be; an event of a report that was not taken is not lost."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        wait(one, lambda: bool(list(one.index.by_kind("Node"))) and one.last_plan.changes == ())
+
+        def refuse(*_: object) -> None:
+            raise TransientError("the database did not answer: SQLITE_BUSY", reason="Database")
+
+        monkeypatch.setattr(one.store, "forget_node", refuse)
+        monkeypatch.setattr(one.store, "record_observation", refuse)
+        with pytest.raises(TransientError):
+            one.forget_node("node-1")
+        told = NodeEvent(at=1.0, type="Warning", reason="Unforeseen", message="once")
+        one.receive(replace(observation(clock, 2), events=(told,)))
+        monkeypatch.undo()
+        wait(one, lambda: any(e.object.reason == "Unforeseen" for e in one.index.by_kind("Event")))  # type: ignore[union-attr]
+        one.forget_node("node-1")
+        assert not list(one.index.by_kind("Node"))
