@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.executors.container.hierarchies import Hierarchy, delegate, holds, settings
-from reconciler.executors.container.slices import SystemdError, remove_slice, set_slice
+from reconciler.executors.container.slices import remove_slice, set_slice
+from reconciler.executors.systemd import SystemdError
 from reconciler.model.granted import Granted
 
 log = logging.getLogger(__name__)

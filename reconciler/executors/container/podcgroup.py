@@ -23,8 +23,8 @@ from reconciler.executors.container.hierarchies import (
     observed,
     settings,
 )
-from reconciler.executors.container.slices import SystemdError
 from reconciler.executors.engine import Engine
+from reconciler.executors.systemd import SystemdError
 from reconciler.model.base import Value
 from reconciler.model.errors import StaleError, TransientError
 from reconciler.model.granted import Granted, granted_to_pod

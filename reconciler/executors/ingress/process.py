@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from reconciler.executors.network.dns.pidfile import start_time
+from reconciler.executors.systemd import SystemdError, has_unit, systemctl
 from reconciler.model.errors import DeadlineError, TerminalError, TransientError
 
 _SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -55,9 +56,7 @@ def version() -> str:
 
 def unit_of(folder: Path) -> str:
     """Return the unit that runs HAProxy where the service manager does; an empty text where it is a plain process."""
-    is_its_place = folder == _UNIT_FOLDER and Path("/run/systemd/system").is_dir()
-    places = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
-    return UNIT if is_its_place and any((Path(place) / UNIT).exists() for place in places) else ""
+    return UNIT if folder == _UNIT_FOLDER and has_unit(UNIT) else ""
 
 
 class Proxy:
@@ -199,16 +198,15 @@ class Proxy:
         try:
             self._tell_manager("restart")
         except TransientError:
-            self._tell_manager("stop")
+            with contextlib.suppress(TransientError):
+                self._tell_manager("stop")
             raise
 
     def _tell_manager(self, verb: str) -> None:
         try:
-            subprocess.run(["systemctl", verb, self._unit], check=True, capture_output=True, timeout=_START_S)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            raise TransientError(
-                f"systemctl {verb} {self._unit} failed: journalctl -u {self._unit} says why", reason="ProxyNotStarted"
-            ) from error
+            systemctl(verb, self._unit, timeout_s=_START_S)
+        except SystemdError as error:
+            raise TransientError(f"{error}; journalctl -u {self._unit} says why", reason="ProxyNotStarted") from error
 
     def _run(
         self, arguments: list[str], timeout: float, outside: Sequence[str] = ()

@@ -17,15 +17,13 @@ import msgspec
 
 from reconciler.executors.network.dns import pidfile
 from reconciler.executors.network.state import Kernel, replace_file
+from reconciler.executors.systemd import SystemdError, has_unit, systemctl
 from reconciler.model.details import PrepareHost, PublishNames
 from reconciler.model.errors import DeadlineError, TransientError
 
 logger = logging.getLogger(__name__)
 
 UNIT = "reconciler-dns.service"
-# Asked for with every facts: these are made once.
-_SYSTEMD = Path("/run/systemd/system")
-_UNIT_FILES = tuple(Path(f"{one}/systemd/system/{UNIT}") for one in ("/etc", "/usr/lib", "/lib"))
 _START_S = 15.0
 _NUDGE_S = 5.0
 
@@ -62,7 +60,7 @@ class Names:
         if self.is_running(wanted):
             return False
         self._runtime.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if _is_unit():
+        if has_unit(UNIT):
             self._start_unit()
         else:
             self._start_process(wanted)
@@ -139,9 +137,9 @@ class Names:
         if (server := self.server) is not None and server.identity != UNIT:
             pidfile.stop(server)  # one that we started before the unit was installed holds the lock
         try:
-            subprocess.run(["systemctl", "restart", UNIT], check=True, capture_output=True, timeout=_START_S)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            raise TransientError(f"{UNIT} did not start: {error}", reason="NamesNotServed") from error
+            systemctl("restart", UNIT, timeout_s=_START_S)
+        except SystemdError as error:
+            raise TransientError(f"{error}; journalctl -u {UNIT} says why", reason="NamesNotServed") from error
 
     def _ask(self, command: bytes) -> str:
         """Have the server read its records (`reload`) or not (`digest`); return the digest of what it answers then."""
@@ -158,7 +156,7 @@ class Names:
                 raise TransientError(f"the DNS server cannot be reached: {error.strerror}") from error
 
     def _identity(self, wanted: PrepareHost) -> str:
-        if _is_unit():
+        if has_unit(UNIT):
             return UNIT  # the unit says how it is started, and package upgrades restart it
         words = f"{self._code} {self._python} {wanted.dns_address} {wanted.domain}"
         return hashlib.sha256(words.encode()).hexdigest()[:16]
@@ -180,11 +178,6 @@ class Names:
             return str(content["digest"]) if same else ""
         except (FileNotFoundError, ValueError, KeyError):
             return ""
-
-
-def _is_unit() -> bool:
-    """Return whether the service manager runs the server."""
-    return _SYSTEMD.is_dir() and any(file.exists() for file in _UNIT_FILES)
 
 
 def _environment() -> dict[str, str]:

@@ -12,8 +12,8 @@ from reconciler.executors.container import drivers, labels
 from reconciler.executors.container.owned import Owned
 from reconciler.executors.container.podcgroup import PodCgroupError
 from reconciler.executors.container.sandbox import create_sandbox
-from reconciler.executors.container.slices import SystemdError
 from reconciler.executors.engine import Engine as RealEngine
+from reconciler.executors.systemd import SystemdError
 from reconciler.executors.transport import Deadline
 from reconciler.model.errors import StaleError, TransientError
 from reconciler.model.granted import granted_to_pod
