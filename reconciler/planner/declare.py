@@ -13,7 +13,7 @@ from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.access.roles import BUILT_IN as BUILT_IN_ROLES
-from reconciler.planner.admission.admit import given_defaults, why_not_admitted
+from reconciler.planner.admission.admit import given_defaults, why_not_admitted, with_name_label
 from reconciler.planner.admission.limits import kept_defaults
 from reconciler.planner.admission.node_selector import on_nodes_of_namespace
 from reconciler.planner.dependencies import waits_for, wave_of
@@ -82,9 +82,8 @@ def _declared(view: View, desired: Mapping[str, DesiredState]) -> Declared:
     if len(view.warnings) == warned:
         view.memo.keep("declared", states, found)
     if found is not last:
-        for ref in sorted({*last, *found}):
-            if not _is_declared_alike(last.get(ref), found.get(ref)):
-                view.wake(ref)
+        for ref in sorted([ref for ref in {*last, *found} if not _is_declared_alike(last.get(ref), found.get(ref))]):
+            view.wake(ref)
     view.memo.declared = found
     return found
 
@@ -315,6 +314,8 @@ def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
     new: Any = with_metadata(wanted, _merged_metadata(old.metadata, wanted.metadata))
     if hasattr(old, "status"):
         new = replace(new, status=old.status)
+    if old.kind == "Namespace":
+        new = with_name_label(new)
     if old.kind == "Service":
         new = with_kept(old, new)
     if old.kind == "PersistentVolumeClaim":

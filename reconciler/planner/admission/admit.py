@@ -14,15 +14,20 @@ from reconciler.planner.admission.quota import ledger_of, why_exceeded
 from reconciler.planner.refusal import Refusal
 from reconciler.planner.storage.expansion import why_not_resized
 from reconciler.planner.tolerations import with_default_tolerations
-from reconciler.planner.view import View, replace
+from reconciler.planner.view import View, replace, with_metadata
+
+NAME_LABEL = "kubernetes.io/metadata.name"
 
 T = TypeVar("T", bound=Object)
 
 
 def given_defaults(view: View, object: T) -> T:
-    """Return an object with what a Pod gets that does not say it: the nodes of its namespace, tolerations, and what
-    its LimitRanges give.
+    """Return an object with what it gets that it does not say.
+
+    A Pod gets the nodes of its namespace, tolerations, and what its LimitRanges give; a Namespace its name as a label.
     """
+    if object.kind == "Namespace":
+        return with_name_label(object)
     if object.kind != "Pod":
         return object
     pod = cast(Pod, object)
@@ -32,6 +37,13 @@ def given_defaults(view: View, object: T) -> T:
     pod = with_named_claims(pod)
     ranges = _limit_ranges(view, pod.metadata.namespace)
     return cast(T, with_defaults(ranges, pod) if ranges else pod)
+
+
+def with_name_label(namespace: T) -> T:
+    """Return a Namespace whose name is among its labels, so that selectors find it."""
+    metadata = namespace.metadata
+    labels = {**metadata.labels, NAME_LABEL: metadata.name}
+    return cast(T, with_metadata(namespace, replace(metadata, labels=labels)))
 
 
 def with_named_claims(pod: Pod) -> Pod:

@@ -4,6 +4,7 @@ from reconciler.model.kinds import KINDS, Namespace, NamespaceStatus, ObjectMeta
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Reason
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.admission.admit import with_name_label
 from reconciler.planner.declare import BUILT_IN_NAMESPACES
 from reconciler.planner.propagation import FOREGROUND, terminate_in_foreground
 from reconciler.planner.view import SYSTEM, View
@@ -31,7 +32,8 @@ def ensure_built_in_namespaces(view: View) -> None:
     """The namespaces that every cluster has exist without being declared."""
     for name in BUILT_IN_NAMESPACES:
         if view.get(ObjectRef(kind="Namespace", name=name)) is None:
-            view.create(Namespace(metadata=ObjectMeta(name=name)), manager=SYSTEM, reason=Reason.DECLARED)
+            namespace = with_name_label(Namespace(metadata=ObjectMeta(name=name)))
+            view.create(namespace, manager=SYSTEM, reason=Reason.DECLARED)
 
 
 def collect_orphans(view: View) -> None:
