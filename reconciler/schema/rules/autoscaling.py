@@ -10,7 +10,7 @@ from reconciler.model.kinds import (
     MetricTarget,
 )
 from reconciler.model.quantity import QuantityText, parse_quantity
-from reconciler.schema.rules.finding import Finding, error
+from reconciler.schema.rules.finding import Finding, error, warning
 from reconciler.schema.rules.selectors import selector_findings
 
 # What each type of metric is described by.
@@ -64,6 +64,8 @@ def _metric_findings(at: str, metric: MetricSpec) -> Iterator[Finding]:
         return
     source = metric.pods or metric.object or metric.external
     assert source is not None
+    message = f"nothing here measures metrics of type {metric.type}: this one is reported as failed"
+    yield warning(f"{at}/{field}", message, "use Resource or ContainerResource", "not-measured")
     yield from selector_findings(f"{at}/{field}/metric/selector", source.metric.selector)
     yield from _amount_findings(place, source.target)
     if metric.type == "Pods" and source.target.average_value is None:

@@ -13,15 +13,17 @@ from reconciler.model.kinds import (
     ReplicaSet,
     ReplicationController,
     Service,
-    ServiceAccount,
     StatefulSet,
 )
 from reconciler.model.refs import ObjectRef
 from reconciler.schema.decode import pod_spec_of, pod_template_of
 from reconciler.schema.positions import Mark, Positions
 from reconciler.schema.rules.metadata import DEPENDS_ON, annotation_pointer, dependencies
+from reconciler.schema.rules.references import references_of
 
 _SELECTING = Deployment | ReplicaSet | StatefulSet | DaemonSet
+# Made by the cluster itself; nobody may declare another of that beginning.
+_SYSTEM_CLASSES = "system-"
 _COUNTED = Deployment | ReplicaSet | StatefulSet | ReplicationController
 
 
@@ -72,14 +74,14 @@ def facts_of(object: AnyObject, positions: Positions) -> Facts:
         return _workload_facts(object, positions, depends_on, *found)
     if isinstance(object, Service):
         return _service_facts(object, positions, depends_on)
-    if isinstance(object, ServiceAccount):
-        namespace = object.metadata.namespace
-        references = tuple(
-            _reference("Secret", namespace, one.name, f"/imagePullSecrets/{n}/name", positions)
-            for n, one in enumerate(object.image_pull_secrets)
-        )
-        return Facts(references=references, depends_on=depends_on)
-    return Facts(depends_on=depends_on)
+    named: dict[ObjectRef, str] = {}
+    for ref, pointer in references_of(object):
+        named.setdefault(ref, pointer)
+    return Facts(references=_placed(named, positions), depends_on=depends_on)
+
+
+def _placed(named: Mapping[ObjectRef, str], positions: Positions) -> tuple[Reference, ...]:
+    return tuple(Reference(ref, pointer, positions.value(pointer)) for ref, pointer in named.items())
 
 
 def _workload_facts(
@@ -94,7 +96,7 @@ def _workload_facts(
     for ref, pointer in _named(namespace, at, spec):
         named.setdefault(ref, pointer)
     return Facts(
-        references=tuple(Reference(ref, pointer, positions.value(pointer)) for ref, pointer in named.items()),
+        references=_placed(named, positions),
         depends_on=depends_on,
         host_ports=tuple(_host_ports(at, spec, positions)),
         replicas=object.spec.replicas if isinstance(object, _COUNTED) else 1,
@@ -174,6 +176,8 @@ def _named(namespace: str, at: str, spec: PodSpec) -> Iterator[tuple[ObjectRef, 
 
     if spec.service_account_name and spec.service_account_name != "default":
         yield ref("ServiceAccount", spec.service_account_name), f"{at}/serviceAccountName"
+    if spec.priority_class_name and not spec.priority_class_name.startswith(_SYSTEM_CLASSES):
+        yield ObjectRef.of("PriorityClass", "", spec.priority_class_name), f"{at}/priorityClassName"
     for number, secret in enumerate(spec.image_pull_secrets):
         yield ref("Secret", secret.name), f"{at}/imagePullSecrets/{number}/name"
     for list_name, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
