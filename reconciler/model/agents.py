@@ -4,6 +4,7 @@ All are tolerant when decoded. Times are Unix seconds, durations seconds.
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Protocol
 
 import msgspec
@@ -284,8 +285,10 @@ def delta_between(old: NetworkView, new: NetworkView) -> ViewDelta | None:
         return None
     if old.cluster_id != new.cluster_id or old.services != tuple(sorted(old.services, key=_order)):
         return None
-    before = {name_of(one): one for one in old.services}
-    after = {name_of(one): one for one in new.services}
+    # Nearly all Services are the very same values in both.
+    here, there = set(map(id, old.services)), set(map(id, new.services))
+    before = {name_of(one): one for one in old.services if id(one) not in there}
+    after = {name_of(one): one for one in new.services if id(one) not in here}
     return ViewDelta(
         cluster_id=new.cluster_id,
         term=new.term,
@@ -298,10 +301,9 @@ def delta_between(old: NetworkView, new: NetworkView) -> ViewDelta | None:
     )
 
 
+_order = attrgetter("namespace", "name")
+
+
 def name_of(service: ServiceEntry) -> str:
     """Return the name of a Service with its namespace."""
     return f"{service.namespace}/{service.name}"
-
-
-def _order(service: ServiceEntry) -> tuple[str, str]:
-    return service.namespace, service.name

@@ -93,7 +93,7 @@ def _told(nodes: Mapping[str, NodeState], now: float, lease_s: float) -> list[tu
 
 
 def _marked(assignment: Assignment, still: frozenset[str], lingering: bool) -> Assignment:
-    if not still and not lingering:
-        return assignment
+    if not still:
+        return replace(assignment, lingering=True) if lingering else assignment
     pods = tuple(replace(pod, still_served=True) if pod.uid in still else pod for pod in assignment.pods)
     return replace(assignment, pods=pods, lingering=lingering)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from functools import cached_property
 from itertools import chain
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 import msgspec
 
@@ -15,6 +15,7 @@ from reconciler.model.kinds import (
     ReplicationController,
     StatefulSet,
 )
+from reconciler.model.observed import StoredObject
 from reconciler.planner.scheduling import spread
 from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster, Hints, Misfit, TopologyPlugin
@@ -30,6 +31,8 @@ from reconciler.planner.scheduling.spread_constraints import (
 )
 from reconciler.planner.scheduling.topology import Topology
 
+# The selectors of Services by namespace and the first of the labels that they ask for.
+_Selectors: TypeAlias = Mapping[tuple[str, str, str], list[Mapping[str, str]]]
 _OWNERS = {one.kind: one for one in (ReplicaSet, ReplicationController, StatefulSet)}
 _SKEWED, _NO_LABEL = Misfit((spread.SKEWED,)), Misfit((spread.NO_LABEL,), is_final=True)
 
@@ -148,14 +151,22 @@ class PodTopologySpread(TopologyPlugin[Spread]):
             yield from self._services.get((pod.metadata.namespace, *item), ())
 
     @cached_property
-    def _services(self) -> Mapping[tuple[str, str, str], list[Mapping[str, str]]]:
-        """The selectors of all Services by namespace and the first of the labels they ask for."""
-        found: dict[tuple[str, str, str], list[Mapping[str, str]]] = {}
-        for stored in self.cluster.world.of_kind("Service"):
-            selector = cast(Any, stored.object).spec.selector
-            if selector:
-                found.setdefault((stored.ref.namespace, *min(selector.items())), []).append(selector)
-        return found
+    def _services(self) -> _Selectors:
+        """The selectors of all Services: as before while the Services are the very same."""
+        services = self.cluster.world.of_kind("Service")
+        known = self.cluster.kept.get("selectors")
+        if known is None or known[0] is not services:
+            known = self.cluster.kept["selectors"] = (services, _selectors(services))
+        return cast(_Selectors, known[1])
+
+
+def _selectors(services: Iterable[StoredObject]) -> _Selectors:
+    found: dict[tuple[str, str, str], list[Mapping[str, str]]] = {}
+    for stored in services:
+        selector = cast(Any, stored.object).spec.selector
+        if selector:
+            found.setdefault((stored.ref.namespace, *min(selector.items())), []).append(selector)
+    return found
 
 
 def _counts(constraint: Constraint, pod: Pod, other: Pod | None) -> bool:

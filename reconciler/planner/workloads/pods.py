@@ -23,11 +23,10 @@ from reconciler.planner.workloads.podview import is_ready
 
 def observe_pods(view: View) -> None:
     """Take over what the nodes report about their Pods; remove Pods that have ended for good."""
-    reports = _reports(view)
     for stored in view.due("Pod"):
         pod = cast(Pod, stored.object)
         node = view.observed.nodes.get(pod.spec.node_name)
-        report = reports.get(pod.metadata.uid)
+        report = _report(view, pod, node)
         if _is_gone(pod, node, report):
             _let_go(view, stored, report)
             continue
@@ -56,14 +55,17 @@ def _note_settled(view: View, stored: StoredObject, node: NodeState | None, repo
         view.memo.keep(("pod status", stored.ref), (stored, view.overrides.get(stored.ref)), report)
 
 
-def _reports(view: View) -> dict[str, PodReport]:
-    nodes = view.observed.nodes
-    observations = tuple(nodes[name].observation for name in sorted(nodes))
-    return view.memo.get("reports", observations, partial(_by_uid, observations))
+def _report(view: View, pod: Pod, node: NodeState | None) -> PodReport | None:
+    """Return what a Pod's node reports of it."""
+    if node is None or node.observation is None:
+        return None
+    observation = node.observation
+    found = view.memo.get(("reports", node.name), (observation,), partial(_by_uid, observation))
+    return found.get(pod.metadata.uid)
 
 
-def _by_uid(observations: tuple[Observation | None, ...]) -> dict[str, PodReport]:
-    return {report.uid: report for one in observations if one is not None for report in one.pods}
+def _by_uid(observation: Observation) -> dict[str, PodReport]:
+    return {report.uid: report for report in observation.pods}
 
 
 def _is_gone(pod: Pod, node: NodeState | None, report: PodReport | None) -> bool:
