@@ -43,6 +43,13 @@ LEASE_TTL_S = 15.0
 _RETRY_S = 2.0
 _AFRESH_S = 600.0
 _FORGOTTEN_WITHIN_S = 10.0
+# The loop runs so much later than it was to: this process was stopped, or its host slept.
+_STOOD_STILL_S = 10.0
+
+
+def awake_s() -> float:
+    """Return seconds that go on while this process is stopped or its host sleeps, whatever becomes of the clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Controller:
@@ -205,12 +212,21 @@ class Controller:
 
     def _loop(self) -> None:
         look_at: float | None = self.clock.now()
+        woken_at = awake_s()
         while not self._stopping.is_set():
             timeout = 60.0 if look_at is None else min(max(look_at - self.clock.now(), 0.0), 60.0)
             self._wake.wait(timeout)
             self._wake.clear()
+            before, woken_at = woken_at, awake_s()
+            self._hear_anew(woken_at - before - timeout)
             if not self._stopping.is_set():
                 look_at = self._pass()
+
+    def _hear_anew(self, late_s: float) -> None:
+        """Give nodes a whole lease after a standstill of ours: they are not silent because nobody listened."""
+        if late_s > _STOOD_STILL_S:
+            log.warning("this process stood still", extra={"seconds": round(late_s)})
+            self._nodes = listening(self._nodes, self.index.by_kind("Node"), self.clock.now())
 
     def _pass(self) -> float | None:
         started = time.monotonic()

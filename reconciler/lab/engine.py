@@ -49,10 +49,9 @@ def saved(door: Path, image: str) -> Iterator[bytes]:
             while piece := got.read(_CHUNK_BYTES):
                 yield piece
     except OSError as error:
-        why = error.strerror or error
         raise TransientError(
             f"no file {image}, and this machine's Docker Engine, which might have such an image, does not answer "
-            f"at {door}: {why}",
+            f"at {door}",
             hint="name an archive (docker save), or start the Engine: systemctl start docker",
         ) from error
 

@@ -65,7 +65,7 @@ async def _create(request: Request) -> Response:
         raise ApiError(409, "this daemon serves no HTTPS, by which hosts join: set apiAddress and restart it")
     body = await body_of(request, TokenBody)
     if not _TTL_MIN_S <= body.ttl_seconds <= _TTL_MAX_S:
-        raise ApiError(422, "ttlSeconds: expected between a minute and 30 days")
+        raise ApiError(422, f"a join token is good for a minute to 30 days, not for {body.ttl_seconds:g} s")
     id, text = _new_token()
     token = JoinToken(
         id=id,
