@@ -86,10 +86,19 @@ def tick(
     )
     if not commit.is_empty:
         store.commit(commit, term=observed.term)
-    for one in answer.happenings:
-        if one.object.kind == "Node":
-            log.info("a node has changed", extra={"node": one.object.name, "reason": one.reason, "what": one.message})
+    _log(answer, commit)
     return answer
+
+
+def _log(answer: Plan, commit: Commit) -> None:
+    """Leave in the log what an operator looks for first: which revision counts since when, and which nodes changed."""
+    for one in commit.revisions:
+        what = {"commit": one.revision.commit[:7], "subject": one.revision.subject, "author": one.revision.author}
+        log.info("a revision was taken in", extra={"source": one.source, **what, "state": one.state.value})
+    for told in answer.happenings:
+        if told.object.kind == "Node":
+            about = {"node": told.object.name, "reason": told.reason, "what": told.message}
+            log.info("a node has changed", extra=about)
 
 
 def _guarded(changes: tuple[Change, ...], observed: ObservedState) -> Iterator[Change]:
