@@ -60,6 +60,10 @@ def environment(
             value = _value(variable, variables, pod, container, place, materials)
         if value is not None:
             variables[variable.name] = value
+    unfit = next((name for name, value in variables.items() if "\0" in value), None)
+    if unfit is not None:
+        # The Engine would repeat the value in its refusal.
+        raise ContainerConfigError(f"the value of the variable {unfit!r} has a NUL, which no environment can hold")
     return variables
 
 

@@ -13,6 +13,17 @@ from reconciler.model.node_report import ContainerFact
 
 _HIDDEN_MIN = 3
 _KILLED = 137
+_GO_ESCAPES = {
+    "\a": r"\a",
+    "\b": r"\b",
+    "\f": r"\f",
+    "\n": r"\n",
+    "\r": r"\r",
+    "\t": r"\t",
+    "\v": r"\v",
+    "\\": r"\\",
+    '"': r"\"",
+}
 # What the Engine calls a state, and what it is here; anything else is a state of no Engine that we know.
 _STATES = {
     "created": "created",
@@ -74,12 +85,27 @@ def start_error(inspected: Mapping[str, Any]) -> str:
 
 
 def hide_values(text: str, environment: Iterable[str]) -> str:
-    """Put names for values of an environment (`NAME=value`): a Secret's may have been expanded into a command (P22)."""
+    """Put names for values of an environment (`NAME=value`): a Secret's may have been expanded into a command (P22).
+
+    The Engine quotes what it repeats, so values with quotes, backslashes or line ends look otherwise there.
+    """
     pairs = [pair.partition("=")[::2] for pair in environment]
     for name, value in sorted(pairs, key=lambda pair: -len(pair[1])):
         if len(value) >= _HIDDEN_MIN:
-            text = text.replace(value, f"$({name})")
+            for form in (_quoted(value), value):
+                text = text.replace(form, f"$({name})")
     return text
+
+
+def _quoted(value: str) -> str:
+    """Return a text as Go quotes it, without the quotes around."""
+    return "".join(_GO_ESCAPES.get(one) or (one if one.isprintable() else _go_escape(ord(one))) for one in value)
+
+
+def _go_escape(code: int) -> str:
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def unix_seconds(text: str | None) -> float:
