@@ -37,9 +37,6 @@ PURPOSES: tuple[str, ...] = (
 
 # Tables about a kind that no repository may have: package, table, kind.
 _REFUSED: tuple[tuple[str, str, str], ...] = (
-    ("pkg_apis_networking_validation", r"TestValidateNetworkPolicy", "NetworkPolicy"),
-    ("pkg_apis_networking_validation", r"TestValidateIngressClass", "IngressClass"),
-    ("pkg_apis_networking_validation", r"Test(Validate(Empty)?Ingress|AllowRelaxedServiceName)", "Ingress"),
     ("pkg_apis_networking_validation", r"TestValidateIPAddress", "IPAddress"),
     ("pkg_apis_networking_validation", r"TestValidateServiceCIDR", "ServiceCIDR"),
     ("pkg_apis_core_validation", r"TestVolumeAttributesClass$", "VolumeAttributesClass"),
@@ -59,8 +56,6 @@ _REFUSED: tuple[tuple[str, str, str], ...] = (
     ("pkg_scheduler_framework_plugins_volumebinding", r"Test(FindPodVolumes|CheckBindings)WithCSIMigration", "CSINode"),
     ("pkg_scheduler_framework_plugins_volumebinding", r"TestIsSchedulableAfterCSIDriver", "CSIDriver"),
     ("pkg_scheduler_framework_plugins_volumebinding", r"TestIsSchedulableAfterCSIStorage", "CSIStorageCapacity"),
-    ("pkg_printers_internalversion", r"TestPrint(IngressClass)", "IngressClass"),
-    ("pkg_printers_internalversion", r"TestPrint(NetworkPolicy)", "NetworkPolicy"),
     ("pkg_printers_internalversion", r"TestPrint(PodTemplate)", "PodTemplate"),
     ("pkg_printers_internalversion", r"TestPrint(CertificateSigningRequest)", "CertificateSigningRequest"),
     ("pkg_printers_internalversion", r"TestPrint(VolumeAttributesClass)", "VolumeAttributesClass"),
