@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Verdict
 from reconciler.model.refs import ObjectRef
-from reconciler.planner.order import reordered
+from reconciler.planner.order import InOrder
 from reconciler.planner.picture import is_unmanaged, labels_of
 
 # Steps look at objects of other kinds in every pass: they depend on more than on objects. Classes, cluster roles,
@@ -64,22 +64,20 @@ class _Verdicts:
 
     def __init__(self) -> None:
         self._known: dict[ObjectRef, Verdict] = {}
-        self._order: list[ObjectRef] = []
+        self._in_order: InOrder[Verdict] = InOrder()
         self._all: tuple[Verdict, ...] = ()
 
     def brought_to(self, fresh: Mapping[ObjectRef, Verdict], awake: Iterable[ObjectRef]) -> tuple[Verdict, ...]:
         """Return all verdicts: these, and of those that are not awake what they had."""
         known = self._known
         gone = [ref for ref in awake if ref in known and ref not in fresh]
-        new = [ref for ref in fresh if ref not in known]
-        is_same = not gone and not new and all(known[ref] == one for ref, one in fresh.items())
-        if is_same:
-            return self._all
-        for ref in gone:
-            del known[ref]
-        known.update(fresh)
-        self._order = reordered(self._order, gone, new)
-        self._all = tuple(map(known.__getitem__, self._order))
+        changed = {ref: one for ref, one in fresh.items() if known.get(ref) != one}
+        if gone or changed:
+            for ref in gone:
+                del known[ref]
+            known.update(changed)
+            self._in_order.change(changed, gone)
+            self._all = self._in_order.values()
         return self._all
 
 

@@ -6,9 +6,8 @@ from reconciler.model.canonical import digest
 from reconciler.model.observed import NodeState, ObservedState
 from reconciler.model.overrides import Override
 from reconciler.model.plan import Decision, Plan
-from reconciler.model.refs import ObjectRef
 from reconciler.planner.memo import Memo
-from reconciler.planner.order import reordered
+from reconciler.planner.order import InOrder
 from reconciler.planner.picture import Objects, differing_in
 from reconciler.planner.view import replace
 
@@ -35,29 +34,26 @@ class _Lines:
 
     def __init__(self) -> None:
         self._objects: Objects = {}
-        self._lines: dict[ObjectRef, str] = {}
-        self._order: list[ObjectRef] = []
+        self._lines: InOrder[str] = InOrder()
 
-    def of(self, objects: Objects) -> list[str]:
+    def of(self, objects: Objects) -> tuple[str, ...]:
         """Return the lines of these objects."""
-        added, gone = [], []
+        fresh, gone = {}, []
         for ref in differing_in(self._objects, objects):
             if ref.kind in _NOT_IN_BASIS:
                 continue
             stored = objects.get(ref)
             if stored is None:
-                gone += [ref] if self._lines.pop(ref, None) is not None else []
+                gone.append(ref)
                 continue
-            if ref not in self._lines:
-                added.append(ref)
             metadata = stored.object.metadata
-            self._lines[ref] = f"{ref}|{metadata.uid}|{metadata.generation}|{stored.digest}"
+            fresh[ref] = f"{ref}|{metadata.uid}|{metadata.generation}|{stored.digest}"
         self._objects = objects
-        self._order = reordered(self._order, gone, added)
-        return list(map(self._lines.__getitem__, self._order))
+        self._lines.change(fresh, gone)
+        return self._lines.values()
 
 
-def _basis(objects: list[str], observed: ObservedState) -> str:
+def _basis(objects: tuple[str, ...], observed: ObservedState) -> str:
     nodes = [_node(observed.nodes[name]) for name in sorted(observed.nodes)]
     overrides = [f"override {ref}|{_content(observed.overrides[ref])}" for ref in sorted(observed.overrides)]
     return _digest([*objects, *nodes, *overrides])

@@ -45,8 +45,9 @@ class Picture:
         self.finished: Index = {}
         # What nobody manages, by kind.
         self.unmanaged: dict[str, Index] = defaultdict(dict)
-        # Another one of each kind whenever something of it changes.
+        # Another one of each kind, and for the Pods of each node, whenever something of it changes.
         self.marks: dict[str, object] = defaultdict(object)
+        self.node_marks: dict[str, object] = defaultdict(object)
         self._in_order: dict[str, tuple[object, list[StoredObject]]] = {}
         self._base: Objects = {}
         self._written: set[ObjectRef] = set()
@@ -82,6 +83,8 @@ class Picture:
         if old is new:
             return
         self.marks[ref.kind] = object()
+        if ref.kind == "Pod":
+            self._mark_nodes(old, new)
         if old is not None:
             for index in self._indexes(ref, old):
                 index.pop(ref, None)
@@ -91,6 +94,11 @@ class Picture:
         self.objects[ref] = new
         for index in self._indexes(ref, new):
             index[ref] = new
+
+    def _mark_nodes(self, *pods: StoredObject | None) -> None:
+        for stored in pods:
+            if stored is not None:
+                self.node_marks[cast(Pod, stored.object).spec.node_name] = object()
 
     def _indexes(self, ref: ObjectRef, stored: StoredObject) -> Iterator[Index]:
         yield self.by_kind[ref.kind]

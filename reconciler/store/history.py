@@ -160,7 +160,8 @@ def _prune_tombstones(connection: Connection, older_than: float) -> None:
 
 
 def _shown(plan: Plan, now: float) -> PlanRecord:
-    verdicts = tuple(verdict for verdict in plan.verdicts if verdict.decision is not Decision.UNCHANGED)
+    unchanged = Decision.UNCHANGED
+    verdicts = tuple([verdict for verdict in plan.verdicts if verdict.decision is not unchanged])
     shown = replace(
         plan,
         verdicts=verdicts,

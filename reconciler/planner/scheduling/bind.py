@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
-from operator import is_, itemgetter
+from operator import itemgetter
 from typing import Any, cast
 
 from reconciler.model.canonical import digest
@@ -146,21 +146,21 @@ def _turn(stored: StoredObject) -> Turn:
 
 def candidates_of(view: View) -> dict[str, Candidate]:
     """Return every node by name, with the Pods that are placed on it: as before where neither has changed."""
-    known: dict[str, tuple[tuple[StoredObject, ...], Candidate]] = view.memo.kept("candidates", dict)
-    found: dict[str, Candidate] = {}
+    known: dict[str, tuple[StoredObject, object, Candidate]] = view.memo.kept("candidates", dict)
+    marks, found = view.memo.picture.node_marks, {}
     for node in view.of_kind("Node"):
-        name = node.ref.name
-        inputs = (node, *view.on_node(name))
+        name, mark = node.ref.name, marks[node.ref.name]
         before = known.get(name)
-        if before is None or len(before[0]) != len(inputs) or not all(map(is_, before[0], inputs)):
-            known[name] = (inputs, _candidate(*inputs))
-        found[name] = known[name][1]
+        if before is None or before[0] is not node or before[1] is not mark:
+            before = known[name] = (node, mark, _candidate(view, node))
+        found[name] = before[2]
     for name in known.keys() - found.keys():
         del known[name]
     return found
 
 
-def _candidate(node: StoredObject, *placed: StoredObject) -> Candidate:
+def _candidate(view: View, node: StoredObject) -> Candidate:
+    placed = view.on_node(node.ref.name)
     return candidate_of(cast(Node, node.object), (cast(Pod, one.object) for one in placed))
 
 
