@@ -11,7 +11,6 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from types import FrameType
 
 from reconciler.executors.network.dns.background import Background
 from reconciler.executors.network.dns.pidfile import Held, PidFile, is_free, running
@@ -98,22 +97,28 @@ def _run(options: argparse.Namespace, doors: list[socket.socket], ready: int | N
         udp, tcp = doors
         background = Background(options.records, options.domain, options.runtime, upstream, udp, tcp)
         signal.signal(signal.SIGHUP, lambda *_: background.reload_soon())
-        signal.signal(signal.SIGTERM, _stop)
-        signal.signal(signal.SIGINT, _stop)
+        end_at_signals(udp)
         background.start()
         _tell(ready, READY)
-        try:
-            _serve(udp, background)
-        except _Stopped:
-            udp.setblocking(False)
-            _serve_rest(udp, background)
+        serve(udp, background)
         return 0
 
 
-def _serve(udp: socket.socket, background: Background) -> None:
+def end_at_signals(udp: socket.socket) -> None:
+    """Have `serve` end once a signal says stop."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Nothing is raised: the query that is in hand would be lost.
+        signal.signal(number, lambda *_: udp.setblocking(False))
+
+
+def serve(udp: socket.socket, background: Background) -> None:
+    """Answer until the socket no longer waits, and what has come by then: a successor listens for the rest."""
     receive, send = udp.recvfrom, udp.sendto
     while True:
-        data, client = receive(4096)
+        try:
+            data, client = receive(4096)
+        except BlockingIOError:
+            return
         reply = background.responder.quick(data)
         if reply is None:
             background.take(data, client)
@@ -124,31 +129,10 @@ def _serve(udp: socket.socket, background: Background) -> None:
             continue
 
 
-def _serve_rest(udp: socket.socket, background: Background) -> None:
-    """Answer what has already come; a successor listens for the rest."""
-    try:
-        while True:
-            data, client = udp.recvfrom(4096)
-            reply = background.responder.quick(data)
-            if reply is not None:
-                udp.sendto(reply, client)
-    except OSError:
-        return
-
-
 def _tell(ready: int | None, code: int) -> None:
     if ready is not None:
         os.write(ready, bytes([code]))
         os.close(ready)
-
-
-class _Stopped(Exception):
-    """A signal asked to stop."""
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise _Stopped
 
 
 if __name__ == "__main__":
