@@ -14,12 +14,14 @@ from reconciler.model.base import to_builtins
 from reconciler.model.kinds import (
     KINDS,
     ContainerStatus,
+    ControllerRevision,
     DaemonSetStatus,
     EndpointSlicePort,
     HorizontalPodAutoscalerStatus,
     NodeSystemInfo,
     Object,
     PodDisruptionBudgetStatus,
+    PodTemplateSpec,
     ReplicaSetStatus,
     ReplicationControllerStatus,
     StatefulSetStatus,
@@ -54,6 +56,8 @@ def document(stored: StoredObject, *, reveal: bool) -> dict[str, Any]:
     object = stored.object
     plain: dict[str, Any] = to_builtins(object)
     _fill(object, plain)
+    if isinstance(object, ControllerRevision) and (template := plain.get("data", {}).get("spec", {}).get("template")):
+        _fill(msgspec.convert(template, PodTemplateSpec), template)
     shown = {"kind": object.kind, "apiVersion": KINDS[object.kind].api_version, **plain}
     complete(object, shown)
     if object.kind == "Secret" and not reveal:

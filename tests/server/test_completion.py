@@ -2,7 +2,9 @@
 
 from api_double import Api, pod
 
-from reconciler.model.kinds import Container, Job, JobSpec, ObjectMeta, PodSpec, PodTemplateSpec
+from reconciler.model.kinds import Container, ControllerRevision, Job, JobSpec, ObjectMeta, PodSpec, PodTemplateSpec
+from reconciler.model.kinds.probe import ExecAction, Probe
+from reconciler.planner.workloads.revisions import revision_data
 
 
 def test_the_pods_of_a_job_are_found_by_its_selector(api: Api) -> None:
@@ -22,3 +24,16 @@ def test_a_pod_has_a_security_context(api: Api) -> None:
     """Clients of 1.32 and later read what stands in it, and fail where there is none."""
     api.objects.put(pod("web"))
     assert api.client.get("/api/v1/namespaces/shop/pods/web")["spec"]["securityContext"] == {}
+
+
+def test_the_template_of_a_revision_has_its_defaults(api: Api) -> None:
+    """`kubectl rollout history statefulset/NAME --revision=1` prints them: a time-out of 0s would be another one."""
+    probe = Probe(exec=ExecAction(command=("true",)))
+    container = Container(name="app", image="x", readiness_probe=probe)
+    template = PodTemplateSpec(spec=PodSpec(containers=(container,)))
+    metadata = ObjectMeta(namespace="default", name="db-1")
+    api.objects.put(ControllerRevision(metadata=metadata, revision=1, data=revision_data(template)))
+    shown = api.client.get("/apis/apps/v1/namespaces/default/controllerrevisions/db-1")["data"]["spec"]["template"]
+    assert shown["$patch"] == "replace"
+    told = shown["spec"]["containers"][0]["readinessProbe"]
+    assert (told["timeoutSeconds"], told["successThreshold"], told["failureThreshold"]) == (1, 1, 3)
