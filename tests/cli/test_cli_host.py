@@ -201,6 +201,35 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+STRICTER = """apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: default}
+spec:
+  containers: [{name: a, image: "b:1"}]
+  hostAliases: [{ip: 010.0.0.1, hostnames: [db]}]
+"""
+
+
+def test_what_was_pushed_before_a_stricter_rule_keeps_nothing_from_being_pushed(
+    run: Any, data_dir: Path, tmp_path: Path
+) -> None:
+    """Also without a daemon: it is a warning, and in another object an error still."""
+    run("init", "--receive", "--data-dir", data_dir)
+    received = load_settings(str(data_dir)).received_path
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    (tmp_path / "a.yaml").write_text(STRICTER)
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message=accepted by an earlier release")
+    git(received, "fetch", "--quiet", str(tmp_path), "main:main")
+    (tmp_path / "a.yaml").write_text(STRICTER.replace("b:1", "b:2"))
+    git(tmp_path, "commit", "--quiet", "--all", "--message=another image")
+    accepted = git(tmp_path, "push", str(received), "main")
+    assert "accepted: 1 object" in accepted and "a.yaml:6" in accepted
+    (tmp_path / "a.yaml").write_text(STRICTER.replace("name: web", "name: other"))
+    git(tmp_path, "commit", "--quiet", "--all", "--message=another object")
+    assert "pre-receive hook declined" in git(tmp_path, "push", str(received), "main")
+
+
 def test_a_push_is_validated_here_while_the_daemon_is_away(run: Any, data_dir: Path, tmp_path: Path) -> None:
     """P03: a broken revision is refused with its problems, also without a daemon."""
     run("init", "--receive", "--data-dir", data_dir)
