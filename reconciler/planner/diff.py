@@ -17,7 +17,7 @@ _VALUE_LIMIT = 80
 def field_changes(old: Object, new: Object) -> tuple[FieldChange, ...]:
     """Return what differs between two declared forms of one object, in the order of the paths.
 
-    Lists whose entries have names are compared by name (`containers[web].image`).
+    Lists whose entries have names are compared by name (`containers[web].image`, `volumeClaimTemplates[data].spec`).
     """
     secret = new.kind in ("Secret",)
     changes: list[FieldChange] = []
@@ -67,12 +67,18 @@ def _emptied(value: Any, other: Any) -> Any:
 
 
 def _are_named(entries: Any) -> bool:
-    names = [entry.get("name") for entry in entries if isinstance(entry, dict)]
+    names = [_name_of(entry) for entry in entries if isinstance(entry, dict)]
     return len(names) == len(entries) and None not in names and len(set(names)) == len(names)
 
 
 def _named(entries: Any) -> dict[str, Any]:
-    return {entry["name"]: entry for entry in entries}
+    return {_name_of(entry): entry for entry in entries}
+
+
+def _name_of(entry: dict[str, Any]) -> Any:
+    """Containers, ports and volumes have a name; templates of claims have it in their metadata."""
+    metadata = entry.get("metadata")
+    return entry.get("name", metadata.get("name") if isinstance(metadata, dict) else None)
 
 
 def _text(value: Any, hide: bool) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from reconciler.model.kinds import Pod, Secret
+from reconciler.model.kinds import Pod, Secret, StatefulSet
 from reconciler.planner.diff import field_changes
 
 
@@ -23,6 +23,24 @@ def test_values_are_shown_as_one_writes_them() -> None:
     assert shown[".tty"] == ("", "true")
     assert shown[".workingDir"] == ("/a", "/b")
     assert shown[".value"] == ("1", "1\\n2")
+
+
+def test_templates_of_claims_are_compared_by_name() -> None:
+    """What differs is shown, and not twice the beginning of the whole list."""
+
+    def db(storage: str) -> StatefulSet:
+        claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}}
+        spec = {
+            "serviceName": "db",
+            "selector": {"matchLabels": {"app": "db"}},
+            "template": {"spec": {"containers": [{"name": "app", "image": "app:1"}]}},
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}],
+        }
+        return msgspec.convert({"metadata": {"name": "db"}, "spec": spec}, StatefulSet)
+
+    [found] = field_changes(db("1Gi"), db("2Gi"))
+    assert found.path == "spec.volumeClaimTemplates[data].spec.resources.requests.storage"
+    assert (found.old, found.new) == ("1Gi", "2Gi")
 
 
 def test_no_value_of_a_secret_is_shown() -> None:
