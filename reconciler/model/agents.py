@@ -3,7 +3,8 @@
 All are tolerant when decoded. Times are Unix seconds, durations seconds.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Protocol
 
@@ -286,9 +287,10 @@ def delta_between(old: NetworkView, new: NetworkView) -> ViewDelta | None:
     if old.cluster_id != new.cluster_id or old.services != tuple(sorted(old.services, key=_order)):
         return None
     # Nearly all Services are the very same values in both.
-    here, there = set(map(id, old.services)), set(map(id, new.services))
-    before = {name_of(one): one for one in old.services if id(one) not in there}
-    after = {name_of(one): one for one in new.services if id(one) not in here}
+    first = _alike(old.services, new.services)
+    last = _alike(reversed(old.services[first:]), reversed(new.services[first:]))
+    before = {name_of(one): one for one in old.services[first : len(old.services) - last]}
+    after = {name_of(one): one for one in new.services[first : len(new.services) - last]}
     return ViewDelta(
         cluster_id=new.cluster_id,
         term=new.term,
@@ -299,6 +301,11 @@ def delta_between(old: NetworkView, new: NetworkView) -> ViewDelta | None:
         announced=new.announced,
         policies=policies_delta(old.policies, new.policies),
     )
+
+
+def _alike(old: Iterable[ServiceEntry], new: Iterable[ServiceEntry]) -> int:
+    """Return with how many of the very same values both begin."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] is pair[1], zip(old, new, strict=False)))
 
 
 _order = attrgetter("namespace", "name")
