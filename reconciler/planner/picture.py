@@ -4,8 +4,8 @@ What a pass writes into it is taken back when the next one begins.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol, cast, runtime_checkable
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, cast, runtime_checkable
 
 from reconciler.model.kinds import Pod
 from reconciler.model.observed import StoredObject
@@ -42,7 +42,8 @@ class Picture:
         # Pods by the node that they are placed on, and by each claim that they mount, with its namespace.
         self.by_node: dict[str, Index] = defaultdict(dict)
         self.by_claim: dict[tuple[str, str], Index] = defaultdict(dict)
-        self.finished: Index = {}
+        # What has ended for good, by kind: Pods.
+        self.finished: dict[str, Index] = defaultdict(dict)
         # What nobody manages, by kind.
         self.unmanaged: dict[str, Index] = defaultdict(dict)
         # Another one of each kind, and for the Pods of each node, whenever something of it changes.
@@ -86,41 +87,45 @@ class Picture:
         if ref.kind == "Pod":
             self._mark_nodes(old, new)
         if old is not None:
-            for index in self._indexes(ref, old):
+            for table, key in self._places(ref, old):
+                index = table.get(key, {})
                 index.pop(ref, None)
+                if not index:
+                    # Labels and owners come and go for as long as a daemon runs.
+                    table.pop(key, None)
         if new is None:
             self.objects.pop(ref, None)
             return
         self.objects[ref] = new
-        for index in self._indexes(ref, new):
-            index[ref] = new
+        for table, key in self._places(ref, new):
+            table[key][ref] = new
 
     def _mark_nodes(self, *pods: StoredObject | None) -> None:
         for stored in pods:
             if stored is not None:
                 self.node_marks[cast(Pod, stored.object).spec.node_name] = object()
 
-    def _indexes(self, ref: ObjectRef, stored: StoredObject) -> Iterator[Index]:
-        yield self.by_kind[ref.kind]
+    def _places(self, ref: ObjectRef, stored: StoredObject) -> Iterator[tuple[dict[Any, Index], Hashable]]:
+        yield self.by_kind, ref.kind
         is_bare = True
         for owner in stored.object.metadata.owner_references:
             if owner.controller:
                 is_bare = False
-                yield self.by_owner[owner.uid]
+                yield self.by_owner, owner.uid
         if ref.kind == "Pod":
             pod = cast(Pod, stored.object)
             if is_bare:
-                yield self.bare_pods[ref.namespace]
+                yield self.bare_pods, ref.namespace
             if pod.spec.node_name:
-                yield self.by_node[pod.spec.node_name]
+                yield self.by_node, pod.spec.node_name
             if pod.status.phase in ("Succeeded", "Failed"):
-                yield self.finished
+                yield self.finished, ref.kind
             for label in labels_of(ref, stored):
-                yield self.by_label[label]
+                yield self.by_label, label
             for claim in claims_of(pod.spec) if pod.spec.volumes else ():
-                yield self.by_claim[ref.namespace, claim]
+                yield self.by_claim, (ref.namespace, claim)
         if is_unmanaged(stored):
-            yield self.unmanaged[ref.kind]
+            yield self.unmanaged, ref.kind
 
 
 def labels_of(ref: ObjectRef, stored: StoredObject) -> Iterator[Label]:

@@ -55,7 +55,7 @@ class Reader:
 
     def finished_pods(self) -> list[StoredObject]:
         """Return the Pods that have ended, in the order of their names."""
-        found = self._picture.finished
+        found = self._picture.finished.get("Pod", {})
         return [found[ref] for ref in sorted(found)]
 
     def owned_by(self, uid: str, kind: str) -> list[StoredObject]:
