@@ -192,7 +192,7 @@ def test_a_market_is_pushed_and_becomes_healthy(show: Show) -> None:
     assert set(placed) == pods and len(pods) >= 13 + 2 * COUNT
     for one in placed.values():
         assert one["node"] in NODES
-        assert f"{one['node']}, the best of " in one["message"]
+        assert f"{one['node']}, the " in one["message"]
     pushed = show.push(wait=False)
     assert pushed.code == 0, pushed
     show.agree()

@@ -100,16 +100,20 @@ def test_nobody_else_ends_while_the_victim_does() -> None:
 
 
 def test_the_room_is_taken_by_whom_it_was_made_for() -> None:
-    """Once the victim is gone the Pod runs there, and is no longer nominated."""
-    cluster = full(pod("old", "low", "6"))
-    more(cluster, pod("new", "high", "6"), pod("old", "low", "6"))
+    """Once the victim is gone the Pod runs there, and is no longer nominated; the plan says why it is there."""
+    cluster = full(pod("far", "middle", "6"), pod("old", "low", "6"), nodes=("node-1", "node-2"))
+    more(cluster, pod("far", "middle", "6"), pod("old", "low", "6"), pod("new", "high", "6"))
+    node = cluster.of("Pod")["new"].status.nominated_node_name
     cluster.ends = lambda _: True
+    plans = []
     for _ in range(5):
-        cluster.tick()
+        plans.append(cluster.tick())
         cluster.now += 1
     new = cluster.of("Pod")["new"]
     assert isinstance(new, Pod)
-    assert (new.spec.node_name, new.status.nominated_node_name) == ("node-1", "")
+    assert (new.spec.node_name, new.status.nominated_node_name) == (node, "")
+    messages = [one.message for plan in plans for one in plan.actions if one.verb.value == "bind"]
+    assert messages == [f"→ {node}, where room was made for it"]
 
 
 def test_as_few_as_possible_end_and_the_least_important_first() -> None:

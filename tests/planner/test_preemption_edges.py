@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from reconciler.model.kinds import Pod
 from tests.planner.test_preemption import BUDGET, CLASSES, ended, full, message, more, pod
 from tests.planner.world import Cluster
@@ -95,18 +97,32 @@ def test_two_in_vain_say_the_same() -> None:
     assert ended(cluster.tick()) == {"old"}
 
 
-def test_placing_is_told() -> None:
-    """By an Event and in the plan: of how many nodes it is the best."""
-    for nodes, words in ((("node-1",), "→ node-1"), (("node-1", "node-2"), "→ node-1, the best of 2")):
-        cluster = Cluster(nodes=nodes)
-        cluster.tick()
-        cluster.push("---".join((CLASSES, pod("web", "low", "1"))))
-        plans = cluster.settle()
-        told = [one for plan in plans for one in plan.happenings if one.object.kind == "Pod"]
-        assert [(one.type, one.reason, one.message) for one in told] == [("Normal", "Scheduled", "placed on node-1")]
-        assert [one.message for plan in plans for one in plan.actions if one.verb.value == "bind"] == [words]
-        bound = of(cluster, "web")
-        assert [one.status for one in bound.status.conditions if one.type == "PodScheduled"] == ["True"]
+PINNED = pod("web", "low", "1").replace("spec:", "spec:\n  nodeSelector: {kubernetes.io/hostname: node-1}")
+TERM = "{matchExpressions: [{key: kubernetes.io/hostname, operator: NotIn, values: [node-3]}]}"
+AWAY = f"{{requiredDuringSchedulingIgnoredDuringExecution: {{nodeSelectorTerms: [{TERM}]}}}}"
+APART = pod("web", "low", "1").replace("spec:", f"spec:\n  affinity: {{nodeAffinity: {AWAY}}}")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "nodes", "words"),
+    [
+        (pod("web", "low", "1"), 1, "→ node-1"),
+        (pod("web", "low", "1"), 2, "→ node-1, the best of 2"),
+        (PINNED, 2, "→ node-1, the only one that takes it"),
+        (APART, 3, "→ node-1, the best of 2 that take it"),
+    ],
+)
+def test_placing_is_told(manifest: str, nodes: int, words: str) -> None:
+    """By an Event and in the plan: of how many nodes that take the Pod it is the best."""
+    cluster = Cluster(nodes=tuple(f"node-{number + 1}" for number in range(nodes)))
+    cluster.tick()
+    cluster.push("---".join((CLASSES, manifest)))
+    plans = cluster.settle()
+    told = [one for plan in plans for one in plan.happenings if one.object.kind == "Pod"]
+    assert [(one.type, one.reason, one.message) for one in told] == [("Normal", "Scheduled", "placed on node-1")]
+    assert [one.message for plan in plans for one in plan.actions if one.verb.value == "bind"] == [words]
+    bound = of(cluster, "web")
+    assert [one.status for one in bound.status.conditions if one.type == "PodScheduled"] == ["True"]
 
 
 def test_waiting_is_told_once() -> None:

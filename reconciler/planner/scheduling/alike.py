@@ -16,6 +16,13 @@ from reconciler.planner.scheduling.framework import Cluster, Misfit, SpotPlugin,
 from reconciler.planner.scheduling.nodewise import Nodewise, Spots, Step
 
 
+class Chosen(NamedTuple):
+    """A node, empty when there is none, and of how many that fit it is the best."""
+
+    node: str
+    of: int
+
+
 class Bucket:
     """Nodes that are kept apart and have the same spots, best first."""
 
@@ -180,11 +187,12 @@ class Alike:
                 found.update(dict.fromkeys(misfit.reasons, cell.size))
         return found
 
-    def best(self) -> str:
+    def chosen(self) -> Chosen:
         """Return the best node that fits, or an empty name; of equals the first by name."""
         cells = self._fitting()
         bonuses = self._bonuses(cells)
-        return min(((cell.minus - bonuses[cell.spots], cell.name) for cell in cells), default=(0, ""))[1]
+        _, best = min(((cell.minus - bonuses[cell.spots], cell.name) for cell in cells), default=(0, ""))
+        return Chosen(best, sum(cell.size for cell in cells))
 
     def totals(self) -> dict[str, int]:
         """Return the nodes that fit with their weighted scores."""

@@ -15,6 +15,7 @@ from reconciler.model.plan import Action, Blocked, Decision, Executor, Reason, V
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.health import condition
 from reconciler.planner.priority import missing_class
+from reconciler.planner.scheduling.alike import Chosen
 from reconciler.planner.scheduling.choice import Choice
 from reconciler.planner.scheduling.evict import make_room
 from reconciler.planner.scheduling.fit import Candidate, candidate_of, priority_of
@@ -113,10 +114,11 @@ class _Placing:
             _say_why(view, stored, _GATED, Reason.SCHEDULING_GATED)
             return
         missing, choice = missing_class(view, pod.spec), self._choice
-        node = "" if missing else choice.best(pod)
+        found = Chosen("", 0) if missing else choice.chosen(pod)
+        node = found.node
         if node:
             reserve(view, pod, node)
-            yield _bind(view, stored, node, len(choice.candidates))
+            yield _bind(view, stored, found, len(choice.candidates))
         elif missing:
             against = f"no PriorityClass with name {missing} was found"
             _say_why(view, stored, none_available(len(choice.candidates), against))
@@ -176,8 +178,19 @@ def refusals(view: View, pod: Pod, candidates: Mapping[str, Candidate]) -> dict[
     return texts_of(choice_of(view, candidates).misfits(pod))
 
 
-def _bind(view: View, stored: StoredObject, node: str, nodes: int) -> Action:
-    pod = cast(Pod, stored.object)
+def _why(fitting: int, nodes: int) -> str:
+    """Return why a node was taken, of so many that take the Pod, and so many that there are."""
+    if nodes == 1:
+        return ""
+    if fitting == 0:
+        return ", where room was made for it"
+    if fitting == 1:
+        return ", the only one that takes it"
+    return f", the best of {nodes}" if fitting == nodes else f", the best of {fitting} that take it"
+
+
+def _bind(view: View, stored: StoredObject, found: Chosen, nodes: int) -> Action:
+    pod, node = cast(Pod, stored.object), found.node
     bound = replace(pod, spec=replace(pod.spec, node_name=node))
     conditions = with_condition(view, pod.status.conditions, Condition(type="PodScheduled", status="True"))
     bound = replace(bound, status=replace(pod.status, conditions=conditions, nominated_node_name=""))
@@ -192,7 +205,7 @@ def _bind(view: View, stored: StoredObject, node: str, nodes: int) -> Action:
         uid=uid,
         node=node,
         reason=Reason.PLACED,
-        message=f"→ {node}" if nodes == 1 else f"→ {node}, the best of {nodes}",
+        message=f"→ {node}{_why(found.of, nodes)}",
         detail=Bind(pod_uid=uid, node=node),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.model.kinds import Pod
 from reconciler.model.placing import PlacingPolicy
-from reconciler.planner.scheduling.alike import Alike
+from reconciler.planner.scheduling.alike import Alike, Chosen
 from reconciler.planner.scheduling.fit import Candidate, with_pod, without
 from reconciler.planner.scheduling.framework import AnyPlugin, Cluster, Misfit, TopologyPlugin, World
 from reconciler.planner.scheduling.hints import Change
@@ -70,11 +70,15 @@ class Choice:
         return found
 
     def best(self, pod: Pod) -> str:
-        """Return the best node, or an empty name. The node that others make room on comes first, once it fits."""
+        """Return the best node, or an empty name."""
+        return self.chosen(pod).node
+
+    def chosen(self, pod: Pod) -> Chosen:
+        """Return the best node, and of how many. The node that others make room on is not compared, once it fits."""
         nominated = pod.status.nominated_node_name
         if nominated in self.cluster.nodes and self._takes(nominated, pod):
-            return nominated
-        return self.alike(pod).best()
+            return Chosen(nominated, 0)
+        return self.alike(pod).chosen()
 
     def _takes(self, name: str, pod: Pod) -> bool:
         """Whether one node takes a Pod. The others are not looked at, unless they have been for Pods like this one."""
