@@ -108,8 +108,8 @@ APART = pod("web", "low", "1").replace("spec:", f"spec:\n  affinity: {{nodeAffin
     [
         (pod("web", "low", "1"), 1, "→ node-1"),
         (pod("web", "low", "1"), 2, "→ node-1, the best of 2"),
-        (PINNED, 2, "→ node-1, the only one that takes it"),
-        (APART, 3, "→ node-1, the best of 2 that take it"),
+        (PINNED, 2, "→ node-1, the only fit"),
+        (APART, 3, "→ node-1, the best of 2 that fit"),
     ],
 )
 def test_placing_is_told(manifest: str, nodes: int, words: str) -> None:

@@ -185,8 +185,8 @@ def _why(fitting: int, nodes: int) -> str:
     if fitting == 0:
         return ", where room was made for it"
     if fitting == 1:
-        return ", the only one that takes it"
-    return f", the best of {nodes}" if fitting == nodes else f", the best of {fitting} that take it"
+        return ", the only fit"
+    return f", the best of {nodes}" if fitting == nodes else f", the best of {fitting} that fit"
 
 
 def _bind(view: View, stored: StoredObject, found: Chosen, nodes: int) -> Action:
