@@ -4,7 +4,6 @@ Semantics of Kubernetes' disruption controller and of its evictions. What counts
 or whose deletion was asked for, is no longer healthy, so that two that come at once are not both let through.
 """
 
-import math
 from collections.abc import Iterable
 from typing import cast
 
@@ -128,16 +127,7 @@ def counted(view: View, budget: PodDisruptionBudget, pods: list[Pod]) -> Counts:
     scale = _scale(view, pods)
     if scale.problem:
         return replace(scale, healthy=healthy)
-    if spec.max_unavailable is not None:
-        desired = max(scale.expected - _share(spec.max_unavailable, scale.expected), 0)
-    else:
-        desired = _share(cast(str, spec.min_available), scale.expected)
-    return replace(scale, desired=desired, healthy=healthy)
-
-
-def _share(value: int | str, whole: int) -> int:
-    """Return a number or a percentage as a number, rounded up."""
-    return value if isinstance(value, int) else math.ceil(int(value.rstrip("%")) * whole / 100)
+    return replace(scale, desired=spec.stay_of(scale.expected), healthy=healthy)
 
 
 def _is_healthy(view: View, pod: Pod) -> bool:

@@ -84,3 +84,48 @@ def test_an_autoscaler_names_what_it_scales_and_what_nothing_measures() -> None:
 def test_a_pod_names_its_priority(name: str, is_missed: bool) -> None:
     """The classes of the system are always there."""
     assert (told(POD.replace("CLASS", name)) != []) is is_missed
+
+
+BUDGET = """apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web}
+spec:
+  LIMIT
+  selector: {matchLabels: {app: web}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: a, image: "b:1"}]}
+"""
+FOR_WEB = AUTOSCALER[: AUTOSCALER.index("  metrics:")]
+
+
+@pytest.mark.parametrize(
+    ("limit", "warned"),
+    [
+        ("minAvailable: 9", True),
+        ("minAvailable: 4", True),
+        ("minAvailable: 3", False),
+        ("minAvailable: 100%", True),
+        ("minAvailable: 76%", True),
+        ("minAvailable: 75%", False),
+        ("maxUnavailable: 0", True),
+        ("maxUnavailable: 0%", True),
+        ("maxUnavailable: 1%", False),
+    ],
+)
+def test_a_budget_that_keeps_every_pod_is_told(limit: str, warned: bool) -> None:
+    """Draining a node would wait for ever, as in Kubernetes; percentages round up."""
+    at = f"/spec/{limit.partition(':')[0]}"
+    assert told(BUDGET.replace("LIMIT", limit)) == ([(at, "impossible-budget")] if warned else [])
+
+
+def test_a_budget_of_an_autoscaled_workload_is_not_judged() -> None:
+    """How many Pods there are to be is then no matter of the manifests."""
+    assert told(BUDGET.replace("LIMIT", "minAvailable: 4") + "---\n" + FOR_WEB) == []

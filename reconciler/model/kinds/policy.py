@@ -1,5 +1,6 @@
 """How much may be taken away on purpose, and who comes first: PodDisruptionBudget and PriorityClass."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
@@ -19,6 +20,16 @@ class PodDisruptionBudgetSpec(Value):
     max_unavailable: CountOrPercent | None = None
     selector: LabelSelector | None = None
     unhealthy_pod_eviction_policy: Literal["IfHealthyBudget", "AlwaysAllow"] | None = None
+
+    def stay_of(self, expected: int) -> int:
+        """Return how many of so many Pods have to stay; percentages round up, as in Kubernetes."""
+        if self.max_unavailable is not None:
+            return max(expected - _share(self.max_unavailable, expected), 0)
+        return _share(self.min_available, expected) if self.min_available is not None else 0
+
+
+def _share(value: int | str, whole: int) -> int:
+    return value if isinstance(value, int) else math.ceil(int(value.rstrip("%")) * whole / 100)
 
 
 class PodDisruptionBudgetStatus(Value):

@@ -15,6 +15,8 @@ from reconciler.schema.rules.facts import Facts, Reference
 _WORKLOADS = frozenset(
     {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController", "Job", "CronJob", "Pod"}
 )
+# These tell how many Pods they make.
+_COUNTED = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "ReplicationController"})
 _ALWAYS_THERE = frozenset((DEFAULT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"))
 
 
@@ -48,7 +50,9 @@ def across(declared: Sequence[Declared], mentioned: frozenset[ObjectRef]) -> lis
     problems += _dependencies(declared, first, present)
     problems += _host_ports(declared)
     problems += _node_ports(declared)
-    problems += _selections(declared, frozenset(ref.namespace for ref in mentioned if ref.kind in _WORKLOADS))
+    pods = _Pods(declared)
+    problems += _selections(declared, pods, frozenset(ref.namespace for ref in mentioned if ref.kind in _WORKLOADS))
+    problems += _budgets(declared, pods)
     return problems
 
 
@@ -148,8 +152,7 @@ def _node_ports(declared: Sequence[Declared]) -> Iterator[Problem]:
                 yield _at(one, reference, message, "on its host only the Service answers", "node-port", warn=True)
 
 
-def _selections(declared: Sequence[Declared], unsure: frozenset[str]) -> Iterator[Problem]:
-    pods = _Pods(declared)
+def _selections(declared: Sequence[Declared], pods: "_Pods", unsure: frozenset[str]) -> Iterator[Problem]:
     owners: dict[tuple[str, frozenset[tuple[str, str]]], Declared] = {}
     for one in declared:
         labels, at = one.facts.selects, one.facts.selects_at
@@ -185,6 +188,29 @@ def _service_selection(
         if name not in ports:
             message = f"no selected Pod has a port named {name}"
             yield _at(service, Reference(at.ref, pointer, mark), message, "", "selects-nothing", warn=True)
+
+
+def _budgets(declared: Sequence[Declared], pods: "_Pods") -> Iterator[Problem]:
+    """A budget that keeps every Pod there is to be; how many an autoscaler makes is not known here."""
+    scaled = {
+        reference.ref
+        for one in declared
+        if one.desired.ref.kind == "HorizontalPodAutoscaler"
+        for reference in one.facts.references
+    }
+    for one in declared:
+        spec, at = one.facts.keeps, one.facts.keeps_at
+        labels = spec.selector.match_labels if spec is not None and spec.selector is not None else {}
+        if spec is None or at is None or not labels or (spec.selector and spec.selector.match_expressions):
+            continue
+        makers = pods.makers(one.desired.ref.namespace, labels)
+        if not makers or any(maker.desired.ref.kind not in _COUNTED or maker.desired.ref in scaled for maker in makers):
+            continue
+        count = sum(maker.facts.replicas for maker in makers)
+        if 0 < count <= spec.stay_of(count):
+            message = f"keeps {spec.stay_of(count)} of {count} Pods, so that none of them may ever be evicted"
+            hint = "draining their nodes would wait for ever; keep fewer, or run more"
+            yield _at(one, at, message, hint, "impossible-budget", warn=True)
 
 
 class _Pods:

@@ -9,6 +9,8 @@ from reconciler.model.kinds import (
     Container,
     DaemonSet,
     Deployment,
+    PodDisruptionBudget,
+    PodDisruptionBudgetSpec,
     PodSpec,
     ReplicaSet,
     ReplicationController,
@@ -51,7 +53,7 @@ class Facts:
 
     `pod_labels` are the labels of the Pods it makes, `pod_ports` the names of their ports, `selects` the labels by
     which it chooses Pods (Services, and workloads that keep copies running). `node_ports` are those that a Service
-    asks for.
+    asks for. `keeps` is how many of its Pods a budget keeps, which has `keeps_at` as its place.
     """
 
     references: tuple[Reference, ...] = ()
@@ -64,6 +66,8 @@ class Facts:
     selects_at: Reference | None = None
     target_ports: tuple[tuple[str, str, Mark], ...] = ()
     node_ports: tuple[HostPort, ...] = ()
+    keeps: PodDisruptionBudgetSpec | None = None
+    keeps_at: Reference | None = None
 
 
 def facts_of(object: AnyObject, positions: Positions) -> Facts:
@@ -74,6 +78,10 @@ def facts_of(object: AnyObject, positions: Positions) -> Facts:
         return _workload_facts(object, positions, depends_on, *found)
     if isinstance(object, Service):
         return _service_facts(object, positions, depends_on)
+    if isinstance(object, PodDisruptionBudget):
+        at = "/spec/minAvailable" if object.spec.max_unavailable is None else "/spec/maxUnavailable"
+        keeps_at = _reference("", "", "", at, positions)
+        return Facts(depends_on=depends_on, keeps=object.spec, keeps_at=keeps_at)
     named: dict[ObjectRef, str] = {}
     for ref, pointer in references_of(object):
         named.setdefault(ref, pointer)
