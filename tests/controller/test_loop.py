@@ -156,10 +156,9 @@ def test_a_broken_revision_changes_nothing_also_after_a_restart(tmp_path: Path) 
     with controller(tmp_path / "db", clock) as (one, _):
         one.receive(observation(clock, 9))
         one.receive_reading(Reading("main", 1.0, tip=broken, loaded=Loaded(broken, None, (problem,))))
-        wait(one, lambda: one.ticks > 0)
+        wait(one, lambda: one.ticks > 0 and one.store.revisions("main")[0].problems == (problem,))
         one.stop()
         assert pods(one) == 3
-        assert one.store.revisions("main")[0].problems == (problem,)
 
 
 def test_a_second_daemon_leads_only_once_the_first_is_gone(tmp_path: Path) -> None:
