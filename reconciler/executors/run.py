@@ -64,9 +64,10 @@ class Runner:
             known = self._running.keys() | self._waiting.keys()
             new = [action for key, action in _without(wanted, ended).items() if key not in known]
             pending = known | {action.key for action in new}
-            # A need that was dropped would never be met: the newer plan does without it.
-            for _, needs in self._waiting.values():
-                needs &= pending
+            # A need that was dropped would never be met: the newer plan says what to wait for in its place.
+            for key, (action, needs) in self._waiting.items():
+                if not needs <= pending:
+                    self._waiting[key] = (action, pending.intersection(wanted[key].needs))
             for action in new:
                 self._after[action.key] = self._earlier(action)
                 self._waiting[action.key] = (action, {need for need in action.needs if need in pending})

@@ -228,9 +228,10 @@ class SimulatedNode:
             self._settle(self._waiting.pop(key)[0], OutcomeStatus.CANCELLED)
         new = [action for key, action in wanted.items() if key not in self.in_flight]
         pending = self.in_flight | {action.key for action in new}
-        for _, needs in self._waiting.values():
-            # A need that was dropped would never be met: the newer plan does without it.
-            needs &= pending
+        for key, (action, needs) in self._waiting.items():
+            # A need that was dropped would never be met: the newer plan says what to wait for in its place.
+            if not needs <= pending:
+                self._waiting[key] = (action, set(pending.intersection(wanted[key].needs)))
         for action in new:
             self._waiting[action.key] = (action, {need for need in action.needs if need in pending})
         self._begin_ready()

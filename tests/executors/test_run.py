@@ -158,3 +158,17 @@ def test_a_newer_state_of_the_host_never_comes_before_an_older_one(failing: tupl
     bench.gates["old"].set()
     bench.wait("old", "new", "stop")
     assert bench.order == ["other", "old", "new", "stop"]
+
+
+def test_what_waits_in_a_newer_plan_too_waits_for_what_that_one_says() -> None:
+    """P20: a Pod is not stopped before the newest map is there, though the map that it waited for was overtaken."""
+    bench = Bench()
+    bench.gates = {key: threading.Event() for key in ("map 1", "map 3")}
+    bench.runner.submit((programming("map 1"),), Materials())
+    bench.runner.submit((programming("map 2"), action("stop", "map 2")), Materials())
+    bench.runner.submit((programming("map 3"), action("stop", "map 3")), Materials())
+    bench.gates["map 1"].set()
+    bench.wait("map 1")
+    bench.gates["map 3"].set()
+    bench.wait("map 3", "stop")
+    assert bench.order == ["map 1", "map 3", "stop"]

@@ -106,7 +106,7 @@ def step(
     due = (*policy_tasks(look, policies), *network_tasks(look, wanted, view), *volumes.tasks, *collected.tasks, *proxy)
     tasks = hand_out(look, volumes.memory, due)
     ports = node_port_events(look, wanted.ways, tasks.actions) + port_events(look, truths, tasks.actions)
-    turns = _take_turns(look, tasks.memory, surveys, _shared(look, volumes, tasks, policies))
+    turns = _take_turns(look, tasks.memory, surveys, _shared(look, volumes, tasks, policies, wanted))
     memory = _remember(look, tasks.memory, turns)
     actions = _unique((*tasks.actions, *(action for turn in turns for action in turn.actions)))
     blocked = (*volumes.blocked, *tasks.blocked, *(one for turn in turns for one in turn.blocked))
@@ -197,7 +197,9 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
     )
 
 
-def _shared(look: Look, volumes: VolumesStep, tasks: TasksStep, policies: WantedPolicies) -> Shared:
+def _shared(
+    look: Look, volumes: VolumesStep, tasks: TasksStep, policies: WantedPolicies, wanted: NetworkMap
+) -> Shared:
     """Tell the Pods which of the node's actions they have to wait for."""
     by_type = {one.type: one.key for one in tasks.memory.emitted}
     planned = {action.key for action in tasks.actions}
@@ -216,6 +218,7 @@ def _shared(look: Look, volumes: VolumesStep, tasks: TasksStep, policies: Wanted
         policies=rules if rules in planned else "",
         isolated=policies.isolated,
         unruled=bool(policy_tasks(look, policies)) and rules not in planned,
+        unmapped=look.facts.network.services_digest != wanted.digest and program not in planned,
         releasing=releasing(look),
         proxy=endpoints_key(look, tasks.actions),
     )

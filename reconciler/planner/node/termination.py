@@ -37,8 +37,10 @@ def terminate_chain(look: Look, judged: PodJudgement, shared: Shared) -> Chain:
         return chain
     needs: tuple[str, ...] = ()
     if grace > 0 and look.now < (until := _waits_until(judged, look.now)):
-        if judged.pod is not None and judged.pod.still_served:
-            message = "another node's map may still lead to it"
+        unmapped = shared.unmapped and bool(judged.found.sandboxes)
+        if unmapped or (judged.pod is not None and judged.pod.still_served):
+            whose = "this" if unmapped else "another"
+            message = f"{whose} node's map may still lead to it"
             chain.block(Executor.CONTAINER, Verb.STOP, Reason.STILL_SERVED, message, until)
             return chain
         needs = tuple(key for key in (shared.program, shared.proxy) if key)
@@ -138,5 +140,6 @@ def _tear_down(chain: Chain, reason: Reason, needs: tuple[str, ...], *, keep_vol
                 expects=sandbox.id,
             ),
         )
-    if not keep_volumes and (found.sandboxes or found.links or found.volume or needs):
+    # The map alone is nothing of the Pod's: to wait for it would keep one that has gone for ever in it and out of it.
+    if not keep_volumes and (found.sandboxes or found.links or found.volume or chain.actions):
         chain.add(UnpublishVolumes(pod_uid=uid), reason, needs=needs)

@@ -109,6 +109,25 @@ def test_nothing_is_stopped_while_another_node_may_lead_to_it(ago_s: float, fiel
     assert answer.plan.look_again_at == (NOW + 2 - ago_s if is_held else None)
 
 
+@pytest.mark.parametrize(("ago_s", "is_held"), [(0, True), (1.9, True), (2, False)])
+def test_nothing_is_stopped_while_this_nodes_map_cannot_be_made(ago_s: float, is_held: bool) -> None:
+    """It is tried again later, and leads to the Pod until then; two seconds at most."""
+    failed = Failure(count=1, until=NOW + 5, reason="NotSeen", message="m")
+    known = replace(remembered(asked_at=NOW - ago_s), failures={"programServices/": failed})
+    answer = look(shows(*RUNNING, network={"services_digest": "other"}), ending(), memory=known)
+    assert bool(deeds(answer)) is not is_held
+    told = [f"still-served: this node's map may still lead to it until {2 - ago_s:g}"] if is_held else []
+    assert [one for one in waits(answer) if one.startswith("still-served")] == told
+
+
+def test_a_pod_that_has_gone_waits_for_no_map() -> None:
+    """Else it would be there again while the map without it is made, and the map with it be due, and so for ever."""
+    known = remembered(asked_at=NOW)
+    answer = look(shows(network={"services_digest": "other"}), ending(), memory=known)
+    assert not [one for one in answer.plan.actions if one.uid == UID]
+    assert [one.gone for one in answer.reports] == [True]
+
+
 def test_the_request_is_remembered_by_this_hosts_clock_and_forgotten_with_it() -> None:
     """A Pod whose end was called off is asked anew the next time."""
     asked = look(shows(*RUNNING), ending(90)).memory
