@@ -197,9 +197,7 @@ def _wait_for_engine(look: Look, memory: NodeMemory, view: NetworkView, events: 
     )
 
 
-def _shared(
-    look: Look, volumes: VolumesStep, tasks: TasksStep, policies: WantedPolicies, wanted: NetworkMap
-) -> Shared:
+def _shared(look: Look, volumes: VolumesStep, tasks: TasksStep, policies: WantedPolicies, wanted: NetworkMap) -> Shared:
     """Tell the Pods which of the node's actions they have to wait for."""
     by_type = {one.type: one.key for one in tasks.memory.emitted}
     planned = {action.key for action in tasks.actions}
