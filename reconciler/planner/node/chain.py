@@ -26,12 +26,11 @@ class Shared(Part, frozen=True):
     """What the node's own actions mean for its Pods.
 
     `prepare` and `program` are the keys of these actions of the node, empty when there is nothing to wait for; so is
-    `proxy`, of that which gives the proxy of Ingresses its endpoints. `unprepared`: no Pod can be wired now, `unmapped`:
-    the map of the Services is due and cannot be made now. `policies`
-    is the key of the action that makes the rules of policies, `isolated` has the addresses that they isolate,
-    `unruled`: they are due and cannot be made now. `volumes` gives for each assigned volume the key of the action that
-    makes it; `lost` says why a volume cannot be used; `releasing` gives for a share or device the key of the action
-    under way that releases it.
+    `proxy`, of that which gives the proxy of Ingresses its endpoints. `unprepared`: no Pod can be wired now,
+    `unmapped`: the map of the Services is due and cannot be made now. `policies` is the key of the action that makes
+    the rules of policies, `isolated` has the addresses that they isolate, `unruled`: they are due and cannot be made
+    now. `volumes` gives for each assigned volume the key of the action that makes it; `lost` says why a volume cannot
+    be used; `releasing` gives for a share or device the key of the action under way that releases it.
     """
 
     prepare: str
