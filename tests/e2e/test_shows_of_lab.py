@@ -105,8 +105,21 @@ class Show(Host):
 
     @cached_property
     def shop(self) -> str:
-        """The address of the shop's Service, which never changes."""
+        """The address of the shop's Service, which never changes; asked for while the daemon runs."""
         return self.address("front", "market")
+
+    def drain(self, *nodes: str) -> None:
+        """Drain nodes one after the other, and wait until what can run elsewhere does."""
+        for node in nodes:
+            done = self.run("drain", node, "--timeout", "60s", timeout=90)
+            assert done.code == 0, done
+            wait_for("four are ready again", lambda: self.count_ready("front") == 4, 60, 0.3)
+        wait_for("what was drained runs elsewhere", self.rests, 60, 0.5)
+
+    def rests(self) -> bool:
+        """Whether every Pod that has a node is ready or has ended, and a plan changes nothing."""
+        placed = [one for one in self.pods("market") if "nodeName" in one["spec"]]
+        return all(is_ready(one) or has_ended(one) for one in placed) and self.has_nothing_to_do()
 
     def has_nothing_to_do(self) -> bool:
         """Whether a plan changes nothing."""
@@ -151,6 +164,11 @@ def is_ready(pod: dict[str, Any]) -> bool:
     return ready and "deletionTimestamp" not in pod["metadata"]
 
 
+def has_ended(pod: dict[str, Any]) -> bool:
+    """Whether a Pod has ended by itself."""
+    return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+
+
 def without(name: str, running: dict[str, str]) -> dict[str, str]:
     """What runs, without a container that was killed on purpose."""
     return {one: at for one, at in running.items() if f"/rc_{name}_" not in one}
@@ -180,6 +198,7 @@ def market(show: Show) -> Show:
     if not show.pods("market"):
         assert show.push(wait=False).code == 0
         show.agree()
+    assert show.shop
     return show
 
 
@@ -220,10 +239,7 @@ def test_kubectl_lists_the_nodes_with_every_column(show: Show) -> None:
 def test_drained_hosts_are_noticed_by_no_customer(market: Show) -> None:
     """The budget keeps three of four; who ends has no new customers by then, and no request fails."""
     with market.customers(PARTED) as told:
-        for node in (NODES[0], *OFF):
-            done = market.run("drain", node, "--timeout", "60s", timeout=90)
-            assert done.code == 0, done
-            wait_for("four are ready again", lambda: market.count_ready("front") == 4, 60, 0.3)
+        market.drain(NODES[0], *OFF)
     assert set(told) == {"ok"}, (told, (market.home / "load.log").read_text()[-2000:])
     assert told["ok"] > RATE
     assert market.hosts_of("front") == set(SERVING)
@@ -232,10 +248,11 @@ def test_drained_hosts_are_noticed_by_no_customer(market: Show) -> None:
 def test_without_the_daemon_what_is_killed_comes_back(market: Show) -> None:
     """Each agent looks after its own host; the daemon, when it is back, finds nothing to do."""
     main = market.lab.node("node-1")
+    wait_for("everything rests", market.rests, 60, 0.5)
+    before = market.running(*SERVING)
     main.serve({})
     stopped = market.on("node-1", "sh", "-c", f"kill -9 $(cat {market.data}/daemon.lock)")
     assert stopped.code == 0, stopped
-    before = market.running(*SERVING)
     killed = {node: market.container(node, "watcher") for node in SERVING}
     for node, id in killed.items():
         market.engine(node, "kill", id)
@@ -255,8 +272,7 @@ def test_hosts_that_are_cut_off_or_without_power(market: Show) -> None:
 
     What is on the parted host runs on, is probed and restarted, and serves; when it is healed, nothing restarts.
     """
-    for node in (NODES[0], *OFF):
-        assert market.run("drain", node, "--timeout", "60s", timeout=90).code == 0
+    market.drain(NODES[0], *OFF)
     before = market.running(*SERVING)
     began = time.monotonic()
     market.typed("partition", PARTED, "--from", "node-1")
