@@ -5,42 +5,29 @@ Every object has one manager; only its own source changes or deletes it.
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
 
 from reconciler.model.desired import DesiredObject, DesiredState
-from reconciler.model.kinds import AnyObject, ObjectMeta, Pod
+from reconciler.model.kinds import AnyObject, Pod
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.access.roles import BUILT_IN as BUILT_IN_ROLES
-from reconciler.planner.admission.admit import given_defaults, why_not_admitted, with_name_label
-from reconciler.planner.admission.limits import kept_defaults
-from reconciler.planner.admission.node_selector import on_nodes_of_namespace
+from reconciler.planner.admission.admit import given_defaults, why_not_admitted
 from reconciler.planner.dependencies import waits_for, wave_of
 from reconciler.planner.diff import field_changes
+from reconciler.planner.merging import merged
 from reconciler.planner.overrides import end_restart, overlaid, overlay_of, why_laid
-from reconciler.planner.priority import with_kept_priority
 from reconciler.planner.propagation import delete_declared
 from reconciler.planner.safety import held_deletions
-from reconciler.planner.services.kept import with_kept
-from reconciler.planner.storage.volumes import (
-    ASKED_OF,
-    BOUND_BY_CONTROLLER,
-    SELECTED_NODE,
-    kept_claim,
-    what_stays_behind,
-)
-from reconciler.planner.tolerations import with_default_tolerations
+from reconciler.planner.storage.volumes import what_stays_behind
 from reconciler.planner.updates.fault import Fault
 from reconciler.planner.updates.pod import ends_with_its_image
 from reconciler.planner.updates.resize import changed_resources, needs_restart, resize_faults, with_resources
 from reconciler.planner.updates.rules import update_faults
-from reconciler.planner.view import SYSTEM, View, in_apply_order, replace, with_metadata
+from reconciler.planner.view import SYSTEM, View, in_apply_order
 
 REPLACE_ON_CHANGE = "reconciler.dev/on-immutable-change"
 ADOPT = "reconciler.dev/adopt"
-# What controllers write on declared objects.
-KEPT_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision", BOUND_BY_CONTROLLER, SELECTED_NODE, ASKED_OF})
 # What grows with a change is weighed again; a Pod only with what it is to use.
 _ADMITTED_ANEW = frozenset({"PersistentVolumeClaim", "Service"})
 BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -161,7 +148,7 @@ def _keep(view: View, stored: StoredObject, one: DesiredObject) -> None:
     if stored.digest == overlay.digest_with(one.digest):
         view.judge(one.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)
         return
-    wanted, digest = overlaid(view, stored, _merged(view, stored, one.object), one.digest)
+    wanted, digest = overlaid(view, stored, merged(view, stored, one.object), one.digest)
     reason, message = why_laid(view, stored, overlay)
     changes = field_changes(stored.object, wanted)
     if not changes:
@@ -230,7 +217,7 @@ def _namespace_problem(view: View, ref: ObjectRef) -> tuple[Reason, str] | None:
 
 def _change(view: View, source: str, one: DesiredObject, stored: StoredObject) -> None:
     end_restart(view, stored, one)
-    wanted, digest = overlaid(view, stored, _merged(view, stored, one.object), one.digest)
+    wanted, digest = overlaid(view, stored, merged(view, stored, one.object), one.digest)
     fixed = _why_not_in_place(stored.object, wanted)
     changes = field_changes(stored.object, wanted)
     how = _how(stored.object, wanted)
@@ -306,52 +293,6 @@ def _replace(view: View, source: str, one: DesiredObject, stored: StoredObject, 
 
 def _has_ended(stored: StoredObject) -> bool:
     return not getattr(stored.object.spec, "node_name", "")  # type: ignore[union-attr]
-
-
-def _merged(view: View, stored: StoredObject, wanted: AnyObject) -> AnyObject:
-    """Return the wanted object with what the cluster has added to the stored one."""
-    old: Any = stored.object
-    new: Any = with_metadata(wanted, _merged_metadata(old.metadata, wanted.metadata))
-    if hasattr(old, "status"):
-        new = replace(new, status=old.status)
-    if old.kind == "Namespace":
-        new = with_name_label(new)
-    if old.kind == "Service":
-        new = with_kept(old, new)
-    if old.kind == "PersistentVolumeClaim":
-        added = {"volume_name": new.spec.volume_name or old.spec.volume_name}
-        if new.spec.storage_class_name is None:
-            added["storage_class_name"] = old.spec.storage_class_name
-        new = replace(new, spec=replace(new.spec, **added))
-    if old.kind == "PersistentVolume":
-        new = replace(new, spec=replace(new.spec, claim_ref=kept_claim(old, new)))
-    if old.kind == "Pod" and not new.spec.node_name:
-        new = replace(new, spec=replace(new.spec, node_name=old.spec.node_name))
-    if old.kind == "Pod":
-        new = kept_defaults(old, new)
-        new = replace(new, spec=on_nodes_of_namespace(view, old.metadata.namespace, new.spec))
-        policy = view.policy
-        new = replace(new, spec=with_default_tolerations(new.spec, policy.not_ready_toleration_s, policy.toleration_s))
-        new = replace(new, spec=with_kept_priority(view, old.spec, new.spec))
-    if old.kind == "ClusterRole" and new.aggregation_rule is not None:
-        new = replace(new, rules=old.rules)
-    return new  # type: ignore[no-any-return]
-
-
-def _merged_metadata(old: ObjectMeta, wanted: ObjectMeta) -> ObjectMeta:
-    kept = {key: text for key, text in old.annotations.items() if key in KEPT_ANNOTATIONS}
-    return replace(
-        wanted,
-        annotations={**wanted.annotations, **kept} if kept else wanted.annotations,
-        uid=old.uid,
-        generation=old.generation,
-        resource_version=old.resource_version,
-        creation_timestamp=old.creation_timestamp,
-        deletion_timestamp=old.deletion_timestamp,
-        deletion_grace_period_seconds=old.deletion_grace_period_seconds,
-        owner_references=old.owner_references or wanted.owner_references,
-        finalizers=old.finalizers or wanted.finalizers,
-    )
 
 
 def _prune(view: View, source: str, desired: Mapping[str, DesiredState], undeclared: list[ObjectRef]) -> None:
