@@ -19,7 +19,7 @@ _DECIMAL_NAMES = {power: name for name, power in _DECIMAL.items()}
 _BINARY_NAMES = {power: name for name, power in _BINARY.items()}
 _NANO = -9
 _LARGEST = 2**63 - 1
-_DIGITS_MAX = 400
+LENGTH_MAX = 400
 
 
 class QuantityError(ValueError):
@@ -101,7 +101,7 @@ def _parse(value: QuantityText) -> tuple[Fraction, str]:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise QuantityError("a quantity is a number or a text such as 500m or 1Gi")
     text = value.strip() if isinstance(value, str) else _number_text(value)
-    found = _FORM.fullmatch(text) if len(text) <= _DIGITS_MAX else None
+    found = _FORM.fullmatch(text) if len(text) <= LENGTH_MAX else None
     if found is None or not (found[2] or found[3]):
         raise QuantityError("a quantity is a number with an optional suffix such as m, k, M, G, Ki, Mi or Gi")
     sign, whole, fraction, suffix = found[1], found[2], found[3] or "", found[4] or ""
@@ -123,7 +123,7 @@ def _scale(digits: Fraction, suffix: str) -> tuple[Fraction, str]:
     if suffix in _DECIMAL:
         return digits * Fraction(10) ** _DECIMAL[suffix], "decimal"
     # Exponents beyond these bounds only mean the cap or one billionth; computing them would cost without end.
-    power = max(-_DIGITS_MAX - 20, min(_DIGITS_MAX + 20, int(suffix[1:])))
+    power = max(-LENGTH_MAX - 20, min(LENGTH_MAX + 20, int(suffix[1:])))
     return digits * Fraction(10) ** power, "exponent"
 
 

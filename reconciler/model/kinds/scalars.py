@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
+from reconciler.model.quantity import LENGTH_MAX
+
 _END = r"$(?!\n)"
 _LABEL_BODY = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]"
@@ -78,5 +80,4 @@ IntOrString: TypeAlias = int | str
 PortReference: TypeAlias = PortNumber | PortName
 CountOrPercent: TypeAlias = Count | Annotated[str, Meta(pattern=PERCENT_PATTERN)]
 PositiveOrPercent: TypeAlias = Positive | Annotated[str, Meta(pattern=PERCENT_PATTERN)]
-# No longer than what `quantity` reads.
-Quantity: TypeAlias = Annotated[str, Meta(pattern=QUANTITY_PATTERN, max_length=400)] | int | float
+Quantity: TypeAlias = Annotated[str, Meta(pattern=QUANTITY_PATTERN, max_length=LENGTH_MAX)] | int | float
