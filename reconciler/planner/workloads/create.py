@@ -62,8 +62,9 @@ def create_pod(
     return stored, counter
 
 
-def tell_created(view: View, owner: StoredObject, names: list[str]) -> None:
-    """Tell of the Pods that were made in this pass: one event for all of them."""
+def tell_created(view: View, owner: StoredObject, *pods: StoredObject | None) -> None:
+    """Tell of the Pods that were made in this pass, those that could be: one event for all of them."""
+    names = [one.ref.name for one in pods if one is not None]
     if names:
         view.happened(owner, "SuccessfulCreate", f"created {_pods(names)}")
 

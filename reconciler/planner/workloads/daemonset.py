@@ -78,7 +78,7 @@ class _Turn:
             labels={REVISION_LABEL: self.revision},
             annotations={FAILURES: str(failures)} if failures else {},
         )
-        tell_created(self.view, self.owner, [pod.ref.name] if pod is not None else [])
+        tell_created(self.view, self.owner, pod)
 
     def end(self, stored: StoredObject, reason: Reason, message: str = "") -> None:
         """End a Pod."""

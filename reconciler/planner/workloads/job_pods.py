@@ -106,7 +106,7 @@ def pending_indexes(job: Job, tally: Tally, count: int) -> list[int]:
 def _start(view: View, stored: StoredObject, job: Job, counter: int) -> int:
     template, reason, labels = job.spec.template, Reason.JOB_RUNS, _labels(stored, job)
     pod, counter = create_pod(view, stored, template, counter, reason, labels=labels, finalizers=(TRACKED,))
-    tell_created(view, stored, [pod.ref.name] if pod is not None else [])
+    tell_created(view, stored, pod)
     return counter
 
 
@@ -123,7 +123,7 @@ def _start_index(view: View, stored: StoredObject, job: Job, counter: int, index
         finalizers=(TRACKED,),
         base=base,
     )
-    tell_created(view, stored, [pod.ref.name] if pod is not None else [])
+    tell_created(view, stored, pod)
     return counter
 
 

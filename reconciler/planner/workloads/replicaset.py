@@ -57,11 +57,11 @@ def sync_replica_set(view: View, stored: StoredObject, free: list[StoredObject])
     missing = replica_set.spec.replicas - len(active)
     counter = replica_set.status.pods_created
     if missing > 0:
-        names = []
+        made = []
         for _ in range(missing):
             pod, counter = create_pod(view, stored, replica_set.spec.template, counter, _why_created(view, stored))
-            names += [pod.ref.name] if pod is not None else []
-        tell_created(view, stored, names)
+            made.append(pod)
+        tell_created(view, stored, *made)
     elif missing < 0:
         _delete_surplus(view, stored, active, -missing)
     view.set_status(stored, _status(view, stored, counter))

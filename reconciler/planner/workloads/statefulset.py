@@ -167,7 +167,7 @@ def _create(turn: _Turn, ordinal: int) -> bool:
     member = create_member(turn.view, turn.owner, template, revision.ref.name, ordinal, why_created)
     if member is not None:
         turn.pods[ordinal] = member
-        tell_created(turn.view, turn.owner, [member.ref.name])
+    tell_created(turn.view, turn.owner, member)
     return member is not None
 
 
