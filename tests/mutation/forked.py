@@ -7,7 +7,8 @@ cannot be tried like this, and what has run when its module was imported is not 
 asked.
 
 `MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER], ...], "until": TIME, "coverage": FILE, "seconds": FILE}`;
-`MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, "noticed" | "survived" | "left"]`.
+`MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, "noticed" | "late" | "survived" | "left"]`,
+where what is late took far longer than its tests do.
 """
 
 import functools
@@ -29,7 +30,8 @@ from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.selection import Selection
 from tests.simulation.cluster.tale import Tale
 
-_SURVIVED, _NOTICED, _LEFT = 0, 1, 2
+_ANSWERS = ("survived", "noticed", "left", "late")
+_SURVIVED, _NOTICED, _LEFT, _LATE = range(4)
 # It takes a fault so many seconds longer than its tests to be one that does not come to an end.
 _SLACK_S = 30.0
 
@@ -61,7 +63,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
             code = _in_fork(Path(name), mutant, some, tales, seconds + telling_s)
             if code == _SURVIVED and selection.runs_at_import(*place):
                 code = _LEFT
-            results.write(json.dumps([name, number, ("survived", "noticed", "left")[code]]) + "\n")
+            results.write(json.dumps([name, number, _ANSWERS[code]]) + "\n")
     return True
 
 
@@ -88,7 +90,7 @@ def _in_fork(file: Path, mutant: Mutant, items: list[pytest.Item], tales: list[T
         if time.monotonic() > limit:
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
-            return _NOTICED
+            return _LATE
         time.sleep(0.005)
 
 
