@@ -7,8 +7,8 @@ cannot be tried like this, and what has run when its module was imported is not 
 asked.
 
 `MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER], ...], "until": TIME, "coverage": FILE, "seconds": FILE}`;
-`MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, "noticed" | "late" | "survived" | "left"]`,
-where what is late took far longer than its tests do.
+`MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, ANSWER]`, where the answer is
+"survived", "noticed", "late" (it took far longer than its tests do) or "left".
 """
 
 import functools
