@@ -73,8 +73,6 @@ class _Turn(Part, frozen=True):
 
     def is_available(self, ordinal: int) -> bool:
         """Whether the Pod with a number runs, is ready for long enough, and is not ending."""
-        if ordinal not in self.pods:
-            return False
         pod = self.pod(ordinal)
         return _serves(pod) and is_available(pod, self.spec.min_ready_seconds, self.view.now)
 
