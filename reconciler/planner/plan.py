@@ -47,7 +47,7 @@ from reconciler.planner.waking import wake_for_inputs
 from reconciler.planner.workloads.autoscaler import note_autoscaled, sync_autoscalers
 from reconciler.planner.workloads.cronjob import sync_cron_jobs
 from reconciler.planner.workloads.daemonset import sync_daemon_sets
-from reconciler.planner.workloads.deployment import finish_deployments, judge_deployments, sync_deployments
+from reconciler.planner.workloads.deployment import finish_deployments, sync_deployments
 from reconciler.planner.workloads.disruptions import clear_stale_disruptions
 from reconciler.planner.workloads.job import sync_jobs
 from reconciler.planner.workloads.job_orphans import untrack_orphans
@@ -127,7 +127,6 @@ def plan(
     warn_of_demand(view)
     warn_of_provider(view)
     lay_conditions(view)
-    judge_deployments(view)
     judge_pods(view)
     settle_overrides(view)
     judge_overridden(view)

@@ -7,7 +7,6 @@ from typing import cast
 
 from reconciler.model.kinds import Deployment
 from reconciler.model.observed import StoredObject
-from reconciler.model.plan import Decision, Reason
 from reconciler.planner.view import View
 from reconciler.planner.workloads.adoption import adopt_fitting, release_strangers
 from reconciler.planner.workloads.configuration import bound_template
@@ -59,10 +58,3 @@ def finish_deployments(view: View) -> None:
     for stored in view.due("Deployment"):
         if stored.object.metadata.deletion_timestamp is None:
             view.set_status(stored, deployment_status(view, stored))
-
-
-def judge_deployments(view: View) -> None:
-    """Give every Deployment without a verdict so far the one that nothing of its own changes."""
-    for stored in view.due("Deployment"):
-        if stored.ref not in view.verdicts:
-            view.judge(stored.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=stored)

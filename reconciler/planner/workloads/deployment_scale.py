@@ -68,8 +68,7 @@ def _scale_down_old(view: View, deployment: Deployment, new: StoredObject, activ
     new_unavailable = replicas_of(new) - min(available_of(new), replicas_of(new))
     budget = max(total - minimum - new_unavailable, 0)
     remaining = end_unavailable(view, deployment, active, budget)
-    taken = sum(map(replicas_of, active)) - sum(map(replicas_of, remaining))
-    end_spare(view, deployment, new, remaining, budget - taken)
+    end_spare(view, deployment, new, remaining)
 
 
 def end_unavailable(view: View, deployment: Deployment, active: list[StoredObject], at_most: int) -> list[StoredObject]:
@@ -82,13 +81,10 @@ def end_unavailable(view: View, deployment: Deployment, active: list[StoredObjec
     return remaining
 
 
-def end_spare(
-    view: View, deployment: Deployment, new: StoredObject, old: list[StoredObject], at_most: int | None = None
-) -> None:
-    """Take away as many old Pods as are available beyond what must be, and no more than `at_most`."""
+def end_spare(view: View, deployment: Deployment, new: StoredObject, old: list[StoredObject]) -> None:
+    """Take away as many old Pods as are available beyond what must be."""
     minimum = deployment.spec.replicas - limits_of(deployment)[1]
-    spare = sum(min(available_of(one), replicas_of(one)) for one in (new, *old)) - minimum
-    spare = max(spare if at_most is None else min(spare, at_most), 0)
+    spare = max(sum(min(available_of(one), replicas_of(one)) for one in (new, *old)) - minimum, 0)
     for one in old:
         take = min(replicas_of(one), spare)
         spare -= take
@@ -128,23 +124,22 @@ def _is_saturated(deployment: Deployment, new: StoredObject) -> bool:
 
 
 def _share_out(view: View, deployment: Deployment, sets: list[StoredObject]) -> None:
-    active = [one for one in sets if replicas_of(one) > 0]
-    if not active:
+    if not sets:
         # It was paused before its first rollout.
         return
     wanted = deployment.spec.replicas
     allowed = wanted + limits_of(deployment)[0] if wanted else 0
-    to_add = allowed - sum(replicas_of(one) for one in active)
+    to_add = allowed - sum(replicas_of(one) for one in sets)
     # Of equal ones the newer grows and the older shrinks by what is left over.
-    active.sort(key=age_of, reverse=to_add > 0)
-    active.sort(key=replicas_of, reverse=True)
+    sets = sorted(sets, key=age_of, reverse=to_add > 0)
+    sets.sort(key=replicas_of, reverse=True)
     sizes, added = [], 0
-    for one in active:
+    for one in sets:
         share = proportion_of(deployment, one, to_add, added)
         sizes.append(replicas_of(one) + share)
         added += share
     sizes[0] = max(sizes[0] + to_add - added, 0)
-    for one, size in zip(active, sizes, strict=True):
+    for one, size in zip(sets, sizes, strict=True):
         scale(view, deployment, one, size, _direction(size, one))
 
 
