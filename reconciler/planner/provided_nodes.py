@@ -36,7 +36,7 @@ def read_of_provider(view: View, node: str) -> tuple[object, ...]:
     provider = view.observed.provider
     if provider is None:
         return (None,)
-    return *_told_of(view, node), provider.does("routes"), provider.answer is None
+    return *_told_of(view, node), provider.does("routes"), provider.answer is not None
 
 
 def route_condition(view: View, stored: StoredObject) -> tuple[Condition, ...]:

@@ -75,9 +75,10 @@ class _Known:
         """Look at the nodes that are not the very same as before."""
         known, self.places = self.places, {}
         for one in nodes:
-            before = known.get(one.ref.name)
-            is_same = before is not None and before[0] is one
-            self.places[one.ref.name] = before if before and is_same else (one, place_of(cast(Node, one.object)))
+            seen, place = known.get(one.ref.name, (None, None))
+            if place is None or seen is not one:
+                place = place_of(cast(Node, one.object))
+            self.places[one.ref.name] = one, place
         return node_zones({name: place for name, (_, place) in self.places.items()})
 
 

@@ -5,6 +5,7 @@ whose zone or processors are not known leaves nothing to share by, and so does a
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -56,13 +57,13 @@ def node_zones(places: Mapping[str, Place]) -> NodeZones:
 
 def _shares(places: Iterable[Place]) -> dict[str, float]:
     """Return the share of each zone in the processors, in the order of names."""
-    millis: dict[str, int] = {}
+    millis: Counter[str] = Counter()
     for place in places:
         if not place.counts:
             continue
         if not place.zone or not place.cpu_millis:
             return {}
-        millis[place.zone] = millis.get(place.zone, 0) + place.cpu_millis
+        millis[place.zone] += place.cpu_millis
     total = sum(millis.values())
     return {zone: millis[zone] / total for zone in sorted(millis)} if len(millis) > 1 else {}
 
@@ -78,7 +79,7 @@ def is_overloaded(counts: Mapping[str, int], shares: Mapping[str, float]) -> boo
     if not counts:
         return False
     total = sum(counts.values())
-    return not shares or any(counts.get(zone, -1) < _minimum(total, share) for zone, share in shares.items())
+    return not shares or any(counts.get(zone, 0) < _minimum(total, share) for zone, share in shares.items())
 
 
 def allocations(number: int, shares: Mapping[str, float]) -> dict[str, Allocation] | None:
@@ -100,16 +101,14 @@ def _minimum(number: int, share: float) -> int:
 def exchanges(counts: Mapping[str, int], wanted: Mapping[str, Allocation]) -> tuple[dict[str, int], dict[str, int]]:
     """Return how many endpoints each zone gives to others, and how many each receives."""
     over = {zone: counts.get(zone, 0) - one.desired for zone, one in wanted.items()}
-    surplus = {zone: number for zone, number in over.items() if number > 0}
-    lack = {zone: -number for zone, number in over.items() if number < 0}
-    giving: dict[str, int] = {}
-    receiving: dict[str, int] = {}
-    while surplus and lack:
-        giver, taker = max(surplus, key=surplus.__getitem__), max(lack, key=lack.__getitem__)
-        if max(surplus[giver], lack[taker]) < 1 or min(surplus[giver], lack[taker]) < 0.5:
+    giving: Counter[str] = Counter()
+    receiving: Counter[str] = Counter()
+    while over:
+        giver, taker = max(over, key=over.__getitem__), min(over, key=over.__getitem__)
+        if max(over[giver], -over[taker]) < 1 or min(over[giver], -over[taker]) < 0.5:
             break
-        giving[giver] = giving.get(giver, 0) + 1
-        receiving[taker] = receiving.get(taker, 0) + 1
-        surplus[giver] -= 1
-        lack[taker] -= 1
+        giving[giver] += 1
+        receiving[taker] += 1
+        over[giver] -= 1
+        over[taker] += 1
     return giving, receiving

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.node import Endpoint, EndpointPort, ServiceEntry
+from reconciler.model.kinds import EndpointHints, ForZone
+from reconciler.model.node import HINTED, Endpoint, EndpointPort, ServiceEntry
 from reconciler.model.observed import StoredObject
+from reconciler.model.plan import Reason
 from reconciler.planner.memo import Memo
 from reconciler.planner.services.endpoints import (
     MANAGED_BY,
@@ -180,6 +182,39 @@ def test_what_a_person_wrote_is_behind_a_service_without_a_selector() -> None:
     )
     (port,) = entry(service("ports: [{port: 80}]"), unnamed).ports
     assert port.targets == (EndpointPort(port=1, endpoints=(Endpoint(ip="192.0.2.1"),)),)
+
+
+def test_hints_that_a_person_wrote_are_told_to_nodes() -> None:
+    """Also where only some endpoints have any; without any nodes need not look for them."""
+    document: Any = slice_of("web").object
+    one = replace(document.endpoints[0], addresses=("192.0.2.5",), hints=EndpointHints(for_zones=(ForZone(name="a"),)))
+    some = stored(replace(document, endpoints=(*document.endpoints, one)))
+    (told,) = service_entries(view_of(BY_HAND, some))
+    assert told.distribution == HINTED
+    assert [end.for_zones for end in told.ports[0].targets[0].endpoints] == [(), (), ("a",)]
+    (told,) = service_entries(view_of(BY_HAND, slice_of("web")))
+    assert told.distribution == ""
+
+
+def test_nodes_are_not_told_zones_where_each_endpoint_is_for_its_own() -> None:
+    """They know where endpoints are; the hints of `spec.trafficDistribution` are for others."""
+    view = view_of(service("trafficDistribution: PreferClose, selector: {app: web}, ports: [{port: 80}]"), pod())
+    node = read("Node", name="n", metadata="labels: {topology.kubernetes.io/zone: a}")
+    view.create(node, manager="", reason=Reason.STATUS)
+    sync_endpoints(view)
+    (slice_,) = (one.object for one in view.of_kind("EndpointSlice"))
+    assert slice_.endpoints[0].hints.for_zones == (ForZone(name="a"),)  # type: ignore[union-attr]
+    (told,) = service_entries(view)
+    assert told.distribution == "PreferClose"
+    assert [end.for_zones for end in told.ports[0].targets[0].endpoints] == [()]
+
+
+def test_addresses_from_outside_are_those_of_services_with_an_address() -> None:
+    """Not of headless ones, nor of names elsewhere."""
+    outer = "externalIPs: [192.0.2.9], selector: {app: web}, ports: [{port: 80}]"
+    assert entry(service(outer)).external_ips == ("192.0.2.9",)
+    assert entry(service(f"clusterIP: None, {outer}")).external_ips == ()
+    assert entry(service(f"type: ExternalName, externalName: a.example, {outer}")).external_ips == ()
 
 
 def test_what_a_person_writes_otherwise_is_seen_at_the_next_look() -> None:

@@ -63,9 +63,10 @@ def hints_of(cluster: Cluster) -> list[tuple[str, tuple[str, ...]]]:
     )
 
 
-def told(plans: list[Plan]) -> list[tuple[str, str]]:
-    """Return what was told of hints."""
-    return [(one.reason, one.message) for plan in plans for one in plan.happenings if "Topology" in one.reason]
+def told(plans: list[Plan], type_: str = "") -> list[tuple[str, str]]:
+    """Return what was told of hints, by Events of a type."""
+    happened = [one for plan in plans for one in plan.happenings if "Topology" in one.reason]
+    return [(one.reason, one.message) for one in happened if type_ in ("", one.type)]
 
 
 def condition_of(cluster: Cluster) -> list[tuple[str, str]]:
@@ -125,7 +126,8 @@ def test_hints_go_with_the_annotation() -> None:
     cluster.push(manifests(4, "annotations: {service.kubernetes.io/topology-mode: Never}"), commit="c2")
     plans = cluster.settle()
     assert not any(zone for _, zone in hints_of(cluster)) and not condition_of(cluster)
-    assert told(plans) == [("TopologyAwareHintsDisabled", "Topology Aware Hints has been disabled, addressType: IPv4")]
+    disabled = [("TopologyAwareHintsDisabled", "Topology Aware Hints has been disabled, addressType: IPv4")]
+    assert told(plans) == told(plans, "Warning") == disabled
 
 
 def test_a_node_without_a_zone_takes_the_hints_away_and_brings_them_back() -> None:
@@ -137,6 +139,14 @@ def test_a_node_without_a_zone_takes_the_hints_away_and_brings_them_back() -> No
     label(cluster)
     cluster.settle()
     assert all(zone for _, zone in hints_of(cluster))
+
+
+def test_a_node_that_moves_takes_its_endpoints_with_it() -> None:
+    """Also those of a Service that asks for no hints."""
+    cluster, _ = settled(manifests(2, ""), ("a1",))
+    label(cluster, a1="b")
+    cluster.settle()
+    assert hints_of(cluster) == [("b", ()), ("b", ())]
 
 
 def test_hints_stay_while_no_zone_has_too_few() -> None:
