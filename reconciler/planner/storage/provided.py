@@ -164,8 +164,6 @@ def heed_provider(view: View, stored: StoredObject, volume: PersistentVolume) ->
     fault = fault_of_bound(provider, volume, claim)
     if fault:
         view.warnings.append(f"claim {stored.ref.namespace}/{stored.ref.name}: {fault}")
-    if not fault and not any(one.type == _MADE for one in claim.status.conditions):
-        return stored
     return _note(view, stored, _MADE, "VolumeConditionAbnormal", fault)
 
 
