@@ -79,4 +79,6 @@ def _is_settled(view: View, name: str, mine: list[StoredObject]) -> bool:
 
 
 def _is_calm(verdict: Verdict) -> bool:
-    return verdict.decision is Decision.UNCHANGED or verdict.reason is Reason.CLAIM_NOT_BOUND
+    """A workload's Pods that are ending are none of it any more: how many it has instead, its own health says."""
+    is_left = verdict.reason is Reason.POD_TERMINATING and not verdict.manager.startswith("source/")
+    return verdict.decision is Decision.UNCHANGED or verdict.reason is Reason.CLAIM_NOT_BOUND or is_left

@@ -74,6 +74,17 @@ def test_a_revision_is_healthy_once_and_only_when_all_of_it_is() -> None:
     assert [one.revision.commit for one in said(cluster)] == ["c2"]
 
 
+def test_pods_that_take_their_time_to_end_keep_no_revision_open() -> None:
+    """As `status` has it: else a failure within their half minute went back further than to the last healthy one."""
+    cluster = returning("main")
+    cluster.push(web())
+    cluster.settle()
+    cluster.ends = lambda _: False
+    cluster.push(web().replace("web:1", "web:2"), commit="c2")
+    assert [one.revision.commit for one in said(cluster)] == ["c2"]
+    assert any(pod.metadata.deletion_timestamp for pod in cluster.of("Pod").values())
+
+
 def test_only_sources_that_return_by_themselves_are_judged() -> None:
     """The usual one is not."""
     cluster = returning("other")
