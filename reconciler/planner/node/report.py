@@ -37,7 +37,7 @@ def report_of(look: Look, judged: PodJudgement) -> PodReport:
     earlier = judged.memory.report
     if judged.pod is None:
         return _unassigned(look, judged)
-    if judged.memory.finished and earlier is not None and _is_laid_to_rest(judged):
+    if judged.memory.finished and earlier is not None and _is_laid_to_rest(judged, earlier):
         gone = _is_gone(judged)
         return earlier if earlier.gone == gone else replace(earlier, gone=gone)
     report = _report(look, judged)
@@ -94,26 +94,22 @@ def _unassigned(look: Look, judged: PodJudgement) -> PodReport:
     return earlier if earlier.gone == gone else replace(earlier, gone=gone)
 
 
-def _is_laid_to_rest(judged: PodJudgement) -> bool:
+def _is_laid_to_rest(judged: PodJudgement, earlier: PodReport) -> bool:
     """Whether a finished Pod's last word was said: nothing of it runs any more."""
-    earlier = judged.memory.report
-    said = earlier is not None and earlier.phase == judged.memory.finished
-    if not said or any(is_live(fact) for fact in judged.found.containers):
+    if earlier.phase != judged.memory.finished or any(is_live(fact) for fact in judged.found.containers):
         return False
     return not _says_running(earlier) and not _is_explained_late(judged, earlier)
 
 
-def _is_explained_late(judged: PodJudgement, earlier: PodReport | None) -> bool:
+def _is_explained_late(judged: PodJudgement, earlier: PodReport) -> bool:
     """Whether it became known after the last word that memory had run out."""
-    statuses = (*earlier.init_container_statuses, *earlier.container_statuses) if earlier else ()
+    statuses = (*earlier.init_container_statuses, *earlier.container_statuses)
     told = {one.name: one.state.terminated.reason for one in statuses if one.state.terminated is not None}
     ended = {one.spec.name: one.ended.reason for one in judged.containers if one.ended is not None}
     return any(ended.get(name) == "OOMKilled" and reason == "Error" for name, reason in told.items())
 
 
-def _says_running(report: PodReport | None) -> bool:
-    if report is None:
-        return False
+def _says_running(report: PodReport) -> bool:
     statuses = (*report.init_container_statuses, *report.container_statuses, *report.ephemeral_container_statuses)
     return any(status.state.running is not None for status in statuses)
 

@@ -74,6 +74,7 @@ NODEFS, IMAGEFS, INODES = ("nodefs.available",), ("imagefs.available",), ("nodef
         ((A, B), {"a": holding(150, 900), "b": holding(100, 0, 60)}, (*NODEFS, "imagefs.inodesFree"), "b"),
         ((A, B), {"a": holding(900, 150, 900), "b": holding(0, 160)}, IMAGEFS, "b"),
         ((A, B), {"a": holding(900, files=5), "b": holding(files=6)}, INODES, "b"),
+        ((pod("a", priority=-5), B), {"a": holding(files=1), "b": holding(files=6)}, INODES, "a"),
     ],
 )
 def test_who_is_furthest_over_its_request_goes(

@@ -96,6 +96,7 @@ def test_the_first_stop_waits_two_seconds_for_the_map(ago_s: float, grace_s: flo
         (2, {}, False),
         (-1, {}, False),
         (0, {"grace_s": 0.0}, False),
+        (0, {"grace_s": 1.0}, True),
         (0, {"still_served": False}, False),
     ],
 )

@@ -59,6 +59,8 @@ def test_another_view_or_place_is_another_configuration() -> None:
     assert (first.view, second.view) == ("d1", "d2") and first.structure != second.structure
     ((_, third),) = deliver(host, whole(host), dns_address="169.254.20.11")
     assert "nameserver cluster 169.254.20.11:53" in third.head
+    ((_, fourth),) = deliver(host, whole(host), dns_address="169.254.20.12")
+    assert "nameserver cluster 169.254.20.12:53" in fourth.head
 
 
 def test_endpoints_everywhere_are_behind_an_ingress() -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.model.details import StopContainer
-from reconciler.model.kinds import ExecAction, Lifecycle, LifecycleHandler
+from reconciler.model.kinds import ExecAction, Lifecycle, LifecycleHandler, ResourceRequirements
 from reconciler.planner.node.memory import ContainerMemory, Emitted, Failure, ImageMemory, NodeMemory
 from reconciler.planner.node.step import NodeStep
 from tests.planner.node.host import IMAGE, container, pod, probe
@@ -196,6 +196,31 @@ def test_another_image_starts_without_the_waits_of_the_one_before() -> None:
     """What that did says nothing about this one."""
     memory = knowing(backoff_s=300.0, image="old:1")
     assert deeds(look(shows(sandbox(), ended(code=1)), pod("web"), memory=memory)) == START_AGAIN
+
+
+SMALL, LARGE = (ResourceRequirements(limits={"memory": size}) for size in ("64Mi", "128Mi"))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "again"),
+    [(SMALL, SMALL, False), (SMALL, LARGE, True), (ResourceRequirements(), LARGE, False)],
+    ids=["as it was", "another size", "of no known size"],
+)
+def test_another_size_starts_without_the_waits_of_the_one_before(
+    before: ResourceRequirements, now: ResourceRequirements, again: bool
+) -> None:
+    """It may have been for want of memory that it failed; where it is not known what it had, the wait goes on."""
+    memory = knowing(backoff_s=300.0, resources=before)
+    one = pod("web", container(resources=now))
+    assert deeds(look(shows(sandbox(), ended(code=1)), one, memory=memory)) == (START_AGAIN if again else [])
+
+
+def test_a_start_after_the_first_is_known_with_what_it_was_given() -> None:
+    """So the next one is compared with it."""
+    facts = shows(sandbox(), ended(code=1), fact(attempt=1))
+    answer = look(facts, pod("web", container(resources=SMALL)), memory=knowing(resources=SMALL, backoff_s=20.0))
+    kept = answer.memory.pods[UID].containers["web"]
+    assert (kept.attempt, kept.resources, kept.backoff_s) == (1, SMALL, 40.0)
 
 
 @pytest.mark.parametrize(

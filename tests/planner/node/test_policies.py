@@ -7,7 +7,15 @@ import pytest
 
 from reconciler.model.details import AttachPod, ProgramPolicies
 from reconciler.model.kinds import LabelSelector
-from reconciler.model.networkpolicy import Policies, PolicyEntry, PolicyGroup, PolicyMember, PolicyRule
+from reconciler.model.networkpolicy import (
+    NamedWithin,
+    Policies,
+    PolicyBlock,
+    PolicyEntry,
+    PolicyGroup,
+    PolicyMember,
+    PolicyRule,
+)
 from reconciler.model.node import NetworkView, PodAssignment
 from reconciler.model.node_report import NodeFacts
 from reconciler.model.plan import Reason
@@ -253,3 +261,20 @@ def test_the_same_documents_have_the_very_same_answer() -> None:
     assert again == before
     assert answer(first, _look(), ()) != before
     assert answer(Policies(entries=(isolating(),), groups=(PEERS,)), _look()).digest != before.digest
+
+
+@pytest.mark.parametrize(
+    ("without", "is_let_in"),
+    [((), True), (("10.42.100.0/24",), True), (("10.42.9.0/24",), False), (("10.0.0.0/8",), False)],
+)
+def test_a_named_port_within_a_network_is_open_to_those_who_are_in_it(
+    without: tuple[str, ...], is_let_in: bool
+) -> None:
+    """Not to those in what is excepted of it, wherever that lies."""
+    block = PolicyBlock(cidr="10.42.0.0/16", without=without)
+    members = (PolicyMember(ip="10.42.9.9", port=8080), PolicyMember(ip="10.43.9.9", port=8080))
+    rule = PolicyRule(within=(NamedWithin(protocol="TCP", group="http", block=block),))
+    policies = Policies(entries=(isolating(rule),), groups=(PolicyGroup(name="http", members=members),))
+    truths = (LocalTruth(WEB.uid, "10.42.1.2", ready=True, terminating=False),)
+    found = wanted_policies(_look(), NetworkView(cluster_id="c", term=1, generation=1, policies=policies), truths)
+    assert [len(one.boxes) for one in found.rules.profiles] == [int(is_let_in)]

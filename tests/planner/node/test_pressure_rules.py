@@ -128,7 +128,7 @@ def pressed(left: float = 5, *signals: SignalFact, now: float = NOW, **fields: A
     limits = fields.pop("limits", LIMITS)
     in_flight = fields.pop("in_flight", frozenset())
     known = {A.uid: PodMemory(namespace="shop", name="a", started_at=1.0)}
-    facts = replace(shows(), signals=signals or (disk(left),), pod_disk=HELD)
+    facts = replace(shows(), signals=signals or (disk(left),), pod_disk=HELD, pod_memory={A.uid: GIB})
     memory = NodeMemory(pods=known, **fields)
     return look(facts, A, memory=memory, now=now, limits=limits, in_flight=in_flight)
 
@@ -222,3 +222,14 @@ def test_a_reclaim_that_is_none_is_refused(text: str) -> None:
     """With the text that is wrong."""
     with pytest.raises(ValueError, match=text.partition("=")[0]):
         with_reclaim((Threshold(signal="nodefs.available", amount=1),), text)
+
+
+def test_room_on_a_disk_is_no_room_in_memory() -> None:
+    """Images that are being removed keep no Pod from being ended for memory, where both run out."""
+    removing: dict[str, Any] = {
+        "reclaim_at": NOW - 1,
+        "emitted": (Emitted(key="k", type="removeImage", target="i"),),
+        "in_flight": frozenset({"k"}),
+    }
+    assert is_evicted(pressed(0, disk(5), disk(0.5, "memory.available"), **removing))
+    assert not is_evicted(pressed(0, disk(5), disk(2, "memory.available"), **removing))

@@ -153,3 +153,21 @@ def test_a_resize_that_fails_is_told_and_tried_again() -> None:
     assert status(found).resources is not None
     found.settle()
     assert (resizing(found), fact(found).attempt) == ([], 0)
+
+
+def test_all_that_is_left_may_be_given() -> None:
+    """To the last byte."""
+    other = asking("1", "512Mi", name="other")
+    found = host(asking("1", "256Mi"), other)
+    assert resized(found, asking("1", "512Mi"), other) == ["resizeContainer web"]
+    assert resizing(found) == []
+
+
+def test_that_a_resize_waits_is_told_once() -> None:
+    """Also when there is more room meanwhile, which is not enough."""
+    found = host(asking("1"), asking("2", name="other"))
+    resized(found, asking("4"), asking("2", name="other"))
+    assert "2000m there" in resizing(found)[0].message
+    resized(found, asking("4"), asking("1", name="other"))
+    assert "3000m there" in resizing(found)[0].message
+    assert [one.reason for one in found.node.events].count("ResizeDeferred") == 1

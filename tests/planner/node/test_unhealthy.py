@@ -163,3 +163,14 @@ def test_while_it_lasts_a_node_does_nothing_else() -> None:
     assert host.node.memory == memory
     host.node.run_for(AGAIN_S)
     assert [one.message for one in host.node.events if one.reason == "Unhealthy"] == [told_of[0].message] * 2
+
+
+def test_a_deadline_is_kept_while_a_failing_probe_is_told_later() -> None:
+    """What is known of a Pod for which nothing is to be done holds until the first of both times."""
+    one = pod("web", container(readiness_probe=probe()), active_deadline_seconds=int(NOW) + 9)
+    states = {state.key: state for state in (failing(),)}
+    memory = knowing()
+    for at, phase in ((0, "Running"), (1, "Running"), (10, "Failed")):
+        answer = look(shows(sandbox(), fact()), one, memory=memory, now=NOW + at, probes=states)
+        assert answer.reports[0].phase == phase
+        memory = answer.memory
