@@ -24,6 +24,8 @@ from reconciler.model.kinds import (
     Toleration,
 )
 from reconciler.model.observed import NodeState
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.apply import apply_plan
 from reconciler.planner.node_admission import refusals
 from reconciler.planner.scheduling.fit import candidate_of
 from tests.planner.world import Cluster
@@ -35,6 +37,13 @@ metadata: {{name: {name}}}
 spec:
   nodeName: {node}
   containers: [{{name: main, image: web, resources: {{requests: {{cpu: {cpu}}}}}}}]
+"""
+PLACED = """
+apiVersion: v1
+kind: Pod
+metadata: {name: placed}
+spec:
+  containers: [{name: main, image: web}]
 """
 
 
@@ -138,6 +147,55 @@ def test_a_pod_that_names_a_node_without_room_has_failed() -> None:
     assert (failed.phase, failed.reason) == ("Failed", "OutOfcpu")
     assert failed.message.startswith("Pod was rejected: Node didn't have enough resource: cpu, requested: 900000, ")
     assert cluster.plan().is_empty
+
+
+def test_a_refusal_is_told_as_a_warning_beside_pods_that_run() -> None:
+    """By an Event, once; who was placed, or runs there, or ends, is not looked at."""
+    cluster = Cluster()
+    (name,) = cluster.observed.nodes
+    rest = MANIFEST.format(name="a-runs", node=name, cpu=1) + "---" + PLACED
+    cluster.push(rest)
+    cluster.settle()
+    cluster.push(rest + "---" + MANIFEST.format(name="big", node=name, cpu="900"), commit="c2")
+    happened = [(one.object.name, one.type, one.reason) for plan in cluster.settle() for one in plan.happenings]
+    assert [one for one in happened if one[0] != "placed"] == [("big", "Warning", "OutOfcpu")]
+    assert {one: cast(Pod, pod).status.phase for one, pod in cluster.of("Pod").items()} == {
+        "a-runs": "Running",
+        "big": "Failed",
+        "placed": "Running",
+    }
+
+
+def test_the_number_of_pods_is_told_as_one_asked_for() -> None:
+    """Beside how many there are, and may be."""
+    node = Node(metadata=ObjectMeta(name="n"), status=NodeStatus(allocatable={"pods": "1"}))
+    (found,) = refusals(pod(), candidate_of(node, (pod("a"),)))
+    assert found.message == "Node didn't have enough resource: pods, requested: 1, used: 1, capacity: 1"
+
+
+def test_a_pod_that_ends_before_its_node_has_told_of_it_is_not_refused() -> None:
+    """It has somewhere to go already."""
+    cluster = Cluster()
+    (name,) = cluster.observed.nodes
+    cluster.settle()
+    cluster.ends = lambda _: False
+    big = MANIFEST.format(name="big", node=name, cpu="1")
+    cluster.push(big)
+    cluster.observed = apply_plan(cluster.observed, cluster.plan())
+    ref = ObjectRef(kind="Pod", namespace="default", name="big")
+    stored = cluster.observed.objects[ref]
+    one = cast(Pod, stored.object)
+    resources = ResourceRequirements(requests={"cpu": "900"})
+    containers = tuple(replace(each, resources=resources) for each in one.spec.containers)
+    metadata = replace(one.metadata, deletion_timestamp="2027-01-01T00:00:00Z", deletion_grace_period_seconds=30)
+    ending = replace(one, metadata=metadata, spec=replace(one.spec, containers=containers))
+    objects = {**cluster.observed.objects, ref: replace(stored, object=ending)}
+    cluster.observed = replace(cluster.observed, objects=objects)
+    assert not [change for change in cluster.plan().changes if change.ref == ref and _is_failed(change.object)]
+
+
+def _is_failed(object: Any) -> bool:
+    return cast(Pod, object).status.phase == "Failed"
 
 
 def test_of_pods_that_name_one_node_the_first_ones_are_taken_in() -> None:

@@ -1,0 +1,74 @@
+"""What is told of Pods that wait, while nobody looks at them."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.model.kinds import Condition
+from reconciler.model.plan import Plan
+from reconciler.model.refs import ObjectRef
+from reconciler.planner.plan import plan
+from tests.planner.test_hints import OTHERS, manifest
+from tests.planner.world import Cluster, replace
+
+WAITS = ObjectRef(kind="Pod", namespace="default", name="waits")
+TEXT = "---\n".join((OTHERS[0], manifest("runs", "a", {"cpu": "5"}), manifest("waits", "a", {"cpu": "5"})))
+
+
+def waiting() -> Cluster:
+    """Return a cluster at rest in which one Pod has no room."""
+    cluster = Cluster()
+    cluster.push(TEXT)
+    cluster.settle()
+    return cluster
+
+
+def again(cluster: Cluster) -> Plan:
+    """Plan with what is remembered, and write nothing down."""
+    return plan(cluster.desired, cluster.observed, cluster.policy, cluster.now, cluster.memo)
+
+
+def change(cluster: Cluster, **status: Any) -> None:
+    """Have another status of the Pod be stored."""
+    stored = cluster.observed.objects[WAITS]
+    pod: Any = stored.object
+    changed = replace(stored, object=replace(pod, status=replace(pod.status, **status)))
+    cluster.observed = replace(cluster.observed, objects={**cluster.observed.objects, WAITS: changed})
+
+
+def told(answer: Plan) -> list[tuple[str, str]]:
+    """Return what is told of Pods that wait."""
+    return [(one.object.name, one.message) for one in answer.blocked]
+
+
+def test_what_is_stored_of_a_pod_is_what_is_told_of_it() -> None:
+    """Also in the passes that do not look at it, until somebody does."""
+    cluster = waiting()
+    said = Condition(type="PodScheduled", status="False", reason="Unschedulable", message="somebody's own words")
+    change(cluster, conditions=(said,))
+    for _ in range(3):
+        assert told(again(cluster)) == [("waits", said.message)]
+
+
+@pytest.mark.parametrize("reason", ["", "SchedulingGated"])
+def test_what_is_stored_of_another_time_is_not_told(reason: str) -> None:
+    """Nor is anything lost where nothing is stored: why it waits is known."""
+    cluster = waiting()
+    before = told(again(cluster))
+    said = Condition(type="PodScheduled", status="False", reason=reason, message="gated")
+    change(cluster, conditions=(said,) if reason else ())
+    for _ in range(3):
+        assert told(again(cluster)) == before
+
+
+def test_what_is_told_stays_where_no_plan_is_carried_out() -> None:
+    """One pass after the other, from the first."""
+    cluster = Cluster()
+    cluster.settle()
+    cluster.push(TEXT)
+    first = told(again(cluster))
+    assert first == [("waits", "0/1 nodes are available: 1 Insufficient cpu." + PREEMPTION)]
+    assert told(again(cluster)) == told(again(cluster)) == first
+
+
+PREEMPTION = " preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
