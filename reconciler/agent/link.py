@@ -260,7 +260,7 @@ class _BackOff:
 def _text_of(error: ReconcilerError) -> str:
     if isinstance(error, ApiRefused) and error.code == 401:
         return f"the daemon does not accept this node's certificate: was the node removed? {AGAIN}"
-    return str(error)
+    return f"{error}: {error.hint}" if isinstance(error, ApiRefused) and error.hint else str(error)
 
 
 def _says_the_same(old: Observation, new: Observation) -> bool:

@@ -20,6 +20,7 @@ from reconciler.model.errors import StaleError
 from reconciler.model.metrics import NodeSample
 from reconciler.model.node import Assignment, Materials, NetworkView
 from reconciler.model.node_report import Observation
+from reconciler.model.policy import NODE_LEASE_S
 from reconciler.model.ports import Clock, NodeDocuments
 
 # Nodes fetch at about the same time, and nearly all of them have the view before.
@@ -170,7 +171,7 @@ class NodeLinks:
         """Take a report of a node on another host; raise StaleError when two hosts report as one node."""
         at = self._clock.now()
         with self._lock:
-            former = _former_boots(self._heard.get(observation.node), observation)
+            former = _former_boots(self._heard.get(observation.node), observation, at)
             self._heard[observation.node] = Heard(at, _skew(sent_at, at), observation, former)
         if self._receive is not None:
             self._receive(observation)
@@ -219,17 +220,20 @@ def _newer(part: tuple[int, P] | None, since: int) -> P | None:
     return part[1] if part is not None and part[0] > since else None
 
 
-def _former_boots(before: Heard | None, observation: Observation) -> frozenset[str]:
-    """Return the boots of a host that have ended; one that comes back is that of another host."""
+def _former_boots(before: Heard | None, observation: Observation, at: float) -> frozenset[str]:
+    """Return the boots of a host that have ended; one that comes back is that of another host.
+
+    When the present one has fallen silent, it was the copy, and the host itself is heard again.
+    """
     if before is None or before.observation.boot_id == observation.boot_id:
         return before.former_boots if before is not None else frozenset()
-    if observation.boot_id in before.former_boots:
+    if observation.boot_id in before.former_boots and 0 <= at - before.at <= NODE_LEASE_S:
         raise StaleError(
             f"two hosts report as node {observation.node}",
             reason="DuplicateNode",
             hint="one is a copy of the other: stop its agent, remove its data directory, join it by its own name",
         )
-    return before.former_boots | {before.observation.boot_id}
+    return before.former_boots - {observation.boot_id} | {before.observation.boot_id}
 
 
 def _skew(sent_at: float, at: float) -> float:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from reconciler.model.base import Value
 from reconciler.model.placing import PlacingPolicy
 
+NODE_LEASE_S = 40.0
+
 
 class SourcePolicy(Value):
     """Limits of one source. `on_failure` is report, or rollback: return to the last healthy revision (P16)."""
@@ -52,7 +54,7 @@ class Policy(Value):
     prune_share: float = 0.30
     prune_max: int = 50
     prune_window_s: float = 3600.0
-    node_lease_s: float = 40.0
+    node_lease_s: float = NODE_LEASE_S
     toleration_s: int = 300
     not_ready_toleration_s: int = 300
     finished_pods_max: int = 12500

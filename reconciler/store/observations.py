@@ -3,8 +3,9 @@
 Outside the change log. A report that differs from the stored one only in what moves by itself (free disk space, the
 agent's memory with its probe times) is stored in full at most every half minute; its times always are.
 
-A report that is older than the stored one is refused: one of an earlier boot always, one of the same boot when neither
-its sequence nor its time is newer (an agent that lost its counter is still heard).
+A report that is older than the stored one is refused: one of an earlier boot, unless the later one has fallen silent
+(it was that of a copy of the host), one of the same boot when neither its sequence nor its time is newer (an agent that
+lost its counter is still heard).
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from reconciler.model.base import Value
 from reconciler.model.node_report import ContainerFact, Observation, PodReport
 from reconciler.model.observed import NodeState
+from reconciler.model.policy import NODE_LEASE_S
 from reconciler.store.codec import to_bytes
 from reconciler.store.schema import observations, pod_history
 from reconciler.store.upsert import upsert_into
@@ -51,7 +53,7 @@ def record(connection: Connection, observation: Observation, now: float) -> bool
     """Store a report; False when it is older than the one that is stored."""
     query = select(observations).where(observations.c.node == observation.node).with_for_update()
     row = connection.execute(query).one_or_none()
-    if row is not None and _is_older(observation, row):
+    if row is not None and _is_older(observation, row, now):
         return False
     before = _Digests() if row is None else _digests.decode(row.digests)
     notes = _notes(observation)
@@ -115,18 +117,19 @@ def what_ran(connection: Connection, node: str, at: float) -> tuple[RanPod, ...]
     return tuple(sorted(found, key=lambda pod: (pod.report.namespace, pod.report.name, pod.report.uid)))
 
 
-def _is_older(observation: Observation, row: Row[Any]) -> bool:
+def _is_older(observation: Observation, row: Row[Any], now: float) -> bool:
     if not row.boot_id:
         return False
     if observation.boot_id != row.boot_id:
-        return observation.boot_id in _boots.decode(row.former_boots)
+        is_heard = row.heartbeat_at is not None and 0 <= now - row.heartbeat_at <= NODE_LEASE_S
+        return is_heard and observation.boot_id in _boots.decode(row.former_boots)
     return bool(observation.sequence <= row.sequence and observation.observed_at <= row.observed_at)
 
 
 def _former_boots(observation: Observation, row: Row[Any] | None) -> bytes:
     if row is None:
         return b"[]"
-    former = _boots.decode(row.former_boots)
+    former = [boot for boot in _boots.decode(row.former_boots) if boot != observation.boot_id]
     if row.boot_id and row.boot_id != observation.boot_id:
         former = [*former, row.boot_id][-_BOOTS_KEPT:]
     return to_bytes(former)

@@ -153,6 +153,23 @@ def test_two_hosts_with_one_certificate_are_noticed(daemon: Daemon, agent: Agent
     eventually("the Node says so", lambda: "DuplicateNode" in reasons_of(daemon))
 
 
+def test_a_host_is_heard_again_when_its_copy_is_gone(daemon: Daemon, agent: Agent) -> None:
+    """Without a reboot: the copy has been silent for a lease, and whoever speaks now is the host."""
+    client = client_of(daemon, agent)
+    client.report("node-2", report(boot="b1"))
+    client.report("node-2", report(boot="copy", sequence=5))
+    daemon.clock.ahead_s = 41
+    client.report("node-2", report(boot="b1", sequence=6))
+
+    def is_heard() -> bool:
+        observed = daemon.store.nodes()["node-2"].observation
+        return observed is not None and observed.boot_id == "b1"
+
+    eventually("the store takes it too", is_heard)
+    with pytest.raises(ApiRefused, match="two hosts report"):
+        client.report("node-2", report(boot="copy", sequence=7))
+
+
 def test_a_clock_that_is_wrong_is_told(daemon: Daemon, agent: Agent) -> None:
     """On both sides; the node is not taken for silent by it."""
     agent.clock.ahead_s = -90.0

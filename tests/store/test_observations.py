@@ -59,6 +59,16 @@ def test_reports_of_an_earlier_boot_are_refused(store: Store) -> None:
     assert observed.boot_id == "boot-2"
 
 
+def test_a_boot_comes_back_when_the_later_one_was_that_of_a_copy(store: Store, clock: FakeClock) -> None:
+    """That one has been silent for a lease, and is refused from then on."""
+    store.record_observation(observation(5, 100.0, boot_id="boot-1"))
+    store.record_observation(observation(1, 110.0, boot_id="copy"))
+    clock.at += 41
+    assert store.record_observation(observation(6, 150.0, boot_id="boot-1"))
+    assert not store.record_observation(observation(2, 151.0, boot_id="copy"))
+    assert store.record_observation(observation(7, 152.0, boot_id="boot-1"))
+
+
 def test_reports_stay_out_of_the_change_log(store: Store) -> None:
     """They wake no watch and give no number."""
     before = store.versions()
