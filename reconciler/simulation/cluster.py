@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.model.desired import DesiredState
-from reconciler.model.details import PublishVolumes, StartContainer, StopContainer
+from reconciler.model.details import CreateSandbox, PublishVolumes, StartContainer, StopContainer
 from reconciler.model.metrics import SAMPLE_EVERY_S
 from reconciler.model.node import Materials
 from reconciler.model.node_report import Observation
@@ -27,6 +27,9 @@ from reconciler.simulation.world import SimulatedWorld
 HEARTBEAT_S = 10.0
 _AT_ONCE_MAX = 3_000
 _INSTANT_S = 0.001
+# The Engine tells of containers while they are made, started and stopped, not only once that is done.
+_TOLD_OF = (CreateSandbox, StartContainer, StopContainer)
+_EVENT_S = 0.005
 
 # What can happen when, what it is called, and what does it to whom.
 Step = tuple[float, str, Callable[..., None], tuple[Any, ...]]
@@ -110,14 +113,21 @@ class SimulatedHost:
     def run_once(self) -> None:
         """One pass of the agent: do what is due, then report when that says something new, or it is time to.
 
-        As the real one it does not look again at once, but when something comes of it, or its plan says so.
+        As the real one it does not look again at once, but when something comes of it, when its plan says so, or when
+        the Engine tells of what it has just begun.
         """
         now = self.clock.now()
         if self.wake_at is not None and self.wake_at <= now:
+            before = self._told_of()
             self.agent.run_once()
-            at = self.agent.next_at()
-            self.wake_at = None if at is None else max(at, self.clock.now() + _INSTANT_S)
+            times = [] if (at := self.agent.next_at()) is None else [max(at, self.clock.now() + _INSTANT_S)]
+            if self._told_of() - before:
+                times.append(self.clock.now() + _EVENT_S)
+            self.wake_at = min(times, default=None)
         self._report(self.now)
+
+    def _told_of(self) -> set[str]:
+        return {one.key for one in self.agent.running if isinstance(one.detail, _TOLD_OF)}
 
     def crash_agent(self, *, midway: bool = False, done: bool = False) -> None:
         """Kill the agent; what it had begun is left undone, half done (`midway`), or `done` with nobody told."""

@@ -15,6 +15,7 @@ from reconciler.planner.node.images import full_name
 from reconciler.planner.workloads.podgc import OUT_OF_SERVICE
 from reconciler.simulation.cluster import SimulatedCluster, SimulatedHost
 from reconciler.simulation.engine import SimulatedContainer
+from tests.simulation.cluster.ordering import fault_in_order, fault_side_by_side
 from tests.simulation.cluster.rollouts import Rollouts
 from tests.simulation.cluster.sharing import Sharing
 from tests.simulation.cluster.unsafe import Unsafe, is_disrupted
@@ -48,6 +49,10 @@ class Safety:
             actions, host.world.executed = host.world.executed, []
             for action in actions:
                 self._check_action(host, action)
+                if action.uid not in self.disturbed and (fault := fault_in_order(host, action)):
+                    raise Unsafe(fault)
+            if fault := fault_side_by_side(host):
+                raise Unsafe(fault)
         if busy:
             self._check_containers()
             if fault := self._sharing.fault():
