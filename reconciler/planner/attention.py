@@ -41,6 +41,7 @@ MAY_SLEEP = frozenset(
         "Secret",
         "Service",
         "ServiceAccount",
+        "StatefulSet",
         "StorageClass",
     }
 )

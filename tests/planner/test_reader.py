@@ -138,7 +138,7 @@ def test_nobody_is_looked_at_for_what_he_did_not_ask_for(way: str) -> None:
 def test_what_depends_on_more_than_objects_is_always_looked_at() -> None:
     """Kinds of which it is not known that they may sleep."""
     assert "Service" in MAY_SLEEP
-    assert not {"StatefulSet", "DaemonSet", "Job", "CronJob", "HorizontalPodAutoscaler", "Node"} & MAY_SLEEP
+    assert not {"DaemonSet", "Job", "CronJob", "HorizontalPodAutoscaler", "Node"} & MAY_SLEEP
 
 
 @pytest.mark.parametrize(

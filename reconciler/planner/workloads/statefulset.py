@@ -32,7 +32,7 @@ from reconciler.planner.workloads.statefulset_status import stateful_set_status
 
 def sync_stateful_sets(view: View) -> None:
     """Advance every StatefulSet by what may be done now, and write its status."""
-    for stored in view.of_kind("StatefulSet"):
+    for stored in view.due("StatefulSet"):
         if stored.object.metadata.deletion_timestamp is None:
             _sync(view, stored)
 
