@@ -61,7 +61,7 @@ def _sets(nodes: Sequence[Candidate], pods: Sequence[Pod]) -> Iterator[tuple[Can
     asked = Room()
     for pod in pods:
         asked = asked.plus(requested(pod.spec))
-    for size in range(1, len(nodes) + 1):
+    for size, _ in enumerate(nodes, start=1):
         if _has_room(nodes[:size], asked):
             yield from islice(combinations(nodes, size), _TRIED_PER_SIZE)
     yield from islice((some for some in _with_copies(nodes) if _has_room(some, asked)), _TRIED_WITH_COPIES)
@@ -70,7 +70,7 @@ def _sets(nodes: Sequence[Candidate], pods: Sequence[Pod]) -> Iterator[tuple[Can
 def _with_copies(nodes: Sequence[Candidate]) -> Iterator[tuple[Candidate, ...]]:
     """Add to the nodes one copy of the first after the other."""
     some = tuple(nodes)
-    for number in range(1, _COPIES_MAX + 1 if nodes else 1):
+    for number in range(_COPIES_MAX if nodes else 0):
         some = (*some, _copy(nodes[0], number))
         yield some
 

@@ -6,7 +6,7 @@ import yaml
 from reconciler.planner.capacity import capacity
 from tests.planner.test_capacity import deployment
 from tests.planner.test_nodes_needed import MANY_SMALL, needed, node
-from tests.planner.world import Cluster
+from tests.planner.world import Cluster, replace
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,20 @@ def test_no_try_is_lost_on_what_daemons_take(cpu: str, memory: str) -> None:
     """Each copy runs them too."""
     daemon = deployment("log", 0, cpu, memory, kind="DaemonSet")
     assert needed(daemon, deployment("web", 30, cpu, memory), nodes=(node("n"),)).count == 30
+
+
+def test_no_try_is_lost_on_the_number_of_pods_that_daemons_are() -> None:
+    """Two Pods on each node, of which one is a daemon: thirty-two copies are found though twenty sets are tried."""
+    cluster = Cluster()
+    state = cluster.observed.nodes["node-1"]
+    assert state.observation is not None
+    facts = state.observation.facts
+    facts = replace(facts, host=replace(facts.host, pods_max=2))
+    small = replace(state, observation=replace(state.observation, facts=facts))
+    documents = (deployment("log", 0, "1m", "1Mi", kind="DaemonSet"), deployment("web", 32, "1m", "1Mi"))
+    cluster.push("\n---\n".join(yaml.safe_dump(one) for one in documents))
+    observed = replace(cluster.observed, nodes={"node-1": small})
+    assert capacity(cluster.desired, observed, cluster.policy, cluster.now).needed.count == 32
 
 
 def test_without_nodes_nothing_fits() -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from reconciler.model.plan import Decision
 from reconciler.planner.scheduling.framework import Cluster as Nodes
-from reconciler.planner.scheduling.framework import Plugin
+from reconciler.planner.scheduling.framework import Misfit, Plugin
 from reconciler.planner.scheduling.hints import Change
-from reconciler.planner.scheduling.volumes import PodClaims, VolumeBinding, claims_for
+from reconciler.planner.scheduling.volumes import GONE, UNREACHABLE, PodClaims, VolumeBinding, claims_for
 from reconciler.planner.scheduling.volumes_restrictions import VolumeRestrictions
 from reconciler.planner.scheduling.volumes_score import Point, Share, score_of
 from reconciler.planner.storage.capacity import STORAGE_FREE
@@ -17,6 +17,7 @@ from tests.planner.scheduled import Objects
 from tests.planner.scheduled import node as candidate
 from tests.planner.test_preemption import CLASSES, ended
 from tests.planner.test_preemption import pod as filling
+from tests.planner.test_preemption_edges import of
 from tests.planner.volumes import bindings, claim, on, places, pod, storage_class, volume, why
 from tests.planner.world import Cluster, replace
 
@@ -55,6 +56,7 @@ def test_nobody_ends_for_a_pod_whose_claims_can_be_met_nowhere(case: str) -> Non
     cluster.push(low + text, commit="c2")
     answer = cluster.tick()
     assert not ended(answer) and said in why(cluster, "p")
+    assert "Preemption is not helpful" in why(cluster, "p") and not of(cluster, "p").status.nominated_node_name
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,22 @@ def test_what_is_wrong_with_a_claim_is_so_on_every_node(claim_: str, said: str) 
     found = claims_for(world(one), USING)
     assert not isinstance(found, PodClaims)
     assert (found.reasons, found.is_final) == ((said,), True)
+
+
+def test_a_claim_that_is_missing_is_so_on_every_node() -> None:
+    """Whoever asks."""
+    found = claims_for(world(), USING)
+    assert found == Misfit(('persistentvolumeclaim "data" not found',), is_final=True)
+
+
+def test_no_end_of_another_pod_brings_a_volume_nearer() -> None:
+    """One that is gone, or is elsewhere."""
+    node = candidate("a")
+    plugin = VolumeBinding(Nodes({"a": node}, Objects()))
+    far = replace(VOLUME, spec=replace(VOLUME.spec, node_affinity=ELSEWHERE.spec.node_affinity))
+    assert plugin.why_not(PodClaims((VOLUME, None), ()), USING, node) == Misfit((GONE,), is_final=True)
+    assert plugin.why_not(PodClaims((VOLUME, far), ()), USING, node) == Misfit((UNREACHABLE,), is_final=True)
+    assert plugin.why_not(PodClaims((VOLUME,), ()), USING, node) is None
 
 
 USING: Any = read(
@@ -130,6 +148,11 @@ def test_the_place_of_a_volume_is_no_change_that_a_person_approves() -> None:
     assert said["PersistentVolumeClaim"] is not Decision.UPDATE
 
 
+ELSEWHERE = read(
+    "PersistentVolume",
+    spec="capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], local: {path: /a}, nodeAffinity: {required: "
+    "{nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [b]}]}]}}",
+)
 NODE = read("Node", name="n")
 RELABELLED = read("Node", name="n", metadata="labels: {a: b}")
 ROOM = read("Node", name="n", metadata=f"annotations: {{{STORAGE_FREE}: '{{}}'}}")
