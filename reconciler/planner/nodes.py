@@ -104,7 +104,7 @@ def _update(view: View, stored: StoredObject, state: NodeState, number: int, *, 
         labels = with_former_labels({**node.metadata.labels, "kubernetes.io/arch": _arch(host.architecture)})
         annotations = noted_room(node.metadata.annotations, facts.storage.rooms, view.policy.volumes_dir)
         node = replace(node, metadata=replace(node.metadata, labels=labels, annotations=annotations))
-        stored = view.update(stored, node, reason=Reason.STATUS, judged=False)
+        stored = view.update(stored, node, reason=Reason.STATUS)
         node = replace(node, status=_status(node, host))
         if facts.complete:
             node = replace(node, status=replace(node.status, images=facts.largest_images))
@@ -133,7 +133,7 @@ def _as_wanted(view: View, stored: StoredObject, pod_cidr: str, own: tuple[Taint
     spec = replace(spec, taints=taints, pod_cidr=pod_cidr, pod_cidrs=(pod_cidr,))
     metadata = replace(node.metadata, labels={**node_labels(view, stored), **provided_labels(view, stored.ref.name)})
     spec = replace(spec, provider_id=spec.provider_id or provided_id(view, stored.ref.name))
-    return view.update(stored, replace(node, spec=spec, metadata=metadata), reason=Reason.STATUS, judged=False)
+    return view.update(stored, replace(node, spec=spec, metadata=metadata), reason=Reason.STATUS)
 
 
 def _dated(view: View, node: Node, taint: Taint) -> Taint:

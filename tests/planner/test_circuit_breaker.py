@@ -77,6 +77,16 @@ def test_what_went_within_the_hour_counts(ages: tuple[float, ...], message: str)
     assert held_deletions(view_of(objects, sources=deleted(*ages, name="other")), "main", objects[:3]) is None
 
 
+def test_the_limit_is_a_share_of_what_there_was_an_hour_ago() -> None:
+    """Else it would shrink with every deletion that it let pass."""
+    objects = maps(20)
+    sources = deleted(*(1.0,) * 10)
+    hold = held_deletions(view_of(objects, sources=sources), "main", objects[:3])
+    assert hold is not None
+    assert hold.message == "3 deletions, 10 more within the last hour: more than the limit of 9 for 30 objects"
+    assert held_deletions(view_of(objects, sources=deleted(*(1.0,) * 6)), "main", objects[:1]) is None
+
+
 def test_what_is_ending_counts_as_deleted_and_as_owned() -> None:
     """It has not left yet."""
     objects = maps(5)

@@ -116,3 +116,16 @@ def test_what_is_remembered_of_a_basis_makes_no_difference() -> None:
             answer = cluster.plan()
             assert identified(answer, cluster.observed, memo) == identified(answer, cluster.observed)
     assert ObjectRef(kind="ConfigMap", namespace="default", name="c") in cluster.observed.objects
+
+
+def test_what_is_not_in_a_basis_hides_nothing_that_comes_after_it() -> None:
+    """Nor does what has gone."""
+    cluster, memo = Cluster(), Memo()
+    cluster.push(MAP)
+    cluster.settle()
+    answer, known = cluster.plan(), cluster.observed.objects
+    one, other, event = (stored(read(kind, name="a")) for kind in ("ConfigMap", "Secret", "Endpoints"))
+    for some in ((event, one), (event, one, other), (event, other), (one, event)):
+        fresh = {each.ref: replace(each, digest=f"{len(some)}") for each in some}
+        observed = replace(cluster.observed, objects={**fresh, **known})
+        assert identified(answer, observed, memo) == identified(answer, observed)

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.model.kinds import OwnerReference
 from reconciler.model.observed import StoredObject
-from reconciler.model.plan import Reason
+from reconciler.model.plan import Decision, Reason
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.attention import MAY_SLEEP
 from reconciler.planner.memo import Memo
@@ -159,6 +159,72 @@ def test_who_has_a_reason_to_be_looked_at_again_stays_awake(why: Ask) -> None:
     world.ask = lambda view: None
     assert world.looked_at()
     assert not world.looked_at()
+
+
+def test_one_that_stays_awake_keeps_no_other_awake() -> None:
+    """P18: only what has a reason is looked at."""
+    memo, cluster = Memo(), Cluster()
+    objects = {
+        one.ref: one
+        for one in (stored(read("Service", name=name, spec="ports: [{port: 80}]"), manager="api") for name in "abc")
+    }
+
+    def visited() -> str:
+        view = View(replace(cluster.observed, objects=objects), cluster.policy, cluster.now, memo)
+        found = ""
+        for one in view.due("Service"):
+            found += one.ref.name
+            if one.ref.name == "b":
+                view.warn("mind")
+        view.settle()
+        return found
+
+    assert [visited(), visited(), visited()] == ["abc", "b", "b"]
+
+
+def test_what_is_gone_is_forgotten() -> None:
+    """P18: it is looked at no more, also what came and went between two passes."""
+    memo, cluster = Memo(), Cluster()
+    service = stored(read("Service", name="a", spec="ports: [{port: 80}]"), manager="api")
+
+    def awake(objects: dict[ObjectRef, StoredObject], step: Ask = lambda view: None) -> set[str]:
+        view = View(replace(cluster.observed, objects=objects), cluster.policy, cluster.now, memo)
+        step(view)
+        view.settle()
+        return {ref.name for ref in view.awake()}
+
+    keep: Ask = lambda view: view.keep_awake(service.ref)  # noqa: E731
+    assert awake({service.ref: service}, keep) == {"a"}
+    assert awake({}) == set()
+    made: Ask = lambda view: view.create(service.object, manager="api", reason=Reason.DECLARED)  # noqa: E731
+    assert awake({}, made) == {"a"}
+    assert awake({}) == set()
+
+
+def test_what_is_said_of_a_sleeper_shows_in_the_plan() -> None:
+    """Though a step says it that came upon it by another way; once, as long as it holds."""
+    memo, cluster = Memo(), Cluster()
+    service = stored(read("Service", name="a", spec="ports: [{port: 80}]"), manager="api")
+
+    def said(message: str) -> list[str]:
+        observed = replace(cluster.observed, objects={service.ref: service})
+        view = View(observed, cluster.policy, cluster.now, memo)
+        for one in view.due("Service"):
+            view.judge(one.ref, Decision.UNCHANGED, Reason.IN_SYNC, stored=one)
+        if message:
+            view.judge(service.ref, Decision.BLOCKED, Reason.CONFLICT, message, stored=service)
+        found = [one.message for one in view.all_verdicts()]
+        view.settle()
+        return found
+
+    assert [said(""), said(""), said("waits"), said("waits"), said(""), said("")] == [
+        [""],
+        [""],
+        ["waits"],
+        ["waits"],
+        [""],
+        [""],
+    ]
 
 
 def test_a_time_that_has_come_keeps_nobody_awake() -> None:

@@ -191,8 +191,8 @@ class Alike:
         """Return the best node that fits, or an empty name; of equals the first by name."""
         cells = self._fitting()
         bonuses = self._bonuses(cells)
-        _, best = min(((cell.minus - bonuses[cell.spots], cell.name) for cell in cells), default=(0, ""))
-        return Chosen(best, sum(cell.size for cell in cells))
+        best = min(cells, key=lambda cell: (cell.minus - bonuses[cell.spots], cell.name), default=None)
+        return Chosen(best.name if best is not None else "", sum(cell.size for cell in cells))
 
     def totals(self) -> dict[str, int]:
         """Return the nodes that fit with their weighted scores."""

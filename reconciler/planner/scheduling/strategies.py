@@ -77,7 +77,7 @@ def on_lines(points: Shape, at: int) -> int:
                 return value
             rise = (value - before[1]) * (at - before[0])
             # Whole numbers are cut towards zero, as upstream's are.
-            return before[1] + int(math.copysign(abs(rise) // (place - before[0]), rise)) if at >= before[0] else value
+            return before[1] + int(math.copysign(abs(rise) // (place - before[0]), rise))
         before = (place, value)
     return before[1]
 

@@ -170,7 +170,7 @@ def _write(view: View, owner: StoredObject, object: k.Endpoints | k.EndpointSlic
         view.create(object, manager=owner.object.metadata.uid, reason=Reason.STATUS, provenance=owner.provenance)
         return
     updated = replace(object, metadata=stored.object.metadata)
-    if view.update(stored, updated, reason=Reason.STATUS, judged=False) is stored:
+    if view.update(stored, updated, reason=Reason.STATUS) is stored:
         view.memo.keep(written, (stored,), object)
 
 
