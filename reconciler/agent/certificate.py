@@ -9,11 +9,13 @@ import threading
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from reconciler.access import files, make_request
 from reconciler.access.certificates import key_hash
 from reconciler.client.agents import AgentClient
-from reconciler.client.secure import AGAIN, trusting_context
+from reconciler.client.secure import join_again, trusting_context
+from reconciler.model.agents import NODE_PREFIX
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.ports import Clock
 from reconciler.model.times import rfc3339
@@ -48,7 +50,7 @@ class NodeCertificate:
                     context.load_cert_chain(self._path)
                     self._made = (stamp, context)
             except (OSError, ValueError) as error:
-                raise ConfigurationError(f"{self._path}: cannot be used: {error}", hint=AGAIN) from error
+                raise ConfigurationError(f"{self._path}: cannot be used: {error}", hint=join_again()) from error
             return self._made[1]
 
     @property
@@ -61,7 +63,8 @@ class NodeCertificate:
         certificate, now = self._read(), self._clock.now()
         if certificate.not_valid_after_utc.timestamp() <= now:
             at = rfc3339(certificate.not_valid_after_utc.timestamp())
-            return f"this node's certificate expired at {at}, so the daemon cannot be told anything; {AGAIN}"
+            again = join_again(_node_of(certificate))
+            return f"this node's certificate expired at {at}, so the daemon cannot be told anything; {again}"
         if certificate.not_valid_before_utc.timestamp() > now:
             return "this node's certificate is not valid yet: the clock of this host is wrong"
         return ""
@@ -87,7 +90,13 @@ class NodeCertificate:
         try:
             return x509.load_pem_x509_certificate(content)
         except ValueError as error:
-            raise ConfigurationError(f"{self._path}: is not a certificate", hint=AGAIN) from error
+            raise ConfigurationError(f"{self._path}: is not a certificate", hint=join_again()) from error
+
+
+def _node_of(certificate: x509.Certificate) -> str:
+    """Return whose certificate it is."""
+    [name] = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(name.value).removeprefix(NODE_PREFIX)
 
 
 def hash_of_authority(pem: str) -> str:

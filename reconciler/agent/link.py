@@ -19,7 +19,7 @@ from reconciler.agent.loop import content_of
 from reconciler.agent.outbox import Letter, Outbox
 from reconciler.client.agents import AgentClient
 from reconciler.client.errors import ApiRefused
-from reconciler.client.secure import AGAIN
+from reconciler.client.secure import join_again
 from reconciler.model.agents import AgentDocuments, Heartbeat, StreamOrder, merged
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.node import NetworkView
@@ -216,7 +216,7 @@ class DaemonLink:
     def _failed(self, error: ReconcilerError) -> None:
         if self._stopping.is_set():
             return
-        text = self._reason() or _text_of(error)
+        text = self._reason() or self._text_of(error)
         before = self._enter(text)
         if not before.error:
             log.warning("the daemon cannot be talked to; the host is looked after all the same", extra={"why": text})
@@ -232,6 +232,12 @@ class DaemonLink:
             elif error != before.error:
                 self._state = LinkState(error, before.since, before.causes | {error})
             return before
+
+    def _text_of(self, error: ReconcilerError) -> str:
+        if isinstance(error, ApiRefused) and error.code == 401:
+            again = join_again(self._node)
+            return f"the daemon does not accept this node's certificate: was the node removed? {again}"
+        return f"{error}: {error.hint}" if isinstance(error, ApiRefused) and error.hint else str(error)
 
     def _reason(self) -> str:
         """Say what is wrong with this host's own certificate."""
@@ -255,12 +261,6 @@ class _BackOff:
             return _REFUSED_S
         wait_s, self._wait_s = self._wait_s, min(self._wait_s * 2, _BACK_OFF_MAX_S)
         return wait_s * random.uniform(0.5, 1.0)
-
-
-def _text_of(error: ReconcilerError) -> str:
-    if isinstance(error, ApiRefused) and error.code == 401:
-        return f"the daemon does not accept this node's certificate: was the node removed? {AGAIN}"
-    return f"{error}: {error.hint}" if isinstance(error, ApiRefused) and error.hint else str(error)
 
 
 def _says_the_same(old: Observation, new: Observation) -> bool:

@@ -38,10 +38,18 @@ def settings_of(data_dir: str | None) -> "Settings":
 
 
 def client_of(data_dir: str | None) -> "ApiClient":
-    """Return a client of the daemon."""
+    """Return a client of the daemon of this host; raise ConfigurationError where that is another host's."""
     from reconciler.client import ApiClient
+    from reconciler.model.errors import ConfigurationError
 
-    return ApiClient(settings_of(data_dir).socket_path)
+    settings = settings_of(data_dir)
+    if settings.server:
+        raise ConfigurationError(
+            f"this host is node {settings.node_name} of the daemon at {settings.server}, which has to be asked itself",
+            reason="NotTheDaemonsHost",
+            hint="run it on the daemon's host; of this one tell: systemctl status reconciler-agent, reconciler doctor",
+        )
+    return ApiClient(settings.socket_path)
 
 
 def write(text: str) -> None:

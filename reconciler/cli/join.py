@@ -40,6 +40,8 @@ def run(data_dir: str | None, output: str, server: str, token: str, ca_cert_hash
     settings = load_settings(data_dir)
     node = node_name or existing.get("node") or socket.gethostname().lower()
     authority = joining.trusted_authority(address, ca_cert_hash)
+    # Before its first file is, which is a key.
+    places.make_directory(Path(settings.data_dir), 0o700, settings.socket_group)
     admission = joining.ask_to_join(address, authority, token, node, settings.pki_path)
     joined = admission.joined
     _refuse_other_cluster(existing, joined, file)

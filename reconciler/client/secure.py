@@ -166,8 +166,12 @@ def trust_failure(server: str, error: ssl.SSLError) -> TransientError:
             hint="is the address right? If the cluster's authority was made anew, join again",
         )
     if error.reason in _ALERTS_ABOUT_US:
-        return TrustFailed(f"{server} does not accept this host's certificate", reason="CertificateRefused", hint=AGAIN)
+        return TrustFailed(
+            f"{server} does not accept this host's certificate", reason="CertificateRefused", hint=join_again()
+        )
     return DaemonUnreachable(f"{server}: TLS failed: {error.reason or error}", hint="is it a daemon's HTTPS port?")
 
 
-AGAIN = "on the daemon's host: reconciler token create --node NAME; then run the command that it prints here"
+def join_again(node: str = "NAME") -> str:
+    """Say how a host that is no longer trusted is let in again."""
+    return f"on the daemon's host: reconciler token create --node {node}; then run the command that it prints here"

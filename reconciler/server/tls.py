@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -25,6 +26,7 @@ _SHUTDOWN_S = 5.0
 # Without free file descriptors accepting fails at once, again and again.
 _PAUSE_S = 0.5
 _RESET = struct.pack("ii", 1, 0)
+_STRANGERS_MAX = 1024
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
 
@@ -40,6 +42,7 @@ class SecureListener:
         self._open: dict[str, set[socket.socket]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused = 0
+        self._strangers: Counter[tuple[str, str]] = Counter()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -90,7 +93,7 @@ class SecureListener:
                 ssl_shutdown_timeout=_SHUTDOWN_S,
             )
         except ssl.SSLCertVerificationError as error:
-            log.info("a client certificate was refused", extra={"client": address, "why": error.verify_message})
+            self._note_stranger(address, error.verify_message)
         except (OSError, asyncio.IncompleteReadError) as error:
             log.debug("a TLS handshake failed", extra={"client": address, "error": str(error)})
         except BaseException:
@@ -125,6 +128,15 @@ class SecureListener:
         self._refused += 1
         if self._refused & (self._refused - 1) == 0:
             log.warning("too many connections", extra={"client": origin, "refused": self._refused})
+
+    def _note_stranger(self, address: str, why: str) -> None:
+        """Say in the log whose certificate was refused: who tries again and again is told of less and less often."""
+        if len(self._strangers) > _STRANGERS_MAX:
+            self._strangers.clear()
+        self._strangers[address, why] += 1
+        times = self._strangers[address, why]
+        if times & (times - 1) == 0:
+            log.info("a client certificate was refused", extra={"client": address, "why": why, "times": times})
 
     def _run(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)

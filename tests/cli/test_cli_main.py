@@ -71,6 +71,17 @@ def test_an_absent_daemon_is_an_error_with_advice(run: Any, data_dir: Path) -> N
     assert ended.out == ""
 
 
+def test_on_a_host_that_has_joined_the_daemon_is_elsewhere(run: Any, data_dir: Path) -> None:
+    """Starting one there is no advice."""
+    data_dir.mkdir(exist_ok=True)
+    (data_dir / "config.yaml").write_text("server: https://10.0.0.1:6443\nnode: node-2\n")
+    for words in (["status"], ["nodes"], ["token", "create"]):
+        ended = run(*words, "--data-dir", data_dir)
+        assert ended.code == Exit.ERROR
+        assert "node node-2 of the daemon at https://10.0.0.1:6443" in ended.err
+        assert "systemctl start reconciler" not in ended.err
+
+
 def test_settings_that_do_not_fit_are_an_error(run: Any, data_dir: Path) -> None:
     """A typo in the settings file is told with the file's name."""
     data_dir.mkdir()

@@ -264,7 +264,7 @@ def test_an_expired_certificate_says_what_to_do(daemon: Daemon, agent: Agent) ->
     """A host that was off for longer than the certificate lives needs a person."""
     agent.clock.ahead_s = 366 * 86_400.0
     assert "expired" in agent.certificate.problem()
-    assert "token create --node" in agent.certificate.problem()
+    assert "token create --node node-2;" in agent.certificate.problem()
     assert not agent.certificate.is_due()
 
 

@@ -41,7 +41,7 @@ def test_what_token_prints_is_what_a_host_runs(run: Callable[..., Result], daemo
     assert main(["init", "--data-dir", str(data)]) == 1
     report = CliRunner().invoke(cli, ["doctor", "--data-dir", str(data), "--output", "json"]).stdout
     checks = {one["name"]: one["grade"] for one in json.loads(report)["checks"]}
-    assert (checks["daemon"], checks["certificate"]) == ("OK", "OK")
+    assert (checks["daemon"], checks["certificate"], checks["data"]) == ("OK", "OK", "OK")
     assert not {"authority", "key"} & set(checks)
     again = shlex.split(run("token", "create", "--node", "host-2").stdout)
     assert main([*again[1:], "--data-dir", str(data)]) == 0
