@@ -212,6 +212,23 @@ def test_of_pods_that_name_one_node_the_first_ones_are_taken_in() -> None:
     assert found == {"a": "", "b": "", "c": "OutOfcpu"}
 
 
+def test_of_pods_that_name_one_node_who_was_made_first_is_taken_in() -> None:
+    """Whatever its name is."""
+    cluster = Cluster()
+    (name,) = cluster.observed.nodes
+    cluster.settle()
+    share = int(cast(Node, cluster.of("Node")[name]).status.allocatable["cpu"])
+    texts = [MANIFEST.format(name=one, node=name, cpu=share) for one in ("z", "a")]
+    cluster.push(texts[0])
+    cluster.observed = apply_plan(cluster.observed, cluster.plan())
+    cluster.now += 5
+    cluster.push("---".join(texts), commit="c2")
+    cluster.observed = apply_plan(cluster.observed, cluster.plan())
+    cluster.settle()
+    found = {one: cast(Pod, pod).status.reason for one, pod in cluster.of("Pod").items()}
+    assert found == {"a": "OutOfcpu", "z": ""}
+
+
 def test_a_node_that_has_not_told_what_it_has_refuses_nobody() -> None:
     """Unknown is not nothing (P20)."""
     cluster = Cluster()

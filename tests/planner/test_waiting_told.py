@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from reconciler.model.kinds import Condition
+from reconciler.model.overrides import Override
 from reconciler.model.plan import Plan
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.apply import apply_plan
 from reconciler.planner.plan import plan
-from tests.planner.test_hints import OTHERS, manifest
+from tests.planner.test_hints import OTHERS, manifest, override
 from tests.planner.world import Cluster, replace
 
 WAITS = ObjectRef(kind="Pod", namespace="default", name="waits")
@@ -72,3 +74,28 @@ def test_what_is_told_stays_where_no_plan_is_carried_out() -> None:
 
 
 PREEMPTION = " preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+
+
+def test_when_to_look_again_is_said_until_it_has_come() -> None:
+    """Also by plans that find nothing new."""
+    cluster = waiting()
+    uid = cluster.of("Node")["node-1"].metadata.uid
+    override(cluster, Override(ref=ObjectRef(kind="Node", name="node-1"), uid=uid, unschedulable=True))
+    times = [cluster.now + 30]
+    for _ in range(3):
+        cluster.observed = apply_plan(cluster.observed, answer := again(cluster))
+        assert answer.look_again_at is not None
+        times.append(answer.look_again_at)
+        cluster.now += 1
+    assert max(times) == times[0] and "Insufficient cpu" in told(answer)[0][1]
+    cluster.now = times[0]
+    assert "were unschedulable" in told(again(cluster))[0][1]
+
+
+def test_a_pod_that_is_to_end_before_it_has_a_node_says_that_it_gets_none() -> None:
+    """By an Event that is a warning."""
+    cluster = waiting()
+    cluster.push(TEXT.rsplit("---", 1)[0], commit="c2")
+    (found,) = (one for one in cluster.plan().happenings if one.object == WAITS)
+    assert (found.type, found.reason) == ("Warning", "FailedScheduling")
+    assert found.message == "skip schedule deleting pod: default/waits"

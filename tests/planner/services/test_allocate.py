@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.model.observed import ClusterInfo
 from reconciler.model.plan import Decision, Plan, Reason
+from reconciler.planner.memo import Memo
 from tests.planner.world import Cluster, replace
 
 
@@ -162,3 +163,33 @@ def test_what_is_to_be_remembered_is_said_until_it_is() -> None:
     cluster.observed = replace(cluster.observed, allocations={})
     for _ in range(3):
         assert remembered(cluster.plan()) == {"clusterip/default/web": "10.43.0.9"}
+
+
+def test_what_is_to_be_given_back_is_said_until_it_is() -> None:
+    """Likewise, when the daemon has begun anew with rows that nobody needs."""
+    cluster = Cluster()
+    cluster.push(service("web"))
+    cluster.settle()
+    cluster.memo = Memo()
+    rows = {**cluster.observed.allocations, "nodeport/default/web/80": "30000"}
+    cluster.observed = replace(cluster.observed, allocations=rows)
+    for _ in range(3):
+        assert cluster.plan().allocations == {"nodeport/default/web/80": ""}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "paths"),
+    [
+        ("type: ExternalName, externalName: a.example", "ports: [{port: 80}]", "spec.externalName"),
+        ("ports: [{port: 80}]", "type: NodePort, ports: [{port: 80}]", "spec.type"),
+    ],
+)
+def test_a_service_of_another_type_is_changed_by_who_declared_it(before: str, after: str, paths: str) -> None:
+    """What it is given besides is told, and hides nothing of that."""
+    cluster = Cluster()
+    cluster.push(service("web", before))
+    cluster.settle()
+    cluster.push(service("web", after), commit="c2")
+    (found,) = (one for one in cluster.plan().verdicts if one.object.name == "web" and one.object.kind == "Service")
+    assert (found.decision, found.reason) == (Decision.UPDATE, Reason.SPEC_CHANGED)
+    assert paths in [change.path for change in found.changes]
