@@ -28,6 +28,7 @@ from reconciler.model.pressure import (
     with_graces,
     with_reclaim,
 )
+from reconciler.model.ranges import range_faults
 
 DEFAULT_DATA = "/var/lib/reconciler"
 DEFAULT_RUNTIME = "/run/reconciler"
@@ -237,6 +238,7 @@ def load_settings(data_dir: str | None = None, overrides: Mapping[str, Any] | No
     try:
         settings = msgspec.convert(values, Settings, strict=False)
         check_api(settings)
+        check_networks(settings)
         check_node_address(settings)
         check_scheduler(settings)
         check_rebalancing(settings)
@@ -254,6 +256,14 @@ def check_api(settings: Settings) -> None:
     wrong = [name for name in settings.api_names if not name or not name.isascii() or " " in name]
     if wrong:
         raise ConfigurationError(f"apiNames: {wrong[0]!r} is no host name and no address")
+
+
+def check_networks(settings: Settings) -> None:
+    """Raise ConfigurationError with everything for which no host could use the ranges of Pods and Services."""
+    faults = range_faults(settings.pod_cidr, settings.service_cidr, settings.node_prefix, settings.dns_address)
+    if faults:
+        hint = "choose others when the cluster is made: reconciler init --pod-cidr ... --service-cidr ..."
+        raise ConfigurationError("; ".join(faults), hint=hint)
 
 
 def check_scheduler(settings: Settings) -> None:

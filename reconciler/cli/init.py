@@ -116,11 +116,12 @@ def _checked(values: dict[str, Any], data_dir: str | None) -> "Settings":
     """Return the settings as the daemon will read them, before anything is written."""
     import msgspec
 
-    from reconciler.config import Settings, check_api, default_places
+    from reconciler.config import Settings, check_api, check_networks, default_places
 
     try:
         settings = msgspec.convert({**default_places(data_dir), **values}, Settings, strict=False)
         check_api(settings)
+        check_networks(settings)
         return settings
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"these settings do not fit: {error}") from error

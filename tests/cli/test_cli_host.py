@@ -81,6 +81,7 @@ def test_init_does_not_change_the_source_of_a_host(run: Any, data_dir: Path) -> 
         ["--pod-cidr", "10.42.0.1/16"],
         ["--pod-cidr", "10.42.0.0/15", "--service-cidr", "10.43.0.0/16"],
         ["--service-cidr", "fd00::/64"],
+        ["--service-cidr", "127.1.0.0/16"],
         ["--receive", "--repo", "x"],
     ],
 )
