@@ -34,7 +34,7 @@ class Nodewise:
         self.everywhere: Misfit | None = None
         # The nodes that can do at all, and what the others lack.
         self.only: frozenset[str] | None = None
-        self.elsewhere = Misfit((), is_final=True)
+        self.elsewhere: Misfit
         self.misfits: dict[str, Misfit] = {}
         self.reasons: Counter[str] = Counter()
         # How good the nodes that fit are, backwards, and their spots.
