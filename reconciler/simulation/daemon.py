@@ -155,7 +155,7 @@ class SimulatedDaemon:
         ]
         self._must_look = bool(answer.changes or answer.actions or answer.allocations or newly)
         if self._must_look:
-            self.store.observed = apply_plan(before, answer)
+            self.store.observed = _as_planned(apply_plan(before, answer), answer, self._planning)
             self.store.version += 1
         self.is_sending = True
         return answer
@@ -183,6 +183,16 @@ class SimulatedDaemon:
                 materials=materials if materials != before.materials else None,
             )
         return letters
+
+
+def _as_planned(observed: ObservedState, answer: Plan, planning: Memo) -> ObservedState:
+    """Return what is written in the very values that the plan was made with: what is known of them holds."""
+    objects, made = dict(observed.objects), planning.picture.objects
+    for ref in (*(one.ref for one in answer.changes), *(one.object for one in answer.actions)):
+        found = made.get(ref)
+        if found is not None and found == objects.get(ref):
+            objects[ref] = found
+    return replace(observed, objects=objects)
 
 
 def _node_objects(store: SimulatedStore) -> list[StoredObject]:
