@@ -249,14 +249,17 @@ class RunningCluster:
         """Let this much time pass, doing what is due; `between` is called after every step with what it was."""
         until = self.now + seconds
         at_once, instant = 0, self.now
+        steps = self._steps()
         while True:
-            steps, now = self._steps(), self.clock.now()
+            now = self.clock.now()
             due = [step for step in steps if step[0] <= now]
             if due:
                 _, name, take, whom = due[self._choose(len(due)) if len(due) > 1 else 0]
                 take(*whom)
                 self.steps += 1
                 between(name)
+                # Only a step changes which steps there are; time alone does not.
+                steps = self._steps()
                 at_once = at_once + 1 if self.now - instant < _INSTANT_S else 0
                 instant = instant if at_once else self.now
                 if at_once > _AT_ONCE_MAX:
