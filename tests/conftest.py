@@ -9,9 +9,31 @@ import pytest
 
 from tests.sweep import sweep
 
+# What takes minutes, longest first: begun last, it would leave the other lab hosts with nothing to do for so long.
+LONG = (
+    "test_healing",
+    "test_shows_of_lab",
+    "test_lab",
+    "test_exec",
+    "test_power_loss_under_load",
+    "test_autoscaler",
+    "test_nodes",
+    "test_bounds",
+    "test_boot",
+    "test_network_between_nodes",
+    "test_hostile",
+    "test_networkpolicy",
+    "test_kubectl",
+    "test_services_outside",
+    "test_logs",
+    "test_forecast",
+    "test_full_disk",
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests that touch the host unless they run where the host can be thrown away."""
+    """Begin with what takes long; skip what touches the host unless it runs where the host can be thrown away."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     if os.environ.get("RECONCILER_LAB") == "1":
         return
     skip = pytest.mark.skip(reason="touches the host; run it on a lab host: scripts/lab-run .venv/bin/python -m pytest")

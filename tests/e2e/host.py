@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -171,28 +171,36 @@ class Host:
         return head.stdout.strip()
 
     def push(self, files: dict[str, str] | None = None, *options: str, wait: bool = True) -> Run:
-        """Commit and push; `wait` follows the rollout as a person at the terminal does."""
+        """Commit and push; `wait` follows the rollout, else one leaves as soon as the daemon has applied the commit."""
         if files is not None:
             self.write(files)
-        self.commit()
+        head = self.commit()
         command = ["git", "push", *options, "origin", "HEAD:main"]
-        process = subprocess.Popen(
-            command,
-            cwd=self.tree,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            out, err = process.communicate(timeout=90 if wait else 3)
-        except subprocess.TimeoutExpired:
+        told, errors = self.home / "push.out", self.home / "push.err"
+        with told.open("wb") as out, errors.open("wb") as err:
+            process = subprocess.Popen(
+                command, cwd=self.tree, env=self.environment, stdout=out, stderr=err, start_new_session=True
+            )
+
+        def is_over() -> bool:
+            if process.poll() is not None or wait:
+                return process.poll() is not None
+            # First it tells the plan.
+            return b"interrupt to leave" in errors.read_bytes() and self._has_applied(head)
+
+        with suppress(AssertionError):
+            wait_for("the push is over", is_over, 90, every=0.05)
+        left = process.poll() is None
+        if left:
             # As the interrupt key does: to everything in the foreground.
             os.killpg(process.pid, signal.SIGINT)
-            out, err = process.communicate(timeout=20)
-            return Run(subprocess.CompletedProcess(command, 0, out, err))
-        return Run(subprocess.CompletedProcess(command, process.returncode, out, err))
+        code = process.wait(20)
+        assert wait or not left or self._has_applied(head), f"{errors.read_text()}\n{self.log()}"
+        return Run(subprocess.CompletedProcess(command, 0 if left else code, told.read_text(), errors.read_text()))
+
+    def _has_applied(self, commit: str) -> bool:
+        status = self.get("/apis/reconciler.dev/v1/status") or {"sources": []}
+        return any((one.get("applied") or {}).get("commit") == commit for one in status["sources"])
 
     def settle(self, timeout: float = 60) -> None:
         """Wait until everything is healthy."""

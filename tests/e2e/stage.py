@@ -10,7 +10,8 @@ from typing import Any
 from tests.e2e.host import IMAGE, Host, docker, fresh_host, wait_for
 from tests.e2e.manifests import SLEEPER
 
-SOON_S = 30
+# Long enough for a machine that has much else to do: a wait ends as soon as there is what it is for.
+SOON_S = 60
 
 
 def manifest(kind: str, name: str, version: str = "v1", *, metadata: dict[str, Any] | None = None, **rest: Any) -> str:
@@ -115,7 +116,8 @@ class Stage:
 
     def shell(self, pod_name: str, script: str, name: str = "") -> str:
         """Run a script in a container; return what it prints, with its errors."""
-        identity = str(self.container(pod_name, name)["containerID"]).removeprefix("docker://")
+        # While a container is being replaced there is none; the program then says so.
+        identity = str(self.container(pod_name, name).get("containerID", "none")).removeprefix("docker://")
         done = subprocess.run(
             ["docker", "exec", identity, "/bin/sh", "-c", script],
             capture_output=True,
@@ -141,7 +143,7 @@ class Stage:
             return verdicts <= {"unchanged", "blocked"} and not last[0]["actions"]
 
         try:
-            wait_for("the plan is empty", is_empty, 30, every=0.5)
+            wait_for("the plan is empty", is_empty, SOON_S, every=0.3)
         except AssertionError as error:
             raise AssertionError(last) from error
 

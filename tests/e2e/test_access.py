@@ -136,7 +136,7 @@ def test_the_python_client_watches(api: client.ApiClient, cluster: Stage) -> Non
     follower = watch.Watch()
 
     def follow() -> None:
-        for event in follower.stream(core.list_namespaced_config_map, "red", timeout_seconds=30):
+        for event in follower.stream(core.list_namespaced_config_map, "red", timeout_seconds=60):
             seen.append(event)
             if event["object"].metadata.name == "told":
                 arrived.set()
@@ -145,8 +145,8 @@ def test_the_python_client_watches(api: client.ApiClient, cluster: Stage) -> Non
     thread = threading.Thread(target=follow)
     thread.start()
     cluster.put(told=manifest("ConfigMap", "told", metadata={"namespace": "red"}, data={"a": "b"}))
-    assert arrived.wait(30)
-    thread.join(30)
+    assert arrived.wait(60)
+    thread.join(60)
 
 
 def forget_the_log(cluster: Stage) -> None:
@@ -193,7 +193,7 @@ def test_a_foreign_authority_is_not_trusted(cluster: Stage, tmp_path: Path) -> N
     config.load_kube_config(str(path), client_configuration=settings)
     settings.ssl_ca_cert = ssl.get_default_verify_paths().cafile
     with pytest.raises(Exception, match=r"(?i)certificate.verify.failed"):
-        client.CoreV1Api(client.ApiClient(settings)).list_namespace(_request_timeout=5)
+        client.CoreV1Api(client.ApiClient(settings)).list_namespace(_request_timeout=30)
 
 
 def test_a_watch_from_before_the_log_begins_anew(cluster: Stage, tmp_path: Path) -> None:

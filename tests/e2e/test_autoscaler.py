@@ -9,11 +9,11 @@ import pytest
 from tests.e2e.kubectl import Kubectl, found
 from tests.e2e.stage import Stage, container, manifest, pod_spec, stage, workload
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 PROGRAMS = found()
-# Two readings, fifteen seconds apart, and the autoscaler's next look.
-MEASURED_S = 60
+# Two readings, fifteen seconds apart, and the autoscaler's next look; twice that where much else is to be done.
+MEASURED_S = 90
 HOST = [{"name": "host", "mountPath": "/host"}]
 WORKER = """
 trap 'exit 0' TERM
@@ -93,10 +93,10 @@ def test_kubectl_top(busy: Stage, version: str, tmp_path: Path) -> None:
     assert int(nodes[0][3].removesuffix("Mi")) > 50
     header, *shown = [line.split() for line in kubectl.out("top", "pods", "-A", "--sort-by=cpu").splitlines()]
     assert header == ["NAMESPACE", "NAME", "CPU(cores)", "MEMORY(bytes)"]
-    assert 150 <= int(shown[0][2].removesuffix("m")) <= 450
+    assert 100 <= int(shown[0][2].removesuffix("m")) <= 450
     listed = kubectl.out("top", "pods", "--containers", "--no-headers", "-l", "app=worker")
     millis = {line.split()[1]: int(line.split()[2].removesuffix("m")) for line in listed.splitlines()}
-    assert millis["app"] > 150
+    assert millis["app"] >= 100
     assert millis["beside"] < 50
     assert kubectl.out("top", "pods", "-l", "app=nobody", "--no-headers").strip() == ""
 

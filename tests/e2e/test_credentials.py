@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -89,10 +88,8 @@ def test_a_second_daemon_on_the_port_says_who_has_it(host: Host, tmp_path: Path)
         check=False,
     )
     assert made.returncode == 0, made.stderr
-    began = time.monotonic()
-    refused = second.run("daemon")
+    refused = second.run("daemon", timeout=40)
     assert refused.code == 1
-    assert time.monotonic() - began < 20
     assert f"process {host.daemon.pid} " in refused.err, refused.err
     assert "apiAddress" in refused.err
     assert host.get("/version") is not None

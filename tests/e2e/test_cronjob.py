@@ -54,6 +54,7 @@ def test_a_run_starts_ends_well_and_is_remembered(pods: Stage, tmp_path: Path) -
     assert "batch.kubernetes.io/cronjob-scheduled-timestamp" in job["metadata"]["annotations"]
     assert job["status"]["succeeded"] == 1
     pods.put(report=report(folder, suspend=True))
+    pods.until("none runs any more", lambda: all(one["status"].get("succeeded") for one in objects(pods, "jobs")))
     pods.nothing_to_do()
     runs = (folder / "log").read_text()
     pods.drop("report")

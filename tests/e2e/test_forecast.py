@@ -132,16 +132,16 @@ class Lowest:
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Stage]:
-    """A host of its own."""
+    """A host of its own, with what there is before the first edit."""
     with stage(tmp_path_factory.mktemp("forecast")) as one:
+        one.host.push(Edits(random.Random(7)).files)
+        rest(one)
         yield one
 
 
 def test_what_is_forecast_is_done(ground: Stage, tmp_path: Path) -> None:
     """P13: of small pushes the steps of each Pod and of each rollout are taken as forecast; no count goes lower."""
     edits = Edits(random.Random(7))
-    ground.host.push(edits.files)
-    rest(ground)
     told = []
     for number in range(PUSHES):
         words = edits.edit()

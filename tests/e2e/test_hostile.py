@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.host import wait_for
 from tests.e2e.hostile import BAD, GOOD, Gate, age_of_loops_s, flood, is_ended, measured, memory_mib
 from tests.e2e.stage import Stage, container, manifest, pod, stage
 
@@ -132,18 +133,23 @@ def test_who_connects_and_says_nothing_keeps_nobody_out(gate: Gate) -> None:
                 with suppress(OSError):
                     one.sendall(b"a")
             time.sleep(1)
-        assert all(is_ended(one, 12) for one in (*mute, *slow))
+        assert all(is_ended(one, 30) for one in (*mute, *slow))
     assert tried > 1000
     assert fares.failed == []
-    assert fares.longest_s("socket") < SOON_S
-    assert fares.longest_s("https") < SOON_OVER_TLS_S
+    assert fares.longest_s("socket") < fares.soon_s(SOON_S)
+    assert fares.longest_s("https") < fares.soon_s(SOON_OVER_TLS_S)
 
 
 def test_one_address_has_only_so_many_connections(gate: Gate) -> None:
     """Those beyond are closed at once; another address is served."""
     with ExitStack() as held:
         connections = [held.enter_context(gate.raw()) for _ in range(200)]
-        assert sum(is_ended(one, 0.01) for one in connections) >= 200 - 128
+
+        def are_bounded() -> bool:
+            return sum(is_ended(one, 0.01) for one in connections) >= 200 - 128
+
+        # Well before a connection that says nothing is dropped for that.
+        wait_for("those beyond are closed", are_bounded, 7)
         assert gate.ask("/version", source=GOOD)[0] == 200
 
 
@@ -228,8 +234,8 @@ def test_a_flood_of_refusals_slows_nobody_down(gate: Gate, cluster: Stage, token
     with measured(gate) as fares:
         flood(lambda: gate.ask("/api/v1/pods", token), threads=12, seconds=4)
     assert fares.failed == []
-    assert fares.longest_s("socket") < SOON_S
-    assert fares.longest_s("https") < SOON_OVER_TLS_S
+    assert fares.longest_s("socket") < fares.soon_s(SOON_S)
+    assert fares.longest_s("https") < fares.soon_s(SOON_OVER_TLS_S)
     assert log.stat().st_size - before < 100_000
 
 
@@ -246,7 +252,7 @@ def test_a_flood_of_watches_takes_only_ones_own_places(gate: Gate, ada: str) -> 
         assert codes.count(b"HTTP/1.1 200") == 128
         assert codes.count(b"HTTP/1.1 429") == len(codes) - 128
     assert fares.failed == []
-    assert fares.longest_s("socket") < SOON_S
+    assert fares.longest_s("socket") < fares.soon_s(SOON_S)
 
 
 def test_readers_that_do_not_read_cost_little(gate: Gate) -> None:
@@ -258,7 +264,7 @@ def test_readers_that_do_not_read_cost_little(gate: Gate) -> None:
             connection.sendall(head(path, gate.boss) * 20)
         time.sleep(3)
     assert [one for one in fares.failed if "429" not in one] == []
-    assert fares.longest_s("socket") < SOON_S
+    assert fares.longest_s("socket") < fares.soon_s(SOON_S)
 
 
 def test_garbage_after_an_upgrade_ends_the_connection(gate: Gate, ada: str) -> None:
@@ -278,11 +284,12 @@ def test_garbage_after_an_upgrade_ends_the_connection(gate: Gate, ada: str) -> N
             assert connection.recv(12) == b"HTTP/1.1 101"
             with suppress(OSError):
                 connection.sendall(garbage)
-            assert is_ended(connection, 10), start
+            assert is_ended(connection, 30), start
 
 
 def test_the_audit_log_has_no_secret(cluster: Stage, gate: Gate, ada: str) -> None:
     """Neither tokens nor values nor words of commands, after all of this."""
+    assert gate.ask("/api/v1/namespaces/blue/secrets/word", ada)[0] == 403
     text = (Path(cluster.host.data) / "audit.log").read_text()
     assert all(isinstance(json.loads(line), dict) for line in text.splitlines())
     for secret in (ada, gate.boss, WORD, "/bin/cat"):

@@ -129,7 +129,7 @@ def test_certificates_by_name_and_the_way_to_tls(served: Stage) -> None:
     redirect = ask("one.example", "/a?b=c")
     assert (redirect.status, redirect.headers["location"]) == (308, "https://one.example/a?b=c")
     assert ask("broken.example", tls=True).names == ("reconciler ingress default certificate",)
-    served.until("it is told", lambda: "secret/default/no does not exist" in served.host.events(), 10)
+    served.until("it is told", lambda: "secret/default/no does not exist" in served.host.events())
 
 
 def test_redirects_rewriting_and_sizes(served: Stage) -> None:
@@ -190,10 +190,10 @@ def test_web_sockets_and_cookies(served: Stage) -> None:
 def test_an_ingress_says_where_it_is_served(served: Stage) -> None:
     """Its status has the node's address; one of another class is left alone, and says so."""
     address = address_of(served)
-    served.until("the address", lambda: of(served, "table")["status"]["loadBalancer"].get("ingress") is not None, 20)
+    served.until("the address", lambda: of(served, "table")["status"]["loadBalancer"].get("ingress") is not None)
     assert of(served, "table")["status"]["loadBalancer"]["ingress"] == [{"ip": address}]
     assert not of(served, "foreign")["status"].get("loadBalancer")
-    assert "ingressclass/nginx does not exist" in served.host.events()
+    served.until("it is told", lambda: "ingressclass/nginx does not exist" in served.host.events())
     served.nothing_to_do()
 
 
@@ -233,7 +233,7 @@ def test_endpoints_come_and_go_without_a_reload_and_reloads_without_a_failure(se
         for number in range(3):
             host = f"new{number}.example"
             served.put(i_new=ingress("new", rule(host)))
-            served.until(f"{host} is served", lambda host=host: server_or_none(host) == "main", 20)  # type: ignore[misc]
+            served.until(f"{host} is served", lambda host=host: server_or_none(host) == "main")  # type: ignore[misc]
         assert worker(served) != before
     finally:
         load.terminate()
@@ -270,7 +270,7 @@ def test_haproxy_outlives_the_daemon_and_is_healed(served: Stage) -> None:
     served.nothing_to_do()
     assert (master(served), worker(served)) == before
     os.kill(int(before[0]), signal.SIGKILL)
-    wait_for("it is back", lambda: master(served) not in ("", before[0]) and up("table.example"), 30)
+    wait_for("it is back", lambda: master(served) not in ("", before[0]) and up("table.example"), 60)
 
 
 def up(host: str) -> bool:
@@ -286,4 +286,4 @@ def test_nothing_is_left_without_ingresses(served: Stage) -> None:
     process = master(served)
     served.drop(*[name.removesuffix(".yaml") for name in list(served.files) if name.startswith("i-")])
     served.host.run("apply", "--ack", "--yes")
-    served.until("it has ended", lambda: not Path(f"/proc/{process}").exists(), 30)
+    served.until("it has ended", lambda: not Path(f"/proc/{process}").exists())

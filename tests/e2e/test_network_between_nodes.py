@@ -13,7 +13,7 @@ from tests.e2e.host import wait_for
 from tests.e2e.lab_node import LabNode, lab_nodes
 from tests.e2e.stage import container, manifest, pod_spec
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.real
 
 NAMES = ("host-1", "host-2", "host-3")
 # Answers with the node it runs on and with who asks.
@@ -76,15 +76,19 @@ class Net:
         done = self.hosts[node].node.run("busybox", "sh", "-c", script)
         return done.stdout.replace(*_MAPPED).splitlines()
 
+    def is_served(self, node: str) -> bool:
+        """Whether a host leads those who ask the Service to every Pod."""
+        return {one.split()[0] for one in self.on_host(node, ask(self.services["all"], MANY))} == set(NAMES)
+
     def log(self) -> str:
         """What there is to see when something fails."""
         shown = [self.hosts[name].node.run("ip", "route").stdout for name in NAMES]
         return "\n".join([*shown, self.cluster.log()])
 
 
-def ask(address: str, times: int = 1, port: int = 80) -> str:
+def ask(address: str, times: int = 1, port: int = 80, patience_s: int = 5) -> str:
     """A script that asks an address some times; nothing is printed for an answer that does not come."""
-    one = f"busybox timeout 2 busybox wget -q -O - http://{address}:{port}/cgi-bin/who"
+    one = f"busybox timeout {patience_s} busybox wget -q -O - http://{address}:{port}/cgi-bin/who"
     return f"for i in $(busybox seq {times}); do {one} || true; done"
 
 
@@ -94,9 +98,13 @@ def net(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     with lab_nodes(3, image) as nodes:
         hosts = [NodeHost(tmp_path_factory.mktemp(node.name), node) for node in nodes]
         cluster = start_cluster(hosts, "--network-backend", request.param)
-        cluster.main.push(MANIFESTS, wait=False)
+        pushed = cluster.main.push(MANIFESTS, wait=False)
+        assert pushed.code == 0, pushed
         cluster.main.settle(90)
-        yield Net(cluster, request.param)
+        one = Net(cluster, request.param)
+        for name in NAMES:
+            wait_for(f"{name} knows every Pod", lambda name=name: one.is_served(name), 60, 0.3)
+        yield one
 
 
 def test_pods_reach_every_pod_and_keep_their_address(net: Net) -> None:
@@ -184,13 +192,13 @@ def test_doctor_asks_the_other_nodes(net: Net) -> None:
 def test_a_link_that_was_cut_heals(net: Net) -> None:
     """First the cable, then the host's own link with every route on it; nothing is restarted."""
     before = net.cluster.running()
-    across = ask(net.ips["host-2"], port=8080)
+    across = ask(net.ips["host-2"], port=8080, patience_s=2)
     node = net.hosts["host-2"].node
     _cable(node, "down")
     assert net.in_pod("host-1", across) == []
     assert len(net.in_pod("host-1", ask(net.ips["host-3"], port=8080))) == 1
     _cable(node, "up")
-    wait_for("the Pod is reached again", lambda: len(net.in_pod("host-1", across)) == 1, 20, 0.2)
+    wait_for("the Pod is reached again", lambda: len(net.in_pod("host-1", across)) == 1, 60, 0.2)
     for words in ("link set eth0 down", "link set eth0 up", "route add default via 10.99.0.1"):
         assert node.run("ip", *words.split()).returncode == 0, words
     for client in ("host-1", "host-2"):
@@ -199,7 +207,7 @@ def test_a_link_that_was_cut_heals(net: Net) -> None:
         wait_for(
             f"{client} reaches {other}",
             lambda client=client, script=script: len(net.in_pod(client, script)) == 1,
-            30,
+            60,
             0.2,
         )
     assert net.cluster.running() == before
@@ -210,8 +218,8 @@ def test_routes_that_somebody_removes_come_back(net: Net) -> None:
     node = net.hosts["host-1"].node
     cidr = f"{net.ips['host-3'].rpartition('.')[0]}.0/24"
     assert node.run("ip", "route", "del", cidr).returncode == 0
-    wait_for("the route is back", lambda: cidr in node.run("ip", "route").stdout, 10, 0.1)
-    wait_for("it is told", lambda: "made again" in net.cluster.main.events(), 20, 0.5)
+    wait_for("the route is back", lambda: cidr in node.run("ip", "route").stdout, 20, 0.1)
+    wait_for("it is told", lambda: "made again" in net.cluster.main.events(), 60, 0.5)
 
 
 def test_a_node_that_is_removed_leaves_no_way(net: Net) -> None:
@@ -220,7 +228,7 @@ def test_a_node_that_is_removed_leaves_no_way(net: Net) -> None:
     cidr = f"{net.ips['host-3'].rpartition('.')[0]}.0/24"
     for name in NAMES[:2]:
         node = net.hosts[name].node
-        wait_for("the route is gone", lambda node=node: cidr not in node.run("ip", "route").stdout, 20, 0.2)
+        wait_for("the route is gone", lambda node=node: cidr not in node.run("ip", "route").stdout, 60, 0.2)
 
 
 def _cable(node: LabNode, state: str) -> None:

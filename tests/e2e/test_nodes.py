@@ -48,7 +48,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Cl
     """Three hosts, of which two have joined, with six Pods on them."""
     with lab_nodes(3, image) as nodes:
         one = start_cluster([NodeHost(tmp_path_factory.mktemp(node.name), node) for node in nodes])
-        one.main.push({"web.yaml": web()}, wait=False)
+        pushed = one.main.push({"web.yaml": web()}, wait=False)
+        assert pushed.code == 0, pushed
         one.main.settle(90)
         yield one
 
@@ -103,8 +104,7 @@ def test_hosts_heal_without_the_daemon_and_nothing_restarts_when_it_is_back(clus
     assert len(healed) == 1
     del before["host-2"][killed["Id"]]
     assert {host: {id: at for id, at in one.items() if id not in healed} for host, one in after.items()} == before
-    plan = cluster.main.run("plan")
-    assert plan.code == 0, plan
+    wait_for("there is nothing to do", lambda: cluster.main.run("plan").code == 0, 30, 0.5)
 
 
 def test_an_agent_that_is_restarted_restarts_nothing(cluster: Cluster) -> None:
@@ -135,7 +135,7 @@ def test_logs_and_commands_reach_every_host(cluster: Cluster) -> None:
         command = [*CLI, "exec", "--data-dir", str(main.data), "-i", name, "--", "/bin/sh", "-c", script]
         done = subprocess.run(main.node.inside(*command), input=b"wire", capture_output=True, timeout=60, check=False)
         assert (done.returncode, done.stdout) == (3, b"on wire\n"), f"{done}\n{cluster.log()}"
-        wait_for("its log has it", lambda name=name: "said" in main.run("logs", name).out, 20, 0.3)
+        wait_for("its log has it", lambda name=name: "said" in main.run("logs", name).out, 60, 0.3)
 
 
 def test_a_host_that_is_slow_sends_no_request_to_a_container_that_ends(cluster: Cluster) -> None:
@@ -192,13 +192,14 @@ def interrupted(host: NodeHost) -> Iterator[None]:
 def test_a_drained_node_is_empty_and_its_pods_run_elsewhere(cluster: Cluster) -> None:
     """Budgets allowing; the spread then has to be met by the others."""
     main, host = cluster.main, cluster.hosts[2]
-    assert len(cluster.apps(host)) == 2, cluster.log()
+    wait_for("two run on each", lambda: all(len(cluster.apps(one)) == 2 for one in cluster.hosts), 60, 0.3)
     done = main.run("drain", "host-3", "--timeout", "60s", timeout=90)
     assert done.code == 0, f"{done}\n{cluster.log()}"
     assert done.err.count("evicted pod/default/web-") == 2
     main.settle(60)
     assert cluster.apps(host) == {}
-    assert sum(len(cluster.apps(one)) for one in cluster.hosts[:2]) == PODS
+    elsewhere = cluster.hosts[:2]
+    wait_for("all run elsewhere", lambda: sum(len(cluster.apps(one)) for one in elsewhere) == PODS, 30, 0.3)
 
 
 def test_a_removed_node_is_gone_and_joins_again(cluster: Cluster) -> None:

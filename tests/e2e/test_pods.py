@@ -155,14 +155,15 @@ def pods(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Stage
 def test_containers_share_localhost_and_a_volume(pods: Stage) -> None:
     """One container serves on localhost what the other wrote into their emptyDir."""
     pods.ready("talk")
-    got = pods.shell("talk", "wget -q -O- http://127.0.0.1:8080/", "writer")
-    assert got == "from-writer"
+    ask = "wget -q -O- http://127.0.0.1:8080/"
+    pods.until("one serves what the other wrote", lambda: pods.shell("talk", ask, "writer") == "from-writer")
 
 
 def test_init_containers_run_in_order_and_a_sidecar_stays(pods: Stage) -> None:
     """Each waits for the one before; a restartable one counts as done once its startup probe says so."""
     pods.ready("inits")
-    assert pods.shell("inits", "cat /shared/seen").split() == ["one", "side", "two"]
+    order = ["one", "side", "two"]
+    pods.until("all were seen in order", lambda: pods.shell("inits", "cat /shared/seen").split() == order)
     side = pods.container("inits", "side", init=True)
     assert side["state"].get("running")
     assert side["started"] is True
@@ -270,7 +271,7 @@ def test_pods_that_end_keep_their_phase(pods: Stage) -> None:
     """Succeeded and Failed Pods stay, with their last words, and are not run again."""
     pods.until("done", lambda: pods.phase("done") == "Succeeded")
     pods.until("failed", lambda: pods.phase("failed") == "Failed")
-    pods.until("again", lambda: pods.phase("again") == "Succeeded", 40)
+    pods.until("again", lambda: pods.phase("again") == "Succeeded")
     assert pods.container("done")["state"]["terminated"]["message"].strip() == "last words"
     ended = pods.container("failed")["state"]["terminated"]
     assert (ended["reason"], ended["exitCode"]) == ("Error", 5)

@@ -47,7 +47,7 @@ def test_a_pod_goes_on_with_another_image(pods: Stage) -> None:
 def test_a_pod_is_placed_once_its_gates_are_gone(pods: Stage) -> None:
     """The same Pod, without another being made."""
     first = pods.pod("held")["metadata"]["uid"]
-    assert pods.phase("held") == "Pending"
+    pods.until("it waits", lambda: pods.phase("held") == "Pending")
     pods.put(held=pod("held", container("app")))
     pods.ready("held")
     assert pods.pod("held")["metadata"]["uid"] == first

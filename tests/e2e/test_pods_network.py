@@ -107,8 +107,8 @@ def test_services_are_found_by_short_and_long_names(pods: Stage) -> None:
     """Search names: the same namespace by one label, others by two, and the whole name."""
     names = {one["metadata"]["name"] for one in pods.host.pods() if one["metadata"]["name"].startswith("web-")}
     for name in ("web", "web.default", "web.default.svc", "web.default.svc.cluster.local"):
-        pods.until(f"{name} answers", lambda name=name: fetch(pods, name) in names, 10)  # type: ignore[misc]
-    pods.until("other.shop answers", lambda: fetch(pods, "other.shop") == "other", 10)
+        pods.until(f"{name} answers", lambda name=name: fetch(pods, name) in names)  # type: ignore[misc]
+    pods.until("other.shop answers", lambda: fetch(pods, "other.shop") == "other")
     assert "bad address" in fetch(pods, "other")
     search = "search default.svc.cluster.local svc.cluster.local cluster.local"
     assert search in pods.shell("client", "cat /etc/resolv.conf")
@@ -117,7 +117,7 @@ def test_services_are_found_by_short_and_long_names(pods: Stage) -> None:
 def test_both_pods_answer_and_a_sticky_service_keeps_to_one(pods: Stage) -> None:
     """A Service spreads connections; with session affinity a client stays with the Pod that it met."""
     script = "for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do wget -q -O- http://{}/; done"
-    pods.until("two Pods answer", lambda: len(set(pods.shell("client", script.format("web")).split())) == 2, 10)
+    pods.until("two Pods answer", lambda: len(set(pods.shell("client", script.format("web")).split())) == 2)
     assert len(set(pods.shell("client", script.format("sticky")).split())) == 1
 
 
@@ -131,10 +131,10 @@ def test_headless_services_name_their_pods(pods: Stage) -> None:
     expected = addresses(pods, "web")
     assert len(expected) == 2
     for name in ("each", "members"):
-        found = set(resolve(pods, f"{name}.default.svc.cluster.local"))
-        assert found >= expected, (name, found)
-    served = resolve(pods, "_http._tcp.each.default.svc.cluster.local", "srv")
-    assert served.count("8080") == 2, served
+        full = f"{name}.default.svc.cluster.local"
+        pods.until(f"{name} names both", lambda full=full: set(resolve(pods, full)) >= expected)  # type: ignore[misc]
+    served = "_http._tcp.each.default.svc.cluster.local"
+    pods.until("each port is named", lambda: resolve(pods, served, "srv").count("8080") == 2)
     assert pods.host.address("web") in resolve(pods, "outside.default.svc.cluster.local")
 
 
@@ -148,7 +148,7 @@ def test_a_pod_has_the_name_it_asks_for(pods: Stage) -> None:
         "first",
     ]
     assert pods.shell("named", "hostname -f") == "first.circle.default.svc.cluster.local"
-    pods.until("others find it", lambda: fetch(pods, "first.circle:8080") == "first", 10)
+    pods.until("others find it", lambda: fetch(pods, "first.circle:8080") == "first")
     assert pods.shell("client", "hostname") == "client"
     assert pods.shell("client", "grep 192.0.2.7 /etc/hosts").split() == ["192.0.2.7", "elsewhere", "elsewhere.example"]
 
@@ -164,9 +164,9 @@ def test_a_pod_resolves_as_it_says(pods: Stage) -> None:
 def test_the_host_reaches_ports_and_services(pods: Stage) -> None:
     """hostPort on the host's address and on 127.0.0.1, a Service's address, a Pod of the host's network."""
     host = pods.status("on-host")["hostIP"]
-    assert page(f"{host}:18080") == "on-host"
+    pods.until("the port answers", lambda: page(f"{host}:18080") == "on-host")
     assert page("127.0.0.1:18080") == "on-host"
-    assert page(pods.host.address("web")).startswith("web-")
+    pods.until("the Service answers", lambda: page(pods.host.address("web")).startswith("web-"))
     assert pods.status("of-host")["podIP"] == host
     assert page("127.0.0.1:18081")
     assert pods.shell("of-host", "wget -q -O- http://web.default/").startswith("web-")

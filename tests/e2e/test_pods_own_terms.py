@@ -35,7 +35,7 @@ def pods(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Stage
 def test_a_pod_writes_into_the_volume_it_brought_along(pods: Stage) -> None:
     """Its claim is bound, and goes with it."""
     pods.ready("scratch")
-    assert pods.shell("scratch", "cat /data/file").strip() == "mine"
+    pods.until("it has written", lambda: pods.shell("scratch", "cat /data/file").strip() == "mine")
     claim = pods.host.get("/api/v1/namespaces/default/persistentvolumeclaims/scratch-own")
     assert claim["status"]["phase"] == "Bound"
     assert [one["kind"] for one in claim["metadata"]["ownerReferences"]] == ["Pod"]
@@ -52,11 +52,11 @@ def test_a_container_that_may_not_run_again_does_not(pods: Stage) -> None:
 
     pods.until("the task has ended", lambda: "terminated" in pods.container("once", "task").get("state", {}))
     assert pods.container("once", "task")["restartCount"] == 0
-    assert pods.phase("once") == "Running"
+    pods.until("the other one runs", lambda: pods.phase("once") == "Running")
 
 
 def test_a_gated_pod_waits(pods: Stage) -> None:
     """Until its gates are gone from the repository."""
-    assert pods.phase("gated") == "Pending"
+    pods.until("it waits", lambda: pods.phase("gated") == "Pending")
     pods.put(gated=pod("gated", container("app")))
     pods.ready("gated")

@@ -100,6 +100,7 @@ def test_a_privileged_container_is_asked_for(pods: Stage) -> None:
     """The Engine is told; whether it starts depends on what the host itself was given."""
     pods.until("privileged was made", lambda: bool(pods.container("privileged").get("containerID")))
     assert pods.engine("privileged")["HostConfig"]["Privileged"] is True
+    pods.ready("user")
     assert pods.engine("user")["HostConfig"]["Privileged"] is False
 
 

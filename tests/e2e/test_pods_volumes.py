@@ -160,6 +160,11 @@ def claim(host: Host, name: str) -> dict[str, object]:
     return dict(host.get(f"/api/v1/namespaces/default/persistentvolumeclaims/{name}"))
 
 
+def is_written(file: Path, text: str) -> bool:
+    """Whether a file is there with a text."""
+    return file.exists() and file.read_text() == text
+
+
 def test_an_empty_directory_in_memory_has_its_size(pods: Stage) -> None:
     """A memory medium is a tmpfs with the limit as its size; a disk medium is none."""
     pods.ready("memory")
@@ -173,7 +178,7 @@ def test_an_empty_directory_in_memory_has_its_size(pods: Stage) -> None:
 def test_host_paths_are_checked_and_made(pods: Stage, folder: Path) -> None:
     """Types that create do, types that check hold the Pod back and say why."""
     pods.ready("hosted")
-    assert (folder / "made" / "file").read_text() == "hi\n"
+    pods.until("it has written", lambda: is_written(folder / "made" / "file", "hi\n"))
     assert (folder / "new").is_file()
     assert pods.shell("hosted", "cat /f") == "was here"
     assert pods.phase("wrong") == "Pending"
@@ -218,11 +223,12 @@ def test_a_claim_survives_its_pod(pods: Stage) -> None:
     """A Deployment of kind Recreate: the old Pod has ended before the new one begins, and finds the data."""
     pods.ready("keeper")
     first = pods.pod("keeper")["metadata"]["uid"]
-    assert pods.shell("keeper", "cat /data/lines").split() == ["line"]
+    pods.until("it has written", lambda: pods.shell("keeper", "cat /data/lines").split() == ["line"])
     pods.put(keeper=pods.files["keeper.yaml"].replace("echo line", "echo other"))
     pods.until("keeper is another", lambda: pods.pod("keeper").get("metadata", {}).get("uid", first) != first)
     pods.ready("keeper")
-    assert pods.shell("keeper", "cat /data/lines").split() == ["line", "other"]
+    both = ["line", "other"]
+    pods.until("the other one has, too", lambda: pods.shell("keeper", "cat /data/lines").split() == both)
 
 
 def test_claims_are_bound_as_their_class_says(pods: Stage, folder: Path) -> None:
@@ -230,7 +236,7 @@ def test_claims_are_bound_as_their_class_says(pods: Stage, folder: Path) -> None
     pods.until("early is bound", lambda: claim(pods.host, "early").get("status", {}).get("phase") == "Bound")  # type: ignore[attr-defined]
     pods.ready("bound")
     assert claim(pods.host, "fixed")["spec"]["volumeName"] == "fixed"  # type: ignore[index]
-    assert (folder / "fixed" / "file").read_text() == "bound\n"
+    pods.until("it has written", lambda: is_written(folder / "fixed" / "file", "bound\n"))
 
 
 def test_all_of_it_leaves_nothing_to_do(pods: Stage) -> None:

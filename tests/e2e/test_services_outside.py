@@ -16,7 +16,7 @@ from tests.e2e.lab_node import lab_nodes
 from tests.e2e.stage import container, manifest, pod_spec, workload
 from tests.e2e.test_network_between_nodes import MANY, NAMES, SERVER, Net, ask, server
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.real
 
 POOL = "10.99.0.240-10.99.0.241"
 CLIENT = "10.99.0.1"  # the network's own end, which is no host of the cluster
@@ -80,6 +80,15 @@ class Outside(Net):
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
         return done.stdout.replace("::ffff:", "").splitlines()
 
+    def is_balanced(self) -> bool:
+        """Whether each load balancer has what leads to it, from everywhere to every Pod."""
+        named = self.service("cloud").get("status", {}).get("loadBalancer", {}).get("ingress")
+        addresses = [self.address(name) for name in ("balanced", "kept")]
+        if not named or not all(address and len(self.holders(address)) == 1 for address in addresses):
+            return False
+        there = {one.split()[0] for one in self.from_outside(ask(addresses[0], MANY))}
+        return there == set(NAMES) and bool(self.from_outside(ask(addresses[1])))
+
     def service(self, name: str) -> dict[str, Any]:
         """Return a Service as the API shows it."""
         found: dict[str, Any] = self.cluster.main.get(f"/api/v1/namespaces/default/services/{name}")
@@ -99,7 +108,7 @@ def ask_for_a_foreign_address(net: Outside) -> None:
     """Push a load balancer with an address that is not ours to give, and wait until that is told."""
     if net.cluster.main.get("/api/v1/namespaces/default/services/late") is None:
         net.cluster.main.push({**MANIFESTS, **LATE}, wait=False)
-    wait_for("it is told", lambda: "AllocationFailed" in net.cluster.main.events(), 20, 0.2)
+    wait_for("it is told", lambda: "AllocationFailed" in net.cluster.main.events(), 60, 0.2)
 
 
 def kubectl(host: NodeHost, *arguments: str) -> str:
@@ -131,7 +140,9 @@ def net(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Outsid
         pushed = cluster.main.push(MANIFESTS, wait=False)
         assert pushed.code == 0, pushed
         cluster.main.settle(90)
-        yield Outside(cluster, "vxlan")
+        one = Outside(cluster, "vxlan")
+        wait_for("load balancers are served", one.is_balanced, 60, 0.5)
+        yield one
 
 
 def test_every_node_answers_on_the_node_port(net: Outside) -> None:
@@ -154,7 +165,7 @@ def test_the_local_policy_keeps_the_client_and_answers_where_the_pod_is(net: Out
     """Elsewhere nobody answers; a client inside is served all the same."""
     own = {name: net.hosts[name].node.address for name in NAMES}
     assert set(net.from_outside(ask(own["host-3"], 4, port=HERE))) == {f"host-3 {CLIENT}"}
-    assert net.from_outside(ask(own["host-2"], 1, port=HERE)) == []
+    assert net.from_outside(ask(own["host-2"], 1, port=HERE, patience_s=2)) == []
     assert [one.split()[0] for one in net.on_host("host-2", ask(own["host-2"], 1, port=HERE))] == ["host-3"]
 
 
@@ -225,5 +236,5 @@ def test_another_host_takes_the_address_when_its_holder_is_switched_off(net: Out
     left = tuple(name for name in NAMES if name != holder)
     net.hosts[holder].node.power_off()
     wait_for("another host holds it", lambda: bool(net.holders(address, left)), 90, 0.5)
-    wait_for("clients reach it", lambda: len(net.from_outside(ask(address, 4))) == 4, 20, 0.5)
+    wait_for("clients reach it", lambda: len(net.from_outside(ask(address, 4, patience_s=2))) == 4, 60, 0.5)
     assert holder not in {one.split()[0] for one in net.from_outside(ask(address, MANY))}

@@ -16,6 +16,7 @@ from reconciler.executors.container.exec import EngineExec
 from reconciler.executors.container.frames import Demultiplexer
 from reconciler.executors.engine import Engine
 from reconciler.model.ports import ExecRequest
+from tests.e2e.host import wait_for
 from tests.executors.container import build
 from tests.executors.container.test_lifecycle import bring_up
 
@@ -97,7 +98,7 @@ def test_what_a_command_leaves_running_does_not_hold_it(executor: ContainerExecu
     began = time.monotonic()
     out, _, code = told(start(executor, box, "sleep 30 & echo said; exit 5"))
     assert (out, code) == (b"said\n", 5)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 25
 
 
 @pytest.mark.real
@@ -108,15 +109,10 @@ def test_letting_go_ends_the_command_and_its_children(
 ) -> None:
     """Also one that ignores being hung up on."""
     session = start(executor, box, script, tty=tty)
-    deadline = time.monotonic() + 10
-    while not processes(b"sleep\x007171") and time.monotonic() < deadline:
-        threading.Event().wait(0.02)
-    assert processes(b"sleep\x007171")
+    wait_for("it runs", lambda: bool(processes(b"sleep\x007171")), 60)
     session.close()
     session.close()
-    while processes(b"sleep\x007171") and time.monotonic() < deadline:
-        threading.Event().wait(0.02)
-    assert processes(b"sleep\x007171") == []
+    wait_for("it has ended", lambda: not processes(b"sleep\x007171"), 60)
 
 
 @pytest.mark.real

@@ -74,7 +74,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "haproxy.cfg").write_text(CONFIG.format(lines=said, **place))
     command = [program(), "-db", "-f", str(folder / "haproxy.cfg")]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as proxy:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (folder / "door").exists():
             assert proxy.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
             time.sleep(0.01)

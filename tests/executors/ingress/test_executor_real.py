@@ -112,9 +112,9 @@ def test_a_proxy_that_others_start_leads_where_the_last_one_led(executor: Ingres
     carry_out(executor, wanted(ips=()))
     carry_out(executor, wanted(ips=("127.0.0.1",)))
     config, pid = folder / "ingress" / "current" / "haproxy.cfg", folder / "ingress" / "haproxy.pid"
-    wait_for("the endpoint is noted", lambda: f"127.0.0.1:{BACKEND}" in config.read_text(), 5)
+    wait_for("the endpoint is noted", lambda: f"127.0.0.1:{BACKEND}" in config.read_text(), 30)
     os.kill(int(pid.read_text()), signal.SIGKILL)
-    wait_for("its worker has ended", lambda: not port_holder(HTTP), 5)
+    wait_for("its worker has ended", lambda: not port_holder(HTTP), 30)
     environment = {"RECONCILER_INGRESS_SOCKET": str(folder / "ingress" / "haproxy.sock")}
     command = [program(), "-W", "-D", "-p", str(pid), "-f", str(config)]
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=20)
@@ -144,7 +144,7 @@ def test_requests_are_logged_where_an_ingress_wants_it(executor: IngressExecutor
     small = IngressRoute(id="small", host="c.example", target=WEB, options=options)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as log, echo("main", BACKEND):
         log.bind(("127.0.0.1", 0))
-        log.settimeout(5)
+        log.settimeout(30)
         detail = wanted(logged, silent, small)
         head = detail.head.replace("log /dev/log", f"log 127.0.0.1:{log.getsockname()[1]}")
         assert carry_out(executor, replace(detail, head=head)).status is OutcomeStatus.DONE
@@ -206,5 +206,5 @@ def test_the_end_of_the_proxy_is_noticed(executor: IngressExecutor, folder: Path
     executor.watch(lambda _: ended.set())
     assert not ended.wait(0.2)
     assert stop_proxy(folder) == ("HAProxy of the ingresses",)
-    assert ended.wait(5)
+    assert ended.wait(30)
     assert executor.facts().structure == ""

@@ -159,7 +159,7 @@ class Network:
         process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
         assert process.stdout is not None
-        assert select.select([process.stdout], [], [], 10)[0], "it did not start"
+        assert select.select([process.stdout], [], [], 60)[0], "it did not start"
         assert process.stdout.readline() == "ready\n"
         return process
 
@@ -185,12 +185,12 @@ class Network:
         """Note what the executor asks to look at."""
         self.executor.watch(self._look)
 
-    def looked(self, reason: str, timeout_s: float = 2.0) -> bool:
+    def looked(self, reason: str, timeout_s: float = 30.0) -> bool:
         """Return whether it asks to look within a time."""
         with self._looked:
             return self._looked.wait_for(lambda: reason in self.looks, timeout_s)
 
-    def wait_for(self, holds: Callable[[NetworkFact], bool], timeout_s: float = 5.0) -> bool:
+    def wait_for(self, holds: Callable[[NetworkFact], bool], timeout_s: float = 30.0) -> bool:
         """Return whether the facts come to hold within a time."""
         deadline = time.monotonic() + timeout_s
         while not holds(self.executor.facts()):

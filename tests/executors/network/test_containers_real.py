@@ -56,7 +56,7 @@ def _netns_of(sandbox: str) -> int | None:
 
 def _answer() -> str:
     """Ask the Service for the name of the container's host."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while True:
         door = http.client.HTTPConnection("10.43.0.9", 80, timeout=3)
         try:

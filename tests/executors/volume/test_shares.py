@@ -78,7 +78,8 @@ def test_a_server_that_hangs_leaves_room_for_others(hung: Shares, paths: VolumeP
     assert shares.root_of(other) == shares.place(other.key)
     with hung._turn(SHARE.key), pytest.raises(MountError, match="takes long"):
         hung.mount(MountShare(share=SHARE))
-    assert time.monotonic() - began < 1.0
+    # Not as long as a mount may take.
+    assert time.monotonic() - began < QUICK.mount_s
 
 
 def test_a_share_that_hangs_can_be_let_go(hung: Shares) -> None:
