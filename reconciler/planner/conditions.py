@@ -21,8 +21,6 @@ def lay_conditions(view: View) -> None:
         if stored is None:
             continue
         status, given = cast(Any, stored.object).status, _given(view, stored)
-        if not given and (ref.kind == "Node" or not status.conditions):
-            continue
         names = {one.type for one in given}
         own = tuple(one for one in status.conditions if one.type not in names and _is_own(ref.kind, one))
         if len(own) < len(status.conditions) or given:

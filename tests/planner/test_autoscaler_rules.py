@@ -250,6 +250,7 @@ def shown(name: str, *, share: int | None = None, value: str | None = None, cont
         ([shown("cpu", share=50, value="50m")], [shown("cpu", share=51, value="50m")], False),
         ([shown("cpu", share=50)], [shown("cpu", value="50m")], False),
         ([shown("cpu", value="50m")], [shown("cpu", share=50)], False),
+        ([shown("cpu", share=50, value="50m")], [shown("cpu", value="50m")], False),
         ([shown("cpu", value="98m")], [shown("cpu", value="100m")], True),
         ([shown("cpu", value="100m")], [shown("cpu", value="98m")], True),
         ([shown("cpu", value="97m")], [shown("cpu", value="100m")], False),

@@ -107,3 +107,16 @@ def label_set(cluster: Cluster, name: str, labels: Mapping[str, str]) -> None:
     stored = cluster.observed.objects[ObjectRef(kind="ReplicaSet", namespace="default", name=name)]
     metadata = replace(stored.object.metadata, labels=labels)
     put(cluster, replace(stored, object=replace(stored.object, metadata=metadata)))
+
+
+def test_a_deployments_pod_is_let_go_and_replaced() -> None:
+    """It runs on for whoever looks at it."""
+    cluster = Cluster()
+    cluster.push(web(replicas=2))
+    cluster.settle()
+    first = min(cluster.of("Pod"))
+    relabel(cluster, first, {"app": "other"})
+    assert reason(cluster.plan(), first) is Reason.RELEASED
+    cluster.settle()
+    assert len(cluster.of("Pod")) == 3
+    assert not cluster.of("Pod")[first].metadata.owner_references

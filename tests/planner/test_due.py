@@ -151,6 +151,14 @@ def test_a_long_downtime_leaves_one_run_to_start() -> None:
     assert found.many
 
 
+@pytest.mark.parametrize(("now", "expected"), [(119, 60), (120, None), (250, None)])
+def test_of_runs_unevenly_apart_one_that_is_long_past_may_be_overlooked(now: float, expected: int | None) -> None:
+    """As Kubernetes does: two runs a minute apart, and then none for days."""
+    runs = (0, 60, 900_000)
+    found = most_recent(lambda after: next((one for one in runs if one > after), None), -1, now)
+    assert (found.at, found.many) == (expected, False)
+
+
 def test_the_scheduled_time_carries_the_offset_of_its_zone() -> None:
     """RFC 3339: Z for UTC, else the offset that was valid then."""
     at = int(unix("2024-07-01T10:00:00Z"))

@@ -41,6 +41,8 @@ def told(view: View) -> list[tuple[str, str, str]]:
         (job(parallelism=1, completions=1), [pod("a", "Failed", ended_s=10)], 1, ""),
         (job(parallelism=1, completions=1), [pod("a", "Failed", ended_s=9)], 0, ""),
         (job(parallelism=1, suspend=True), [pod("a"), pod("b")], 0, "a b"),
+        (indexed(3, backoffLimitPerIndex=5), [pod("a", "Failed", index=1, ended_s=9)], 2, ""),
+        (indexed(3, backoffLimitPerIndex=5), [pod("a", "Failed", index=1, ended_s=10)], 3, ""),
     ],
 )
 def test_pods_start_and_end_towards_what_is_wanted(of: Job, pods: list[Pod], starts: int, ends: str) -> None:

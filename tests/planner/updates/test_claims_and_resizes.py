@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.planner.storage.classes import allows, default_class
 from reconciler.planner.updates.pod import ends_with_its_image
-from reconciler.planner.updates.resize import needs_restart
+from reconciler.planner.updates.resize import needs_restart, resize_faults
 from reconciler.planner.updates.storage import claim_faults, volume_faults
 from tests.planner.reading import read
 
@@ -158,3 +158,27 @@ def test_the_default_class_is_the_newest_that_is_marked() -> None:
     assert default_class([old, new, storage_class("", "false", "d", "2026-03-01T00:00:00Z")]) == "c"
     assert default_class([old, storage_class("", "true", "a", early)]) == "a"
     assert default_class([storage_class()]) == default_class([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("statuses", "faults"),
+    [
+        ("", []),
+        ("containerStatuses: [{name: a, state: {running: {}}, resources: {}}]", []),
+        ("containerStatuses: [{name: a, state: {running: {}}}]", ["spec"]),
+        ("containerStatuses: [{name: a, state: {waiting: {}}}]", []),
+        ("initContainerStatuses: [{name: i, state: {terminated: {exitCode: 0}}}]", []),
+        ("initContainerStatuses: [{name: i, state: {running: {}}}]", ["spec"]),
+    ],
+)
+def test_a_container_is_resized_where_its_node_tells_what_it_may_use(statuses: str, faults: list[str]) -> None:
+    """One that does not run has yet to be given anything."""
+    old, new = (
+        read(
+            "Pod",
+            spec=f"containers: [{{name: a, image: a, resources: {{requests: {{cpu: {cpu}}}}}}}]",
+            status=f"phase: Running, {statuses}",
+        )
+        for cpu in ("100m", "200m")
+    )
+    assert [one.field for one in resize_faults(old, new)] == faults
