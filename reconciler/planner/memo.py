@@ -1,7 +1,7 @@
 """Results kept from one pass to the next, while the very same values come in again.
 
 Pure in what it gives: values are frozen, so the same inputs have the same result, whether it is kept or made anew.
-Owned by one thread. What a pass did not ask for is forgotten with the one after it.
+Owned by one thread. What no pass has asked for is forgotten after some: who is asked for it may sleep in between.
 """
 
 from collections.abc import Callable, Hashable
@@ -12,6 +12,9 @@ from reconciler.planner.attention import Attention
 from reconciler.planner.picture import Picture
 
 T = TypeVar("T")
+
+# What was asked for stays for so many passes, and for no more than twice as many.
+_PASSES_KEPT = 8
 
 
 class Memo:
@@ -30,7 +33,8 @@ class Memo:
     def next_pass(self) -> None:
         """Begin a pass."""
         self.passes += 1
-        self._before, self._kept = self._kept, {}
+        if self.passes % _PASSES_KEPT == 0:
+            self._before, self._kept = self._kept, {}
 
     def get(self, key: Hashable, inputs: tuple[object, ...], make: Callable[[], T]) -> T:
         """Return what `make` gave for these very inputs (by identity), or make it now."""
