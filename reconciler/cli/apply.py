@@ -7,6 +7,7 @@ import click
 
 from reconciler.cli.answers import exit_of_plan, plan_of, show_answer
 from reconciler.cli.common import JSON, TEXT, client_of, command, note, now, write, write_json
+from reconciler.cli.durations import Seconds
 from reconciler.cli.exits import Exit
 from reconciler.cli.waiting import exit_of_status, wait_until_healthy
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--ack", is_flag=True, help="Acknowledge all held deletions, so that they happen.")
 @click.option("--hold", metavar="ID", default="", help="With --ack: only the set of deletions of this id.")
 @click.option("--wait", is_flag=True, help="Wait until everything is healthy.")
-@click.option("--timeout", type=click.FloatRange(min=0), default=300.0, help="With --wait: seconds at most (300).")
+@click.option("--timeout", type=Seconds(), default=300.0, help="With --wait: at most so long (5m).")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def run(data_dir: str | None, output: str, ack: bool, hold: str, wait: bool, timeout: float, yes: bool) -> int:
     """Apply the current plan now, after showing it and asking.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.common import client_of, command, note, write_result
+from reconciler.cli.durations import Seconds
 from reconciler.cli.exits import Exit
 from reconciler.cli.targets import DEFAULT_NAMESPACE, kind_spec
 
@@ -21,7 +22,7 @@ _LOOK_S = 0.2
 @click.option("-n", "--namespace", help="The namespace of NAME.")
 @click.option("--grace-period", type=click.IntRange(0), metavar="S", help="Seconds it has to end (its own).")
 @click.option("--wait/--no-wait", default=True, help="Wait until it has ended (yes).")
-@click.option("--timeout", type=click.FloatRange(0), default=120.0, metavar="S", help="How long to wait (120).")
+@click.option("--timeout", type=Seconds(), default=120.0, help="How long to wait (2m).")
 def run(
     data_dir: str | None,
     output: str,

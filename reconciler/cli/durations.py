@@ -10,6 +10,22 @@ _PART = re.compile(r"(\d+)([smhdwy])")
 NEVER = "never"
 
 
+class Seconds(click.ParamType[float]):
+    """Reads a length of time as seconds, which a plain number is as well."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds, or say what was expected."""
+        text = str(value).strip()
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            return float(text)
+        seconds = Duration().convert(text, param, ctx)
+        if seconds is None:
+            self.fail("it has to end; such as 90s, 15m or 1h", param, ctx)
+        return seconds
+
+
 class Duration(click.ParamType[float | None]):
     """Reads a length of time as seconds; None stands for `never`."""
 

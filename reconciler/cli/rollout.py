@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.common import client_of, command, note, now, write, write_json, write_result
+from reconciler.cli.durations import Seconds
 from reconciler.cli.exits import Exit
 from reconciler.cli.overriding import pause, restart, revisions_of, undo_to
 from reconciler.cli.progress import KINDS as FOLLOWED_KINDS
@@ -32,7 +33,7 @@ Document = dict[str, Any]
 @click.argument("workload")
 @click.option("-n", "--namespace", help="The namespace of WORKLOAD.")
 @click.option("--to-revision", type=click.IntRange(1), metavar="N", help="undo: the revision (the one before).")
-@click.option("--timeout", type=click.FloatRange(0), default=120.0, metavar="S", help="status: how long to wait (120).")
+@click.option("--timeout", type=Seconds(), default=120.0, help="status: how long to wait (2m).")
 def run(
     data_dir: str | None,
     output: str,

@@ -3,12 +3,13 @@
 import click
 
 from reconciler.cli.common import client_of, command, now, write_result
+from reconciler.cli.durations import Seconds
 from reconciler.cli.waiting import exit_of_status, read_status, wait_until_healthy
 
 
 @command("reconciler status\nreconciler status --wait --timeout 120")
 @click.option("--wait", is_flag=True, help="Wait until everything is healthy.")
-@click.option("--timeout", type=click.FloatRange(min=0), default=300.0, help="With --wait: seconds at most (300).")
+@click.option("--timeout", type=Seconds(), default=300.0, help="With --wait: at most so long (5m).")
 @click.option("--all", "show_all", is_flag=True, help="List healthy objects, too.")
 def run(data_dir: str | None, output: str, wait: bool, timeout: float, show_all: bool) -> int:
     """Show the state of everything: sources, nodes, objects, holds, ages.

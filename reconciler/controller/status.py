@@ -124,11 +124,13 @@ def node_status(state: NodeState, pods: Iterable[Pod], *, silent: bool) -> NodeS
     """Return what is told of a node; `pods` are those of all nodes, and only those count that have not ended."""
     facts = state.observation.facts if state.observation else None
     here = [one for one in pods if one.spec.node_name == state.name and one.status.phase not in _ENDED]
-    message = "silent" if silent else (facts.engine_error if facts and not facts.complete else "")
+    fault = "silent" if silent else (facts.engine_error if facts and not facts.complete else "")
+    pressures = state.observation.pressures if state.observation else ()
+    pressed = f"{', '.join(pressures)}: takes no new Pods, and ends some until there is more room" if pressures else ""
     return NodeStatus(
         name=state.name,
-        ready=not message,
-        message=message,
+        ready=not fault,
+        message=fault or pressed,
         reported_at=state.heartbeat_at,
         pods=len(here),
         pods_ready=sum(1 for pod in here if is_ready(pod)),

@@ -25,7 +25,7 @@ from reconciler.lab.places import ENGINE_SETTINGS, absent_places, remove_places
 from reconciler.lab.provided import NETWORK, provider_folder, write_provider
 from reconciler.lab.record import ANY_SUBNET, Record, read_record, write_record
 from reconciler.lab.requirements import require_machine
-from reconciler.model.errors import ConfigurationError, TransientError
+from reconciler.model.errors import ConfigurationError, TerminalError, TransientError
 
 _AT_ONCE = 4
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -240,13 +240,14 @@ class Lab:
         nodes = [node for node in self.nodes() if node.init]
         if not nodes:
             raise TransientError("every node is off", hint="reconciler lab up")
-        file = Path(image)
-        return {
-            node.name: engine.load(
-                node.socket, engine.archived(file) if file.is_file() else engine.saved(host_engine, image)
-            )
-            for node in nodes
-        }
+        file, loaded = Path(image), {}
+        for node in nodes:
+            archive = engine.archived(file) if file.is_file() else engine.saved(host_engine, image)
+            try:
+                loaded[node.name] = engine.load(node.socket, archive)
+            except TerminalError as error:
+                raise TerminalError(f"{node.name}: {error}", hint=error.hint) from error
+        return loaded
 
     # Parts
 

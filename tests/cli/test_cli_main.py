@@ -12,6 +12,7 @@ import click
 import pytest
 from api_double import Api
 
+from reconciler.cli.durations import Seconds
 from reconciler.cli.exits import Exit, strongest
 from reconciler.cli.main import COMMANDS, cli
 from reconciler.cli.reference import reference_page
@@ -69,6 +70,14 @@ def test_an_absent_daemon_is_an_error_with_advice(run: Any, data_dir: Path) -> N
     assert "error: the daemon is not running" in ended.err
     assert "systemctl start reconciler" in ended.err
     assert ended.out == ""
+
+
+def test_how_long_to_wait_is_said_as_elsewhere(run: Any, data_dir: Path) -> None:
+    """With a unit, as kubectl has it, or as plain seconds; it has to end."""
+    waits = {one: Seconds().convert(one, None, None) for one in ("30s", "1m30s", "0.5", "0", "300.0")}
+    assert waits == {"30s": 30, "1m30s": 90, "0.5": 0.5, "0": 0, "300.0": 300}
+    for wait in ("never", "-1", "soon"):
+        assert "such as" in run("status", "--wait", "--timeout", wait, "--data-dir", data_dir).err
 
 
 def test_on_a_host_that_has_joined_the_daemon_is_elsewhere(run: Any, data_dir: Path) -> None:

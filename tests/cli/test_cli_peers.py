@@ -50,6 +50,9 @@ def test_a_tunnel_is_asked_at_its_end(
     if grade is Grade.FAIL:
         assert found.message == "node node-2 (10.99.0.2) does not answer at 10.42.1.0"
         assert "UDP port 4789" in found.fix
+        assert found.fix.endswith("reconciler describe node/node-1")
+    else:
+        assert found.message == "1 other node answers"
 
 
 def test_without_root_nobody_can_be_asked(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

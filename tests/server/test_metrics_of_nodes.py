@@ -23,6 +23,15 @@ def test_pods_that_have_ended_are_not_waited_for() -> None:
     assert (node.pods, node.pods_ready) == (1, 0)
 
 
+def test_a_node_with_too_little_of_something_says_so() -> None:
+    """It is ready all the same."""
+    facts = NodeFacts(node="n", observed_at=0.0)
+    told = Observation(node="n", boot_id="b", sequence=1, observed_at=0.0, facts=facts, pressures=("DiskPressure",))
+    node = node_status(NodeState(name="n", observation=told), (), silent=False)
+    assert (node.ready, node.message.split(":")[0]) == (True, "DiskPressure")
+    assert node_status(NodeState(name="n", observation=told), (), silent=True).message == "silent"
+
+
 def test_pods_count_by_their_sandboxes_and_containers_by_their_state() -> None:
     """A Pod whose sandbox has ended does not run."""
     there = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ANSWER_S = 2.0
 _ECHO, _ECHO_REPLY = 8, 0
 _FIX = {
-    "vxlan": "let UDP port 4789 pass between the hosts, and look at the node's events: reconciler describe node",
+    "vxlan": "let UDP port 4789 pass between the hosts; more is said on the daemon's: reconciler describe node/{node}",
     "host-gw": "let packets from and to the Pods' range pass between the hosts, which have to share a link",
     "routed": "let packets from and to the Pods' range pass between the hosts",
 }
@@ -50,10 +50,15 @@ def check_peers(settings: "Settings") -> Sequence[Finding]:
     except PermissionError:
         return [warn("peers", "cannot be tried: echoes need root", "sudo reconciler doctor")]
     found = [
-        fail("peers", f"node {one.node} ({one.address}) does not answer at {_end(one)}", _FIX[one.backend])
+        fail(
+            "peers",
+            f"node {one.node} ({one.address}) does not answer at {_end(one)}",
+            _FIX[one.backend].format(node=settings.node_name),
+        )
         for one in silent
     ]
-    return found or [ok("peers", f"{len(others)} other nodes answer")]
+    said = "1 other node answers" if len(others) == 1 else f"{len(others)} other nodes answer"
+    return found or [ok("peers", said)]
 
 
 def _others(file: Path, node: str) -> list[Peer]:
