@@ -1,5 +1,6 @@
 """When schedules fall due: the hard cases, and a property against looking at every minute."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -157,6 +158,25 @@ def test_of_runs_unevenly_apart_one_that_is_long_past_may_be_overlooked(now: flo
     runs = (0, 60, 900_000)
     found = most_recent(lambda after: next((one for one in runs if one > after), None), -1, now)
     assert (found.at, found.many) == (expected, False)
+
+
+@pytest.mark.parametrize(
+    ("runs", "now", "expected", "many"),
+    [
+        ((), 10, None, False),
+        ((20,), 19, None, False),
+        ((20,), 20, 20, False),
+        ((20, 30), 29, 20, False),
+        ((20, 30), 30, 30, False),
+        (range(0, 2000, 10), 991, 990, False),
+        (range(0, 2000, 10), 999, 990, False),
+        (range(0, 2000, 10), 1000, 1000, True),
+    ],
+)
+def test_the_newest_run_that_is_due_is_meant(runs: Sequence[int], now: float, expected: int | None, many: bool) -> None:
+    """At its very second it is due; a hundred of them are not too many."""
+    found = most_recent(lambda after: next((one for one in runs if one > after), None), -1, now)
+    assert (found.at, found.many) == (expected, many)
 
 
 def test_the_scheduled_time_carries_the_offset_of_its_zone() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.planner.storage.classes import allows, default_class
 from reconciler.planner.updates.pod import ends_with_its_image
-from reconciler.planner.updates.resize import needs_restart, resize_faults
+from reconciler.planner.updates.resize import changed_resources, needs_restart, resize_faults
 from reconciler.planner.updates.storage import claim_faults, volume_faults
 from tests.planner.reading import read
 
@@ -182,3 +182,56 @@ def test_a_container_is_resized_where_its_node_tells_what_it_may_use(statuses: s
         for cpu in ("100m", "200m")
     )
     assert [one.field for one in resize_faults(old, new)] == faults
+
+
+def asking(cpu: str, policy: str = "", restart: str = "", limit: str = "", more: str = "") -> Any:
+    """Return a Pod whose init container asks for so much, and a container that never changes."""
+    policies = f"resizePolicy: [{{resourceName: cpu, restartPolicy: {policy}}}], " if policy else ""
+    restarts = f"restartPolicy: {restart}, " if restart else ""
+    limits = f", limits: {{cpu: {limit}}}" if limit else ""
+    init = f"{{name: i, image: i, {policies}{restarts}resources: {{requests: {{cpu: {cpu}}}{limits}}}}}"
+    held = "{name: a, image: a, resources: {requests: {cpu: 1m}}}"
+    return read("Pod", spec=f"initContainers: [{init}], containers: [{held}], {more}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fields"),
+    [
+        (asking("1", "RestartContainer"), asking("2", "RestartContainer"), ["spec.initContainers[0]"]),
+        (asking("1", "RestartContainer", "Always"), asking("2", "RestartContainer", "Always"), []),
+        (asking("1", "NotRequired"), asking("2", "NotRequired"), []),
+        (asking("1", "RestartContainer"), asking("1", "RestartContainer"), []),
+        (asking("1", limit="4"), asking("4", limit="4"), []),
+        (asking("1", limit="4"), asking("5", limit="4"), ["spec.initContainers[0].resources.requests.cpu"]),
+        (asking("1", more="os: {name: linux}"), asking("2", more="os: {name: linux}"), []),
+        (asking("1", more="os: {name: windows}"), asking("2", more="os: {name: windows}"), ["spec"]),
+    ],
+)
+def test_what_a_container_may_be_resized_to(before: Any, after: Any, fields: list[str]) -> None:
+    """An init container that ends is not started anew; no request exceeds its limit; nothing is resized on Windows."""
+    assert sorted({one.field for one in resize_faults(before, after)}) == fields
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        ("requests: {cpu: 1}", "requests: {cpu: 1000m}", False),
+        ("requests: {cpu: 1}", "requests: {cpu: 2}", True),
+        ("requests: {cpu: 1}", "requests: {cpu: 1}, limits: {cpu: 1}", True),
+        ("requests: {cpu: 1}", "requests: {cpu: 1, ephemeral-storage: 1Gi}", False),
+        ("", "requests: {memory: 1Gi}", True),
+    ],
+)
+def test_whether_amounts_differ(before: str, after: str, changed: bool) -> None:
+    """Of CPU and memory, whatever they are called; of containers, of those that come first, and of the whole Pod."""
+
+    def pods(where: str) -> tuple[Any, ...]:
+        return tuple(read("Pod", spec=where.replace("GIVEN", f"resources: {{{one}}}")) for one in (before, after))
+
+    still = "containers: [{name: b, image: b}]"
+    for where in (
+        "containers: [{name: b, image: b}, {name: a, image: a, GIVEN}]",
+        f"initContainers: [{{name: a, image: a, GIVEN}}], {still}",
+        f"GIVEN, {still}",
+    ):
+        assert changed_resources(*pods(where)) is changed

@@ -85,3 +85,32 @@ def test_only_the_series_of_an_event_changes(before: Event, after: Event, fields
     """By the newer API; a series that stays is not judged again, and by the older one anything changes."""
     assert [fault.field for fault in event_update_faults(before, after, EVENTS_V1)] == fields
     assert list(event_update_faults(before, after, "v1")) == []
+
+
+@pytest.mark.parametrize(
+    ("about", "namespace", "time", "fields"),
+    [
+        ("default", "default", None, []),
+        ("", "default", None, []),
+        ("", "kube-system", None, ["involvedObject.namespace"]),
+        ("", "kube-system", NOW, []),
+        ("", "shop", NOW, ["involvedObject.namespace"]),
+        ("shop", "shop", None, []),
+        ("shop", "default", None, ["involvedObject.namespace"]),
+        ("shop", "default", NOW, []),
+        ("Shop", "Shop", None, ["metadata.namespace"]),
+    ],
+)
+def test_an_event_lies_where_its_object_does(about: str, namespace: str, time: str | None, fields: list[str]) -> None:
+    """What is of no namespace is told in `default`."""
+    one = event(event_time=time, metadata=ObjectMeta(name="e", namespace=namespace))
+    one = replace(one, involved_object=replace(one.involved_object, namespace=about))
+    assert [fault.field for fault in event_faults(one, "v1")] == fields
+
+
+@pytest.mark.parametrize("source", [{"component": "c"}, {"host": "h"}])
+def test_the_source_of_old_is_empty(source: dict[str, str]) -> None:
+    """Either half of it."""
+    one = event()
+    found = [fault.field for fault in event_faults(replace(one, source=replace(one.source, **source)), EVENTS_V1)]
+    assert found == ["deprecatedSource"]
