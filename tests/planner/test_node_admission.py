@@ -24,10 +24,11 @@ from reconciler.model.kinds import (
     Toleration,
 )
 from reconciler.model.observed import NodeState
-from reconciler.model.refs import ObjectRef
 from reconciler.planner.apply import apply_plan
-from reconciler.planner.node_admission import refusals
+from reconciler.planner.node_admission import admit_named_pods, refusals
 from reconciler.planner.scheduling.fit import candidate_of
+from reconciler.planner.view import View
+from tests.planner.reading import read, stored
 from tests.planner.world import Cluster
 
 MANIFEST = """
@@ -166,6 +167,18 @@ def test_a_refusal_is_told_as_a_warning_beside_pods_that_run() -> None:
     }
 
 
+def test_a_pod_of_a_node_that_nobody_knows_keeps_no_other_from_being_refused() -> None:
+    """Whose node has told what it has."""
+    cluster = Cluster()
+    (name,) = cluster.observed.nodes
+    cluster.settle()
+    cluster.push(
+        "---".join((MANIFEST.format(name="a", node="none", cpu=1), MANIFEST.format(name="b", node=name, cpu=900)))
+    )
+    happened = [(one.object.name, one.reason) for one in cluster.tick().happenings if one.type == "Warning"]
+    assert happened == [("b", "OutOfcpu")]
+
+
 def test_the_number_of_pods_is_told_as_one_asked_for() -> None:
     """Beside how many there are, and may be."""
     node = Node(metadata=ObjectMeta(name="n"), status=NodeStatus(allocatable={"pods": "1"}))
@@ -173,29 +186,26 @@ def test_the_number_of_pods_is_told_as_one_asked_for() -> None:
     assert found.message == "Node didn't have enough resource: pods, requested: 1, used: 1, capacity: 1"
 
 
-def test_a_pod_that_ends_before_its_node_has_told_of_it_is_not_refused() -> None:
-    """It has somewhere to go already."""
+@pytest.mark.parametrize(
+    ("metadata", "status", "phase"),
+    [
+        ("", "phase: Pending", "Failed"),
+        ("deletionTimestamp: '2027-01-01T00:00:00Z'", "phase: Pending", "Pending"),
+        ("", "phase: Running", "Running"),
+        ("", "phase: Pending, startTime: '2027-01-01T00:00:00Z'", "Pending"),
+        ("", "phase: Pending, conditions: [{type: PodScheduled, status: 'True'}]", "Pending"),
+    ],
+)
+def test_only_what_nobody_has_placed_or_taken_in_is_looked_at(metadata: str, status: str, phase: str) -> None:
+    """Nor what ends already."""
+    asks = "containers: [{name: c, image: i, resources: {requests: {cpu: 2}}}]"
+    one = stored(read("Pod", metadata=metadata, spec=f"nodeName: n, {asks}", status=status))
+    room = stored(Node(metadata=ObjectMeta(name="n"), status=NodeStatus(allocatable={"cpu": "1", "pods": "3"})))
     cluster = Cluster()
-    (name,) = cluster.observed.nodes
-    cluster.settle()
-    cluster.ends = lambda _: False
-    big = MANIFEST.format(name="big", node=name, cpu="1")
-    cluster.push(big)
-    cluster.observed = apply_plan(cluster.observed, cluster.plan())
-    ref = ObjectRef(kind="Pod", namespace="default", name="big")
-    stored = cluster.observed.objects[ref]
-    one = cast(Pod, stored.object)
-    resources = ResourceRequirements(requests={"cpu": "900"})
-    containers = tuple(replace(each, resources=resources) for each in one.spec.containers)
-    metadata = replace(one.metadata, deletion_timestamp="2027-01-01T00:00:00Z", deletion_grace_period_seconds=30)
-    ending = replace(one, metadata=metadata, spec=replace(one.spec, containers=containers))
-    objects = {**cluster.observed.objects, ref: replace(stored, object=ending)}
-    cluster.observed = replace(cluster.observed, objects=objects)
-    assert not [change for change in cluster.plan().changes if change.ref == ref and _is_failed(change.object)]
-
-
-def _is_failed(object: Any) -> bool:
-    return cast(Pod, object).status.phase == "Failed"
+    observed = replace(cluster.observed, objects={each.ref: each for each in (one, room)})
+    view = View(observed, cluster.policy, cluster.now)
+    admit_named_pods(view)
+    assert cast(Pod, view.objects[one.ref].object).status.phase == phase
 
 
 def test_of_pods_that_name_one_node_the_first_ones_are_taken_in() -> None:

@@ -30,9 +30,9 @@ class Topology:
         if found is None:
             found = self._domains[key] = {}
             for name, candidate in self._nodes.items():
-                value = candidate.node.metadata.labels.get(key)
-                if value is not None:
-                    found.setdefault(value, []).append(name)
+                labels = candidate.node.metadata.labels
+                if key in labels:
+                    found.setdefault(labels[key], []).append(name)
         return found
 
     def is_wide(self, key: str) -> bool:
