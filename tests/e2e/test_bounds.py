@@ -54,7 +54,7 @@ def test_a_drain_leaves_what_the_budget_keeps(cluster: Stage, tmp_path: Path, ve
     allowed = "jsonpath={.status.disruptionsAllowed}"
     cluster.until("one may go", lambda: kubectl.out("get", "pdb", "web", "-o", allowed) == "1")
     try:
-        drained = kubectl.run("drain", "node-1", "--ignore-daemonsets", "--timeout=7s")
+        drained = kubectl.run("drain", "node-1", "--ignore-daemonsets", "--timeout=4s")
         assert drained.code == 1, drained
         assert "Cannot evict pod as it would violate the pod's disruption budget." in drained.err
         assert len(ready(cluster)) == 1
