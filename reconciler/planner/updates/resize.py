@@ -135,9 +135,7 @@ def _amount_faults(field: str, ours: ResourceRequirements, theirs: ResourceRequi
 
 def changed_resources(old: Pod, new: Pod) -> bool:
     """Whether any amount of CPU or memory differs."""
-    if _whole(old.spec) != _whole(new.spec):
-        return True
-    return any(
+    return _whole(old.spec) != _whole(new.spec) or any(
         _amounts(ours, name) != _amounts(theirs, name)
         for before, after in (
             (old.spec.containers, new.spec.containers),
