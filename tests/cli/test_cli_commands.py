@@ -229,6 +229,7 @@ def test_get_and_describe(api: Api, ask: Any) -> None:
     assert ask("get", "pods", "-n", "shop", "-l", "app=db").err == "no pods\n"
     assert "kind: Pod" in ask("get", "pod/web-1", "-n", "shop", "-o", "yaml").out
     assert "aHVudGVyMg" not in ask("describe", "secret/shop/token").out
+    assert ask("describe", "secret", "token", "-n", "shop").out == ask("describe", "secret/shop/token").out != ""
     assert ask("get", "pod", "nope", "-n", "shop").code == Exit.ERROR
 
 
