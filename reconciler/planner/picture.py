@@ -86,7 +86,7 @@ class Picture:
         self.marks[ref.kind] = object()
         if ref.kind == "Pod":
             self._mark_nodes(old, new)
-        if old is not None:
+        if old is not None and (new is None or not _stand_alike(old, new)):
             for table, key in self._places(ref, old):
                 index = table.get(key, {})
                 index.pop(ref, None)
@@ -126,6 +126,16 @@ class Picture:
                 yield self.by_claim, (ref.namespace, claim)
         if is_unmanaged(stored):
             yield self.unmanaged, ref.kind
+
+
+def _stand_alike(old: StoredObject, new: StoredObject) -> bool:
+    """Whether both stand in the same places, see `_places`: as a rule only the status differs."""
+    if old.manager != new.manager or old.object.metadata is not new.object.metadata:
+        return False
+    if old.ref.kind != "Pod":
+        return True
+    one, other = cast(Pod, old.object), cast(Pod, new.object)
+    return one.spec is other.spec and one.status.phase == other.status.phase
 
 
 def labels_of(ref: ObjectRef, stored: StoredObject) -> Iterator[Label]:
