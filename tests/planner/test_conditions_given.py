@@ -88,3 +88,30 @@ def test_words_about_an_earlier_object_are_not_given_to_the_next() -> None:
     cluster.observed = replace(cluster.observed, overrides={ref: change})
     cluster.tick()
     assert APPROVED not in conditions(cluster, ref)
+
+
+def test_what_the_cluster_says_itself_stays() -> None:
+    """Without a word of another controller, and beside one."""
+    cluster, ref = started("Deployment"), ObjectRef.of("Deployment", "default", "web")
+    assert set(conditions(cluster, ref)) == {"Available", "Progressing"}
+    say(cluster, ref, Condition(type=APPROVED, status="True"))
+    assert set(conditions(cluster, ref)) == {"Available", "Progressing", APPROVED}
+
+
+def test_a_condition_is_laid_in_the_very_step_in_which_another_object_goes() -> None:
+    """Whatever its name."""
+    cluster, ref = started("Deployment"), ObjectRef.of("Deployment", "default", "web")
+    web, other = (
+        f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:{TEMPLATE}---\n"
+        for name in ("web", "a")
+    )
+    cluster.push(web + other)
+    cluster.settle()
+    cluster.push(web, commit="c2")
+    uid = cluster.observed.objects[ref].object.metadata.uid
+    given = (Condition(type=APPROVED, status="True"),)
+    cluster.observed = replace(cluster.observed, overrides={ref: Override(ref=ref, uid=uid, conditions=given)})
+    cluster.acknowledge(cluster.plan())
+    cluster.tick()
+    assert set(cluster.of("Deployment")) == {"web"}
+    assert APPROVED in conditions(cluster, ref)
