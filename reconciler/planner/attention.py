@@ -119,9 +119,9 @@ class Attention:
 
     # Looking
 
-    def next_phase(self, count: int = 1) -> None:
-        """Begin the next step, or pass over as many as have nothing to look at."""
-        self._phase += count
+    def next_phase(self) -> None:
+        """Begin the next step, or pass over one that has nothing to look at."""
+        self._phase += 1
 
     def in_order(self, kind: str) -> list[ObjectRef]:
         """Return what of a kind is awake, in the order of names."""

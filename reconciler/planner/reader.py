@@ -163,15 +163,12 @@ class Reader:
 
     def due_of(self, kinds: Iterable[str]) -> Iterator[StoredObject]:
         """Go through the objects of several kinds that have to be looked at, kind after kind; see `due`."""
-        attention, passed = self._attention, 0
+        attention = self._attention
         for kind in kinds:
             if attention.awake.get(kind):
-                attention.next_phase(passed)
-                passed = 0
                 yield from self.due(kind)
             else:
-                passed += 1
-        attention.next_phase(passed)
+                attention.next_phase()
 
     def awake_of(self, kind: str) -> Collection[ObjectRef]:
         """Return what of a kind has to be looked at, in no order."""
