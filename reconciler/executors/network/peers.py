@@ -120,7 +120,7 @@ class PeerRoutes:
         mtu = underlay.mtu - OVERHEAD_BYTES
         wanted = self._tunnel(detail)
         found = door.link(link.index) if link is not None else None
-        if link is not None and (found is None or tunnel.tunnel_of(found) != wanted):
+        if link is not None and (found is None or tunnel.tunnel_of(found) != wanted or self._has_other(link, detail)):
             door.delete_link(link.index)
             link = None
         if link is not None and self._link_whole(detail, link, mtu):
@@ -260,6 +260,11 @@ class PeerRoutes:
             and bool(link.flags & netlink.UP)
             and (link.index, _first(detail.pod_cidr)) in self._mirror.addresses
         )
+
+    def _has_other(self, link: Link, detail: ProgramPeers) -> bool:
+        """Whether the tunnel has an address of a range that this node had before, where another node may be now."""
+        own = (link.index, _first(detail.pod_cidr))
+        return any(one[0] == link.index and one != own for one in self._mirror.addresses)
 
     def _name_of(self, index: int) -> str:
         link = self._mirror.links.get(index)

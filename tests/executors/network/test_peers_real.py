@@ -224,6 +224,15 @@ def test_damage_is_noticed_and_repaired(network: Network, neighbour: Neighbour, 
     assert network.ask("10.42.1.5", 8080) == ["there 10.42.0.0"]
 
 
+def test_a_node_of_another_range_gives_its_first_one_up(network: Network, neighbour: Neighbour) -> None:
+    """As a host that was removed and has joined by another name: its old range may be another node's by now."""
+    first = msgspec.structs.replace(_ways("1", _peer("node-3", THIRD, 2)), pod_cidr="10.42.1.0/24")
+    network.must(first)
+    network.must(_ways("2", _peer("node-2", OTHER, 1), _peer("node-3", THIRD, 2)))
+    assert "10.42.1.0/24 via 10.42.1.0 dev reconciler-vx" in _run("ip", "route")
+    assert "10.42.1.0/32" not in _run("ip", "address", "show", peers.LINK)
+
+
 def test_packets_fit_into_the_tunnel(network: Network, neighbour: Neighbour) -> None:
     """Its MTU is the underlay's less what the tunnel adds, and follows it."""
     wanted = _ways("1", _peer("node-2", OTHER, 1))
