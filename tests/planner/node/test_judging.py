@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.model.details import StopContainer
+from reconciler.model.granted import Granted
 from reconciler.model.kinds import ExecAction, Lifecycle, LifecycleHandler, ResourceRequirements
 from reconciler.planner.node.memory import ContainerMemory, Emitted, Failure, ImageMemory, NodeMemory
 from reconciler.planner.node.step import NodeStep
@@ -213,6 +214,27 @@ def test_another_size_starts_without_the_waits_of_the_one_before(
     memory = knowing(backoff_s=300.0, resources=before)
     one = pod("web", container(resources=now))
     assert deeds(look(shows(sandbox(), ended(code=1)), one, memory=memory)) == (START_AGAIN if again else [])
+
+
+@pytest.mark.parametrize(
+    ("has", "before", "now", "is_resized"),
+    [
+        (Granted(memory_bytes=64 << 20), SMALL, LARGE, True),
+        (Granted(memory_bytes=64 << 20), SMALL, SMALL, False),
+        (Granted(memory_bytes=1), SMALL, SMALL, False),
+        (None, SMALL, LARGE, False),
+    ],
+    ids=["more", "as much", "changed by hand", "nothing known"],
+)
+def test_a_container_is_resized_when_it_is_asked_for(
+    has: Granted | None, before: ResourceRequirements, now: ResourceRequirements, is_resized: bool
+) -> None:
+    """Not for what somebody did to it, nor where the host does not tell what it may use."""
+    one = pod("web", container(resources=now))
+    memory = knowing(resources=before)
+    memory = replace(memory, pods={UID: replace(memory.pods[UID], allocated={"web": now})})
+    answer = look(shows(sandbox(), fact(granted=has)), one, memory=memory)
+    assert [word for word in deeds(answer) if word.startswith("resize")] == (["resizeContainer web"] * is_resized)
 
 
 def test_a_start_after_the_first_is_known_with_what_it_was_given() -> None:

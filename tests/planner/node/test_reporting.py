@@ -310,3 +310,12 @@ def test_a_pod_that_ends_is_not_gone_while_anything_is_left_or_under_way() -> No
     assert not look(shows(), pod("web")).reports[0].gone
     done = look(shows(sandbox(), ended(code=0)), replace(JOB, deletion_requested_at=None))
     assert look(shows(), replace(JOB, deletion_requested_at=NOW), memory=done.memory).reports[0].gone
+
+
+def test_a_pod_that_never_ran_says_that_it_has_failed() -> None:
+    """What it said last was that it waits."""
+    one = pod("web", active_deadline_seconds=5)
+    first = look(shows(), one)
+    assert first.reports[0].phase == "Pending"
+    last = look(shows(), one, memory=first.memory, now=NOW + 5)
+    assert (last.reports[0].phase, last.reports[0].reason) == ("Failed", "DeadlineExceeded")

@@ -150,7 +150,8 @@ def test_a_resize_that_fails_is_told_and_tried_again() -> None:
     found.node.run_for(0.5)
     (condition,) = resizing(found)
     assert (condition.type, condition.reason, condition.message) == ("PodResizeInProgress", "Error", "uses more")
-    assert status(found).resources is not None
+    in_force = status(found).resources
+    assert in_force is not None and in_force.limits == {"cpu": "100m", "memory": "64Mi"}
     found.settle()
     assert (resizing(found), fact(found).attempt) == ([], 0)
 
@@ -171,3 +172,40 @@ def test_that_a_resize_waits_is_told_once() -> None:
     resized(found, asking("4"), asking("1", name="other"))
     assert "3000m there" in resizing(found)[0].message
     assert [one.reason for one in found.node.events].count("ResizeDeferred") == 1
+
+
+def test_a_pod_that_has_ended_leaves_its_room() -> None:
+    """Although it is still assigned."""
+    job = asking("2", name="job", restart_policy="Never")
+    found = host(asking("1"), job)
+    found.world.end_by_hand(found.full_name("job"))
+    found.settle()
+    found.done()
+    assert resized(found, asking("4"), job) == ["resizeContainer web"]
+
+
+def test_where_nothing_is_left_none_is_told() -> None:
+    """Nor less than none, on a node whose Pods ask for more than it has."""
+    for taken in ("4", "5"):
+        found = host(asking("1"), asking(taken, name="other"))
+        resized(found, asking("2"), asking(taken, name="other"))
+        assert "cpu 2000m, 0m there" in resizing(found)[0].message
+
+
+def test_a_pod_of_any_importance_goes_before_one_of_none() -> None:
+    """Whatever their names."""
+    found = host(asking("1", name="a"), asking("1", name="b"))
+    important = replace(asking("3", name="b"), spec=replace(asking("3", name="b").spec, priority=1))
+    resized(found, asking("2", name="a"), important)
+    assert (resizing(found, "b"), [one.reason for one in resizing(found, "a")]) == ([], ["Deferred"])
+
+
+def test_a_policy_about_cpu_is_about_cpu() -> None:
+    """Memory is given in place."""
+    policy = (ContainerResizePolicy(resource_name="cpu", restart_policy="RestartContainer"),)
+    found = host(asking("100m", resize_policy=policy))
+    assert resized(found, asking("100m", "128Mi", resize_policy=policy)) == ["resizeContainer web"]
+    assert resized(found, asking("200m", "128Mi", resize_policy=policy)) == [
+        "stopContainer web",
+        "startContainer web/1",
+    ]
