@@ -92,6 +92,16 @@ def test_when_to_look_again_is_said_until_it_has_come() -> None:
     assert "were unschedulable" in told(again(cluster))[0][1]
 
 
+def test_that_a_pod_finds_no_node_is_told_once_as_a_warning() -> None:
+    """With the sentence that it says itself."""
+    cluster = Cluster()
+    cluster.settle()
+    cluster.push(TEXT)
+    told_of = [one for plan in cluster.settle() for one in plan.happenings if one.object == WAITS]
+    assert [(one.type, one.reason) for one in told_of] == [("Warning", "FailedScheduling")]
+    assert [("waits", told_of[0].message)] == told(again(cluster))
+
+
 def test_a_pod_that_is_to_end_before_it_has_a_node_says_that_it_gets_none() -> None:
     """By an Event that is a warning."""
     cluster = waiting()
