@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -167,11 +168,12 @@ def _names(folder: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def disk() -> Path:
+def disk() -> Iterator[Path]:
     """A folder with a short name: sockets are below it."""
     folder = Path(os.environ["RECONCILER_LAB_DIR"]) / "l"
     folder.mkdir()
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

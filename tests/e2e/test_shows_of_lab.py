@@ -196,6 +196,7 @@ def show(image: str) -> Iterator[Show]:
         yield one
     finally:
         one.typed("down")
+        shutil.rmtree(home)
 
 
 @pytest.fixture
