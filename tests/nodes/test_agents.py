@@ -156,16 +156,18 @@ def test_two_hosts_with_one_certificate_are_noticed(daemon: Daemon, agent: Agent
 def test_a_host_is_heard_again_when_its_copy_is_gone(daemon: Daemon, agent: Agent) -> None:
     """Without a reboot: the copy has been silent for a lease, and whoever speaks now is the host."""
     client = client_of(daemon, agent)
+
+    def is_stored(boot: str) -> bool:
+        state = daemon.store.nodes().get("node-2")
+        return state is not None and state.observation is not None and state.observation.boot_id == boot
+
     client.report("node-2", report(boot="b1"))
+    eventually("the store has it", lambda: is_stored("b1"))
     client.report("node-2", report(boot="copy", sequence=5))
+    eventually("the store has the copy's", lambda: is_stored("copy"))
     daemon.clock.ahead_s = 41
     client.report("node-2", report(boot="b1", sequence=6))
-
-    def is_heard() -> bool:
-        observed = daemon.store.nodes()["node-2"].observation
-        return observed is not None and observed.boot_id == "b1"
-
-    eventually("the store takes it too", is_heard)
+    eventually("the store takes the host's again", lambda: is_stored("b1"))
     with pytest.raises(ApiRefused, match="two hosts report"):
         client.report("node-2", report(boot="copy", sequence=7))
 
