@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from reconciler.executors.scheduling import bind
-from reconciler.model.desired import DesiredState
+from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.metrics import NodeUsage
 from reconciler.model.node_report import NodeEvent, Observation, PodReport
 from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
@@ -18,6 +18,7 @@ from reconciler.model.policy import Policy
 from reconciler.model.ports import Binding, NodeDocuments, NodeLink
 from reconciler.model.provider import ProviderState
 from reconciler.model.refs import ObjectRef
+from reconciler.planner.apply import with_holds
 from reconciler.planner.departures import Departures
 from reconciler.planner.identify import identified
 from reconciler.planner.memo import Memo
@@ -81,7 +82,7 @@ def tick(
         happenings=(*answer.happenings, *events),
         plan=None if is_empty else answer,
         revisions=_applied_revisions(answer, observed, now),
-        sources=(*_applied_sources(answer, observed), *_healthy_sources(answer, observed)),
+        sources=_changed_sources(answer, observed),
         overrides=answer.overrides,
     )
     if not commit.is_empty:
@@ -122,30 +123,37 @@ class _Collected:
         self.bindings = (*self.bindings, *bindings)
 
 
-def _applied_sources(answer: Plan, observed: ObservedState) -> tuple[SourceState, ...]:
-    """Note the revision of every source whose objects were all written (held and blocked ones are in the plan)."""
+def _changed_sources(answer: Plan, observed: ObservedState) -> tuple[SourceState, ...]:
+    """Note of sources what is applied, what has become healthy, to return to later, and what is held."""
+    applied = {name: revision for name, revision in answer.revisions.items() if _is_applied(name, revision, observed)}
+    healthy = {one.source: one.revision for one in answer.endings if one.failed is None}
     found = []
-    for name, revision in answer.revisions.items():
-        state = observed.sources.get(name, SourceState(name=name))
-        # What a rollback holds may still be the newest that was read: what it returned to stays noted.
-        if state.applied != revision and not state.suspended and revision.commit != state.held:
-            found.append(replace(state, applied=revision, loaded=True, error=""))
-    return tuple(found)
+    for name in observed.sources.keys() | applied.keys():
+        before = observed.sources.get(name, SourceState(name=name))
+        state = with_holds(before, answer)
+        if name in applied:
+            state = replace(state, applied=applied[name], loaded=True, error="")
+        if name in healthy:
+            state = replace(state, healthy=healthy[name])
+        if state != before:
+            found.append(state)
+    return tuple(sorted(found, key=lambda one: one.name))
 
 
-def _healthy_sources(answer: Plan, observed: ObservedState) -> tuple[SourceState, ...]:
-    """Note the revisions that have become healthy, to return to when a later one fails."""
-    healthy = (one for one in answer.endings if one.failed is None)
-    return tuple(replace(observed.sources[one.source], healthy=one.revision) for one in healthy)
+def _is_applied(name: str, revision: RevisionInfo, observed: ObservedState) -> bool:
+    """Whether a source's objects are written by this revision from now on (held and blocked ones are in the plan)."""
+    state = observed.sources.get(name, SourceState(name=name))
+    # What a rollback holds may still be the newest that was read: what it returned to stays noted.
+    return state.applied != revision and not state.suspended and revision.commit != state.held
 
 
 def _applied_revisions(answer: Plan, observed: ObservedState, now: float) -> tuple[values.RevisionRecord, ...]:
     held = {hold.source for hold in answer.holds}
     states = {True: values.RevisionState.HELD, False: values.RevisionState.APPLIED}
     return tuple(
-        values.RevisionRecord(source=state.name, revision=state.applied, state=states[state.name in held], at=now)
-        for state in _applied_sources(answer, observed)
-        if state.applied is not None
+        values.RevisionRecord(source=name, revision=revision, state=states[name in held], at=now)
+        for name, revision in answer.revisions.items()
+        if _is_applied(name, revision, observed)
     )
 
 

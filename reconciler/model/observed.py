@@ -73,7 +73,8 @@ class SourceState(Value):
     `held` is a commit that a rollback holds, and `held_because` why, where it was no person's word; `healthy` is the
     last revision that was healthy as a whole, noted where a failed one is to return to it; `suspended` stops its
     reconciling. `deleted_at` lists the times (Unix seconds) of this source's deletions within the last hour, for the
-    circuit breaker.
+    circuit breaker; `awaiting` are the deletions that it holds until a person acknowledges them, and
+    `awaiting_because` says why.
     """
 
     name: str
@@ -85,6 +86,8 @@ class SourceState(Value):
     healthy: RevisionInfo | None = None
     error: str = ""
     deleted_at: tuple[float, ...] = ()
+    awaiting: tuple[ObjectRef, ...] = ()
+    awaiting_because: str = ""
 
 
 class ClusterInfo(Value):

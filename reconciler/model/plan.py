@@ -253,8 +253,9 @@ class Plan(Value):
 
     `id` digests content and basis. `complete`: every source and node that matters was readable. `applyable`: it may be
     applied as it stands. `look_again_at`: earliest time (Unix seconds) at which the answer could differ by itself.
-    `notes` say what a person overrides. `changes`, `allocations`, `happenings`, `overrides` and `endings` are what the
-    controller writes; they are not part of the shown document.
+    `notes` say what a person overrides. `unheld` are the sources of which no deletion is held, where that can be told.
+    `changes`, `allocations`, `happenings`, `overrides` and `endings` are what the controller writes; they and `unheld`
+    are not part of the shown document.
     """
 
     id: str = ""
@@ -269,6 +270,7 @@ class Plan(Value):
     actions: tuple[Action, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     holds: tuple[Hold, ...] = ()
+    unheld: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     basis: str = ""

@@ -4,7 +4,7 @@ from typing import cast
 
 from reconciler.model.details import Bind
 from reconciler.model.kinds import Pod
-from reconciler.model.observed import ObservedState, StoredObject
+from reconciler.model.observed import ObservedState, SourceState, StoredObject
 from reconciler.model.plan import Change, Plan
 from reconciler.planner.view import replace
 
@@ -36,6 +36,8 @@ def apply_plan(observed: ObservedState, plan: Plan) -> ObservedState:
     for ending in plan.endings:
         if ending.failed is None and ending.source in sources:
             sources[ending.source] = replace(sources[ending.source], healthy=ending.revision)
+    for name in sources:
+        sources[name] = with_holds(sources[name], plan)
     overrides = dict(observed.overrides)
     for one in plan.overrides:
         if one.after is None:
@@ -50,6 +52,14 @@ def apply_plan(observed: ObservedState, plan: Plan) -> ObservedState:
         allocations={key: value for key, value in {**observed.allocations, **plan.allocations}.items() if value},
         overrides=overrides,
     )
+
+
+def with_holds(state: SourceState, plan: Plan) -> SourceState:
+    """Return what is known of a source with the deletions that the plan holds; where it could not tell, as before."""
+    for hold in plan.holds:
+        if hold.source == state.name:
+            return replace(state, awaiting=hold.objects, awaiting_because=hold.message)
+    return replace(state, awaiting=(), awaiting_because="") if state.name in plan.unheld else state
 
 
 def _stored(change: Change) -> StoredObject:

@@ -316,6 +316,7 @@ def _prune(view: View, source: str, desired: Mapping[str, DesiredState], undecla
         for stored in pending:
             view.judge(stored.ref, Decision.BLOCKED, Reason.DELETION_HELD, message, stored=stored)
         return
+    view.unheld.append(source)
     by_ref = {stored.ref: stored for stored in pending}
     for ref in reversed(in_apply_order(by_ref)):
         _delete(view, by_ref[ref])

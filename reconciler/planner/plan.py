@@ -149,6 +149,7 @@ def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Act
         actions=bindings,
         blocked=tuple(view.blocked),
         holds=tuple(view.holds),
+        unheld=tuple(view.unheld),
         warnings=tuple(view.warnings),
         notes=override_notes(view),
         changes=view.changes(),

@@ -5,6 +5,7 @@ Only what a source no longer declares counts here; what follows from it (Pods of
 
 import hashlib
 import math
+from collections.abc import Iterable
 
 from reconciler.model.observed import StoredObject
 from reconciler.model.plan import Hold
@@ -16,12 +17,13 @@ def held_deletions(view: View, source: str, pending: list[StoredObject], ending:
     """Return the hold on `pending` deletions of `source`, or None when they may happen.
 
     `ending` is how many have begun to end, or ended in this pass, and are observed still. They are held as a set; an
-    acknowledgement that names them all releases it, in later revisions too.
+    acknowledgement that names them all releases it, in later revisions too, and nothing else does: neither time nor
+    what the same revision creates. Only when some of a set are declared again, the rest is judged anew.
     """
     if not pending:
         return None
-    message = _why_held(view, source, pending, ending)
     refs = tuple(sorted(stored.ref for stored in pending))
+    message = _why_held(view, source, pending, ending) or _why_still_held(view, source, refs)
     if message is None or set(refs) <= _acknowledged(view, source):
         return None
     return Hold(id=_set_id(source, refs), source=source, objects=refs, message=message)
@@ -46,6 +48,11 @@ def _why_held(view: View, source: str, pending: list[StoredObject], ending: int)
         return f"{len(pending)} deletions{within}: more than the limit of {limit} for {owned + recent - ending} objects"
     precious = [stored.ref for stored in pending if _holds_something(view, stored)]
     return f"{precious[0]} holds data or objects" if precious else None
+
+
+def _why_still_held(view: View, source: str, refs: Iterable[ObjectRef]) -> str | None:
+    state = view.observed.sources.get(source)
+    return state.awaiting_because if state and state.awaiting and {*state.awaiting} <= {*refs} else None
 
 
 def _recent_deletions(view: View, source: str) -> int:

@@ -44,6 +44,7 @@ class View(Reader):
         self.verdicts: dict[ObjectRef, Verdict] = {}
         self.blocked: list[Blocked] = []
         self.holds: list[Hold] = []
+        self.unheld: list[str] = []
         self.happenings: list[Happening] = []
         self.warnings: list[str] = []
         self.allocations: dict[str, str] = {}

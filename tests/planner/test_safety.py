@@ -1,5 +1,7 @@
 """What is never done without knowing enough, or without a person's word."""
 
+import pytest
+
 from reconciler.model.plan import Decision, Plan, Reason
 from tests.planner.test_deployment import web
 from tests.planner.world import Cluster, replace
@@ -74,9 +76,42 @@ def test_deletions_are_counted_over_an_hour() -> None:
         assert not cluster.tick().holds
     cluster.push(config_maps(range(4, 10)), commit="c9")
     assert cluster.tick().holds
+
+
+@pytest.mark.parametrize(("owned", "kept"), [(2, 2), (10, 6)], ids=["everything", "a share"])
+def test_a_hold_ends_by_a_word_alone(owned: int, kept: int) -> None:
+    """P02: neither by what the same revision creates, nor by time, nor by the next revision."""
+    cluster = Cluster()
+    cluster.push(config_maps(range(owned)))
+    cluster.settle()
+    rest = config_maps(range(kept, 20))
+    cluster.push(rest, commit="c2")
+    first = cluster.tick()
+    cluster.settle()
+    assert cluster.plan().holds == first.holds
     cluster.now += 3700
     cluster.report()
-    assert not cluster.tick().holds
+    cluster.push(rest.replace("n: '15'", "n: other"), commit="c3")
+    cluster.settle()
+    answer = cluster.plan()
+    assert answer.holds == first.holds
+    assert len(cluster.of("ConfigMap")) == 20
+    cluster.acknowledge(answer)
+    cluster.settle()
+    assert sorted(cluster.of("ConfigMap")) == sorted(f"c{n}" for n in range(kept, 20))
+
+
+def test_what_is_left_of_a_held_set_is_judged_anew() -> None:
+    """P02: when most of it is declared again, the few others go as few ever do."""
+    cluster = Cluster()
+    cluster.push(config_maps(range(10)))
+    cluster.settle()
+    cluster.push(config_maps(range(5, 10)), commit="c2")
+    assert cluster.tick().holds
+    cluster.push(config_maps(range(2, 10)), commit="c3")
+    cluster.settle()
+    assert not cluster.plan().holds
+    assert len(cluster.of("ConfigMap")) == 8
 
 
 def test_an_empty_revision_deletes_nothing() -> None:
