@@ -118,13 +118,15 @@ def _phase(judged: PodJudgement) -> str:
     """The kubelet's rules: what is still to be initialised or started is Pending, what runs is Running."""
     if judged.memory.finished:
         return judged.memory.finished
-    if any(not _was_started(one) for one in judged.apps):
+    if any(not _was_started(judged, one) for one in judged.apps):
         return "Pending"
     return "Running"
 
 
-def _was_started(one: Judgement) -> bool:
-    return one.memory.attempt >= 0 and not one.memory.void
+def _was_started(judged: PodJudgement, one: Judgement) -> bool:
+    """Whether a container runs or has run; one that is only made waits as if it were not there yet."""
+    state, last = _states(judged, one)
+    return not one.memory.void and (state.waiting is None or last is not None)
 
 
 def _status(judged: PodJudgement, one: Judgement) -> ContainerStatus:

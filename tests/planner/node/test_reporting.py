@@ -164,6 +164,16 @@ def test_an_end_is_told_in_kubernetes_words(given: dict[str, Any], expected: tup
     assert told.container_id == "docker://id-web-0"
 
 
+def test_a_container_that_is_only_made_keeps_its_pod_pending() -> None:
+    """Until it was started for the first time; one that waits for its next start has its Pod running."""
+    made = look(shows(sandbox(), fact(state="created", started_at=0.0)), pod("web"))
+    assert made.reports[0].phase == "Pending"
+    assert statuses(made)["web"].state.waiting.reason == "ContainerCreating"
+    again = look(shows(sandbox(), ended(code=1), fact(attempt=1, state="created", started_at=0.0)), pod("web"))
+    assert again.reports[0].phase == "Running"
+    assert statuses(again)["web"].last_state.terminated.exit_code == 1
+
+
 def test_an_end_has_its_times() -> None:
     """Where the Engine knows them: one that never started has no beginning."""
     told = statuses(look(shows(sandbox(), ended()), JOB))["web"].state.terminated
