@@ -59,6 +59,14 @@ def test_a_changed_size_where_little_is_known(of: Deployment, new: Any, old: Any
     assert sizes(view) == expected
 
 
+def test_an_old_set_without_pods_is_not_written_when_the_others_share_a_change() -> None:
+    """As upstream, which has only sets with Pods take part: histories of ten sets are not written in vain."""
+    current, others = rs("new", 4, max_replicas=6), [rs("old-0", 2, max_replicas=6), rs("old-1", 0, max_replicas=6)]
+    view = view_of(current, *others)
+    scale_in_proportion(view, deployment(10), current, others)
+    assert {one.ref.name for one in view.changes()} == {"new", "old-0"}
+
+
 @pytest.mark.parametrize(("replicas", "reason"), [(10, Reason.SCALE_UP), (3, Reason.SCALE_DOWN)])
 def test_a_shared_change_of_size_says_its_direction(replicas: int, reason: Reason) -> None:
     """Of each set that changes."""
