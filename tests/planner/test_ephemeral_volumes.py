@@ -52,6 +52,7 @@ def test_the_claim_goes_with_its_pod() -> None:
     cluster.push(POD)
     cluster.settle()
     cluster.push(CONFIG, commit="c2")
+    cluster.acknowledge(cluster.tick())
     cluster.settle()
     assert not cluster.of("Pod")
     assert not claims(cluster)

@@ -124,9 +124,10 @@ def test_a_name_that_returns_with_another_class_leaves_its_address(of: str) -> N
     cluster.settle()
     answer = ProviderAnswer(api_version="v", load_balancers=(Balanced(namespace="default", name="a", ip="192.0.2.9"),))
     cluster.observed = replace(cluster.observed, provider=ProviderState(answer=answer))
-    cluster.push(service("a", f"loadBalancerClass: {of}, {BALANCED}") + service("b"), commit="c3")
+    other = service("a", f"loadBalancerClass: {of}, {BALANCED}")
+    cluster.push(other + service("b") + service("x", "ports: [{port: 80}]"), commit="c3")
     cluster.settle()
-    assert given(cluster) == {"a": "192.0.2.9" if "provider" in of else "", "b": "10.0.0.240"}
+    assert given(cluster) == {"a": "192.0.2.9" if "provider" in of else "", "b": "10.0.0.240", "x": ""}
 
 
 def test_who_asks_for_what_it_cannot_have_gives_back_what_it_had() -> None:
