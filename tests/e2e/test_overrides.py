@@ -83,7 +83,7 @@ def test_a_rollback_holds_until_the_declaration_changes(host: Host) -> None:
     for view in (host.run("plan"), host.run("explain", WEB), host.run("status")):
         assert "rollback to revision 1" in view.out, view
     assert "ROLLED BACK" in host.run("status").out
-    assert host.run("plan").code == 0
+    wait_for("the Pods of before have ended", lambda: host.run("plan").code == 0, 60, every=0.3)
     assert host.push({"web.yaml": web("3"), "more.yaml": config_map("more")}).code == 0
     host.settle()
     assert page(host.address("web")) == "version-3"
