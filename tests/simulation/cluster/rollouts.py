@@ -29,7 +29,7 @@ class Rollouts:
     def __init__(self, cluster: SimulatedCluster) -> None:
         self.cluster = cluster
         self._crashing: set[str] = set()
-        self._reached: dict[str, int] = {}
+        self._reached: dict[str, tuple[int, int, int]] = {}
         self._sets: dict[str, str] = {}
         self._owner_of_set: dict[str, str] = {}
         # The objects and reports that readiness was last told from.
@@ -89,6 +89,7 @@ class Rollouts:
     def _check_floor(self, deployment: Deployment, serving: int) -> None:
         """From when a number of replicas was once available, as many serve: whatever is rolled out.
 
+        Each new size begins anew: it is shared out in proportion, and that does not ask who is available, as upstream.
         Pods that are ready, but for less than `minReadySeconds`, are unavailable: as upstream they go first.
         """
         uid = deployment.metadata.uid
@@ -97,9 +98,9 @@ class Rollouts:
         if uid in self._crashing or deployment.spec.strategy.type == "Recreate":
             return
         floor = deployment.spec.replicas - _limits(deployment)[1]
-        if self._reached.get(uid) != floor:
+        if self._reached.get(uid) != _sizes(deployment):
             if serving >= floor and self._available(deployment) >= floor:
-                self._reached[uid] = floor
+                self._reached[uid] = _sizes(deployment)
         elif serving < floor:
             raise Unsafe(f"deployment/{deployment.metadata.name}: {serving} Pods serve, the strategy keeps {floor}")
 
