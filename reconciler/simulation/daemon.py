@@ -16,7 +16,7 @@ from reconciler.model.observed import Acknowledgement, NodeState, ObservedState,
 from reconciler.model.plan import Plan, RevisionEnding
 from reconciler.model.policy import Policy
 from reconciler.model.ports import NodeDocuments
-from reconciler.planner.apply import apply_plan
+from reconciler.planner.apply import apply_plan, with_holds
 from reconciler.planner.departures import Departures
 from reconciler.planner.listening import listening
 from reconciler.planner.memo import Memo
@@ -153,7 +153,8 @@ class SimulatedDaemon:
             for name, revision in answer.revisions.items()
             if name in before.sources and before.sources[name].applied != revision
         ]
-        self._must_look = bool(answer.changes or answer.actions or answer.allocations or newly)
+        held = any(with_holds(one, answer) != one for one in before.sources.values())
+        self._must_look = bool(answer.changes or answer.actions or answer.allocations or newly or held)
         if self._must_look:
             self.store.observed = _as_planned(apply_plan(before, answer), answer, self._planning)
             self.store.version += 1
