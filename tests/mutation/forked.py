@@ -6,9 +6,10 @@ simulation that run it, until one fails. What is neither (a default of an argume
 cannot be tried like this, and what has run when its module was imported is not sure to survive; both are left to who
 asked.
 
-`MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER], ...], "until": TIME, "coverage": FILE, "seconds": FILE}`;
-`MUTATION_RESULT` one that gets a line of JSON for every fault: `[FILE, NUMBER, ANSWER]`, where the answer is
-"survived", "noticed", "late" (it took far longer than its tests do) or "left".
+`MUTATION_JOB` names a file with `{"faults": [[FILE, NUMBER, DIGEST], ...], "until": TIME, "coverage": FILE, "seconds":
+FILE}`, where the digest is of the module without any fault; `MUTATION_RESULT` one that gets a line of JSON for every
+fault: `[FILE, NUMBER, ANSWER, DIGEST]`, where the answer is "survived", "noticed", "late" (it took far longer than its
+tests do) or "left".
 """
 
 import functools
@@ -51,7 +52,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     items = {item.nodeid: item for item in session.items}
     gc.freeze()
     with Path(os.environ["MUTATION_RESULT"]).open("a", buffering=1) as results:
-        for name, number in job["faults"]:
+        for name, number, digest in job["faults"]:
             if time.time() > job["until"]:
                 break
             mutant = _mutants(Path(name))[number]
@@ -63,7 +64,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
             code = _in_fork(Path(name), mutant, some, tales, seconds + telling_s)
             if code == _SURVIVED and selection.runs_at_import(*place):
                 code = _LEFT
-            results.write(json.dumps([name, number, _ANSWERS[code]]) + "\n")
+            results.write(json.dumps([name, number, _ANSWERS[code], digest]) + "\n")
     return True
 
 
