@@ -22,6 +22,7 @@ from reconciler.model.plan import Action, Outcome
 from reconciler.model.ports import Clock, NodeDocuments, World
 from reconciler.model.pressure import DEFAULT_LIMITS, HostLimits
 from reconciler.model.status import LoopStatus
+from reconciler.planner.node.faults import faults_of
 from reconciler.planner.node.leading import Leading
 from reconciler.planner.node.step import NodeStep, step
 
@@ -173,7 +174,7 @@ class AgentLoop:
         facts = self._observe()
         if self._assignment is None or self._view is None:
             outcomes, self._outcomes = self._outcomes, ()
-            self._send(facts, (), (), outcomes)
+            self._send(facts, outcomes)
             return None
         answer = self._step(facts, self._outcomes, in_flight)
         outcomes, self._outcomes = self._outcomes, ()
@@ -184,7 +185,7 @@ class AgentLoop:
         self._runner.submit(answer.plan.actions, self._materials or Materials(), in_flight)
         self._probing.set_targets(answer.probes)
         self._events = [*self._events, *answer.events][-_EVENTS_KEPT:]
-        self._send(facts, answer.reports, answer.pressures, outcomes)
+        self._send(facts, outcomes, answer.reports, answer.pressures)
         return answer.plan.look_again_at
 
     def _observe(self) -> NodeFacts:
@@ -257,9 +258,9 @@ class AgentLoop:
     def _send(
         self,
         facts: NodeFacts,
-        reports: tuple[PodReport, ...],
-        pressures: tuple[str, ...],
         outcomes: tuple[Outcome, ...],
+        reports: tuple[PodReport, ...] = (),
+        pressures: tuple[str, ...] = (),
     ) -> None:
         now = self._clock.now()
         told = tuple((self._actions.pop(one.key), one) for one in outcomes if one.key in self._actions)
@@ -275,6 +276,7 @@ class AgentLoop:
             facts=facts.as_reported(),
             pods=reports,
             pressures=pressures,
+            faults=faults_of(self._memory, facts),
             memory=msgspec.Raw(msgspec.json.encode(self._memory)),
             events=tuple(self._events),
         )

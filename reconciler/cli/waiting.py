@@ -70,7 +70,9 @@ def _progress(status: "Status") -> str:
     from reconciler.model.status import Health
 
     waiting = [object for object in status.objects if object.health is not Health.HEALTHY]
-    shown = [f"{o.object} {o.health}{f' {o.ready}' if o.ready else ''}" for o in waiting[:3]]
+    shown = [f"node/{node.name} {one.reason}: {one.message}" for node in status.nodes for one in node.troubles]
+    shown += [f"node/{node.name} {node.message}" for node in status.nodes if not node.ready]
+    shown += [f"{o.object} {o.health}{f' {o.ready}' if o.ready else ''}" for o in waiting[:3]]
     rest = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
     return f"{status.health}: {', '.join(shown)}{rest}" if shown else str(status.health)
 

@@ -7,13 +7,15 @@ from typing import cast
 from reconciler import __version__
 from reconciler.config import SourceSettings
 from reconciler.controller.loop import Controller
-from reconciler.model.kinds import KINDS, Pod
+from reconciler.model.kinds import KINDS, Condition, Node, Pod
 from reconciler.model.observed import NodeState, ObservedState, SourceState, StoredObject
 from reconciler.model.plan import Decision, Plan, Reason, Verdict
 from reconciler.model.refs import ObjectRef
 from reconciler.model.running import containers_by_state, running_pods
-from reconciler.model.status import Health, LoopStatus, NodeStatus, ObjectHealth, SourceStatus, Status
+from reconciler.model.status import Health, LoopStatus, NodeStatus, NodeTrouble, ObjectHealth, SourceStatus, Status
+from reconciler.model.times import unix
 from reconciler.planner.health import health_of
+from reconciler.planner.node_faults import troubles
 from reconciler.planner.unready import faults_of_pods, with_fault
 from reconciler.planner.workloads.podview import is_ready
 
@@ -42,8 +44,10 @@ def status_of(controller: Controller, settings: Iterable[SourceSettings], loops:
     sources = tuple(_source(controller, observed, plan, one) for one in settings)
     lease_s = controller.policy.node_lease_s
     pods = tuple(cast(Pod, one.object) for one in _of_kind(observed, "Pod"))
+    said = {one.ref.name: cast(Node, one.object).status.conditions for one in _of_kind(observed, "Node")}
     nodes = tuple(
-        node_status(state, pods, silent=state.is_silent(now, lease_s)) for _, state in sorted(observed.nodes.items())
+        node_status(state, pods, said.get(name, ()), silent=state.is_silent(now, lease_s))
+        for name, state in sorted(observed.nodes.items())
     )
     objects = tuple(_objects(observed, plan))
     parts = [*(one.health for one in sources), *(one.health for one in objects), *_of_nodes(nodes)]
@@ -120,8 +124,13 @@ def _source_health(name: str, state: SourceState, plan: Plan, is_newest: bool) -
     return Health.HEALTHY if is_newest else Health.PROGRESSING
 
 
-def node_status(state: NodeState, pods: Iterable[Pod], *, silent: bool) -> NodeStatus:
-    """Return what is told of a node; `pods` are those of all nodes, and only those count that have not ended."""
+def node_status(
+    state: NodeState, pods: Iterable[Pod], conditions: tuple[Condition, ...] = (), *, silent: bool
+) -> NodeStatus:
+    """Return what is told of a node; `pods` are those of all nodes, and only those count that have not ended.
+
+    What a silent node said last of itself, in its `conditions`, is not known to last.
+    """
     facts = state.observation.facts if state.observation else None
     here = [one for one in pods if one.spec.node_name == state.name and one.status.phase not in _ENDED]
     fault = "silent" if silent else (facts.engine_error if facts and not facts.complete else "")
@@ -137,13 +146,21 @@ def node_status(state: NodeState, pods: Iterable[Pod], *, silent: bool) -> NodeS
         running_pods=running_pods(facts.containers) if facts else 0,
         containers=containers_by_state(facts.containers) if facts else {},
         live_restore=facts.host.live_restore if facts else True,
+        troubles=() if silent else tuple(_trouble(one) for one in troubles(conditions)),
     )
 
 
+def _trouble(one: Condition) -> NodeTrouble:
+    return NodeTrouble(condition=one.type, reason=one.reason, message=one.message, since=unix(one.last_transition_time))
+
+
 def _of_nodes(nodes: tuple[NodeStatus, ...]) -> Iterator[Health]:
+    """A node's trouble is the cluster's and of no source: no commit caused it, and none is to go back for it."""
     for node in nodes:
         if not node.ready:
             yield Health.UNKNOWN
+        elif node.troubles:
+            yield Health.DEGRADED
 
 
 def _warnings(nodes: tuple[NodeStatus, ...]) -> Iterator[str]:

@@ -212,12 +212,25 @@ class NodeEvent(Value):
     container: str = ""
 
 
+class NodeFault(Value):
+    """What a host was to be given again and again, in vain: by which `action` (its tag), with the last answer.
+
+    `blocks_pods`: no Pod gets its network meanwhile.
+    """
+
+    action: str
+    reason: str
+    message: str = ""
+    blocks_pods: bool = False
+
+
 class Observation(Value):
     """One report of one node: facts, Pods, the agent's memory (opaque to all but the node planner), and events.
 
     `generation` is that of the assignment it was planned from, `view_generation` that of the network view which the
     kernel's table and the names were last made from: what it leads to by now, not what was received. `pressures` are
-    the conditions of the host that hold: MemoryPressure, DiskPressure, PIDPressure.
+    the conditions of the host that hold: MemoryPressure, DiskPressure, PIDPressure. `faults` is what it lacks and does
+    not get.
     """
 
     api_version: str = DOCUMENT_VERSION
@@ -230,5 +243,6 @@ class Observation(Value):
     facts: NodeFacts
     pods: tuple[PodReport, ...] = ()
     pressures: tuple[str, ...] = ()
+    faults: tuple[NodeFault, ...] = ()
     memory: msgspec.Raw = msgspec.Raw(b"null")
     events: tuple[NodeEvent, ...] = ()

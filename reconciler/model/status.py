@@ -50,8 +50,23 @@ class SourceStatus(Value):
     last_good_poll_at: float | None = None
 
 
+# Conditions of a Node that is ready all the same: no Pod gets its network there; something else is not done.
+NETWORK_UNAVAILABLE = "NetworkUnavailable"
+NODE_DEGRADED = "reconciler.dev/Degraded"
+TROUBLES = (NETWORK_UNAVAILABLE, NODE_DEGRADED)
+
+
+class NodeTrouble(Value):
+    """What is wrong with a node for all that it is ready: a `condition` of it that is True. `since` is Unix seconds."""
+
+    condition: str
+    reason: str = ""
+    message: str = ""
+    since: float | None = None
+
+
 class NodeStatus(Value):
-    """One node: when it last reported, and whether it is ready.
+    """One node: when it last reported, whether it is ready, and what lasts that it cannot do.
 
     `running_pods` counts its Pods whose sandbox runs, `containers` its containers by state, as of that report.
     """
@@ -65,6 +80,7 @@ class NodeStatus(Value):
     running_pods: int = 0
     containers: Mapping[str, int] = {}
     live_restore: bool = True
+    troubles: tuple[NodeTrouble, ...] = ()
 
 
 class LoopStatus(Value):

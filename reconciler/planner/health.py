@@ -19,6 +19,7 @@ from reconciler.model.kinds import (
 )
 from reconciler.model.observed import StoredObject
 from reconciler.model.status import Health, ObjectHealth
+from reconciler.planner.node_faults import troubles
 
 
 def health_of(stored: StoredObject) -> ObjectHealth:
@@ -32,10 +33,14 @@ def health_of(stored: StoredObject) -> ObjectHealth:
 
 
 def node_health(stored: StoredObject) -> ObjectHealth:
-    """Return the health of a node by its condition Ready, for people to read: no wave or dependency goes by it."""
-    ready = condition(cast(Node, stored.object).status.conditions, "Ready")
+    """Return the health of a node by its conditions, for people to read: no wave or dependency goes by it."""
+    conditions = cast(Node, stored.object).status.conditions
+    ready = condition(conditions, "Ready")
     if ready is None or ready.status == "True":
-        return health_of(stored)
+        found = next(iter(troubles(conditions)), None)
+        if found is None:
+            return health_of(stored)
+        return ObjectHealth(object=str(stored.ref), health=Health.DEGRADED, reason=found.reason, message=found.message)
     health = Health.UNKNOWN if ready.status == "Unknown" else Health.DEGRADED
     return ObjectHealth(object=str(stored.ref), health=health, reason=ready.reason, message=ready.message)
 

@@ -12,6 +12,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.model.times import rfc3339
 from reconciler.planner.health import condition
 from reconciler.planner.node_conditions import node_conditions, readiness
+from reconciler.planner.node_faults import fault_conditions
 from reconciler.planner.node_taints import condition_taints, evicting_nodes, evicting_taints
 from reconciler.planner.numbers import allocation_key, node_cidr, node_numbers
 from reconciler.planner.overrides import node_labels, node_spec
@@ -54,6 +55,7 @@ def _said_by(observation: Observation | None) -> tuple[object, ...]:
         facts.complete,
         facts.engine_error,
         observation.pressures,
+        observation.faults,
         facts.host,
         facts.storage.rooms,
         facts.largest_images,
@@ -90,9 +92,11 @@ def _remember_number(view: View, name: str, number: int) -> None:
 def _update(view: View, stored: StoredObject, state: NodeState, number: int, *, evicts: bool) -> None:
     node = cast(Node, stored.object)
     before = node.status.conditions
+    silent = is_silent(view, state)
+    troubles = fault_conditions(state, before, route_condition(view, stored), silent=silent)
     conditions = tuple(
         with_times(view, before, replace(one, last_heartbeat_time=_heartbeat(node, one, state)))
-        for one in (*route_condition(view, stored), *node_conditions(state, before, silent=is_silent(view, state)))
+        for one in (*troubles, *node_conditions(state, before, silent=silent))
     )
     _tell_readiness(view, stored, before, conditions)
     own = (*condition_taints(conditions), *(evicting_taints(conditions) if evicts else ()))

@@ -139,6 +139,7 @@ def plan(
 def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Action, ...]) -> Plan:
     _judge_the_rest(view)
     unread = [name for name, state in sorted(view.observed.sources.items()) if not state.loaded and name not in desired]
+    endings = revision_endings(view, desired)
     return Plan(
         revisions={name: desired[name].revision for name in sorted(desired)},
         observed_at=view.now,
@@ -156,7 +157,7 @@ def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Act
         allocations=view.allocations,
         happenings=tuple(view.happenings),
         overrides=override_changes(view),
-        endings=revision_endings(view, desired),
+        endings=endings,
     )
 
 

@@ -6,10 +6,10 @@ from typing import cast
 from reconciler.model.kinds import Condition, Node
 from reconciler.model.observed import StoredObject
 from reconciler.model.provider import Instance, Routed
+from reconciler.model.status import NETWORK_UNAVAILABLE
 from reconciler.planner.health import condition
+from reconciler.planner.node_faults import BY_PROVIDER
 from reconciler.planner.view import View
-
-_UNAVAILABLE = "NetworkUnavailable"
 
 
 def provided_labels(view: View, node: str) -> dict[str, str]:
@@ -46,7 +46,8 @@ def route_condition(view: View, stored: StoredObject) -> tuple[Condition, ...]:
     before holds.
     """
     provider, name = view.observed.provider, stored.ref.name
-    before = condition(cast(Node, stored.object).status.conditions, _UNAVAILABLE)
+    before = condition(cast(Node, stored.object).status.conditions, NETWORK_UNAVAILABLE)
+    before = before if before is not None and before.reason in BY_PROVIDER else None
     if provider is not None and provider.answer is None:
         return (before,) if before is not None else ()
     if provider is None or not provider.does("routes"):
@@ -54,12 +55,12 @@ def route_condition(view: View, stored: StoredObject) -> tuple[Condition, ...]:
     _, routed = _told_of(view, name)
     if routed is not None and not routed.error:
         message = "the provider has a route to the node's Pods"
-        return (Condition(type=_UNAVAILABLE, status="False", reason="RouteCreated", message=message),)
+        return (Condition(type=NETWORK_UNAVAILABLE, status="False", reason="RouteCreated", message=message),)
     message = "the provider has no route to the node's Pods"
     message = f"{message}: {' '.join(routed.error.split())}" if routed is not None else f"{message} yet"
     if routed is not None and (before is None or before.message != message):
         view.happened(stored, "FailedToCreateRoute", message, warning=True)
-    return (Condition(type=_UNAVAILABLE, status="True", reason="NoRouteCreated", message=message),)
+    return (Condition(type=NETWORK_UNAVAILABLE, status="True", reason="NoRouteCreated", message=message),)
 
 
 def _told_of(view: View, node: str) -> tuple[Instance | None, Routed | None]:

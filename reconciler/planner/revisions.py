@@ -1,16 +1,18 @@
 """What a source's revision has come to: it is healthy, or a rollout of it missed its deadline (P16). Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from reconciler.model.desired import DesiredState
-from reconciler.model.kinds import Deployment
+from reconciler.model.kinds import Deployment, Node, Pod
 from reconciler.model.observed import SourceState, StoredObject
 from reconciler.model.plan import Decision, Reason, RevisionEnding, Verdict
-from reconciler.model.status import Health
-from reconciler.planner.health import condition, health_of
+from reconciler.model.status import NETWORK_UNAVAILABLE, TROUBLES, Health
+from reconciler.model.times import seconds
+from reconciler.planner.health import condition, health_of, node_health
 from reconciler.planner.view import View
 from reconciler.planner.workloads.deployment_status import DEADLINE_EXCEEDED
+from reconciler.planner.workloads.podview import is_active, is_ready
 
 ROLLBACK = "rollback"
 _WELL = frozenset({Health.HEALTHY, Health.SUSPENDED})
@@ -48,7 +50,44 @@ def _missed_deadline(view: View, stored: StoredObject) -> bool:
     if stored.ref.kind != "Deployment" or (override is not None and override.rollback is not None):
         return False
     found = condition(cast(Deployment, stored.object).status.conditions, "Progressing")
-    return found is not None and found.reason == DEADLINE_EXCEEDED
+    return found is not None and found.reason == DEADLINE_EXCEEDED and not _is_up_to_nodes(view, stored)
+
+
+def _is_up_to_nodes(view: View, stored: StoredObject) -> bool:
+    """Whether each Pod that a late Deployment waits for is on a node that is ill, or has no node while one takes none.
+
+    No commit has caused that. A node that is well again leaves the Pods another deadline to come up in.
+    """
+    within_s = cast(Deployment, stored.object).spec.progress_deadline_seconds
+    nodes = _of_kind(view, "Node")
+    ill = {one.ref.name for one in nodes if _is_ill(view, one, TROUBLES, within_s) or not _is_well(one)}
+    sets = {
+        one.object.metadata.uid for one in _of_kind(view, "ReplicaSet") if one.manager == stored.object.metadata.uid
+    }
+    pods = [cast(Pod, one.object) for one in _of_kind(view, "Pod") if one.manager in sets]
+    places = {pod.spec.node_name for pod in pods if is_active(pod) and not is_ready(pod)}
+    if "" in places and any(_is_ill(view, one, (NETWORK_UNAVAILABLE,), within_s) for one in nodes):
+        places.discard("")
+        return places <= ill
+    return bool(places) and places <= ill
+
+
+def _is_ill(view: View, node: StoredObject, kinds: Iterable[str], within_s: int) -> bool:
+    """Whether one of these conditions of a node holds, or held until a moment ago."""
+    conditions = [condition(cast(Node, node.object).status.conditions, kind) for kind in kinds]
+    over_at = [seconds(one.last_transition_time) + within_s for one in conditions if one is not None]
+    later = [at for at in over_at if at > view.now]
+    if later:
+        view.look_again(max(later))
+    return bool(later) or any(one is not None and one.status == "True" for one in conditions)
+
+
+def _is_well(node: StoredObject) -> bool:
+    return node_health(node).health is Health.HEALTHY
+
+
+def _of_kind(view: View, kind: str) -> list[StoredObject]:
+    return [view.objects[ref] for ref in sorted(ref for ref in view.objects if ref.kind == kind)]
 
 
 def _failure(name: str, known: SourceState, state: DesiredState, failed: StoredObject) -> RevisionEnding:

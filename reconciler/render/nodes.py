@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.model.agents import SKEW_MAX_S
+from reconciler.model.status import TROUBLES
 from reconciler.model.times import unix
+from reconciler.render.layout import printable, wrapped
 from reconciler.render.tables import Table, at
 from reconciler.render.words import short_age
 
@@ -31,6 +33,16 @@ def nodes_table(nodes: Sequence[Document], *, now: float) -> Table:
         ),
         rows=tuple(_node(one, now) for one in sorted(nodes, key=lambda one: at(one, "metadata", "name"))),
     )
+
+
+def troubles_text(nodes: Sequence[Document], *, now: float) -> str:
+    """Say what is wrong with nodes for all that they are ready: why, and since when."""
+    lines = []
+    for node in sorted(nodes, key=lambda one: at(one, "metadata", "name")):
+        for one in _troubles(node):
+            why = f"{at(node, 'metadata', 'name')} {one.get('reason', '')}: {one.get('message', '')}"
+            lines += wrapped(printable(f"{why} (for {_age(one.get('lastTransitionTime'), now)})"))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def tokens_table(tokens: Sequence[Document], *, now: float) -> Table:
@@ -73,7 +85,13 @@ def _status(node: Document) -> str:
     conditions = at(node, "status", "conditions", default=())
     found = [one.get("status") for one in conditions if one.get("type") == "Ready"]
     word = {"True": "Ready", "False": "NotReady", "Unknown": "NotReady"}.get(found[0] if found else "", "Unknown")
-    return f"{word},SchedulingDisabled" if at(node, "spec", "unschedulable", default=False) else word
+    words = [word, *(one["type"].rpartition("/")[2] for one in _troubles(node))]
+    return ",".join([*words, "SchedulingDisabled"] if at(node, "spec", "unschedulable", default=False) else words)
+
+
+def _troubles(node: Document) -> list[Document]:
+    conditions = at(node, "status", "conditions", default=())
+    return [one for one in conditions if one.get("type") in TROUBLES and one.get("status") == "True"]
 
 
 def _address(node: Document) -> str:

@@ -8,7 +8,7 @@ from reconciler.model.status import Health, LoopStatus, NodeStatus, ObjectHealth
 from reconciler.render.documents import DOCUMENT_VERSION
 from reconciler.render.layout import beside, columns, printable, wrapped
 from reconciler.render.problems import problems_text
-from reconciler.render.words import age, count, duration, hold_line, short_commit
+from reconciler.render.words import age, count, duration, hold_line, short_commit, trouble_word
 
 _HELD_SHOWN = 20
 _AGE_COLUMN = 56
@@ -78,7 +78,7 @@ def _nodes(nodes: Sequence[NodeStatus], now: float) -> Iterator[str]:
         [
             "node",
             node.name,
-            "ready" if node.ready else "not ready",
+            _state_of(node),
             f"{node.pods_ready} of {count(node.pods, 'pod')} ready",
         ]
         for node in nodes
@@ -87,9 +87,18 @@ def _nodes(nodes: Sequence[NodeStatus], now: float) -> Iterator[str]:
         yield from beside(line, f"reported {age(node.reported_at, now)}", _AGE_COLUMN)
         if node.message:
             yield from wrapped(f"    {node.message}")
+        for one in node.troubles:
+            since = f" (for {duration(now - one.since)})" if one.since is not None else ""
+            yield from wrapped(f"    {one.reason}: {one.message}{since}")
         if not node.live_restore:
             yield "    live-restore is off: a restart of Docker restarts every container"
             yield "    turn it on with: reconciler init --enable-live-restore"
+
+
+def _state_of(node: NodeStatus) -> str:
+    if not node.ready:
+        return "not ready"
+    return trouble_word(node.troubles[0].condition) if node.troubles else "ready"
 
 
 def _objects(objects: Sequence[ObjectHealth], now: float, show_healthy: bool) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from reconciler.model.plan import Decision, Reason
+from reconciler.model.status import NETWORK_UNAVAILABLE, NODE_DEGRADED
 
 SYMBOLS: Mapping[str, str] = {
     Decision.CREATE: "+",
@@ -74,6 +75,11 @@ def short_age(seconds: float) -> str:
 def count(number: int, singular: str, plural: str = "") -> str:
     """Return `1 object`, `2 objects`."""
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+def trouble_word(condition: str) -> str:
+    """Say in a word what a condition of a node that is ready all the same means."""
+    return {NETWORK_UNAVAILABLE: "no network", NODE_DEGRADED: "degraded"}.get(condition, condition)
 
 
 def short_commit(commit: str) -> str:

@@ -55,6 +55,7 @@ class _State(Collector):
         yield _family("node_report_age_seconds", "Age of a node's last report.", "node", reports)
         ready = [(n.name, float(n.ready)) for n in status.nodes]
         yield _family("node_ready", "Whether a node is ready.", "node", ready)
+        yield _troubles(status.nodes)
         running = [(n.name, float(n.running_pods)) for n in status.nodes]
         yield _family("node_running_pods", "Pods of a node whose sandbox runs.", "node", running)
         yield _containers(status.nodes)
@@ -79,6 +80,15 @@ def _containers(nodes: Iterable[NodeStatus]) -> GaugeMetricFamily:
     for node in nodes:
         for state, number in node.containers.items():
             family.add_metric([node.name, state], float(number))
+    return family
+
+
+def _troubles(nodes: Iterable[NodeStatus]) -> GaugeMetricFamily:
+    help = "What is wrong with a node for all that it is ready: its conditions that are True, with their reasons."
+    family = GaugeMetricFamily("reconciler_node_trouble", help, labels=["node", "condition", "reason"])
+    for node in nodes:
+        for one in node.troubles:
+            family.add_metric([node.name, one.condition, one.reason], 1.0)
     return family
 
 

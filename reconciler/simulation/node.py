@@ -12,6 +12,7 @@ from reconciler.model.node import Assignment, Materials, NetworkView, PodAssignm
 from reconciler.model.node_report import NodeEvent, Observation, PodReport, ProbeState, ProbeTarget
 from reconciler.model.plan import Action, Outcome, OutcomeStatus
 from reconciler.model.ports import NodeDocuments
+from reconciler.planner.node.faults import faults_of
 from reconciler.planner.node.leading import Leading
 from reconciler.planner.node.memory import NodeMemory
 from reconciler.planner.node.probes import advance, next_at
@@ -83,6 +84,7 @@ class SimulatedNode:
             facts=facts.as_reported(),
             pods=self.reports,
             pressures=self.last.pressures if self.last is not None else (),
+            faults=faults_of(self.memory, facts),
             memory=self._encoded(),
             events=events,
         )

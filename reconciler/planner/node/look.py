@@ -24,7 +24,7 @@ class Look(Part, frozen=True):
     """What all Pods of one step share.
 
     `in_contact`: the leader was heard since this boot of the host. `reclaim`: the images' disk is so full that whatever
-    nobody uses goes.
+    nobody uses goes. `unwired` says why no Pod gets its network; empty where nothing is known against it.
     """
 
     node: str
@@ -37,6 +37,7 @@ class Look(Part, frozen=True):
     in_contact: bool
     reclaim: bool = False
     limits: HostLimits = DEFAULT_LIMITS
+    unwired: str = ""
 
     @property
     def host_ip(self) -> str:

@@ -22,14 +22,12 @@ from reconciler.model.node import PodAssignment
 from reconciler.model.node_report import PodReport
 from reconciler.model.times import rfc3339
 from reconciler.planner.node.eviction import EVICTED
+from reconciler.planner.node.faults import FAILS
 from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, is_live, is_whole
 from reconciler.planner.node.pods import PodJudgement, Stage
 from reconciler.planner.node.restart_all import may_restart_all, still_ending
 from reconciler.planner.node.unhealthy import why_unready
-
-# So many failures in a row are no accident.
-_FAILS = 2
 
 
 def report_of(look: Look, judged: PodJudgement) -> PodReport:
@@ -63,16 +61,16 @@ def _report(look: Look, judged: PodJudgement) -> PodReport:
         uid=judged.uid,
         namespace=pod.namespace,
         name=pod.name,
-        phase=_phase(judged),
+        phase=_phase(look, judged),
         reason=memory.reason,
         message=memory.message,
         host_ip=host_ip,
         pod_ip=pod_ip,
         start_time=rfc3339(memory.started_at),
         conditions=_conditions(look, judged),
-        init_container_statuses=tuple(_status(judged, one) for one in judged.inits),
-        container_statuses=tuple(_status(judged, one) for one in judged.apps),
-        ephemeral_container_statuses=tuple(_status(judged, one) for one in judged.debuggers),
+        init_container_statuses=tuple(_status(look, judged, one) for one in judged.inits),
+        container_statuses=tuple(_status(look, judged, one) for one in judged.apps),
+        ephemeral_container_statuses=tuple(_status(look, judged, one) for one in judged.debuggers),
         realised_digest=pod.digest if judged.sandbox_up else "",
         gone=_is_gone(judged),
     )
@@ -114,26 +112,26 @@ def _says_running(report: PodReport) -> bool:
     return any(status.state.running is not None for status in statuses)
 
 
-def _phase(judged: PodJudgement) -> str:
+def _phase(look: Look, judged: PodJudgement) -> str:
     """The kubelet's rules: what is still to be initialised or started is Pending, what runs is Running."""
     if judged.memory.finished:
         return judged.memory.finished
-    if any(not _was_started(judged, one) for one in judged.apps):
+    if any(not _was_started(look, judged, one) for one in judged.apps):
         return "Pending"
     return "Running"
 
 
-def _was_started(judged: PodJudgement, one: Judgement) -> bool:
+def _was_started(look: Look, judged: PodJudgement, one: Judgement) -> bool:
     """Whether a container runs or has run; one that is only made waits as if it were not there yet."""
-    state, last = _states(judged, one)
+    state, last = _states(look, judged, one)
     return not one.memory.void and (state.waiting is None or last is not None)
 
 
-def _status(judged: PodJudgement, one: Judgement) -> ContainerStatus:
+def _status(look: Look, judged: PodJudgement, one: Judgement) -> ContainerStatus:
     fact, memory = one.fact, one.memory
     live = fact is not None and is_live(fact)
     measured = fact is not None and live and fact.granted is not None
-    state, last = _states(judged, one)
+    state, last = _states(look, judged, one)
     started: bool | None = one.started if live else False
     return ContainerStatus(
         name=one.spec.name,
@@ -155,7 +153,7 @@ def _in_force(one: Judgement) -> ResourceRequirements:
     return one.memory.resources if one.resize else one.spec.resources
 
 
-def _states(judged: PodJudgement, one: Judgement) -> tuple[ContainerState, ContainerStateTerminated | None]:
+def _states(look: Look, judged: PodJudgement, one: Judgement) -> tuple[ContainerState, ContainerStateTerminated | None]:
     """Return the state now and how the start before it ended."""
     fact = one.fact
     if fact is not None and is_live(fact):
@@ -165,23 +163,30 @@ def _states(judged: PodJudgement, one: Judgement) -> tuple[ContainerState, Conta
     if settled and one.ended is not None:
         return ContainerState(terminated=one.ended), one.memory.last
     waiting = ContainerStateWaiting(
-        reason=one.waiting or _default_waiting(judged, one), message=one.message or _what_fails(judged)
+        reason=one.waiting or _default_waiting(look, judged, one), message=one.message or _what_fails(look, judged)
     )
     return ContainerState(waiting=waiting), one.ended or one.memory.last
 
 
-def _what_fails(judged: PodJudgement) -> str:
+def _what_fails(look: Look, judged: PodJudgement) -> str:
     """Return why nothing of a Pod can be made, from the second time on: the first answer may be an outdated one."""
+    if _is_unwired(look, judged):
+        return look.unwired
     failure = judged.memory.failure
-    if failure.count < _FAILS or judged.stage is not Stage.RUN:
+    if failure.count < FAILS or judged.stage is not Stage.RUN:
         return ""
     return f"{failure.reason}: {failure.message}" if failure.message else failure.reason
 
 
-def _default_waiting(judged: PodJudgement, one: Judgement) -> str:
+def _default_waiting(look: Look, judged: PodJudgement, one: Judgement) -> str:
     if one.role == APP and judged.inits and not judged.initialized:
         return "PodInitializing"
-    return "ContainerCreating"
+    return "NetworkNotReady" if _is_unwired(look, judged) else "ContainerCreating"
+
+
+def _is_unwired(look: Look, judged: PodJudgement) -> bool:
+    """Whether a Pod waits for a network that its host does not get."""
+    return bool(look.unwired) and judged.stage is Stage.RUN and not is_whole(judged.pod, judged.found)
 
 
 def _conditions(look: Look, judged: PodJudgement) -> tuple[PodCondition, ...]:

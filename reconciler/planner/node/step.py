@@ -21,6 +21,7 @@ from reconciler.planner.node.chain import Shared
 from reconciler.planner.node.collection import collect_images
 from reconciler.planner.node.eviction import evict
 from reconciler.planner.node.external import node_port_events
+from reconciler.planner.node.faults import why_unwired
 from reconciler.planner.node.ingress import endpoints_key, ingress_tasks, port_events, wanted_endpoints
 from reconciler.planner.node.look import Look
 from reconciler.planner.node.memory import ImageMemory, NodeMemory, PodMemory
@@ -93,6 +94,7 @@ def step(
         in_contact=memory.boot_in_contact == facts.host.boot_id,
         reclaim=bool(memory.reclaim_at),
         limits=limits,
+        unwired=why_unwired(memory, facts),
     )
     if not facts.complete:
         return _wait_for_engine(look, memory, view, (*noted.events, *pressed))

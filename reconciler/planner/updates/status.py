@@ -37,7 +37,9 @@ KEPT: Mapping[str, frozenset[str]] = {
     "Deployment": frozenset({"Available", "Progressing", "ReplicaFailure"}),
     "HorizontalPodAutoscaler": frozenset({"AbleToScale", "ScalingActive", "ScalingLimited"}),
     "Job": frozenset({"Complete", "Failed", "FailureTarget", "ReplicaFailure", "SuccessCriteriaMet", "Suspended"}),
-    "Node": frozenset({"DiskPressure", "MemoryPressure", "NetworkUnavailable", "PIDPressure", "Ready"}),
+    "Node": frozenset(
+        {"DiskPressure", "MemoryPressure", "NetworkUnavailable", "PIDPressure", "Ready", "reconciler.dev/Degraded"}
+    ),
     "Pod": KEPT_CONDITIONS,
     "PodDisruptionBudget": frozenset({"DisruptionAllowed"}),
     "ReplicaSet": frozenset({"ReplicaFailure"}),

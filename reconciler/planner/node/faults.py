@@ -1,0 +1,40 @@
+"""What the host itself lacks and does not get, though it is tried again and again: a state, where events tell of tries.
+
+Pure. It follows from the failures that are remembered, which are forgotten as soon as the action is no longer due.
+"""
+
+from reconciler.model.node_report import NodeFacts, NodeFault
+from reconciler.planner.node.memory import Failure, NodeMemory
+
+# So many failures in a row are no accident: the first answer may be an outdated one.
+FAILS = 2
+_PREPARE, _POLICIES = "prepareHost", "programPolicies"
+# What is done for want of a prepared host fails as well, and says less.
+_ON_A_PREPARED_HOST = frozenset({"programServices", "programPeers", "programExternal", _POLICIES, "publishNames"})
+# An image that cannot be removed is in nobody's way: where the disk gets full, the conditions tell of that.
+_HARMLESS = frozenset({"removeImage"})
+
+
+def faults_of(memory: NodeMemory, facts: NodeFacts) -> tuple[NodeFault, ...]:
+    """Return what the host lacks, in the order of names."""
+    failing = {name: one for name, one in memory.failures.items() if one.count >= FAILS}
+    if not failing:
+        return ()
+    unprepared = not facts.network.prepared and f"{_PREPARE}/" in failing
+    left_out = _HARMLESS | _ON_A_PREPARED_HOST if unprepared else _HARMLESS
+    found = ((name.partition("/")[0], failing[name]) for name in sorted(failing))
+    return tuple(_fault(action, failure, unprepared) for action, failure in found if action not in left_out)
+
+
+def why_unwired(memory: NodeMemory, facts: NodeFacts) -> str:
+    """Return why no Pod gets its network; empty where nothing is known against it."""
+    return "; ".join(f"{one.reason}: {one.message}" for one in faults_of(memory, facts) if one.blocks_pods)
+
+
+def _fault(action: str, failure: Failure, unprepared: bool) -> NodeFault:
+    return NodeFault(
+        action=action,
+        reason=failure.reason,
+        message=failure.message,
+        blocks_pods=action == _POLICIES or (action == _PREPARE and unprepared),
+    )
