@@ -22,7 +22,7 @@ def outcome_of(action: Action, effect: Callable[[], tuple[bool, str]]) -> Outcom
         status = OutcomeStatus.DONE if changed else OutcomeStatus.UNCHANGED
     except ReconcilerError as error:
         status = OutcomeStatus.STALE if error.retry is Retry.STALE else OutcomeStatus.FAILED
-        reason, message, retry = error.reason, str(error), error.retry.value
+        reason, message, retry = error.reason, f"{error}; {error.hint}" if error.hint else str(error), error.retry.value
     except OSError as error:
         full = error.errno in _DISK_FULL
         status, retry = OutcomeStatus.FAILED, Retry.TRANSIENT.value

@@ -18,11 +18,18 @@ from reconciler.model.plan import (
 )
 from reconciler.model.problem import Problem, Severity
 from reconciler.model.refs import ObjectRef
-from reconciler.model.status import Health, LoopStatus, NodeStatus, ObjectHealth, SourceStatus, Status
+from reconciler.model.status import Health, LoopStatus, NodeStatus, NodeTrouble, ObjectHealth, SourceStatus, Status
 
 NOW = 1_800_000_000.0
 COMMIT = "4f2c1e9d0a7b33c1f2e4d5a6b7c8d9e0f1a2b3c4"
 REVISION = RevisionInfo(commit=COMMIT, subject="web: 1.27, two more replicas", author="ada", branch="main")
+UNPREPARED = NodeTrouble(
+    condition="NetworkUnavailable",
+    reason="NetworkConflict",
+    message="prepareHost: link reconciler-dns exists and is not this cluster's; see it with: ip -details link show "
+    "reconciler-dns; if a former cluster left it and nothing uses it, remove it: ip link delete reconciler-dns",
+    since=NOW - 200,
+)
 POD = ObjectRef.of("Pod", "shop", "web-6d4cf-k2x9p")
 WEB = Container(name="web", image="nginx:1.27")
 ASSIGNMENT = PodAssignment(uid="u1", namespace="shop", name=POD.name, spec=PodSpec(containers=(WEB,)), digest="d")
@@ -236,6 +243,7 @@ def full_status() -> Status:
         nodes=(
             NodeStatus(name="node-1", ready=True, reported_at=NOW - 1, pods=12, pods_ready=11, live_restore=False),
             NodeStatus(name="node-2", ready=False, message="no report for 50 s", reported_at=NOW - 50),
+            NodeStatus(name="node-3", ready=True, reported_at=NOW - 1, troubles=(UNPREPARED,)),
         ),
         objects=(
             ObjectHealth(object="service/shop/web", health=Health.HEALTHY),

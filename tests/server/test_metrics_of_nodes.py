@@ -1,7 +1,7 @@
 """The page of metrics tells what runs on each node."""
 
 from reconciler.controller.status import node_status
-from reconciler.model.kinds import ObjectMeta, Pod, PodSpec, PodStatus
+from reconciler.model.kinds import Condition, ObjectMeta, Pod, PodSpec, PodStatus
 from reconciler.model.kinds.pod import PodPhase
 from reconciler.model.node_report import ContainerFact, NodeFacts, Observation
 from reconciler.model.observed import NodeState
@@ -51,3 +51,29 @@ def test_pods_count_by_their_sandboxes_and_containers_by_their_state() -> None:
         'reconciler_node_running_containers{container_state="exited",node="n"} 1.0',
         'reconciler_node_running_containers{container_state="running",node="n"} 1.0',
     ]
+
+
+def test_what_lasts_that_a_node_cannot_do_is_told_with_its_reason() -> None:
+    """As a sample of its own, as long as it lasts; what a silent node said last is not known to last."""
+    said = (
+        Condition(type="Ready", status="True"),
+        Condition(
+            type="NetworkUnavailable",
+            status="True",
+            reason="NetworkConflict",
+            message="why",
+            last_transition_time="2026-01-01T00:00:00Z",
+        ),
+        Condition(type="reconciler.dev/Degraded", status="False", reason="Recovered"),
+    )
+    facts = NodeFacts(node="n", observed_at=0.0)
+    state = NodeState(name="n", observation=Observation(node="n", boot_id="b", sequence=1, observed_at=0, facts=facts))
+    node = node_status(state, (), said, silent=False)
+    assert node.ready
+    assert [(one.condition, one.reason, one.message) for one in node.troubles] == [
+        ("NetworkUnavailable", "NetworkConflict", "why")
+    ]
+    assert not node_status(state, (), said, silent=True).troubles
+    page = metrics_text(Status(at=0.0, version="1", cluster_id="c", health=Health.DEGRADED, nodes=(node,)))
+    sample = 'reconciler_node_trouble{condition="NetworkUnavailable",node="n",reason="NetworkConflict"} 1.0'
+    assert sample in page.splitlines()

@@ -13,11 +13,12 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 
 from reconciler.executors.network import netlink
 from reconciler.executors.network.arp import announcements, holders, link_door
+from reconciler.executors.network.foreign import foreign_link
 from reconciler.executors.network.health_checks import HealthChecks
 from reconciler.executors.network.mirror import Link, Mirror
 from reconciler.executors.network.netlink import Netlink
 from reconciler.model.details import ProgramExternal
-from reconciler.model.errors import ConfigurationError, TransientError
+from reconciler.model.errors import TransientError
 
 LINK = "reconciler-lb"
 _REPEATS = 3
@@ -140,11 +141,9 @@ class ExternalAddresses:
         return {own for index, own in self._mirror.addresses if link is not None and index == link.index}
 
     def _refuse_foreign(self) -> None:
-        if self._mirror.named(LINK) is not None and self._link() is None:
-            raise ConfigurationError(
-                f"link {LINK} exists and is not this cluster's",
-                hint=f"remove it when nothing uses it: ip link delete {LINK}",
-            )
+        link = self._mirror.named(LINK)
+        if link is not None and self._link() is None:
+            raise foreign_link(LINK, link.alias)
 
 
 def _delete_address(door: Netlink, index: int, address: str) -> None:

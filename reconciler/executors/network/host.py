@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Sequence
 
 from reconciler.executors.network import netlink
+from reconciler.executors.network.foreign import foreign_link
 from reconciler.executors.network.mirror import Link, Mirror
 from reconciler.executors.network.netlink import Netlink, read_setting, write_setting
 from reconciler.model.details import PrepareHost
@@ -74,10 +75,7 @@ class Host:
 
     def _refuse_foreign(self, link: Link | None) -> None:
         if link is not None and link.alias not in ("", self._alias):
-            raise ConfigurationError(
-                f"link {LINK} exists and is not this cluster's",
-                hint=f"remove it when nothing uses it: ip link delete {LINK}",
-            )
+            raise foreign_link(LINK, link.alias)
 
 
 class AcceptRules:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from reconciler.executors.network import netlink
 from reconciler.executors.network.conntrack import Sweeper
+from reconciler.executors.network.foreign import foreign_link
 from reconciler.executors.network.frame import LINK_PREFIX
 from reconciler.executors.network.mirror import Link, Mirror
 from reconciler.executors.network.netlink import Netlink, NetlinkError, read_setting, write_setting
 from reconciler.executors.network.state import SandboxBook
 from reconciler.model.details import AttachPod, DetachPod
-from reconciler.model.errors import ConfigurationError, StaleError
+from reconciler.model.errors import StaleError
 from reconciler.model.node_report import LinkFact
 
 GATEWAY = "169.254.1.1"
@@ -169,7 +170,7 @@ class PodLinks:
         if link is None:
             return None
         if not self._may_use(link):
-            raise ConfigurationError(f"link {name} exists and is not ours", hint=f"remove it: ip link delete {name}")
+            raise foreign_link(name, link.alias)
         with Netlink(pid=pid) as inside:
             leads_here = any(
                 item["index"] == link.peer and item.get_attr("IFLA_LINK") == link.index for item in inside.links()

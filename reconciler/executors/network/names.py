@@ -131,7 +131,11 @@ class Names:
         if done.returncode != 0:
             lines = log.read_text(errors="replace").strip().splitlines()
             said = lines[-1] if lines else "it said nothing"
-            raise TransientError(f"the DNS server did not start: {said}", reason="NamesNotServed")
+            raise TransientError(
+                f"the DNS server did not start: {said}",
+                reason="NamesNotServed",
+                hint="ss -lnptu 'sport = :53' shows who listens there: let it listen on certain addresses, or stop it",
+            )
 
     def _start_unit(self) -> None:
         if (server := self.server) is not None and server.identity != UNIT:

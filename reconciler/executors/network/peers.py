@@ -10,6 +10,7 @@ import ipaddress
 from typing import NamedTuple
 
 from reconciler.executors.network import netlink, tunnel
+from reconciler.executors.network.foreign import foreign_link, foreign_route
 from reconciler.executors.network.mirror import Link, Mirror
 from reconciler.executors.network.netlink import Netlink, NetlinkError, write_setting
 from reconciler.executors.network.nftables import Nftables
@@ -68,14 +69,14 @@ class PeerRoutes:
                 self._mirror.read_link(door, known.index)
             self._guard(detail)
             self._ensure_tunnel(door, detail, underlay)
-            link = self._tunnel_link()
+            link = self._tunnel_link() if _tunnelled(detail) else None
             wanted = self._wanted(detail, underlay, link)
             failures = self._apply(door, wanted, link, detail)
         self._mirror.sync()
         self._tables_whole = True
         if failures:
             self._forget()
-            raise TerminalError("; ".join(failures), reason="NoWayToNode", hint="use networkBackend: vxlan")
+            raise TerminalError("; ".join(failures), reason="NoWayToNode")
         if not detail.peers:
             return self._forget()
         self._programmed = detail
@@ -86,7 +87,8 @@ class PeerRoutes:
     def compare(self) -> None:
         """Compare with the kernel what it tells no events of: the tunnel's attributes and its tables."""
         detail = self._programmed
-        link = self._tunnel_link()
+        # One that is somebody else's is none of ours to complain of here: it is not as it should be.
+        link = self._mirror.named(LINK)
         if detail is None or link is None or not _tunnelled(detail):
             self._tables_whole = True
             return
@@ -111,12 +113,13 @@ class PeerRoutes:
             self._door.remove()
 
     def _ensure_tunnel(self, door: Netlink, detail: ProgramPeers, underlay: Link | None) -> None:
-        link = self._tunnel_link()
         if not _tunnelled(detail) or underlay is None:
-            if link is not None:
-                door.delete_link(link.index)
+            unused = self._mirror.named(LINK)
+            if unused is not None and unused.alias in ("", self._alias):
+                door.delete_link(unused.index)
                 self._mirror.sync()
             return
+        link = self._tunnel_link()
         mtu = underlay.mtu - OVERHEAD_BYTES
         wanted = self._tunnel(detail)
         found = door.link(link.index) if link is not None else None
@@ -171,10 +174,7 @@ class PeerRoutes:
     def _tunnel_link(self) -> Link | None:
         link = self._mirror.named(LINK)
         if link is not None and link.alias not in ("", self._alias):
-            raise ConfigurationError(
-                f"link {LINK} exists and is not this cluster's",
-                hint=f"remove it when nothing uses it: ip link delete {LINK}",
-            )
+            raise foreign_link(LINK, link.alias)
         return link
 
     def _underlay(self, detail: ProgramPeers) -> Link:
@@ -207,7 +207,7 @@ class PeerRoutes:
         ours = {one for one in standing if one.protocol == PROTOCOL_OURS}
         ranges = {(one.destination, one.prefix) for one in wanted.routes}
         failures = [
-            f"the host's route {one.destination}/{one.prefix} on {self._name_of(one.link)} is in the way: remove it"
+            foreign_route(f"{one.destination}/{one.prefix}", self._name_of(one.link))
             for one in standing
             if one.protocol != PROTOCOL_OURS and (one.destination, one.prefix) in ranges
         ]
@@ -227,7 +227,10 @@ class PeerRoutes:
         except NetlinkError as error:
             if through_tunnel or error.errno not in (errno.ENETUNREACH, errno.EINVAL):
                 raise
-            return [f"host {route.gateway} shares no link with this one ({detail.address}), which plain routes need"]
+            return [
+                f"host {route.gateway} shares no link with this one ({detail.address}), which plain routes need: "
+                "use networkBackend: vxlan"
+            ]
         return []
 
     def _apply_tables(self, door: Netlink, wanted: _Wanted, index: int) -> None:

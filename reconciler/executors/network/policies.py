@@ -9,13 +9,14 @@ import hashlib
 import logging
 
 from reconciler.executors.network import policies_layout as layout
+from reconciler.executors.network.foreign import foreign_table
 from reconciler.executors.network.nftables import Nftables, NftablesError
 from reconciler.executors.network.policies_layout import TABLE
 from reconciler.executors.network.state import StateFile
 from reconciler.executors.network.table_events import TableEvents, Touched
 from reconciler.model.base import Value
 from reconciler.model.details import AttachPod, ProgramPolicies
-from reconciler.model.errors import ConfigurationError, StaleError, TransientError
+from reconciler.model.errors import StaleError, TransientError
 
 logger = logging.getLogger(__name__)
 
@@ -159,10 +160,7 @@ class PolicyTable:
     def _refuse_foreign(self) -> None:
         text = self._nftables.list_table(TABLE, elements=False)
         if text is not None and not _is_owned(text, self._cluster_id):
-            raise ConfigurationError(
-                f"the nftables table ip {TABLE} is not this cluster's",
-                hint=f"remove it when nothing uses it: nft delete table ip {TABLE}",
-            )
+            raise foreign_table(TABLE, text)
 
 
 def _structure(text: str) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from reconciler.executors.network import conntrack, layout
 from reconciler.executors.network.conntrack import Direction
 from reconciler.executors.network.contents import Change, Contents, UdpTarget
+from reconciler.executors.network.foreign import foreign_table
 from reconciler.executors.network.frame import TABLE, Ranges
 from reconciler.executors.network.nftables import Nftables, NftablesError
 from reconciler.executors.network.state import StateFile
@@ -253,10 +254,7 @@ class ServiceTable:
     def _refuse_foreign(self) -> None:
         text = self._nftables.list_table(TABLE)
         if text is not None and not _is_owned(text, self._cluster_id):
-            raise ConfigurationError(
-                f"the nftables table ip {TABLE} is not this cluster's",
-                hint=f"remove it when nothing uses it: nft delete table ip {TABLE}",
-            )
+            raise foreign_table(TABLE, text)
 
     def _forget_connections(self, change: Change) -> None:
         """Unbind UDP clients from endpoints that have gone; a failure here must not undo what was programmed."""

@@ -8,9 +8,9 @@ the address of a node's is beyond that: the network between the hosts has to kee
 import re
 from collections.abc import Iterable
 
+from reconciler.executors.network.foreign import foreign_table
 from reconciler.executors.network.nftables import Nftables
 from reconciler.executors.network.tunnel import PORT
-from reconciler.model.errors import ConfigurationError
 
 TABLE = "reconciler-tunnel"
 # A VXLAN header follows that of UDP (64 bits); its number is the 24 bits after the first 32.
@@ -33,10 +33,7 @@ class TunnelDoor:
             return
         text = self._nftables.list_table(TABLE)
         if text is not None and self._comment not in text:
-            raise ConfigurationError(
-                f"nftables has a table {TABLE} that is not this cluster's",
-                hint=f"remove it when nothing uses it: nft delete table ip {TABLE}",
-            )
+            raise foreign_table(TABLE, text)
         self._nftables.run(script(self._comment, number, wanted))
 
     def stands(self, number: int, hosts: frozenset[str]) -> bool:

@@ -19,6 +19,7 @@ _WAITING = {
     "InvalidImageName": "InspectFailed",
     "ErrImageNeverPull": "ErrImageNeverPull",
 }
+_GIVE_WAY = "see which with: ss -lnptu; give it or the Pod (hostPort) another port"
 
 
 def happenings_of(look: Look, judged: PodJudgement, report: PodReport) -> tuple[NodeEvent, ...]:
@@ -39,7 +40,7 @@ def _changes(look: Look, judged: PodJudgement, earlier: PodReport | None, report
         yield event_of(look, judged, kind, report.reason, report.message)
     if report.pod_ip and (earlier is None or not earlier.pod_ip):
         for port in _taken_ports(look, judged):
-            message = f"A program on this host listens on {port}: what comes to it leads to the Pod while that runs"
+            message = f"A program on this host listens on {port}: what comes to it leads to the Pod; {_GIVE_WAY}"
             yield event_of(look, judged, "Warning", "HostPortConflict", message)
     pending = _pending(report)
     if pending and (earlier is None or _pending(earlier)[:1] != pending[:1]):
