@@ -5,12 +5,11 @@ Pure. It follows from the failures that are remembered, which are forgotten as s
 
 from reconciler.model.node_report import NodeFacts, NodeFault
 from reconciler.planner.node.memory import Failure, NodeMemory
+from reconciler.planner.node.outcomes import NEEDS_PREPARED
 
 # So many failures in a row are no accident: the first answer may be an outdated one.
 FAILS = 2
 _PREPARE, _POLICIES = "prepareHost", "programPolicies"
-# What is done for want of a prepared host fails as well, and says less.
-_ON_A_PREPARED_HOST = frozenset({"programServices", "programPeers", "programExternal", _POLICIES, "publishNames"})
 # An image that cannot be removed is in nobody's way: where the disk gets full, the conditions tell of that.
 _HARMLESS = frozenset({"removeImage"})
 
@@ -20,8 +19,9 @@ def faults_of(memory: NodeMemory, facts: NodeFacts) -> tuple[NodeFault, ...]:
     failing = {name: one for name, one in memory.failures.items() if one.count >= FAILS}
     if not failing:
         return ()
-    unprepared = not facts.network.prepared and f"{_PREPARE}/" in failing
-    left_out = _HARMLESS | _ON_A_PREPARED_HOST if unprepared else _HARMLESS
+    # What fails for want of a prepared host says less than what keeps it from being prepared.
+    unprepared = not facts.network.prepared and f"{_PREPARE}/" in memory.failures
+    left_out = _HARMLESS | NEEDS_PREPARED if unprepared else _HARMLESS
     found = ((name.partition("/")[0], failing[name]) for name in sorted(failing))
     return tuple(_fault(action, failure, unprepared) for action, failure in found if action not in left_out)
 

@@ -40,6 +40,10 @@ _FAILED_EVENTS: Mapping[str, str] = {
 }
 
 
+# What is done on a host that is prepared, and fails on one that is not.
+NEEDS_PREPARED = frozenset({"programServices", "programPeers", "programExternal", "publishNames"})
+
+
 class Noted(Part, frozen=True):
     """The memory with the outcomes in it, and what is worth telling."""
 
@@ -72,6 +76,9 @@ def note_outcomes(memory: NodeMemory, outcomes: tuple[Outcome, ...], now: float)
         outcome = answers.get(emitted.key)
         if outcome is not None and outcome.status is OutcomeStatus.DONE and emitted.repairs:
             events.append(NodeEvent(at=outcome.finished_at, reason="Repaired", message=emitted.repairs))
+        if outcome is not None and outcome.status in _SUCCEEDED and emitted.type == "prepareHost":
+            # What failed for want of it does not wait any longer.
+            failures = {name: one for name, one in failures.items() if name.partition("/")[0] not in NEEDS_PREPARED}
         if outcome is not None and outcome.status in _FAILED:
             name = f"{emitted.type}/{emitted.target}"
             failures[name] = _failed(failures.get(name, Failure()), outcome, now)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from reconciler.model.node_report import NodeFault
+from reconciler.model.plan import Outcome, OutcomeStatus
+from reconciler.planner.node.memory import Emitted, Failure, NodeMemory
+from reconciler.planner.node.outcomes import note_outcomes
 from tests.planner.node.host import Host, pod, script
+from tests.planner.node.situation import NOW
 
 
 def failing(action: str, *pods: object, times: int = 1000) -> Host:
@@ -82,3 +86,14 @@ def test_it_is_over_by_itself() -> None:
     host.settle()
     assert not faults(host)
     assert host.ready("web")
+
+
+def test_what_failed_for_want_of_a_prepared_host_does_not_wait_on() -> None:
+    """Its own waits have grown meanwhile; once the host is prepared it is tried at once."""
+    failed = Failure(count=6, until=NOW + 25, reason="HostNotPrepared", message="m")
+    memory = NodeMemory(
+        emitted=(Emitted(key="k", type="prepareHost"),),
+        failures={"programServices/": failed, "provisionVolume/pv": failed},
+    )
+    done = Outcome(key="k", status=OutcomeStatus.DONE, finished_at=NOW)
+    assert list(note_outcomes(memory, (done,), NOW).memory.failures) == ["provisionVolume/pv"]
