@@ -37,7 +37,8 @@ def trusted_authority(server: str, ca_hash: str) -> str:
     wanted = ca_hash.lower()
     if not wanted.startswith("sha256:") or len(wanted) != len("sha256:") + 64:
         raise ConfigurationError(
-            f"--ca-cert-hash: {ca_hash!r} is none", hint="it is sha256: and 64 digits, as printed by: token create"
+            f"--ca-cert-hash: {ca_hash!r} is no such hash",
+            hint="it is sha256: and 64 digits, as printed by: token create",
         )
     context = blind_context()
     client = AgentClient(server, lambda: context)

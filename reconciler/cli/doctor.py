@@ -26,7 +26,7 @@ def run(data_dir: str | None, output: str) -> int:
 
 def checks() -> Sequence[Check]:
     """Return every check, in the order in which they are shown."""
-    from reconciler.cli.checks import access, engine, files, host, peers, storage
+    from reconciler.cli.checks import access, engine, files, firewalls, host, peers, storage
 
     return (
         files.check_user,
@@ -40,6 +40,7 @@ def checks() -> Sequence[Check]:
         host.check_cgroup,
         host.check_forwarding,
         host.check_ranges,
+        firewalls.check_firewalls,
         peers.check_node_address,
         peers.check_peers,
         host.check_ports,
@@ -57,7 +58,7 @@ def checks_of_node() -> Sequence[Check]:
     from reconciler.cli.checks import access, files, node
 
     elsewhere = (files.check_group, access.check_api_port, access.check_certificates, check_daemon)
-    return (*(check for check in checks() if check not in elsewhere), node.check_membership)
+    return (*(check for check in checks() if check not in elsewhere), node.check_agent, node.check_membership)
 
 
 def check_daemon(settings: "Settings") -> Sequence[Finding]:

@@ -54,14 +54,15 @@ def run(data_dir: str | None, output: str, server: str, token: str, ca_cert_hash
         note(warning)
     for missing in _what_is_missing(settings):
         note(missing)
-    _tell(settings, joined, file, output)
+    _tell(settings, joined, file, data_dir, output)
 
 
 def _what_is_missing(settings: "Settings") -> list[str]:
     """Say what this host needs to run Pods and has not, and the fix; the node is not ready until then."""
     from reconciler.cli.checks import Grade, engine, host
 
-    found = (*engine.check_engine(settings), *host.check_libnftables(settings), *engine.check_programs(settings))
+    checks = (engine.check_engine, host.check_kernel, host.check_libnftables, engine.check_programs)
+    found = [one for check in checks for one in check(settings)]
     return [
         f"this host runs no Pods yet: {one.name}: {one.message}\n  do:  {one.fix}"
         for one in found
@@ -126,7 +127,7 @@ def _write(
     return load_settings(data_dir)
 
 
-def _tell(settings: "Settings", joined: "Joined", file: Path, output: str) -> None:
+def _tell(settings: "Settings", joined: "Joined", file: Path, data_dir: str | None, output: str) -> None:
     document = {
         "apiVersion": "reconciler.dev/v1",
         "kind": "Join",
@@ -137,9 +138,12 @@ def _tell(settings: "Settings", joined: "Joined", file: Path, output: str) -> No
         "settings": str(file),
         **places.describe(settings),
     }
+    start = "  systemctl enable --now reconciler-agent     (or in the foreground: reconciler agent)"
+    if data_dir is not None:
+        start = f"  reconciler agent --data-dir {data_dir}"
     lines = (
         f"node {joined.node} of cluster {joined.cluster_id}, addresses of Pods {joined.node_pod_cidr}, settings {file}",
         "start it:",
-        "  systemctl enable --now reconciler-agent     (or in the foreground: reconciler agent)",
+        start,
     )
     write_result(document, "\n".join(lines), output)

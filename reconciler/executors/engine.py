@@ -338,9 +338,19 @@ class _SdkErrors:
                 status = error.status_code or 500
                 raise EngineRefused(status, str(error.explanation or error)) from error
             case docker.errors.DockerException() | requests.exceptions.RequestException():
-                raise EngineSilent(f"the Engine does not answer: {type(error).__name__}") from error
+                raise EngineSilent(f"the Engine does not answer: {_why(error)}") from error
             case _:
                 return
+
+
+def _why(error: BaseException) -> str:
+    """Return what the system said: the libraries between keep it as the cause of their errors."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror.lower()
+        seen = seen.__cause__ or seen.__context__
+    return "not in time" if isinstance(error, requests.exceptions.Timeout) else type(error).__name__
 
 
 def choose_version(newest: str, oldest: str) -> str:

@@ -118,7 +118,7 @@ def test_another_authority_is_not_believed(daemon: Daemon) -> None:
         joining.trusted_authority(daemon.server, "sha256:" + "0" * 64)
     assert daemon.authority.ca_hash() in str(told.value)
     assert "token create" in told.value.hint
-    with pytest.raises(ReconcilerError, match="is none"):
+    with pytest.raises(ReconcilerError, match="is no such hash"):
         joining.trusted_authority(daemon.server, "sha256:12")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.checks import Finding, fail, ok, warn
 from reconciler.cli.places import group_number, safe_directories
+from reconciler.executors.network.rights import missing_rights
 
 if TYPE_CHECKING:
     from reconciler.config import Settings
@@ -21,6 +22,9 @@ _FREE_INODES_MIN = 10_000
 def check_user(_: "Settings") -> Sequence[Finding]:
     """Whether this is root: containers, links and mounts need it."""
     if os.geteuid() == 0:
+        if missing := missing_rights():
+            message = f"root without {' and '.join(missing)}: links and rules of Pods cannot be made"
+            return [fail("user", message, "run it on the host itself, with all capabilities")]
         return [ok("user", "root")]
     return [warn("user", "not root: the daemon needs it, and some checks are left out", "sudo reconciler doctor")]
 

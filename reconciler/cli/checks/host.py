@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.checks import Finding, fail, ok, warn
 from reconciler.cli.ranges import host_routes, overlaps, read_range
+from reconciler.executors.network.rights import missing_rights
 
 if TYPE_CHECKING:
     from reconciler.config import Settings
@@ -24,6 +25,8 @@ _NEEDED = {"veth": "links of Pods", "dummy": "the address of the DNS server", "n
 
 def check_kernel(_: "Settings") -> Sequence[Finding]:
     """Whether the kernel has what the network of Pods is made of, tried where it touches nothing."""
+    if missing := missing_rights():
+        return [warn("kernel", f"cannot be tried without {' and '.join(missing)}", "sudo reconciler doctor")]
     try:
         tried = subprocess.run(
             [sys.executable, "-m", "reconciler.cli.checks.probe"],
@@ -34,11 +37,15 @@ def check_kernel(_: "Settings") -> Sequence[Finding]:
     except (OSError, subprocess.TimeoutExpired) as error:
         return [warn("kernel", f"could not be tried: {error}", "run it again")]
     if tried.returncode != 0:
-        return [warn("kernel", "cannot be tried: a network namespace of its own needs root", "sudo reconciler doctor")]
+        said = tried.stderr.decode(errors="replace").strip().splitlines() or [f"it ended with {tried.returncode}"]
+        return [warn("kernel", f"could not be tried: {said[-1]}", "run it again")]
     return _kernel_findings(json.loads(tried.stdout))
 
 
 def _kernel_findings(said: dict[str, str]) -> list[Finding]:
+    if said.get("namespace"):
+        message = f"cannot be tried: there is no network namespace of its own: {said['namespace']}"
+        return [warn("kernel", message, "use a kernel with network namespaces (CONFIG_NET_NS)")]
     found = []
     for name, use in _NEEDED.items():
         if said.get(name):

@@ -1,16 +1,25 @@
-"""Checks of a host that has joined: its certificate, its way to the daemon, its clock. Effect: asks the daemon."""
+"""Checks of a host that has joined: its agent, certificate, way to the daemon and clock. Effect: asks both."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.cli.checks import Finding, fail, ok, warn
 from reconciler.cli.common import SystemClock, now
+from reconciler.executors.network.lock import holder
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.times import rfc3339
 
 if TYPE_CHECKING:
     from reconciler.agent.certificate import NodeCertificate
     from reconciler.config import Settings
+
+
+def check_agent(settings: "Settings") -> Sequence[Finding]:
+    """Whether the agent runs: without it this node is silent, and nothing that fails here is repaired."""
+    if running := holder():
+        return [ok("agent", f"runs: {running}")]
+    fix = "systemctl start reconciler-agent; why it ended: journalctl --unit reconciler-agent"
+    return [fail("agent", "does not run: nobody looks after the Pods of this node", fix)]
 
 
 def check_membership(settings: "Settings") -> Sequence[Finding]:

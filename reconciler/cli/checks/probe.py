@@ -6,10 +6,12 @@ Prints one JSON object: for each feature an empty text, or why it is missing. Th
 import ctypes
 import json
 import os
+import socket
 import sys
 from typing import Any
 
 _CLONE_NEWNET = 0x40000000
+_NETFILTER = 12
 _LINKS: dict[str, list[dict[str, Any]]] = {
     "veth": [{"ifname": "probe-a", "kind": "veth", "peer": {"ifname": "probe-b"}}],
     # A small kernel may lack the one; the other does as well.
@@ -22,8 +24,8 @@ def main() -> int:
     """Leave the host's network, try everything, print what is missing."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET) != 0:
-        print(os.strerror(ctypes.get_errno()), file=sys.stderr)
-        return 1
+        print(json.dumps({"namespace": os.strerror(ctypes.get_errno())}))
+        return 0
     print(json.dumps({**_links(), "nftables": _nftables()}))
     return 0
 
@@ -54,6 +56,11 @@ def _nftables() -> str:
         library = ctypes.CDLL("libnftables.so.1")
     except OSError:
         return "libnftables.so.1 is not installed"
+    try:
+        # Without it the library would end this process.
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER).close()
+    except OSError as error:
+        return os.strerror(error.errno or 0)
     library.nft_ctx_new.restype = ctypes.c_void_p
     library.nft_ctx_new.argtypes = [ctypes.c_uint32]
     library.nft_ctx_buffer_error.argtypes = [ctypes.c_void_p]

@@ -25,6 +25,7 @@ from reconciler.executors.network.names import Names
 from reconciler.executors.network.nftables import Nftables
 from reconciler.executors.network.peers import PeerRoutes
 from reconciler.executors.network.policies import PolicyTable
+from reconciler.executors.network.rights import missing_rights
 from reconciler.executors.network.services import ServiceTable
 from reconciler.executors.network.state import Kernel, SandboxBook, StateFile
 from reconciler.executors.network.table_events import TableEvents
@@ -354,11 +355,9 @@ class NetworkExecutor:
 
 
 def _require_rights() -> None:
-    """Refuse to start without what every action needs: NET_ADMIN, and SYS_ADMIN to enter a Pod's namespace."""
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff:")]
-    held = int(line.split()[1], 16)
-    if not (held >> 12 & 1 and held >> 21 & 1):
+    """Refuse to start without what every action needs."""
+    if missing := missing_rights():
         raise ConfigurationError(
-            "the network of this host cannot be changed without the capabilities NET_ADMIN and SYS_ADMIN",
+            f"the network of this host cannot be changed without the capabilities {' and '.join(missing)}",
             hint="run as root, or as the service that comes with reconciler",
         )

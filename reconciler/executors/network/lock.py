@@ -27,7 +27,7 @@ class NetworkLock:
         except OSError:
             self._socket.close()
             raise ConfigurationError(
-                f"the network of this host is already served by {_holder()}",
+                f"the network of this host is already served by {holder() or 'another process'}",
                 reason="NetworkInUse",
                 hint="stop that one first, or use it",
             ) from None
@@ -54,7 +54,8 @@ class NetworkLock:
                 asking.sendall(self._answer)
 
 
-def _holder() -> str:
+def holder() -> str:
+    """Return who serves the network of this host, with process and data directory; empty: nobody."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.settimeout(_PATIENCE_S)
         try:
@@ -64,4 +65,4 @@ def _holder() -> str:
             credentials = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
             return f"process {struct.unpack('3i', credentials)[0]}"
         except OSError:
-            return "another process"
+            return ""

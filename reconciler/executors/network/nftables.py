@@ -6,7 +6,9 @@ by one thread at a time.
 
 import ctypes
 import threading
+from typing import NamedTuple
 
+from reconciler.executors.network.netfilter_door import open_netfilter
 from reconciler.model.errors import ConfigurationError, TransientError
 
 _NUMERIC_PROTOCOL, _NUMERIC_PRIORITY, _NUMERIC_SYMBOL = 1 << 7, 1 << 8, 1 << 9
@@ -18,6 +20,16 @@ class NftablesError(TransientError):
     """The kernel or the library refused a command; the message is what it said."""
 
     reason = "Nftables"
+
+
+class BaseChain(NamedTuple):
+    """A chain that the kernel calls at a hook, whoever made it."""
+
+    family: str
+    table: str
+    name: str
+    hook: str
+    policy: str
 
 
 def _load() -> ctypes.CDLL:
@@ -46,6 +58,7 @@ class Nftables:
     def __init__(self) -> None:
         self._library = _load()
         self._lock = threading.Lock()
+        open_netfilter().close()
         self._context: int | None = self._library.nft_ctx_new(0)
         if not self._context:
             raise NftablesError("libnftables gave no context")
@@ -67,6 +80,10 @@ class Nftables:
         lines = self._run("list tables ip", _NUMERIC).splitlines()
         return frozenset(line.removeprefix("table ip ").strip() for line in lines)
 
+    def base_chains(self) -> tuple[BaseChain, ...]:
+        """Return the chains of everybody that the kernel calls."""
+        return base_chains(self._run("list chains", _NUMERIC))
+
     def close(self) -> None:
         """Free the context."""
         with self._lock:
@@ -85,6 +102,22 @@ class Nftables:
         if failed:
             raise NftablesError(_first_line(problem.decode(errors="replace")))
         return bytes(output).decode()
+
+
+def base_chains(listing: str) -> tuple[BaseChain, ...]:
+    """Read a listing of chains; those that only other chains lead to are left out."""
+    found: list[BaseChain] = []
+    family = table = chain = ""
+    for line in listing.splitlines():
+        match line.split():
+            case ["table", family, table, "{"]:
+                pass
+            case ["chain", chain, "{"]:
+                pass
+            case ["type", _, "hook", hook, *rest]:
+                policy = rest[rest.index("policy") + 1] if "policy" in rest else "accept"
+                found.append(BaseChain(family, table, chain, hook, policy.rstrip(";")))
+    return tuple(found)
 
 
 def _first_line(text: str) -> str:

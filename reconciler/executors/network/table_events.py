@@ -10,7 +10,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.executors.network.netfilter import NETFILTER, attributes, message, messages
+from reconciler.executors.network.netfilter import attributes, message, messages
+from reconciler.executors.network.netfilter_door import open_netfilter, without_tables
 from reconciler.executors.network.netlink import REQUEST, NetlinkError
 from reconciler.model.errors import DeadlineError
 
@@ -18,6 +19,9 @@ _SOL_NETLINK, _JOIN, _LEAVE, _GROUP = 270, 1, 2, 7
 _SUBSYSTEM = 10
 _NEW_TABLE, _DEL_TABLE, _NEW_CHAIN, _DEL_CHAIN, _NEW_RULE, _DEL_RULE, _NEW_GENERATION = 0, 2, 3, 5, 6, 8, 15
 _GET_GENERATION = 16
+_ERROR = 2
+# What the kernel answers to a request of a part of netfilter that it has not.
+_ABSENT = (errno.EINVAL, errno.EOPNOTSUPP)
 _NAME_OF_CHAIN = {_NEW_CHAIN: 3, _DEL_CHAIN: 3, _NEW_RULE: 2, _DEL_RULE: 2}
 
 
@@ -33,15 +37,13 @@ class TableEvents:
     """A subscription to changes of rules. Not thread-safe: its owner holds a lock."""
 
     def __init__(self) -> None:
-        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
-        self._events = socket.socket(socket.AF_NETLINK, kind, NETFILTER)
-        self._events.bind((0, 0))
+        self._events = open_netfilter()
         self._events.setsockopt(socket.SOL_SOCKET, 33, 4 << 20)  # SO_RCVBUFFORCE
         self._events.setblocking(False)
-        self._door = socket.socket(socket.AF_NETLINK, kind, NETFILTER)
-        self._door.bind((0, 0))
+        self._door = open_netfilter()
         self._door.settimeout(5.0)
         self.join()
+        self._require_tables()
 
     def fileno(self) -> int:
         """Return the socket that becomes readable when rules changed."""
@@ -85,7 +87,19 @@ class TableEvents:
         for kind, body in messages(data):
             if kind == _SUBSYSTEM << 8 | _NEW_GENERATION:
                 return int(struct.unpack("!I", dict(attributes(body[4:]))[1])[0])
+            if kind == _ERROR:
+                raise NetlinkError("cannot read the generation of the rules", -struct.unpack_from("=i", body)[0])
         raise NetlinkError("cannot read the generation of the rules", errno.EIO)
+
+    def _require_tables(self) -> None:
+        """Raise ConfigurationError where the kernel has this family of netlink and no nf_tables."""
+        try:
+            self.generation()
+        except NetlinkError as error:
+            self.close()
+            if error.errno in _ABSENT:
+                raise without_tables() from error
+            raise
 
     def _discard(self) -> None:
         while True:
