@@ -264,11 +264,15 @@ def test_a_route_of_others_is_left_and_named(network: Network, neighbour: Neighb
 
 
 def test_a_tunnel_of_others_is_left(network: Network, neighbour: Neighbour) -> None:
-    """P05."""
+    """P05: it is named, keeps nothing else from being looked at, and who makes plain routes does not mind it."""
     _run("ip", "link", "add", peers.LINK, "type", "bridge")
     _run("ip", "link", "set", peers.LINK, "alias", "somebody else's")
     outcome = network.do(_ways("1", _peer("node-2", OTHER, 1)))
-    assert (outcome.status, outcome.retry) == (OutcomeStatus.FAILED, "terminal")
+    assert (outcome.status, outcome.retry, outcome.reason) == (OutcomeStatus.FAILED, "terminal", "NetworkConflict")
+    assert f"remove it: ip link delete {peers.LINK}" in outcome.message
+    assert network.executor.refresh(full=True).peers_digest == ""
+    network.must(_ways("2", _peer("node-2", OTHER, 1, "host-gw")))
+    assert network.executor.refresh(full=True).peers_digest == "2"
     assert "somebody" in _run("ip", "link", "show", peers.LINK)
     _run("ip", "link", "del", peers.LINK)
 
