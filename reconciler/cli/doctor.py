@@ -26,7 +26,7 @@ def run(data_dir: str | None, output: str) -> int:
 
 def checks() -> Sequence[Check]:
     """Return every check, in the order in which they are shown."""
-    from reconciler.cli.checks import access, engine, files, firewalls, host, peers, storage
+    from reconciler.cli.checks import access, conflicts, engine, files, firewalls, host, peers, storage
 
     return (
         files.check_user,
@@ -41,6 +41,7 @@ def checks() -> Sequence[Check]:
         host.check_forwarding,
         host.check_ranges,
         firewalls.check_firewalls,
+        conflicts.check_conflicts,
         peers.check_node_address,
         peers.check_peers,
         host.check_ports,

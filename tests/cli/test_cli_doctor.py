@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.checks import Grade, files, firewalls, host, node
+from reconciler.cli.checks import Grade, conflicts, files, firewalls, host, node
 from reconciler.config import Settings
 from reconciler.executors.network.nftables import BaseChain, base_chains
 
@@ -105,3 +105,17 @@ def test_an_engine_that_is_not_there_is_told_in_words(run: Any, data_dir: Path) 
 
 def _ended(code: int, out: str, err: str = "") -> subprocess.CompletedProcess[bytes]:
     return subprocess.CompletedProcess([], code, out.encode(), err.encode())
+
+
+def test_what_a_former_cluster_left_is_named_before_it_is_in_the_way() -> None:
+    """By its mark, with the command that removes it; this cluster's own is not, nor what nobody marked."""
+    ours = {"reconciler-dns": "reconciler host c1", "reconciler-vx": ""}
+    tables = {"reconciler": 'table ip reconciler {\n\tcomment "reconciler cluster c1"\n}\n'}
+    assert [one.grade for one in conflicts.judged("c1", ours, tables)] == [Grade.OK]
+    found = conflicts.judged("c2", ours, tables)
+    assert [one.grade for one in found] == [Grade.FAIL, Grade.FAIL]
+    assert [one.fix.rpartition(": ")[2] for one in found] == [
+        "ip link delete reconciler-dns",
+        "nft delete table ip reconciler",
+    ]
+    assert len(conflicts.judged("", ours, tables)) == 2
