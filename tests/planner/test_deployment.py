@@ -73,6 +73,26 @@ def test_rolling_update_never_goes_below_what_the_strategy_allows() -> None:
     assert cluster.plan().is_empty
 
 
+def test_what_serves_no_more_is_seen_before_old_pods_go() -> None:
+    """The rollout goes on as the new Pod ceases to be ready: the three old ones stay, in that very pass."""
+    cluster = Cluster()
+    cluster.push(web("1"))
+    cluster.settle()
+    held = web("2").replace("  replicas:", "  paused: true\n  replicas:")
+    cluster.ready = lambda pod: pod.spec.containers[0].image == "web:1"
+    cluster.push(web("2"), commit="c2")
+    cluster.settle()
+    cluster.ready = lambda _: True
+    cluster.push(held, commit="c3")
+    cluster.settle()
+    assert cluster.of("Deployment")["web"].status.available_replicas == 4
+    cluster.ready = lambda pod: pod.spec.containers[0].image == "web:1"
+    cluster.report()
+    cluster.push(web("2"), commit="c4")
+    cluster.tick()
+    assert sorted(one.spec.replicas for one in cluster.of("ReplicaSet").values()) == [1, 3]
+
+
 def test_a_broken_new_version_stops_the_rollout_and_keeps_the_old_pods() -> None:
     """Pods of the new template never become ready: the old ones stay, and the deadline is reported (P06)."""
     cluster = Cluster()

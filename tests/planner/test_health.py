@@ -230,6 +230,14 @@ CASES = {
         *("Pod", POD, "containerStatuses: [{name: c, image: i, imageID: i, ready: true, restartCount: 0, state: {}}]"),
         *(Health.PROGRESSING, "Starting", "", "1/2"),
     ),
+    "a Pod of which one half runs and the other is made": (
+        "Pod",
+        POD,
+        "containerStatuses: [{name: d, image: i, imageID: i, ready: false, restartCount: 0, state: {running: {}}},"
+        f" {BACK_OFF.replace('WHY', 'ContainerCreating')}], conditions: "
+        "[{type: Ready, status: 'False', message: 'not ready: c, d'}]",
+        *(Health.PROGRESSING, "Starting", "not ready: c, d", "0/2"),
+    ),
     "a CronJob": (
         "CronJob",
         CRON,

@@ -132,6 +132,16 @@ def test_in_the_end_there_is_nothing_to_do() -> None:
     assert other.plan().complete and other.plan().applyable
 
 
+def test_who_scales_has_its_say_in_the_pass_that_brings_it() -> None:
+    """The number of Pods is right from the first one on, and nothing is said of another who scales."""
+    cluster = Cluster()
+    cluster.push(workload(replicas=1) + of("autoscaling/v2", "HorizontalPodAutoscaler", "web", SCALER))
+    cluster.tick()
+    assert len(cluster.of("Pod")) == 3
+    (scaler,) = cluster.of("HorizontalPodAutoscaler").values()
+    assert "ScalingActive" not in {one.type for one in scaler.status.conditions}  # type: ignore[union-attr]
+
+
 def test_what_a_person_says_is_done_and_told() -> None:
     """A word about a Pod, and about a Deployment that is held back by it."""
     cluster = Cluster()

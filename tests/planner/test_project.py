@@ -273,9 +273,9 @@ def test_a_node_keeps_the_directories_that_were_provisioned_on_it() -> None:
         objects[replace(ref, name=name)] = replace(stored, ref=replace(ref, name=name), object=cast(Any, made))
     cluster.observed = replace(cluster.observed, objects=objects)
     found = assigned(cluster).volumes
-    assert [(one.name, one.path, one.claim) for one in found] == [
-        ("b", "/volumes/b", "default/data"),
-        ("z", "/volumes/z", "default/data"),
+    assert [(one.name, one.path, one.claim, one.size) for one in found] == [
+        ("b", "/volumes/b", "default/data", 0),
+        ("z", "/volumes/z", "default/data", 0),
     ]
     assert assigned(cluster, "node-2").volumes == ()
 

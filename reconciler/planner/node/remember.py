@@ -35,7 +35,7 @@ def first_memory(look: Look, pod: PodAssignment | None, found: PodFacts) -> PodM
     return PodMemory(
         namespace=pod.namespace if pod else named.pod_namespace if named else "",
         name=pod.name if pod else named.pod_name if named else "",
-        started_at=min((fact.created_at for fact in facts if fact.created_at > 0), default=look.now),
+        started_at=min((fact.created_at for fact in facts if fact.created_at), default=look.now),
         host_network=pod.spec.host_network if pod else False,
         finished=pod.finished if pod else "",
     )

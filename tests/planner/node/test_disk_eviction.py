@@ -167,6 +167,8 @@ def test_all_that_are_over_their_limits_go_at_once() -> None:
         (("1Ki",), (("2Ki", "Always"), ("5Ki", None)), 7),
         (("1Ki",), (("5Ki", None), ("2Ki", "Always")), 5),
         (("", "2Ki"), (), 2),
+        (("",), (), 0),
+        (("",), (("", "Always"), ("", None)), 0),
     ],
 )
 def test_what_a_pod_asks_for(containers: tuple[str, ...], inits: tuple[tuple[str, Any], ...], expected: int) -> None:
