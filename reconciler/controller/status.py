@@ -135,11 +135,14 @@ def node_status(
     here = [one for one in pods if one.spec.node_name == state.name and one.status.phase not in _ENDED]
     fault = "silent" if silent else (facts.engine_error if facts and not facts.complete else "")
     pressures = state.observation.pressures if state.observation else ()
+    trying = next((one for one in state.observation.faults if not one.lasts), None) if state.observation else None
+    tried = f"{trying.action} failed, and is tried again: {trying.message}" if trying is not None else ""
     pressed = f"{', '.join(pressures)}: takes no new Pods, and ends some until there is more room" if pressures else ""
     return NodeStatus(
         name=state.name,
         ready=not fault,
-        message=fault or pressed,
+        message=fault or tried or pressed,
+        is_trying=bool(tried),
         reported_at=state.heartbeat_at,
         pods=len(here),
         pods_ready=sum(1 for pod in here if is_ready(pod)),
@@ -161,6 +164,8 @@ def _of_nodes(nodes: tuple[NodeStatus, ...]) -> Iterator[Health]:
             yield Health.UNKNOWN
         elif node.troubles:
             yield Health.DEGRADED
+        elif node.is_trying:
+            yield Health.PROGRESSING
 
 
 def _warnings(nodes: tuple[NodeStatus, ...]) -> Iterator[str]:

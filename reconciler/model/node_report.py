@@ -212,8 +212,12 @@ class NodeEvent(Value):
     container: str = ""
 
 
+# So many failures in a row are no accident: the first answer may be an outdated one.
+FAILS = 2
+
+
 class NodeFault(Value):
-    """What a host was to be given again and again, in vain: by which `action` (its tag), with the last answer.
+    """What a host was to be given, in vain: by which `action` (its tag), how often in a row, with the last answer.
 
     `blocks_pods`: no Pod gets its network meanwhile.
     """
@@ -221,7 +225,13 @@ class NodeFault(Value):
     action: str
     reason: str
     message: str = ""
+    tries: int = FAILS
     blocks_pods: bool = False
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is a state of the host, and not only a try that failed."""
+        return self.tries >= FAILS
 
 
 class Observation(Value):

@@ -68,6 +68,7 @@ class NodeTrouble(Value):
 class NodeStatus(Value):
     """One node: when it last reported, whether it is ready, and what lasts that it cannot do.
 
+    `is_trying`: something has failed once, and it is not known yet whether it lasts; the `message` says what.
     `running_pods` counts its Pods whose sandbox runs, `containers` its containers by state, as of that report.
     """
 
@@ -81,6 +82,7 @@ class NodeStatus(Value):
     containers: Mapping[str, int] = {}
     live_restore: bool = True
     troubles: tuple[NodeTrouble, ...] = ()
+    is_trying: bool = False
 
 
 class LoopStatus(Value):

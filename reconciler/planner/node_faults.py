@@ -29,7 +29,8 @@ def fault_conditions(
     """
     known = {one.type: one for one in before if one.type in TROUBLES and one.reason not in BY_PROVIDER}
     if not silent:
-        faults = state.observation.faults if state.observation is not None else ()
+        said = state.observation.faults if state.observation is not None else ()
+        faults = tuple(one for one in said if one.lasts)
         known = {**{kind: _over(kind) for kind in known}, **dict(_told(faults))}
     network = known.get(NETWORK_UNAVAILABLE)
     if routes and (network is None or network.status != "True"):

@@ -59,6 +59,21 @@ def test_a_cluster_with_a_node_in_trouble_is_not_healthy(tmp_path: Path, capsys:
         wait(one, lambda: status(one).health is Health.HEALTHY)
 
 
+def test_what_failed_once_is_not_done_yet(tmp_path: Path) -> None:
+    """It is told, and nothing is healthy before it is known whether it lasts; no condition says so."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        one.receive_reading(reading(config_maps(range(2))))
+        wait(one, lambda: status(one).health is Health.HEALTHY and one.last_plan.changes == ())
+        clock.at += 1
+        one.receive(replace(observation(clock, 2), faults=(replace(FAULT, tries=1),)))
+        wait(one, lambda: status(one).health is Health.PROGRESSING)
+        [node] = status(one).nodes
+        assert node.message == "prepareHost failed, and is tried again: port 53 is taken"
+        assert not node.troubles
+
+
 def test_the_list_of_nodes_says_what_and_why() -> None:
     """In the column of the status, and in a sentence below."""
     conditions = [

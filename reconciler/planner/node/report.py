@@ -19,10 +19,9 @@ from reconciler.model.kinds import (
     ResourceRequirements,
 )
 from reconciler.model.node import PodAssignment
-from reconciler.model.node_report import PodReport
+from reconciler.model.node_report import FAILS, PodReport
 from reconciler.model.times import rfc3339
 from reconciler.planner.node.eviction import EVICTED
-from reconciler.planner.node.faults import FAILS
 from reconciler.planner.node.judgement import Judgement, Want
 from reconciler.planner.node.look import APP, INIT, SIDECAR, Look, is_live, is_whole
 from reconciler.planner.node.pods import PodJudgement, Stage
