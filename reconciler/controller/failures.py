@@ -27,13 +27,22 @@ def return_failed(
     if state is None:
         return _told(ending, "RollbackFailed", f"{target.commit[:12]} cannot be returned to: {why}"), None
     failed = ending.revision
-    record = RevisionRecord(source=source.name, revision=failed, state=RevisionState.ROLLED_BACK, at=now)
-    store.commit(Commit(revisions=(record,)), term=term)
+    store.commit(Commit(revisions=records_of_return(source.name, failed, target, now)), term=term)
     store.change_source(source.name, applied=target, held=failed.commit, held_because=ending.message)
     source.poll()
     log.warning("returned to the last healthy revision", extra={"source": source.name, "failed": failed.commit})
     message = f"{source.name} returns to {target.commit[:12]} and holds {failed.commit[:12]} until a newer commit"
     return _told(ending, "RolledBack", message), state
+
+
+def records_of_return(
+    source: str, held: RevisionInfo | None, target: RevisionInfo, now: float
+) -> tuple[RevisionRecord, ...]:
+    """Return what history is to tell of a return to a revision, and of the one that is held from then on."""
+    applied = RevisionRecord(source=source, revision=target, state=RevisionState.APPLIED, at=now)
+    if held is None:
+        return (applied,)
+    return (RevisionRecord(source=source, revision=held, state=RevisionState.ROLLED_BACK, at=now), applied)
 
 
 def _loaded(source: Source, target: RevisionInfo) -> tuple[DesiredState | None, str]:

@@ -9,6 +9,7 @@ from reconciler.config import RECEIVED, Settings
 from reconciler.controller.components import components_of
 from reconciler.controller.evictions import Evictions
 from reconciler.controller.explain import explanation_of
+from reconciler.controller.failures import records_of_return
 from reconciler.controller.foreign_events import write_event
 from reconciler.controller.loading import Loaded
 from reconciler.controller.loop import Controller
@@ -46,6 +47,7 @@ from reconciler.model.streams import (
     logged_container_id,
     running_container_id,
 )
+from reconciler.store.commit import Commit
 
 replace = msgspec.structs.replace
 
@@ -147,8 +149,10 @@ class DaemonOperations:
         if loaded.state is None:
             raise TerminalError(f"{found.commit[:12]} has {len(loaded.errors)} problems: {loaded.errors[0].message}")
         tip = one.repository.tip(one.settings.branch)
-        held = tip.commit if tip is not None and tip.commit != found.commit else ""
-        self._controller.store.change_source(one.name, applied=found, held=held, held_because="")
+        held = tip if tip is not None and tip.commit != found.commit else None
+        store, now = self._controller.store, self._controller.clock.now()
+        store.commit(Commit(revisions=records_of_return(one.name, held, found, now)), term=None)
+        store.change_source(one.name, applied=found, held=held.commit if held else "", held_because="")
         one.ask()
         return found.commit
 
