@@ -50,14 +50,16 @@ def test_a_cordoned_node_with_the_only_copy_of_data_is_warned_of() -> None:
 
 
 def test_a_node_that_is_gone_is_warned_of_for_its_data() -> None:
-    """The claim stays bound, and its Pods can be placed nowhere."""
+    """The claim stays bound, and its Pods can be placed nowhere; whose node is there is not meant."""
     cluster = Cluster(nodes=("node-1", "node-2"))
-    cluster.push(claim("data") + pod("db", "data", **on("node-1")))
+    kept = volume("a", node="node-2", storageClassName="", claimRef={"namespace": "default", "name": "kept"})
+    cluster.push(kept + claim("kept", storageClassName="") + claim("data") + pod("db", "data", **on("node-1")))
     cluster.settle()
     gone = {ref: one for ref, one in cluster.observed.objects.items() if (ref.kind, ref.name) != ("Node", "node-1")}
     nodes = {name: state for name, state in cluster.observed.nodes.items() if name != "node-1"}
     cluster.observed = replace(cluster.observed, objects=gone, nodes=nodes)
-    assert warnings(cluster)[0].startswith("node/node-1 is not known any more: the data of claim default/data is")
+    (told,) = warnings(cluster)
+    assert told.startswith("node/node-1 is not known any more: the data of claim default/data is")
 
 
 def test_many_claims_are_counted() -> None:

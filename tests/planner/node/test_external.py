@@ -37,6 +37,13 @@ def test_a_service_inside_has_no_way() -> None:
     assert ways_of(NODE, (entry(HERE, node_port=0),)) == ()
 
 
+def test_a_port_that_is_reached_from_inside_alone_hides_no_other() -> None:
+    """Of a Service whose first port has no port of the nodes, the second one is reached."""
+    inside, outside = entry(HERE, node_port=0), entry(HERE)
+    both = replace(outside, ports=(*inside.ports, *outside.ports))
+    assert [way.node_port for way in ways_of(NODE, (both,))] == [30080]
+
+
 def test_a_way_says_what_is_elsewhere() -> None:
     """Endpoints on other nodes, and those that a person wrote without one."""
     (way,) = ways_of(NODE, (entry(THERE, HERE, BY_HAND, balanced=("10.0.0.240",), external_ips=("192.0.2.1",)),))
