@@ -27,6 +27,7 @@ def run(
     it has begun, until their option is given. It may be interrupted and run again; `reconciler uncordon` ends it.
     """
     from reconciler.cli.draining import Drain
+    from reconciler.render.words import count
 
     drain = Drain(client_of(data_dir), node, note)
     chosen = drain.choose(force=force, empty_dirs=delete_emptydir_data)
@@ -40,5 +41,7 @@ def run(
         "pods": [f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in chosen],
     }
     word = "would go" if dry_run else "gone"
-    text = f"node/{node}: {len(chosen)} Pods {word}" + ("" if dry_run else "; until `reconciler uncordon` none comes")
+    text = f"node/{node}: {count(len(chosen), 'Pod')} {word}" + (
+        "" if dry_run else "; until `reconciler uncordon` none comes"
+    )
     write_result(document, text, output)

@@ -30,7 +30,7 @@ class WorkloadCapacity(Value):
 class NodeCapacity(Value):
     """One node: what it has for Pods, what those on it ask for (`daemons`: of DaemonSets), and what is left.
 
-    `lost` are the Pods on it that fit nowhere else, should it go.
+    `lost` are the Pods on it that fit nowhere else, should it go; `closed` says why it takes no new Pods now.
     """
 
     name: str
@@ -40,6 +40,7 @@ class NodeCapacity(Value):
     daemons: Amounts
     free: Amounts
     lost: tuple[Unplaced, ...] = ()
+    closed: tuple[str, ...] = ()
 
 
 class NodesNeeded(Value):

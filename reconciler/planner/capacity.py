@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from reconciler.model.capacity import Amounts, Capacity, NodeCapacity, QuotaCapacity, WorkloadCapacity
 from reconciler.model.desired import DesiredState
 from reconciler.model.forecast import Refusal, Unplaced
-from reconciler.model.kinds import Container, Pod, PodSpec, ResourceQuota
+from reconciler.model.kinds import Container, Node, Pod, PodSpec, ResourceQuota
 from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.podresources import pod_limits
 from reconciler.model.policy import Policy
@@ -25,6 +25,8 @@ from reconciler.planner.view import View, ref_for
 from reconciler.planner.wanted_pods import Wanted, wanted_pods
 
 Candidates = dict[str, Candidate]
+
+_OWN_TAINT = "node.kubernetes.io/"
 
 
 def capacity(
@@ -88,7 +90,14 @@ def _node(view: View, name: str, candidates: Candidates) -> NodeCapacity:
         daemons=_sum(requested(pod.spec) for pod in candidate.pods if is_daemon(pod)),
         free=_amounts(free),
         lost=_lost(view, name, candidates),
+        closed=_closed(candidate.node),
     )
+
+
+def _closed(node: Node) -> tuple[str, ...]:
+    """Return what Kubernetes' own taints keep new Pods away for, such as `unreachable` or `disk-pressure`."""
+    taints = (one for one in node.spec.taints if one.effect != "PreferNoSchedule")
+    return tuple(sorted({one.key.removeprefix(_OWN_TAINT) for one in taints if one.key.startswith(_OWN_TAINT)}))
 
 
 def _lost(view: View, name: str, candidates: Candidates) -> tuple[Unplaced, ...]:

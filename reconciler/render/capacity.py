@@ -33,7 +33,7 @@ class WorkloadPart(Part):
 
 
 class NodePart(Part):
-    """One node: what it has, what is asked of it, what is left, and what fits nowhere else if it goes."""
+    """One node: what it has, what is asked of it, what is left, what is lost with it, why it takes no new Pods."""
 
     name: str
     allocatable: AmountsPart
@@ -42,6 +42,7 @@ class NodePart(Part):
     daemons: AmountsPart
     free: AmountsPart
     lost: tuple[UnplacedPart, ...] = ()
+    closed: tuple[str, ...] = ()
 
 
 class NeededPart(Part):
@@ -158,6 +159,7 @@ def _node(one: NodeCapacity) -> NodePart:
         daemons=_amounts(one.daemons),
         free=_amounts(one.free),
         lost=tuple(unplaced_part(lost) for lost in one.lost),
+        closed=one.closed,
     )
 
 
@@ -204,6 +206,9 @@ def _nodes(nodes: Sequence[NodePart]) -> Iterator[str]:
             ]
         )
     yield from columns(rows) if nodes else ()
+    for one in nodes:
+        if one.closed:
+            yield from wrapped(f"  ! {one.name} takes no new Pods: {', '.join(one.closed)}", 6)
 
 
 def _lost(node: NodePart) -> Iterator[str]:

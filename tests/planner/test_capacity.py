@@ -7,8 +7,11 @@ import yaml
 
 from reconciler.controller.offline import AssumedNode, assume
 from reconciler.model.capacity import Amounts, Capacity
+from reconciler.model.kinds import Node, NodeSpec, ObjectMeta, Taint
+from reconciler.model.observed import ClusterInfo, ObservedState, StoredObject
 from reconciler.model.policy import Policy
 from reconciler.model.ports import ManifestFile
+from reconciler.model.refs import ObjectRef
 from reconciler.planner.capacity import capacity
 
 Document = dict[str, Any]
@@ -33,6 +36,13 @@ def found(*documents: Document, nodes: tuple[AssumedNode, ...]) -> Capacity:
     assumed = assume((ManifestFile(path="all.yaml", blob_id="", content=text.encode()),), nodes)
     assert assumed.desired is not None, assumed.problems
     return capacity({"main": assumed.desired}, assumed.observed, Policy(), 0.0)
+
+
+def node(name: str, *taints: tuple[str, str]) -> StoredObject:
+    """A node with taints, each a key and an effect."""
+    held = tuple(Taint(key=key, effect=effect) for key, effect in taints)
+    one = Node(metadata=ObjectMeta(name=name), spec=NodeSpec(taints=held))
+    return StoredObject(ref=ObjectRef(kind="Node", namespace="", name=name), object=one, manager="api")
 
 
 SMALL = AssumedNode(name="small", cpu=1.0, memory="1Gi")
@@ -115,3 +125,20 @@ def test_the_answer_does_not_depend_on_the_order_of_input() -> None:
     documents = (deployment("a", 2, "300m"), deployment("b", 3, "700m"), deployment("c", 1, "100m"))
     one, other = (found(*some, nodes=(SMALL, LARGE)) for some in (documents, documents[::-1]))
     assert (one.workloads, one.nodes, one.needed) == (other.workloads, other.nodes, other.needed)
+
+
+def test_a_node_that_takes_no_new_pods_says_why() -> None:
+    """What is free on a node that is silent, cordoned or full is free for nobody; taints of people are their own."""
+    unreachable = [("node.kubernetes.io/unreachable", effect) for effect in ("NoSchedule", "NoExecute")]
+    nodes = (
+        node("away", *unreachable),
+        node("cordoned", ("node.kubernetes.io/unschedulable", "NoSchedule")),
+        node("mine", ("team", "NoSchedule"), ("node.kubernetes.io/better-not", "PreferNoSchedule")),
+    )
+    observed = ObservedState(cluster=ClusterInfo(id="test"), objects={one.ref: one for one in nodes})
+    answer = capacity({}, observed, Policy(), 0.0)
+    assert {one.name: one.closed for one in answer.nodes} == {
+        "away": ("unreachable",),
+        "cordoned": ("unschedulable",),
+        "mine": (),
+    }

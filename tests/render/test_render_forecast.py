@@ -147,7 +147,13 @@ def full_capacity() -> Capacity:
                 name="node-a", allocatable=whole, requests=asked, limits=whole, daemons=daemons, free=free, lost=lost
             ),
             NodeCapacity(
-                name="node-b", allocatable=whole, requests=Amounts(), limits=Amounts(), daemons=Amounts(), free=whole
+                name="node-b",
+                allocatable=whole,
+                requests=Amounts(),
+                limits=Amounts(),
+                daemons=Amounts(),
+                free=whole,
+                closed=("unreachable",),
             ),
         ),
         waiting=(WAITING,),
