@@ -31,6 +31,15 @@ def test_the_fastest_tests_come_first_after_those_of_the_module(tmp_path: Path) 
     assert selection.tests_of(FILE, 7, 7) == ([own, fast, slow], 6.0)
 
 
+def test_long_tests_do_not_keep_out_short_ones(tmp_path: Path) -> None:
+    """Also those that are about the module are shown a fault only as far as there is time left."""
+    long, short = "tests/test_priority.py::long", [f"tests/a.py::short{number}" for number in range(5)]
+    seconds = {long: 6.0, **dict.fromkeys(short, 0.9)}
+    selection = recorded(tmp_path, dict.fromkeys(seconds, (7,)), seconds)
+    assert selection.tests_of(FILE, 7, 7)[0][0] == long
+    assert selection.affordable(FILE, 7, 7) == (short, sum([0.9] * 5))
+
+
 def test_tests_about_what_the_line_names_come_first(tmp_path: Path) -> None:
     """A pass that calls many steps is run by every test: those of the step tell whether it was left out."""
     file = Path("reconciler/planner/plan.py")

@@ -14,6 +14,7 @@ from reconciler.planner.workloads.podview import pod_cost
         ("13", 13, 13),
         ("-1", None, -1),
         ("007", 7, None),
+        ("7".zfill(5000), 7, None),
         ("+5", None, None),
         ("+-5", None, None),
         ("²", None, None),

@@ -218,6 +218,12 @@ def test_without_metrics_four_fifths_of_the_processor_are_wanted() -> None:
     assert proposed(count=10, millis=71, current=10).replicas == 9
 
 
+@pytest.mark.parametrize(("millis", "replicas"), [(900, 10), (899, 9), (1100, 10), (1101, 12)])
+def test_an_average_may_be_a_tenth_away(millis: int, replicas: int) -> None:
+    """To the thousandth of a processor."""
+    assert proposed(resource(amount="1"), current=10, count=10, millis=millis).replicas == replicas
+
+
 def test_a_metric_that_cannot_be_had_keeps_it_from_shrinking() -> None:
     """The first failure says why."""
     with pytest.raises(NotMeasurable) as failure:

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from reconciler.model.kinds import Namespace, Pod
-from reconciler.planner.scheduling.framework import Cluster, Plugin
+from reconciler.planner.scheduling.framework import AnyPlugin, Cluster, Plugin
 from reconciler.planner.scheduling.gates import SchedulingGates
 from reconciler.planner.scheduling.hints import Change, is_counted, parts, where
+from reconciler.planner.scheduling.noderules import NodeName, NodePorts, NodeUnschedulable, TaintToleration
 from reconciler.planner.scheduling.plugins import HEARD, PLUGINS
 from reconciler.planner.storage.capacity import STORAGE_FREE
 from tests.planner.reading import read
@@ -157,3 +158,51 @@ def test_who_refuses_a_pod_says_what_may_help_it() -> None:
     refusing = {one for one in PLUGINS if one.why_not is not Plugin.why_not or one is SchedulingGates}
     assert {one for one in PLUGINS if one.hints} == refusing
     assert {"Namespace", "Node", "PersistentVolume", "PersistentVolumeClaim", "Pod", "StorageClass"} == HEARD
+
+
+CORDON = "{key: node.kubernetes.io/unschedulable, operator: Exists}"
+WAITS, BEARS = pod(node=""), pod(node="", spec=f"tolerations: [{{key: a, operator: Exists}}, {CORDON}]")
+BEARS_ANOTHER = pod(node="", spec="tolerations: [{key: a, operator: Exists}]")
+CORDONED, TAINTED = node(spec="unschedulable: true"), node(spec="taints: [{key: a, effect: NoSchedule}]")
+
+
+def taking(*ports: int, place: str = "n") -> Any:
+    """Return a Pod that takes ports of its node."""
+    return pod(node=place, cpu=f"ports: [{', '.join(f'{{containerPort: 1, hostPort: {one}}}' for one in ports)}]")
+
+
+@pytest.mark.parametrize(
+    ("plugin", "waits", "old", "new", "helps"),
+    [
+        (NodeUnschedulable, WAITS, CORDONED, node(), True),
+        (NodeUnschedulable, WAITS, None, node(), True),
+        (NodeUnschedulable, WAITS, None, CORDONED, False),
+        (NodeUnschedulable, WAITS, node(), CORDONED, False),
+        (NodeUnschedulable, WAITS, node(), None, False),
+        (NodeUnschedulable, BEARS, WAITS, BEARS, True),
+        (NodeUnschedulable, WAITS, BEARS, WAITS, False),
+        (NodeUnschedulable, BEARS_ANOTHER, WAITS, BEARS_ANOTHER, False),
+        (NodeName, pod("n"), None, node(), True),
+        (NodeName, pod("m"), None, node(), False),
+        (NodeName, pod("n"), node(), None, False),
+        (NodeName, pod("n"), CORDONED, node(), False),
+        (TaintToleration, WAITS, TAINTED, node(), True),
+        (TaintToleration, WAITS, None, TAINTED, False),
+        (TaintToleration, BEARS, None, TAINTED, True),
+        (TaintToleration, BEARS, WAITS, BEARS, True),
+        (TaintToleration, WAITS, WAITS, WAITS, False),
+        (NodePorts, taking(80, place=""), None, node(), True),
+        (NodePorts, taking(80, place=""), node(), None, False),
+        (NodePorts, taking(80, place=""), CORDONED, node(), False),
+        (NodePorts, taking(80, place=""), taking(81, 80), None, True),
+        (NodePorts, taking(80, place=""), taking(81), None, False),
+        (NodePorts, taking(80, place=""), None, taking(80), False),
+        (SchedulingGates, WAITS, pod(node="", spec="schedulingGates: [{name: g}]"), WAITS, True),
+        (SchedulingGates, WAITS, WAITS, pod(node="", spec="schedulingGates: [{name: g}]"), False),
+    ],
+)
+def test_what_may_help_whom_a_node_refused_by_itself(
+    plugin: type[AnyPlugin], waits: Any, old: Any, new: Any, helps: bool
+) -> None:
+    """A node that comes or lets it in now, a Pod that goes, or the Pod's own change."""
+    assert plugin(Cluster({}, Objects())).may_help(waits, change_of(old, new)) is helps

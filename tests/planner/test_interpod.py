@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from reconciler.model.kinds import ObjectMeta
+from reconciler.planner.scheduling.choice import Choice
+from reconciler.planner.scheduling.fit import Candidate
 from reconciler.planner.scheduling.framework import Cluster
 from reconciler.planner.scheduling.interpod_plugin import InterPodAffinity
-from tests.planner.scheduled import HOST, RACK, ZONE, affinity, cluster, near, node, pod
+from tests.planner.scheduled import HOST, RACK, ZONE, Objects, affinity, cluster, near, node, pod
 
 NODES = [node("n1", "east", rack="r1"), node("n2", "east", rack="r2"), node("n3", "west", rack="r3"), node("n4")]
 APART = "node(s) didn't match pod anti-affinity rules"
@@ -103,6 +107,21 @@ def test_wishes_count_from_both_sides() -> None:
     assert liked(cluster(NODES, there), waiting) == {"n1": 100, "n2": 100, "n3": 0, "n4": 50}
     fond = pod("p", "db", affinity=affinity(podAffinity=[near("web", ZONE)]))
     assert liked(cluster(NODES, {"n3": [fond]}), pod("w", "web")) == {"n1": 0, "n2": 0, "n3": 100, "n4": 0}
+
+
+@pytest.mark.parametrize("hosts", [2, 32, 33])
+def test_wishes_about_hosts_are_the_same_however_many_there_are(hosts: int) -> None:
+    """A few are told apart by name, many by what is counted on them; one may be without the label."""
+    bare = replace(node("bare").node, metadata=ObjectMeta(name="bare"))
+    nodes = [Candidate(node=bare, has=node("bare").has), *(node(f"h{number}") for number in range(hosts))]
+    waiting = pod("w", "web", affinity=affinity(podAffinity=[(2, near("db", HOST)), (1, near("cache", HOST))]))
+    there = cluster(nodes, {"h0": [pod("p", "db")], "h1": [pod("q", "cache")]})
+    assert liked(there, waiting) == {**dict.fromkeys(there.nodes, 0), "h0": 100, "h1": 50}
+    of = Choice({one.name: one for one in nodes}, Objects())
+    for app, place, best in (("cache", "h1", "h1"), ("db", "bare", "h1"), ("db", "h0", "h0")):
+        assert of.best(waiting)
+        of.place(pod(app, app), place)
+        assert of.best(waiting) == best
 
 
 def test_pods_without_a_part_in_any_term_are_alike() -> None:

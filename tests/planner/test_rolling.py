@@ -42,11 +42,21 @@ def test_without_a_rolling_update_there_are_no_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "up", "expected"), [("1%", True, 1), ("1%", False, 0), ("100%", True, 7), (2, True, 2)]
+    ("value", "of", "up", "expected"),
+    [
+        ("1%", 7, True, 1),
+        ("1%", 7, False, 0),
+        ("100%", 7, True, 7),
+        ("100%", 200, True, 200),
+        ("100%", 200, False, 200),
+        ("50%", 201, True, 101),
+        ("50%", 201, False, 100),
+        (2, 7, True, 2),
+    ],
 )
-def test_percentages_are_of_the_replicas(value: int | str, up: bool, expected: int) -> None:
-    """Of seven here."""
-    assert count_of(value, 7, up=up) == expected
+def test_percentages_are_of_the_replicas(value: int | str, of: int, up: bool, expected: int) -> None:
+    """Also where there are many."""
+    assert count_of(value, of, up=up) == expected
 
 
 def test_the_current_replicaset_never_shrinks_to_make_room() -> None:

@@ -1,11 +1,14 @@
 """Pods that wait have their turn as soon as something helps them: within a pass, and when a node is heard again."""
 
+from reconciler.model.provider import PROVIDER_PROVISIONER
+from reconciler.model.refs import ObjectRef
 from reconciler.planner.apply import apply_plan
 from reconciler.planner.plan import plan
 from reconciler.planner.scheduling.waiting import Waiting
+from reconciler.planner.storage.volumes import SELECTED_NODE
 from tests.planner.test_hints import manifest, near
 from tests.planner.volumes import claim, places, pod, storage_class, volume, why
-from tests.planner.world import Cluster
+from tests.planner.world import Cluster, replace
 
 HIGH = """
 apiVersion: scheduling.k8s.io/v1
@@ -72,3 +75,31 @@ def test_who_waits_for_a_volume_sees_it_among_all_that_is_declared_with_it() -> 
     cluster.push(there + "".join(maps) + volume("v1", "5Gi", "node-1", storageClassName="disks"), commit="c2")
     cluster.tick()
     assert places(cluster) == {"p": "node-1"}
+
+
+def test_of_pods_whose_claims_are_alike_that_one_is_placed_whose_claim_has_changed() -> None:
+    """A person takes back for one of them where its volume was to be."""
+    cluster = Cluster(nodes=("node-1",))
+    names = ("one", "two", "three")
+    there = storage_class("disks", PROVIDER_PROVISIONER) + "".join(
+        claim(one, storageClassName="disks") for one in names
+    )
+    cluster.push(there)
+    cluster.settle()
+    for name in names:
+        mark(cluster, name, {SELECTED_NODE: "another"})
+    cluster.push(there + "".join(pod(name, name) for name in names), commit="c2")
+    cluster.settle()
+    assert waits(cluster) == set(names)
+    mark(cluster, "two", {})
+    cluster.settle()
+    assert places(cluster) == {"one": "", "two": "node-1", "three": ""}
+
+
+def mark(cluster: Cluster, name: str, annotations: dict[str, str]) -> None:
+    """Give a claim these annotations."""
+    ref = ObjectRef(kind="PersistentVolumeClaim", namespace="default", name=name)
+    stored = cluster.observed.objects[ref]
+    changed = replace(stored.object, metadata=replace(stored.object.metadata, annotations=annotations))
+    objects = {**cluster.observed.objects, ref: replace(stored, object=changed)}
+    cluster.observed = replace(cluster.observed, objects=objects)

@@ -115,7 +115,7 @@ class Alike:
     def follow(self, steps: Sequence[Step]) -> None:
         """Take into account what was placed, or taken away again, since it was last asked."""
         self._nodewise.follow(steps)
-        if self._seen == len(steps) or self.everywhere is not None:
+        if self._seen == len(steps):
             return
         changed = self._nodewise.changed
         touched = dict.fromkeys(name for name in changed[self._followed :] if name in self._known)

@@ -61,11 +61,11 @@ class Neighbours:
         self._touched: set[Domain] = set()
         self._settle()
 
-    def count(self, group: Group, labels: Labels, number: int) -> bool:
-        """Count Pods of a group on a node with these labels; return whether it means anything to the Pod."""
+    def count(self, group: Group, labels: Labels, number: int) -> None:
+        """Count Pods of a group on a node with these labels, as far as they mean anything to the Pod."""
         relation = self._relation(group)
         if relation is None:
-            return False
+            return
         for counts, keys in (
             (self.near, relation.near),
             (self.apart, relation.apart),
@@ -75,7 +75,6 @@ class Neighbours:
                 self._add(counts, key, labels, number)
         for key, weight in relation.wishes:
             self._add(self.wishes, key, labels, number * weight)
-        return True
 
     def keys_of(self, group: Group) -> tuple[str, ...]:
         """Return the labels of nodes by which Pods of a group count."""

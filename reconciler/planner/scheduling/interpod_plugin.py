@@ -147,12 +147,14 @@ class InterPodAffinity(TopologyPlugin[Neighbours]):
 
     def _count(self, state: Neighbours, other: Pod, name: str, number: int) -> Collection[str]:
         group, known = self._population.group_of(other), len(state.keys)
-        labels = self.cluster.nodes[name].node.metadata.labels
-        if not state.count(group, labels, number):
+        keys = state.keys_of(group)
+        if not keys:
             return ()
+        labels = self.cluster.nodes[name].node.metadata.labels
+        state.count(group, labels, number)
         if len(state.keys) > known:
             return self.cluster.nodes
-        return name, *self._topology.companions(labels, state.keys_of(group))
+        return name, *self._topology.companions(labels, keys)
 
 
 def _labels_of(namespace: Any) -> Labels:

@@ -48,7 +48,7 @@ def requested_to_capacity_ratio(shape: Shape) -> Strategy:
     def strategy(resources: Iterable[Weighed]) -> int:
         total = weights = 0
         for asked, has, weight in resources:
-            score = on_lines(points, 100 if asked > has else asked * 100 // has) if has else 0
+            score = on_lines(points, min(asked * 100 // has, 100)) if has else 0
             if score > 0:
                 total += score * weight
                 weights += weight

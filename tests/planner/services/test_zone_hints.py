@@ -78,6 +78,8 @@ def test_a_slice_stays_that_gives_a_zone_all_that_it_may_have() -> None:
     """Another that comes beside it is for the others."""
     known, comes = slice_("a:a", "a:a", "b:a"), slice_(*"bbb", name="t", port=81)
     assert said(shared(known, comes, fresh=("t",))) == [["a", "a", "a"], ["b", "b", "b"]]
+    known, comes = slice_("a:b", "b:a", "b:a", "a:a"), slice_(*"bb", name="t", port=81)
+    assert said(shared(known, comes, fresh=("t",))) == [["b", "a", "a", "a"], ["b", "b"]]
 
 
 def test_zones_give_as_many_endpoints_as_others_lack() -> None:
