@@ -56,6 +56,18 @@ def test_a_container_that_was_asked_for_becomes_the_pods_own() -> None:
     assert cluster.observed.objects[WEB].object.metadata.uid == uid
 
 
+def test_a_word_about_something_else_is_not_in_the_way() -> None:
+    """The Pod's node is cordoned by then."""
+    cluster = started()
+    node = ObjectRef(kind="Node", name="node-1")
+    uid = cluster.observed.objects[node].object.metadata.uid
+    change = ask(cluster, DEBUGGER)
+    cordoned = Override(ref=node, uid=uid, unschedulable=True, by="ada", at=cluster.now)
+    cluster.observed = replace(cluster.observed, overrides={node: cordoned, WEB: change})
+    cluster.settle()
+    assert names(cluster) == ["debugger"]
+
+
 def test_a_new_declaration_leaves_it_there() -> None:
     """Another image is another image, and no reason to look away."""
     cluster = started()

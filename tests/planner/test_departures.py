@@ -50,7 +50,7 @@ def still(
     """Which of the Pods of node `a` other nodes may still lead to."""
     given: dict[str, Assignment] = {name: assignment() for name in nodes} | {"a": assignment(*pods)}
     marked = departures.mark(at, generation, given, nodes, NOW, LEASE_S)
-    assert all(replace(one, still_served=False) in pods for one in marked["a"].pods)
+    assert all(replace(one, still_served=False) in pods for one in marked["a"].pods) and marked.keys() == given.keys()
     return [one.name for one in marked["a"].pods if one.still_served]
 
 

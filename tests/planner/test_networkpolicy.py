@@ -272,16 +272,16 @@ def test_a_pod_with_other_labels_or_another_address_is_another_peer() -> None:
 def test_one_policy_that_changes_is_taken_in() -> None:
     """Among others that do not, and though no Pod changes; what they choose by stays the very same group."""
     spec = {"podSelector": {}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}]}
-    policies, memo = [policy("one", name, **spec) for name in "ab"], Memo()
-    before = cluster_policies(view_of(stored(*BASE, *policies), memo))
+    kept, memo = stored(*BASE, *(policy("one", name, **spec) for name in "ab")), Memo()
+    before = cluster_policies(view_of(kept, memo))
     memo.next_pass()
     changed = policy("one", "b", **{**spec, "policyTypes": ["Ingress", "Egress"]})
-    after = cluster_policies(view_of({**stored(*BASE, *policies), **stored(changed)}, memo))
+    after = cluster_policies(view_of({**kept, **stored(changed)}, memo))
     assert [one.egress for one in after.entries] == [None, ()]
     assert after.groups[0] is before.groups[0]
     memo.next_pass()
     relabelled = pod("one", "db", D, "b", labels={"app": "db", "more": "x"})
-    assert cluster_policies(view_of({**stored(*BASE, *policies), **stored(changed, relabelled)}, memo)) is after
+    assert cluster_policies(view_of({**kept, **stored(changed, relabelled)}, memo)) is after
 
 
 def test_one_pod_more_changes_one_group_and_no_policy() -> None:

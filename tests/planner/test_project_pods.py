@@ -45,6 +45,10 @@ def test_only_what_has_changed_is_made_anew() -> None:
     maker.values["b"] = object()
     pods.brought_to((mark,), [b, changed], maker.read, maker.make)
     assert maker.made == ["a", "b", "a"]
-    third = pods.brought_to((object(),), [b, changed], maker.read, maker.make)
+    mark = object()
+    third = pods.brought_to((mark,), [b, changed], maker.read, maker.make)
     assert maker.made == ["a", "b", "a", "b"] and third[0] is second[0]
-    assert pods.brought_to((mark,), [b], maker.read, maker.make) == (third[1],)
+    last = replace(b, digest="other")
+    fourth = pods.brought_to((mark,), [last, changed], maker.read, maker.make)
+    assert [one.name for one in fourth] == ["a", "b"] and fourth[0] is third[0]
+    assert pods.brought_to((mark,), [last], maker.read, maker.make) == (fourth[1],)

@@ -11,7 +11,7 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.storage.ephemeral import is_claim_of, sync_ephemeral_claims
 from reconciler.planner.storage.expansion import why_not_resized
 from reconciler.planner.storage.phases import sync_volume
-from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, kept_claim, node_of, size_of, wanted_size
+from reconciler.planner.storage.volumes import BOUND_BY_CONTROLLER, kept_claim, node_of
 from reconciler.planner.view import SYSTEM, View
 from tests.planner.reading import read, stored
 from tests.planner.test_storage_edges import pushed
@@ -195,13 +195,6 @@ def test_a_claim_that_got_another_volume_lets_go_of_this_one(
     is_as_it_was = left == ("data", "c")
     marks = [name for name in one.metadata.annotations if is_as_it_was or name != BOUND_BY_CONTROLLER]
     assert list(found.object.metadata.annotations) == marks
-
-
-def test_what_tells_no_size_has_none() -> None:
-    """A volume that holds nothing is large enough for nobody, and a claim that asks for nothing needs none."""
-    modes = "accessModes: [ReadWriteOnce]"
-    assert size_of(read("PersistentVolume", spec=f"{modes}, capacity: {{}}")) == 0
-    assert wanted_size(read("PersistentVolumeClaim", spec=f"{modes}, resources: {{}}")) == 0
 
 
 @pytest.mark.parametrize(

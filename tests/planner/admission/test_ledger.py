@@ -11,22 +11,24 @@ from reconciler.model.refs import ObjectRef
 from reconciler.planner.admission.ledger import Ledger
 from reconciler.planner.view import View
 from tests.planner.reading import read, stored
-from tests.planner.test_quotas import quota
+from tests.planner.test_quotas import object, quota
 from tests.planner.world import Cluster
 
 FEW = ObjectRef(kind="ResourceQuota", namespace="default", name="few")
+PLAIN = ObjectRef.of("ConfigMap", "default", "plain")
 
 
 def test_a_quota_that_is_changed_in_a_pass_holds_in_that_pass() -> None:
-    """Also for what it bounds only now."""
+    """Also for what it bounds only now, and beside other changes."""
     cluster = Cluster()
-    cluster.push(quota("pods: 2"))
+    cluster.push(quota("pods: 2") + object("ConfigMap", "plain"))
     cluster.settle()
     view = View(cluster.observed, cluster.policy, cluster.now)
     ledger = Ledger(view)
     [known] = ledger.quotas("default")
     assert ledger.used(known) == {}
     spec = replace(cast(ResourceQuota, known.object).spec, hard={"count/resourcequotas": "5"})
+    view.remove(view.objects[PLAIN], Reason.NO_LONGER_DECLARED)
     view.update(view.objects[FEW], replace(known.object, spec=spec), reason=Reason.SPEC_CHANGED)
     [changed] = ledger.quotas("default")
     assert cast(ResourceQuota, changed.object).spec.hard == {"count/resourcequotas": "5"}

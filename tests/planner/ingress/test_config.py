@@ -47,6 +47,13 @@ def servers(found: ProxyConfig) -> list[tuple[str, int, bool]]:
     return [(one.address, one.port, one.draining) for one in found.backends[0].servers]
 
 
+def test_a_host_that_is_none_hides_no_other() -> None:
+    """It is in no map; the one after it is."""
+    found = config(route("bad", host="a b"), route("good"))
+    (prefixes,) = (one.lines for one in found.maps if one.file == "prefixes.map")
+    assert prefixes == ("h0|/ good",)
+
+
 def test_endpoints_are_ready_pods_and_ending_ones_are_drained() -> None:
     """Those that do not serve are left out; where only ending ones serve, they do as before."""
     assert servers(config(route(), service=entry(ENDING, GONE, READY))) == [

@@ -206,6 +206,16 @@ def test_other_nodes_are_named_where_addresses_are_held() -> None:
         assert (hold.addresses, hold.peers) == (addresses, named)
 
 
+@pytest.mark.parametrize(("prepared", "needs"), [(True, []), (False, ["prepareHost"])])
+def test_addresses_are_held_once_the_host_is_prepared(prepared: bool, needs: list[str]) -> None:
+    """At once where it is."""
+    network = replace(view_of(), announced=(Announced(address="10.0.0.240", node=NODE),))
+    answer = look(shows(network={"prepared": prepared}), network=network)
+    types = {one.key: one.type for one in answer.memory.emitted}
+    (hold,) = (one for one in answer.plan.actions if isinstance(one.detail, ProgramExternal))
+    assert [types[key] for key in hold.needs] == needs
+
+
 def test_what_a_restart_finds_is_put_right() -> None:
     """An address that is held without anybody's word goes."""
     host = Host(pod())

@@ -156,6 +156,20 @@ def test_a_resize_that_fails_is_told_and_tried_again() -> None:
     assert (resizing(found), fact(found).attempt) == ([], 0)
 
 
+def test_a_resize_that_failed_holds_up_no_other() -> None:
+    """Of two containers of a Pod one is to be tried again later; the other gets what it is to have."""
+    small, large = asking("100m").spec.containers[0], asking("200m").spec.containers[0]
+    found = host(pod("web", small, replace(small, name="b")))
+    found.world.fail("resizeContainer", times=1, reason="MemoryInUse", message="uses more")
+    found.assign(pod("web", large, replace(small, name="b")))
+    found.node.run_for(0.1)
+    assert resizing(found)[0].reason == "Error" and found.done()
+    found.assign(pod("web", large, replace(large, name="b")))
+    found.node.run_for(0.1)
+    assert found.done() == ["resizeContainer b"]
+    assert resizing(found)[0].reason == "Error"
+
+
 def test_all_that_is_left_may_be_given() -> None:
     """To the last byte."""
     other = asking("1", "512Mi", name="other")
