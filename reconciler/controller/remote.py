@@ -172,9 +172,10 @@ class NodeLinks:
         at = self._clock.now()
         with self._lock:
             former = _former_boots(self._heard.get(observation.node), observation, at)
-            self._heard[observation.node] = Heard(at, _skew(sent_at, at), observation, former)
+            skew = _skew(sent_at, at)
+            self._heard[observation.node] = Heard(at, skew, observation, former)
         if self._receive is not None:
-            self._receive(observation)
+            self._receive(_by_our_clock(observation, skew))
 
     def heartbeat(self, node: str, beat: Heartbeat, sent_at: float) -> bool:
         """Take a report that says the same as an earlier one; False when that one is not the last that is known."""
@@ -238,6 +239,14 @@ def _former_boots(before: Heard | None, observation: Observation, at: float) -> 
 
 def _skew(sent_at: float, at: float) -> float:
     return sent_at - at if sent_at else 0.0
+
+
+def _by_our_clock(observation: Observation, skew_s: float) -> Observation:
+    """Return a report whose events are dated by the daemon's clock: they may have waited for it for long."""
+    if not observation.events or not skew_s:
+        return observation
+    events = tuple(msgspec.structs.replace(one, at=one.at - skew_s) for one in observation.events)
+    return msgspec.structs.replace(observation, events=events)
 
 
 def _wake(wakes: tuple[Wake, ...]) -> None:

@@ -215,6 +215,7 @@ def _happening(node: str, event: NodeEvent, report: PodReport | None) -> Happeni
         message=event.message,
         field_path=_field_path(event.container, report),
         host=node,
+        at=event.at,
     )
 
 

@@ -180,7 +180,10 @@ class Change(Value):
 
 
 class Happening(Value):
-    """Something worth an Event object, about `object`; `field_path` is the part of it, `host` the node that tells."""
+    """Something worth an Event object, about `object`; `field_path` is the part of it, `host` the node that tells.
+
+    `at` is when it was, for what is told later than that; 0: now.
+    """
 
     object: ObjectRef
     uid: str = ""
@@ -189,6 +192,7 @@ class Happening(Value):
     message: str
     field_path: str = ""
     host: str = ""
+    at: float = 0.0
 
 
 class Action(Value):

@@ -33,26 +33,28 @@ def record(draft: Draft, happenings: Sequence[Happening], cluster_id: str, now: 
     """Put an Event for each happening into the draft, whose rows were read, or count it up."""
     for happening in happenings:
         ref = event_ref(happening)
+        at = min(happening.at or now, now)
         key = key_of(ref)
         stored = draft.get(key)
         if stored is None:
-            event = _new_event(ref, happening, cluster_id, now)
+            event = _new_event(ref, happening, cluster_id, at, now)
             draft.put(key, StoredObject(ref=ref, object=event, manager=MANAGER))
         else:
             assert isinstance(stored.object, Event)
-            again = replace(stored.object, count=stored.object.count + 1, last_timestamp=rfc3339(now))
+            before = stored.object
+            last = max(before.last_timestamp or "", rfc3339(at))
+            again = replace(before, count=before.count + 1, last_timestamp=last)
             draft.put(key, replace(stored, object=again))
 
 
-def _new_event(ref: ObjectRef, happening: Happening, cluster_id: str, now: float) -> Event:
-    about = happening.object
-    at = rfc3339(now)
+def _new_event(ref: ObjectRef, happening: Happening, cluster_id: str, at: float, now: float) -> Event:
+    about, happened = happening.object, rfc3339(at)
     return Event(
         metadata=ObjectMeta(
             name=ref.name,
             namespace=ref.namespace,
             uid=make_uid(cluster_id, ref, int(now * 1000)),
-            creation_timestamp=at,
+            creation_timestamp=rfc3339(now),
         ),
         involved_object=ObjectReference(
             api_version=KINDS[about.kind].api_version if about.kind in KINDS else "",
@@ -65,8 +67,8 @@ def _new_event(ref: ObjectRef, happening: Happening, cluster_id: str, now: float
         type="Warning" if happening.type == "Warning" else "Normal",
         reason=happening.reason,
         message=happening.message[:_MESSAGE_MAX],
-        first_timestamp=at,
-        last_timestamp=at,
+        first_timestamp=happened,
+        last_timestamp=happened,
         source=EventSource(component=COMPONENT, host=happening.host),
         reporting_component=COMPONENT,
         reporting_instance=happening.host,

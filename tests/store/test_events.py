@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from reconciler.model.kinds import ref_of
 from reconciler.model.refs import ObjectRef
 from reconciler.store import EventType, Index
@@ -17,6 +19,19 @@ def test_a_repeated_event_is_counted(leader: Leader) -> None:
     assert event.count == 3
     assert (event.first_timestamp, event.last_timestamp) == ("2023-11-14T22:13:20Z", "2023-11-14T22:15:20Z")
     assert event.metadata.creation_timestamp == event.first_timestamp
+
+
+def test_what_is_told_late_has_the_time_at_which_it_was(leader: Leader) -> None:
+    """As by a node that was cut off; older news date nothing back, and nothing is yet to come."""
+    at = leader.clock.at
+    late = replace(happening(), at=at - 120.0)
+    leader.commit(happenings=(late,))
+    (event,) = leader.store.events()
+    assert (event.first_timestamp, event.last_timestamp) == ("2023-11-14T22:11:20Z", "2023-11-14T22:11:20Z")
+    assert event.metadata.creation_timestamp == "2023-11-14T22:13:20Z"
+    leader.commit(happenings=(replace(late, at=at + 60.0), late))
+    (event,) = leader.store.events()
+    assert (event.count, event.last_timestamp) == (3, "2023-11-14T22:13:20Z")
 
 
 def test_repeats_within_one_transaction_are_counted(leader: Leader) -> None:
