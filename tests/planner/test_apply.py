@@ -1,10 +1,14 @@
 """What the cluster looks like once a plan is written: each part of a plan reaches what it is about, and no more."""
 
+from typing import Any
+
+import pytest
+
 from reconciler.model.desired import RevisionInfo
 from reconciler.model.details import Bind
 from reconciler.model.observed import ObservedState, SourceState
 from reconciler.model.overrides import Override, OverrideChange
-from reconciler.model.plan import Action, Change, Executor, Plan, Reason, RevisionEnding, Verb
+from reconciler.model.plan import Action, Change, Executor, Hold, Plan, Reason, RevisionEnding, Verb
 from reconciler.planner.apply import apply_plan
 from tests.planner.reading import read, stored
 from tests.planner.world import Cluster, replace
@@ -67,6 +71,22 @@ def test_revisions_are_those_of_sources_that_are_there() -> None:
     """What was planned for is applied, and read."""
     after = apply_plan(state(), Plan(revisions={"main": NEW, "gone": NEW}))
     assert after.sources == {"main": SourceState(name="main", applied=NEW, loaded=True)}
+
+
+@pytest.mark.parametrize(
+    ("parts", "awaiting", "because"),
+    [
+        ({"holds": (Hold(source="main", id="h", objects=(POD.ref,), message="many"),)}, (POD.ref,), "many"),
+        ({"unheld": ("main",)}, (), ""),
+        ({"unheld": ("other",)}, (MAP.ref,), "before"),
+        ({"holds": (Hold(source="other", id="h", objects=(POD.ref,), message="many"),)}, (MAP.ref,), "before"),
+    ],
+)
+def test_what_awaits_a_person_is_what_the_last_plan_held(parts: Any, awaiting: Any, because: str) -> None:
+    """Of each source by itself; one that the plan could not judge is as before."""
+    before = SourceState(name="main", awaiting=(MAP.ref,), awaiting_because="before")
+    found = apply_plan(state(sources={"main": before}), Plan(**parts)).sources["main"]
+    assert (found.awaiting, found.awaiting_because) == (awaiting, because)
 
 
 def test_a_revision_that_ended_well_is_the_last_healthy_one() -> None:

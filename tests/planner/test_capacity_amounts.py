@@ -77,8 +77,10 @@ def test_without_another_node_everything_is_lost() -> None:
 
 
 def test_a_daemon_is_a_pod_of_a_daemon_set() -> None:
-    """By its controller."""
-    owner = "ownerReferences: [{apiVersion: apps/v1, kind: KIND, name: d, uid: u, controller: WORD}]"
+    """By its controller, whoever else owns it; one of nobody is none."""
+    other = "{apiVersion: v1, kind: ConfigMap, name: c, uid: c}"
+    owner = f"ownerReferences: [{other}, {{apiVersion: apps/v1, kind: KIND, name: d, uid: u, controller: WORD}}]"
+    assert not is_daemon(read("Pod", spec="containers: [{name: c, image: i}]"))
     for kind, word, expected in (
         ("DaemonSet", "true", True),
         ("DaemonSet", "false", False),

@@ -82,13 +82,28 @@ def test_a_resize_beyond_a_quota_is_blocked() -> None:
     assert (found.decision, found.reason) == (Decision.BLOCKED, Reason.QUOTA_EXCEEDED)
 
 
-def asked(cluster: Cluster, cpu: str) -> None:
-    """Have a person resize the Deployment's Pod."""
+def asked(cluster: Cluster, cpu: str, **others: Override) -> None:
+    """Have a person resize the Deployment's Pod; what is said of nodes stays said."""
     ((name, found),) = cluster.of("Pod").items()
     ref = ObjectRef.of("Pod", "default", name)
     resources = {"main": ResourceRequirements(requests={"cpu": cpu})}
     override = Override(ref=ref, uid=found.metadata.uid, resources=resources, by="ann")
-    cluster.observed = replace(cluster.observed, overrides={ref: override})
+    said = {ObjectRef(kind="Node", name=name): one for name, one in others.items()}
+    cluster.observed = replace(cluster.observed, overrides={**said, ref: override})
+
+
+def test_a_node_that_is_cordoned_does_not_hinder_a_resize() -> None:
+    """What was said of the node, and what was asked for the Pod, are heard alike."""
+    cluster = Cluster(nodes=("a",))
+    cluster.push(WEB)
+    cluster.settle()
+    uid = cluster.of("Node")["a"].metadata.uid
+    asked(cluster, "300m", a=Override(ref=ObjectRef(kind="Node", name="a"), uid=uid, unschedulable=True, by="ann"))
+    cluster.settle()
+    (after,) = cluster.of("Pod").values()
+    spec: Any = after.spec  # type: ignore[union-attr]
+    assert spec.containers[0].resources.requests == {"cpu": "300m"}
+    assert [ref.kind for ref in cluster.observed.overrides] == ["Node"]
 
 
 def test_a_person_resizes_a_pod_of_a_deployment() -> None:

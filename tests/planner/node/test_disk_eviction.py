@@ -68,6 +68,8 @@ NODEFS, IMAGEFS, INODES = ("nodefs.available",), ("imagefs.available",), ("nodef
         # Who keeps to it goes last, however unimportant.
         ((A, pod("b", asking("web", "1Gi"), priority=-5)), {"a": holding(101), "b": holding(900)}, NODEFS, "a"),
         ((A, B), {"a": holding(100), "b": holding(99)}, NODEFS, "a"),
+        # What it asks for to the last byte is not over it.
+        ((pod("a", asking("web", "100Mi"), priority=-5), B), {"a": holding(100), "b": holding(101)}, NODEFS, "b"),
         ((A, B), {"b": holding(1)}, NODEFS, "b"),
         ((pod("a", priority=2_000_000_000), B), {"a": holding(900), "b": holding(1)}, NODEFS, "b"),
         # Where images have a disk of their own, layers count there, and volumes and logs here.

@@ -82,6 +82,18 @@ def test_endpoints_follow_and_the_structure_stays() -> None:
     assert host.world.ingress.endpoints == first.endpoints
 
 
+def test_one_of_several_services_that_changes_is_followed() -> None:
+    """Though it is not the first, and the others stay as they are."""
+    more = replace(ROUTE, id="s", host="b.example", target=IngressTarget(namespace="shop", service="more", port=80))
+    view, host = replace(VIEW, routes=(ROUTE, more)), Host()
+    host.services = (service(), service(name="more"))
+    know(host, view)
+    first = host.world.ingress
+    host.services = (host.services[0], service(endpoint("far-uid", "10.42.9.1", node="node-9"), name="more"))
+    assert len(know(host, view)) == 1
+    assert (host.world.ingress.structure, host.world.ingress.endpoints != first.endpoints) == (first.structure, True)
+
+
 def test_a_pod_ends_once_the_proxy_leads_elsewhere() -> None:
     """Its containers are stopped after the endpoints were changed, and not after a reload, which takes longer."""
     host = Host(pod("web"))

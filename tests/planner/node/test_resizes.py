@@ -156,6 +156,13 @@ def test_a_resize_that_fails_is_told_and_tried_again() -> None:
     assert (resizing(found), fact(found).attempt) == ([], 0)
 
 
+def test_one_of_several_containers_is_resized() -> None:
+    """Though it is not the first."""
+    small, large = (replace(asking(one).spec.containers[0], name="b") for one in ("100m", "200m"))
+    found = host(pod("web", container(), small))
+    assert resized(found, pod("web", container(), large)) == ["resizeContainer b"]
+
+
 def test_a_resize_that_failed_holds_up_no_other() -> None:
     """Of two containers of a Pod one is to be tried again later; the other gets what it is to have."""
     small, large = asking("100m").spec.containers[0], asking("200m").spec.containers[0]
