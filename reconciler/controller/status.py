@@ -44,9 +44,8 @@ def status_of(controller: Controller, settings: Iterable[SourceSettings], loops:
     sources = tuple(_source(controller, observed, plan, one) for one in settings)
     lease_s = controller.policy.node_lease_s
     pods = tuple(cast(Pod, one.object) for one in _of_kind(observed, "Pod"))
-    said = {one.ref.name: cast(Node, one.object).status.conditions for one in _of_kind(observed, "Node")}
     nodes = tuple(
-        node_status(state, pods, said.get(name, ()), silent=state.is_silent(now, lease_s))
+        node_status(state, pods, _conditions(observed, name), silent=state.is_silent(now, lease_s))
         for name, state in sorted(observed.nodes.items())
     )
     objects = tuple(_objects(observed, plan))
@@ -151,6 +150,11 @@ def node_status(
         live_restore=facts.host.live_restore if facts else True,
         troubles=() if silent else tuple(_trouble(one) for one in troubles(conditions)),
     )
+
+
+def _conditions(observed: ObservedState, node: str) -> tuple[Condition, ...]:
+    stored = observed.objects.get(ObjectRef(kind="Node", name=node))
+    return cast(Node, stored.object).status.conditions if stored is not None else ()
 
 
 def _trouble(one: Condition) -> NodeTrouble:
