@@ -13,9 +13,14 @@ from reconciler.access import files
 from reconciler.access.requests import make_request, request_for
 from reconciler.agent.certificate import AUTHORITY, CERTIFICATE, JOINING_KEY, hash_of_authority
 from reconciler.client.agents import AgentClient
+from reconciler.client.errors import ApiRefused
 from reconciler.client.secure import blind_context, trusting_context
 from reconciler.model.agents import SKEW_MAX_S, JoinBody, Joined
 from reconciler.model.errors import ConfigurationError, TerminalError
+
+
+# A daemon shows its authority to everybody.
+_NOT_OURS = (401, 403, 404, 405)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,14 @@ def trusted_authority(server: str, ca_hash: str) -> str:
     client = AgentClient(server, lambda: context)
     try:
         authority = client.authority()
+    except ApiRefused as error:
+        if error.code not in _NOT_OURS:
+            raise
+        raise TerminalError(
+            f"what answers at {server} is no daemon of reconciler: it said {error.code}",
+            reason="NoDaemon",
+            hint="take the address that `reconciler token create` prints; nothing was told to it",
+        ) from None
     finally:
         client.close()
     try:

@@ -129,7 +129,7 @@ def _failure(error: ReconcilerError) -> int:
     """Say what failed, why, and what to do."""
     print(f"error: {error}", file=sys.stderr)
     why = _words(error.__cause__)
-    if why and why not in str(error):
+    if why and why.lower() not in str(error).lower():
         print(f"  why: {why}", file=sys.stderr)
     if error.hint:
         print(f"  do:  {error.hint}", file=sys.stderr)

@@ -54,7 +54,10 @@ class Held:
 
     def __enter__(self) -> None:
         if not self._path.parent.is_dir():
-            raise ConfigurationError(f"{self._path.parent} does not exist", hint="run: reconciler init")
+            raise ConfigurationError(
+                f"{self._path.parent} does not exist",
+                hint="run: reconciler init, or on a host that joins: reconciler join",
+            )
         self._file = self._path.open("a+", encoding="utf-8")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

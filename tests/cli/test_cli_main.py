@@ -72,6 +72,14 @@ def test_an_absent_daemon_is_an_error_with_advice(run: Any, data_dir: Path) -> N
     assert ended.out == ""
 
 
+def test_a_cause_that_is_said_already_is_not_said_again(run: Any, data_dir: Path) -> None:
+    """Whatever letters it begins with."""
+    words = ("--token", "abc123.0123456789abcdef", "--ca-cert-hash", "sha256:" + "0" * 64)
+    ended = run("join", "https://127.0.0.1:1", *words, "--data-dir", data_dir)
+    assert ended.code == Exit.ERROR
+    assert ended.err.lower().count("connection refused") == 1
+
+
 def test_how_long_to_wait_is_said_as_elsewhere(run: Any, data_dir: Path) -> None:
     """With a unit, as kubectl has it, or as plain seconds; it has to end."""
     waits = {one: Seconds().convert(one, None, None) for one in ("30s", "1m30s", "0.5", "0", "300.0")}

@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.access.certificates import read_presented
 from reconciler.agent import joining
-from reconciler.client.errors import ApiRefused, DaemonUnreachable
+from reconciler.client.agents import AgentClient
+from reconciler.client.errors import ApiRefused, DaemonUnreachable, refusal
 from reconciler.model.errors import ReconcilerError, TerminalError
 from tests.nodes.cluster import OWN, Daemon
 
@@ -120,6 +121,19 @@ def test_another_authority_is_not_believed(daemon: Daemon) -> None:
     assert "token create" in told.value.hint
     with pytest.raises(ReconcilerError, match="is no such hash"):
         joining.trusted_authority(daemon.server, "sha256:12")
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_another_server_is_not_taken_for_a_daemon(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes' own API has the same port: its answer would look as if the token were wrong."""
+
+    def authority(_: AgentClient) -> str:
+        raise refusal(code, {"message": 'forbidden: User "system:anonymous"'})
+
+    monkeypatch.setattr(AgentClient, "authority", authority)
+    with pytest.raises(TerminalError, match=f"is no daemon of reconciler: it said {code}") as told:
+        joining.trusted_authority("https://10.0.0.1:6443", "sha256:" + "0" * 64)
+    assert "token create" in told.value.hint
 
 
 def test_a_daemon_that_does_not_answer_is_said(daemon: Daemon) -> None:
