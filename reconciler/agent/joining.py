@@ -18,7 +18,6 @@ from reconciler.client.secure import blind_context, trusting_context
 from reconciler.model.agents import SKEW_MAX_S, JoinBody, Joined
 from reconciler.model.errors import ConfigurationError, TerminalError
 
-
 # A daemon shows its authority to everybody.
 _NOT_OURS = (401, 403, 404, 405)
 
