@@ -1,6 +1,9 @@
 """Sets of completion indexes in the notation of Kubernetes: `0-2,5`. Pure."""
 
+import re
 from collections.abc import Iterable
+
+_INDEX = re.compile(r"[0-9]{1,10}")
 
 
 def as_ranges(indexes: Iterable[int]) -> str:
@@ -36,7 +39,7 @@ def fault_of(text: str, completions: int) -> str:
     previous = -1
     for part in text.split(","):
         bounds = part.split("-")
-        if len(bounds) > 2 or not all(bound.isascii() and bound.isdigit() for bound in bounds):
+        if len(bounds) > 2 or not all(map(_INDEX.fullmatch, bounds)):
             return f"{part or 'nothing'} is neither an index nor two with a hyphen"
         for bound in map(int, bounds):
             if bound <= previous:

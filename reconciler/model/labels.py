@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from reconciler.model.base import Value
+from reconciler.model.integers import whole_number
 from reconciler.model.kinds.meta import LabelSelector, LabelSelectorRequirement
 from reconciler.model.kinds.scalars import LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 
@@ -17,7 +18,6 @@ Labels: TypeAlias = Mapping[str, str]
 _KEY = re.compile(LABEL_KEY_PATTERN)
 _VALUE = re.compile(LABEL_VALUE_PATTERN)
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(?P<symbol>==|!=|[=!<>(),])|(?P<word>[^ \t\r\n=!<>(),]+))")
-_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 END = ""
 
 
@@ -119,7 +119,7 @@ def make_requirement(key: str, operator: Operator, values: tuple[str, ...] = ())
     if not low <= len(values) <= high:
         raise SelectorError(f"operator {operator} takes {_count_words(low, high)}, not {len(values)}")
     if operator in (Operator.GREATER, Operator.LESS):
-        if not _WHOLE_NUMBER.fullmatch(values[0]):
+        if whole_number(values[0]) is None:
             raise SelectorError(f"operator {operator} compares whole numbers, not {values[0]!r}")
         return Requirement(key=key, operator=operator, values=values)
     for value in values:
@@ -158,9 +158,8 @@ def _expression_matches(part: LabelSelectorRequirement, labels: Labels) -> bool:
 
 def _compare(judge: Callable[[int, int], bool]) -> Callable[[str | None, tuple[str, ...]], bool]:
     def judged(value: str | None, values: tuple[str, ...]) -> bool:
-        if value is None or not _WHOLE_NUMBER.fullmatch(value):
-            return False
-        return judge(int(value), int(values[0]))
+        have, bound = whole_number(value or ""), whole_number(values[0])
+        return have is not None and bound is not None and judge(have, bound)
 
     return judged
 

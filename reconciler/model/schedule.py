@@ -10,6 +10,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from reconciler.model.base import Value
+from reconciler.model.integers import whole_number
 
 # Go's durations are 64-bit numbers of nanoseconds.
 _DURATION_MAX_NS = 2**63
@@ -23,9 +24,8 @@ _NANOSECONDS: Mapping[str, int] = {
     "m": 60 * 10**9,
     "h": 3600 * 10**9,
 }
-_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_PART = re.compile(r"([0-9]{1,100}\.?[0-9]{0,100}|\.[0-9]{1,100})(ns|us|µs|μs|ms|s|m|h)")
 _DURATION = re.compile(rf"[-+]?(0|({_PART.pattern})+)")
-_NUMBER = re.compile(r"[-+]?[0-9]+")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _DESCRIPTORS: Mapping[str, str] = {
@@ -165,6 +165,7 @@ def _value(field: _Field, text: str) -> int:
 
 
 def _number(field: _Field, text: str) -> int:
-    if not _NUMBER.fullmatch(text) or not text.isascii():
+    number = whole_number(text)
+    if number is None:
         raise ScheduleError(f"{field.name}: {text or 'nothing'} is not a number")
-    return int(text)
+    return number

@@ -15,6 +15,7 @@ from reconciler.planner.workloads.podview import pod_cost
         ("-1", None, -1),
         ("007", 7, None),
         ("7".zfill(5000), 7, None),
+        ("-007", None, -7),
         ("+5", None, None),
         ("+-5", None, None),
         ("²", None, None),

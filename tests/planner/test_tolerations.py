@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.model.integers import decimal_integer
+from reconciler.model.integers import decimal_integer, whole_number
 from reconciler.model.kinds import Taint, Toleration
 from reconciler.planner.scheduling.fit import tolerates
 
@@ -66,3 +66,28 @@ def test_key_and_effect_count_for_comparisons_too() -> None:
 def test_one_spelling_of_a_number(text: str, number: int | None) -> None:
     """No sign that says nothing, no zeros in front, no more than 64 bits."""
     assert decimal_integer(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("-0", 0),
+        ("+12", 12),
+        ("-12", -12),
+        ("7".zfill(5000), 7),
+        (MAX, 2**63 - 1),
+        (f"-{2**63}", -(2**63)),
+        (str(2**63), None),
+        ("9" * 5000, None),
+        ("--4", None),
+        ("+-4", None),
+        ("\u00b2", None),
+        ("\u0663", None),
+        (" 1", None),
+        ("", None),
+    ],
+)
+def test_other_spellings_of_a_number(text: str, number: int | None) -> None:
+    """One sign and any zeros in front, where the API takes them."""
+    assert whole_number(text) == number

@@ -33,7 +33,7 @@ CONFIG_KEY_PATTERN = r"^(?!\.{1,2}$)(?!\.\.)[-._a-zA-Z0-9]+" + _END
 HEADER_PATTERN = f"^[-A-Za-z0-9]+{_END}"
 ENV_NAME_PATTERN = r"^(?!\.{1,2}$)(?!\.\.)[ -<>-~]+" + _END
 QUANTITY_PATTERN = rf"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?\s*{_END}"
-PERCENT_PATTERN = f"^[0-9]+%{_END}"
+PERCENT_PATTERN = f"^[0-9]{{1,9}}%{_END}"
 IP_PATTERN = f"^[0-9a-fA-F:.]+{_END}"
 # The signals of Linux by name; those for real time are counted from either end.
 _SIGNALS = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from reconciler.model.base import Value
-from reconciler.model.integers import decimal_integer
+from reconciler.model.integers import decimal_integer, whole_number
 from reconciler.model.kinds import (
     Node,
     NodeSelector,
@@ -135,11 +135,7 @@ def _holds(one: NodeSelectorRequirement, value: str | None) -> bool:
         case "DoesNotExist":
             return value is None
         case "Gt" | "Lt":
-            if value is None or not _is_whole(value) or not (one.values and _is_whole(one.values[0])):
+            have, bound = whole_number(value or ""), whole_number(one.values[0] if one.values else "")
+            if have is None or bound is None:
                 return False
-            have, bound = int(value), int(one.values[0])
             return have > bound if one.operator == "Gt" else have < bound
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.lstrip("+-").isdigit()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, cast
 
 from reconciler.model.base import Value
+from reconciler.model.integers import whole_number
 from reconciler.model.kinds import AnyObject, Condition, Ingress, Service
 from reconciler.model.observed import ObservedState, StoredObject
 from reconciler.model.plan import Decision, Reason
@@ -24,7 +25,7 @@ RECORDED = "reconciler.dev/RecordsMade"
 RECORD_FAILED = "RecordFailed"
 _LABEL = r"[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
-_SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_SPAN = re.compile(r"(?:([0-9]{1,10})h)?(?:([0-9]{1,10})m)?(?:([0-9]{1,10})s)?")
 _TTL_MAX = 2**31 - 1
 _Type = Literal["A", "AAAA", "CNAME"]
 
@@ -164,11 +165,8 @@ def _records(name: str, wishes: list[_Wish]) -> Iterator[Record]:
 
 def _ttl(text: str) -> int | None:
     """Return a time in seconds, written as a number or as hours, minutes and seconds; None: it is none."""
-    if text.isascii() and text.isdigit():
-        seconds = int(text)
-    elif found := _SPAN.fullmatch(text):
+    seconds = whole_number(text)
+    if seconds is None and (found := _SPAN.fullmatch(text)):
         hours, minutes, rest = (int(one or 0) for one in found.groups())
         seconds = hours * 3600 + minutes * 60 + rest
-    else:
-        return None
-    return seconds if 1 <= seconds <= _TTL_MAX else None
+    return seconds if seconds is not None and 1 <= seconds <= _TTL_MAX else None

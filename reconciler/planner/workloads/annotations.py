@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 
-# More digits than these are out of range, and would cost time to read.
-_WHOLE = re.compile(r"0*([0-9]{1,10})", re.ASCII)
-_SIGNED = re.compile(r"(0|-?[1-9][0-9]{0,9})", re.ASCII)
+from reconciler.model.integers import whole_number
+
+_WHOLE = re.compile(r"[0-9]+")
+_SIGNED = re.compile(r"0|[1-9][0-9]*|-[0-9]+")
 _MOST = 2**31 - 1
 
 
@@ -15,11 +16,10 @@ def count_in(annotations: Mapping[str, str], name: str) -> int | None:
 
 
 def signed_in(annotations: Mapping[str, str], name: str) -> int | None:
-    """Return a number of 32 bits, without a plus or leading zeros; None when there is none, or something else."""
+    """Return a number of 32 bits, without a plus or, as Kubernetes has it, zeros in front; None when it is none."""
     return _number(_SIGNED, annotations.get(name, ""), -_MOST - 1)
 
 
 def _number(form: re.Pattern[str], text: str, least: int) -> int | None:
-    found = form.fullmatch(text)
-    number = int(found[1]) if found is not None else least - 1
-    return number if least <= number <= _MOST else None
+    number = whole_number(text) if form.fullmatch(text) else None
+    return number if number is not None and least <= number <= _MOST else None

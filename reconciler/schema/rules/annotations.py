@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from reconciler.model.integers import whole_number
 from reconciler.model.kinds import AppArmorProfile, Container, PodSpec, SeccompProfile
 from reconciler.schema.positions import join_pointer
 from reconciler.schema.rules.finding import Finding, error, warning
@@ -37,8 +38,9 @@ class _Confinement(NamedTuple):
 
 def annotation_findings(at: str, annotations: Mapping[str, str], spec: PodSpec) -> Iterator[Finding]:
     """Yield what is wrong with the annotations, at pointer `at`, of a Pod with this spec."""
-    cost = annotations.get(DELETION_COST)
-    if cost is not None and not (_COST.fullmatch(cost) and -_INT32 <= int(cost) < _INT32):
+    cost = annotations.get(DELETION_COST, "0")
+    number = whole_number(cost) if _COST.fullmatch(cost) else None
+    if number is None or not -_INT32 <= number < _INT32:
         message = f"{DELETION_COST}: must be a whole number of 32 bits, without leading zeros"
         yield error(at + join_pointer(DELETION_COST), message, code="bad-annotation")
     if MIRROR in annotations and not spec.node_name:

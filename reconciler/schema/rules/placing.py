@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from reconciler.model.integers import decimal_integer
+from reconciler.model.integers import decimal_integer, whole_number
 from reconciler.model.kinds import (
     LabelSelector,
     NodeSelectorRequirement,
@@ -84,7 +84,7 @@ def _node_affinity_findings(at: str, spec: PodSpec) -> Iterator[Finding]:
 def _node_requirement_findings(at: str, part: NodeSelectorRequirement) -> Iterator[Finding]:
     if part.operator in _WITH_VALUES and not part.values:
         yield error(at, f"operator {part.operator} needs values")
-    elif part.operator in _COMPARING and (len(part.values) != 1 or not part.values[0].lstrip("-").isdecimal()):
+    elif part.operator in _COMPARING and (len(part.values) != 1 or whole_number(part.values[0]) is None):
         yield error(at, f"operator {part.operator} needs exactly one whole number")
     elif part.operator not in (*_WITH_VALUES, *_COMPARING) and part.values:
         yield error(f"{at}/values", f"operator {part.operator} takes no values")

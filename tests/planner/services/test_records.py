@@ -1,5 +1,7 @@
 """DNS records of a provider: which are wanted of it, and what becomes of what it says."""
 
+import pytest
+
 from reconciler.model.kinds import IngressLoadBalancerIngress, LoadBalancerIngress
 from reconciler.model.plan import Decision, Plan
 from reconciler.model.provider import Owner, ProviderAnswer, Record, Recorded
@@ -217,3 +219,27 @@ def test_a_change_is_told_before_what_is_wrong_with_a_record() -> None:
     cluster.push(ingress("front", "a.example.org", "b.example.org"), commit="c2")
     answer = cluster.plan()
     assert [one.decision for one in answer.verdicts if one.object.kind == "Ingress"] == [Decision.UPDATE]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("300", 300),
+        ("5m", 300),
+        ("1h1m1s", 3661),
+        (str(2**31 - 1), 2**31 - 1),
+        (str(2**31), 0),
+        ("0", 0),
+        ("9" * 5000, 0),
+        ("9" * 5000 + "h", 0),
+    ],
+)
+def test_how_long_an_answer_holds(text: str, seconds: int) -> None:
+    """A number of seconds, or hours, minutes and seconds; what is none, or too many, is as if it was not said."""
+    cluster = Cluster()
+    cluster.push(service("web", "www.example.org", text))
+    cluster.settle()
+    reached(cluster, "Service", "web", "192.0.2.1")
+    assert wanted(cluster) == {"www.example.org A": ("web", ("192.0.2.1",), seconds)}
+    answered(cluster)
+    assert bool(blocked(cluster.plan())) is (seconds == 0)
