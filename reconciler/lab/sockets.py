@@ -35,7 +35,9 @@ def answer(
     """Ask, and give the answer to be read."""
     connection = _Connection(door, timeout_s)
     try:
-        connection.request(method, path, body=body, headers=dict(headers or {}), encode_chunked=body is not None)
+        with contextlib.suppress(BrokenPipeError):
+            # Whoever refuses may say so, and close, before all of the body is there: the answer can be read.
+            connection.request(method, path, body=body, headers=dict(headers or {}), encode_chunked=body is not None)
         yield connection.getresponse()
     finally:
         connection.close()

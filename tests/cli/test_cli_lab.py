@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +15,10 @@ import pytest
 
 from reconciler.cli.lab import run as lab
 from reconciler.lab import fabric
-from reconciler.lab.engine import saved
+from reconciler.lab.engine import load, saved
 from reconciler.lab.lab import Lab
 from reconciler.lab.record import Record, write_record
-from reconciler.model.errors import TransientError
+from reconciler.model.errors import TerminalError, TransientError
 from reconciler.render import table_text
 from reconciler.render.lab import lab_table
 
@@ -174,3 +176,23 @@ def test_an_image_of_an_engine_that_does_not_run_is_refused_by_name(tmp_path: Pa
         list(saved(tmp_path / "docker.sock", "shop/web:1.4"))
     said = f"{refused.value} {refused.value.hint}"
     assert [word for word in ("shop/web:1.4", str(tmp_path / "docker.sock"), "docker save") if word not in said] == []
+
+
+def test_what_an_engine_says_before_it_has_read_all_of_an_archive_is_told(tmp_path: Path) -> None:
+    """As one whose disk is full: it answers and closes, and is no reader of ours that has gone."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(door := tmp_path / "docker.sock"))
+        listening.listen()
+        engine = threading.Thread(target=_refuse, args=(listening,))
+        engine.start()
+        with pytest.raises(TerminalError, match="no space left on device"):
+            load(door, (bytes(1 << 20) for _ in range(20)))
+        engine.join()
+
+
+def _refuse(listening: socket.socket) -> None:
+    body = b'{"message": "no space left on device"}'
+    one, _ = listening.accept()
+    with one:
+        one.recv(1 << 12)
+        one.sendall(b"HTTP/1.1 500 Error\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
