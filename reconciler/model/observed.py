@@ -54,7 +54,8 @@ class NodeState(Value):
 
     def is_silent(self, now: float, lease_s: float) -> bool:
         """Whether it has not been heard of for longer than its lease: unknown, which is not absent (P20)."""
-        return self.heard_at is None or now - self.heard_at > lease_s
+        at = self.heartbeat_at
+        return at is None or (now - at > lease_s and now - self.listened_since > lease_s)
 
 
 class Acknowledgement(Value):

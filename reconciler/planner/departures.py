@@ -28,6 +28,8 @@ class Departures:
         self._left: dict[str, int] = {}
         self._pods: dict[str, tuple[PodAssignment, ...]] = {}
         self._gone: dict[str, int] = {}
+        self._assignments: Mapping[str, Assignment] = {}
+        self._ending: dict[str, frozenset[str]] = {}
 
     def mark(
         self,
@@ -42,18 +44,8 @@ class Departures:
 
         `generation` is the one with which `view` is sent to those that do not have it yet.
         """
-        if self._view is None or view != self._view:
-            self._generation = generation
-        if self._view is None or view.term != self._view.term:
-            # Another daemon may have led since, and placed Pods that have gone.
-            self._pods = {}
-        self._view = view
-        ending = {node: frozenset(_ending(one)) for node, one in assignments.items()}
-        # What has ended is forgotten here.
-        self._left = {
-            uid: self._left.get(uid, self._generation) for node in sorted(ending) for uid in sorted(ending[node])
-        }
-        self._note_gone(assignments)
+        if view is not self._view or assignments is not self._assignments:
+            self._take_in(view, generation, assignments)
         told = sorted(_told(nodes, now, lease_s))
         marked = {}
         for node, assignment in assignments.items():
@@ -61,9 +53,26 @@ class Departures:
             if slowest is None:
                 marked[node] = assignment
                 continue
-            still = frozenset(uid for uid in ending[node] if slowest < self._left[uid])
+            still = frozenset(uid for uid in self._ending[node] if slowest < self._left[uid])
             marked[node] = _marked(assignment, still, slowest < self._gone[node])
         return marked
+
+    def _take_in(self, view: NetworkView, generation: int, assignments: Mapping[str, Assignment]) -> None:
+        """Note who leaves, and has gone, with which view."""
+        if self._view is None or view != self._view:
+            self._generation = generation
+        if self._view is None or view.term != self._view.term:
+            # Another daemon may have led since, and placed Pods that have gone.
+            self._pods = {}
+        self._view, self._assignments = view, assignments
+        self._ending = {node: frozenset(_ending(one)) for node, one in assignments.items()}
+        # What has ended is forgotten here.
+        self._left = {
+            uid: self._left.get(uid, self._generation)
+            for node in sorted(self._ending)
+            for uid in sorted(self._ending[node])
+        }
+        self._note_gone(assignments)
 
     def _note_gone(self, assignments: Mapping[str, Assignment]) -> None:
         """Note with which view the last Pod has gone from each node: what was before us is not known."""

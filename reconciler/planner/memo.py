@@ -26,6 +26,7 @@ class Memo:
         self.last: Any = None
         self.passes = 0
         self.declared: Any = {}
+        self.answered: Any = None
         self._own: dict[str, Any] = {}
         self._kept: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
         self._before: dict[Hashable, tuple[tuple[object, ...], Any]] = {}

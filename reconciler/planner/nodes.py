@@ -38,8 +38,6 @@ def observe_nodes(view: View) -> None:
             _update(view, stored, state, numbers[name], evicts=name in evicting)
         if view.get(stored.ref) is stored:
             view.memo.keep(key, inputs, standing)
-        if state.heard_at is not None:
-            view.look_again(state.heard_at + view.policy.node_lease_s + 0.001)
 
 
 def _read_by(view: View, stored: StoredObject, state: NodeState) -> tuple[object, ...]:

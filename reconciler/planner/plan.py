@@ -39,6 +39,7 @@ from reconciler.planner.services.allocate import allocate_addresses
 from reconciler.planner.services.announce import announce_addresses
 from reconciler.planner.services.endpoints import sync_endpoints
 from reconciler.planner.services.provided import warn_of_provider
+from reconciler.planner.standing import look_again_at, note_answer, standing_answer
 from reconciler.planner.storage.claims import bind_placed_claims, ensure_default_class, sync_claims
 from reconciler.planner.storage.ephemeral import sync_ephemeral_claims
 from reconciler.planner.taint_eviction import evict_tainted_pods
@@ -76,6 +77,8 @@ def plan(
     `memo` makes it quicker and changes nothing: who plans again and again keeps one.
     """
     if memo is not None:
+        if (standing := standing_answer(memo, desired, observed, policy, now)) is not None:
+            return standing
         memo.next_pass()
     view = View(observed, policy, now, memo)
     wake_for_inputs(view)
@@ -133,6 +136,7 @@ def plan(
     answer = _finish(view, desired, bindings)
     if memo is not None:
         view.settle()
+        note_answer(view, desired, answer)
     return answer
 
 
@@ -145,7 +149,7 @@ def _finish(view: View, desired: Mapping[str, DesiredState], bindings: tuple[Act
         observed_at=view.now,
         complete=not unread,
         applyable=not unread,
-        look_again_at=view.look_again_at,
+        look_again_at=look_again_at(view.look_again_at, view.observed, view.policy, view.now),
         verdicts=view.all_verdicts(),
         actions=bindings,
         blocked=tuple(view.blocked),

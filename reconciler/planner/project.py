@@ -19,7 +19,7 @@ from reconciler.model.node import (
     PodAssignment,
     VolumeAssignment,
 )
-from reconciler.model.observed import ObservedState, StoredObject
+from reconciler.model.observed import NodeState, ObservedState, StoredObject
 from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
 from reconciler.model.times import unix
@@ -64,8 +64,25 @@ _READ_KINDS = ("ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Secret
 
 
 def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo | None = None) -> NetworkView:
-    """Return the network as every node sees it; the generation is set by who sends it."""
+    """Return the network as every node sees it; the generation is set by who sends it.
+
+    It is the very same as before while objects, numbers and what nodes tell of themselves are.
+    """
     memo = memo or Memo()
+    told = tuple(map(_told, observed.nodes.values()))
+    inputs = (observed.objects, observed.allocations, observed.cluster, policy)
+    return memo.get(("view", observed.term, told), inputs, lambda: _network_view(observed, policy, now, memo))
+
+
+def _told(state: NodeState) -> tuple[object, ...]:
+    """Return what a node tells that others have to know."""
+    facts = state.observation.facts if state.observation is not None else None
+    if facts is None:
+        return (state.name,)
+    return state.name, facts.host.address, facts.network.tunnel_error, facts.ingress.program
+
+
+def _network_view(observed: ObservedState, policy: Policy, now: float, memo: Memo) -> NetworkView:
     memo.attention.attend_to(_LOOKED_AT)
     view = View(observed, policy, now, memo)
     view.declared = view.objects
@@ -87,8 +104,7 @@ def project_view(observed: ObservedState, policy: Policy, now: float, memo: Memo
 def _known_peers(view: View) -> tuple[Peer, ...]:
     """Return the peers: the very same as before while nothing that they are made from has changed."""
     observed = view.observed
-    facts = [(name, state.observation and state.observation.facts) for name, state in observed.nodes.items()]
-    told = tuple((name, one and (one.host.address, one.network.tunnel_error)) for name, one in facts)
+    told = tuple(map(_told, observed.nodes.values()))
     inputs = (observed.allocations, observed.cluster, view.memo.picture.marks["Node"])
     return view.memo.get(("peers", told), inputs, lambda: tuple(_peers(observed)))
 

@@ -29,17 +29,21 @@ def _returns(view: View, name: str) -> bool:
 
 
 def _ending(view: View, name: str, state: DesiredState) -> RevisionEnding | None:
-    """Only what was written is judged; a source that is suspended or held is in a person's hands, or has returned."""
+    """Only what was written is judged; a source that is suspended or held is in a person's hands, or has returned.
+
+    What was noted as healthy stays so.
+    """
     known = view.observed.sources.get(name, SourceState(name=name))
     if known.suspended or known.held or known.applied is None or known.applied.commit != state.revision.commit:
         return None
+    if known.healthy is not None and known.healthy.commit == state.revision.commit:
+        return None
     manager = f"source/{name}"
     mine = [view.objects[ref] for ref in sorted(ref for ref, one in view.objects.items() if one.manager == manager)]
-    is_noted = known.healthy is not None and known.healthy.commit == state.revision.commit
     failed = next((one for one in mine if _missed_deadline(view, one)), None)
     if failed is not None:
-        return None if is_noted else _failure(name, known, state, failed)
-    if is_noted or not _is_settled(view, name, mine):
+        return _failure(name, known, state, failed)
+    if not _is_settled(view, name, mine):
         return None
     return RevisionEnding(source=name, revision=state.revision)
 
