@@ -4,6 +4,7 @@ Effect: reads /proc, and routes by netlink.
 """
 
 import ipaddress
+import socket
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +42,7 @@ def host_routes(file: Path = _ROUTES) -> list[Route]:
     return [
         route
         for route in routes
-        if route.network.prefixlen > 0 and not route.link.startswith(_OURS) and route.network not in to_nodes
+        if route.network.prefixlen > 0 and not route.link.startswith(_OURS) and route not in to_nodes
     ]
 
 
@@ -65,13 +66,25 @@ def check_ranges(pods: str, services: str, routes: Iterable[Route]) -> None:
         raise ConfigurationError("; ".join(found), hint="choose others: --pod-cidr, --service-cidr")
 
 
-def _routes_to_nodes() -> Collection[Network]:
-    """Return the ranges of other nodes' Pods that we have made plain routes to."""
+def _routes_to_nodes() -> Collection[Route]:
+    """Return the plain routes that we have made to other nodes' Pods; another link may lead to the same, wrongly."""
     from reconciler.executors.network.netlink import Netlink
     from reconciler.executors.network.tunnel import PROTOCOL_OURS, routes
 
     with Netlink() as door:
-        return {Network((one.destination, one.prefix)) for one in routes(door) if one.protocol == PROTOCOL_OURS}
+        return {
+            Route(Network((one.destination, one.prefix)), _name(one.link))
+            for one in routes(door)
+            if one.protocol == PROTOCOL_OURS
+        }
+
+
+def _name(link: int) -> str:
+    try:
+        return socket.if_indextoname(link)
+    except OSError:
+        # It is going.
+        return ""
 
 
 def _route(fields: Sequence[str]) -> Route:

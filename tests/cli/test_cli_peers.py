@@ -95,12 +95,13 @@ def test_init_makes_a_tunnel_unless_told_otherwise(run: Any, data_dir: Path) -> 
 
 
 def test_our_own_routes_to_nodes_are_no_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plain routes go through the host's own link; those of others there still count."""
+    """Plain routes go through the host's own link; those of others there, or elsewhere to the same, still count."""
     table = tmp_path / "route"
     table.write_text(
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
         "eth0\t00012A0A\t0200000A\t0003\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
         "eth0\t00022A0A\t0200000A\t0003\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+        "br0\t00012A0A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
     )
-    monkeypatch.setattr(ranges, "_routes_to_nodes", lambda: {Network("10.42.1.0/24")})
-    assert host_routes(table) == [Route(Network("10.42.2.0/24"), "eth0")]
+    monkeypatch.setattr(ranges, "_routes_to_nodes", lambda: {Route(Network("10.42.1.0/24"), "eth0")})
+    assert host_routes(table) == [Route(Network("10.42.2.0/24"), "eth0"), Route(Network("10.42.1.0/24"), "br0")]

@@ -131,7 +131,7 @@ def check_ranges(settings: "Settings") -> Sequence[Finding]:
     found = overlaps(pods, services, host_routes())
     if not found:
         return [ok("addresses", f"pods {pods}, services {services}")]
-    fix = "a new cluster: reconciler init --pod-cidr ... --service-cidr ..."
+    fix = "give what has the route another range (docker network ls); or a new cluster: reconciler init --pod-cidr ..."
     return [fail("addresses", sentence, fix) for sentence in found]
 
 
