@@ -161,10 +161,20 @@ def test_a_node_is_chosen_by_all_of_its_labels_or_some(labels: dict[str, str], c
         ("n", "Gt", (), False),
         ("word", "Gt", ("4",), False),
         ("none", "Lt", ("4",), False),
+        ("n", "In", ("4", "5"), True),
+        ("n", "In", ("4",), False),
+        ("none", "In", ("4",), False),
+        ("n", "NotIn", ("5",), False),
+        ("n", "NotIn", ("4",), True),
+        ("none", "NotIn", ("4",), True),
+        ("n", "Exists", (), True),
+        ("none", "Exists", (), False),
+        ("n", "DoesNotExist", (), False),
+        ("none", "DoesNotExist", (), True),
     ],
 )
-def test_only_numbers_are_more_or_less(key: str, operator: Any, values: tuple[str, ...], holds: bool) -> None:
-    """What is no number is neither, at either side."""
+def test_a_term_is_about_a_label(key: str, operator: Any, values: tuple[str, ...], holds: bool) -> None:
+    """Its value, or whether it is there; what is no number is neither more nor less, at either side."""
     one = NodeSelectorRequirement(key=key, operator=operator, values=values)
     assert term_holds(NodeSelectorTerm(match_expressions=(one,)), LABELLED) is holds
 

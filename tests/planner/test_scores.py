@@ -179,6 +179,8 @@ ALWAYS = "restartPolicy: Always"
         (one("a", "cpu: 1", "cpu: 2"), "", 1000, 0, ()),
         (one("a", "cpu: 1") + ", " + one("b", "memory: 2Mi"), "", 1000, 2 * MI, ()),
         (one("a", "cpu: 1"), one("i", "cpu: 3"), 3000, 0, ()),
+        (one("a", "memory: 1Mi"), one("i", "memory: 3Mi"), 0, 3 * MI, ()),
+        (one("a", "memory: 3Mi"), one("i", "memory: 1Mi"), 0, 3 * MI, ()),
         (one("a", "cpu: 1"), one("i", "cpu: 3", rest=ALWAYS), 4000, 0, ()),
         (one("a", "cpu: 1"), one("i", "cpu: 3", rest=ALWAYS) + ", " + one("j", "cpu: 2"), 5000, 0, ()),
         (one("a", "cpu: 1"), one("j", "cpu: 2") + ", " + one("i", "cpu: 3", rest=ALWAYS), 4000, 0, ()),

@@ -9,6 +9,7 @@ from reconciler.model.overrides import Override
 from reconciler.model.plan import Plan
 from reconciler.model.refs import ObjectRef
 from reconciler.planner.apply import apply_plan
+from reconciler.planner.memo import Memo
 from reconciler.planner.plan import plan
 from tests.planner.test_hints import OTHERS, manifest, override
 from tests.planner.world import Cluster, replace
@@ -100,6 +101,23 @@ def test_that_a_pod_finds_no_node_is_told_once_as_a_warning() -> None:
     told_of = [one for plan in cluster.settle() for one in plan.happenings if one.object == WAITS]
     assert [(one.type, one.reason) for one in told_of] == [("Warning", "FailedScheduling")]
     assert [("waits", told_of[0].message)] == told(again(cluster))
+
+
+def test_another_sentence_is_told_anew() -> None:
+    """As a warning, once; the same one is not, though the Pod is looked at again."""
+    cluster = waiting()
+
+    def warned() -> list[str]:
+        plans = cluster.settle()
+        return [one.message for plan in plans for one in plan.happenings if one.reason == "FailedScheduling"]
+
+    cluster.memo = Memo()
+    assert warned() == []
+    uid = cluster.of("Node")["node-1"].metadata.uid
+    override(cluster, Override(ref=ObjectRef(kind="Node", name="node-1"), uid=uid, unschedulable=True))
+    cluster.memo = Memo()
+    (message,) = warned()
+    assert "were unschedulable" in message
 
 
 def test_a_pod_that_is_to_end_before_it_has_a_node_says_that_it_gets_none() -> None:

@@ -36,7 +36,7 @@ def test_who_waits_for_another_is_placed_with_it() -> None:
     """In the very pass in which the other one is, when that has its turn before."""
     cluster = Cluster(nodes=("node-1", "node-2"))
     follower = manifest("follower", "f", {"affinity": near("leader", HOST)})
-    cluster.push("---".join((HIGH, follower)))
+    cluster.push("---\n".join((HIGH, follower)))
     cluster.settle()
     assert waits(cluster) == {"follower"} and places(cluster) == {"follower": ""}
     leader = manifest("leader", "leader", {"priorityClassName": "high"})
@@ -44,6 +44,20 @@ def test_who_waits_for_another_is_placed_with_it() -> None:
     cluster.tick()
     found = places(cluster)
     assert found["leader"] and found["follower"] == found["leader"]
+
+
+def test_who_has_had_its_turn_is_placed_in_the_next_pass() -> None:
+    """Also when another one was looked at since, after what helps it had come."""
+    cluster = Cluster()
+    first = manifest("first", "f", {"priorityClassName": "high", "affinity": near("leader", HOST)})
+    last = manifest("last", "l", {"priorityClassName": "low", "cpu": "100"})
+    there = "---\n".join((HIGH, HIGH.replace("high", "low").replace("1000", "-1000"), first, last))
+    cluster.push(there)
+    cluster.settle()
+    assert waits(cluster) == {"first", "last"}
+    cluster.push(there + "---\n" + manifest("leader", "leader", {}), commit="c2")
+    cluster.settle()
+    assert places(cluster) == {"first": "node-1", "last": "", "leader": "node-1"}
 
 
 def test_who_waits_for_a_node_that_was_silent_is_placed_when_it_is_heard() -> None:

@@ -241,5 +241,5 @@ class Alike:
             scores = plugin.spot_scores(state, self._pod, counts)
             if scores:
                 for spots in bonuses:
-                    bonuses[spots] += plugin.weight * scores.get(spots[number], 0)
+                    bonuses[spots] += plugin.weight * scores[spots[number]]
         return bonuses

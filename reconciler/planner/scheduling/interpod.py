@@ -198,5 +198,5 @@ def _all_choose(terms: Iterable[Term], pod: Pod, namespaces: Namespaces) -> bool
 
 def normalised(wishes: Mapping[Hashable, int]) -> dict[Hashable, int]:
     """Return scores from 0, for what is wished least, to 100."""
-    least, most = min(wishes.values(), default=0), max(wishes.values(), default=0)
-    return {one: int(100 * (sum_ - least) / (most - least)) if most > least else 0 for one, sum_ in wishes.items()}
+    sums = sorted(wishes.values())
+    return {one: int(100 * (sum_ - sums[0]) / max(sums[-1] - sums[0], 1)) for one, sum_ in wishes.items()}

@@ -86,8 +86,7 @@ def _asked(spec: PodSpec, of: Callable[[Container], Room]) -> Room:
     steady = Room(pods=1)
     for container in spec.containers:
         steady = steady.plus(of(container))
-    peak = Room(pods=1)
-    running = Room(pods=1)
+    peak = running = Room()
     for container in spec.init_containers:
         if container.restart_policy == "Always":
             running = running.plus(of(container))
