@@ -258,6 +258,14 @@ def test_indexes_are_done_broken_or_to_be_followed() -> None:
     assert pending_indexes(whole, tally, 9) == [4]
 
 
+@pytest.mark.parametrize(("completions", "done"), [(0, set()), (1, {0}), (2, {0, 1})])
+def test_indexes_are_counted_from_0(completions: int, done: set[int]) -> None:
+    """As many as are asked for, be it none by now."""
+    whole = indexed(completions)
+    pods = [pod(f"p{index}", "Succeeded", index=index) for index in range(3)]
+    assert tally_of(view_of(whole, pods), whole).succeeded_indexes == done
+
+
 def test_the_failure_that_counted_most_is_followed() -> None:
     """Of equal ones the last to end."""
     pods = [

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from reconciler.planner.scheduling.framework import Cluster
 from reconciler.planner.scheduling.spread_plugin import PodTopologySpread
 from tests.planner.scheduled import HOST, ZONE, cluster, even, node, pod
@@ -74,6 +76,15 @@ def test_tainted_nodes_count_unless_taints_are_honoured() -> None:
     bearing = [{"operator": "Exists"}]
     waiting = pod("w", "web", topologySpreadConstraints=[honoured], tolerations=bearing)
     assert sorted(against(there, waiting)) == ["n1", "n2"]
+
+
+@pytest.mark.parametrize(("taints", "alike"), [("Honor", False), ("Ignore", True)])
+def test_pods_are_alike_that_bear_the_same_where_taints_count(taints: str, alike: bool) -> None:
+    """What they bear makes no difference where taints do not."""
+    rule = [even("web", ZONE, nodeTaintsPolicy=taints)]
+    plugin = PodTopologySpread(cluster(NODES))
+    some = [pod("w", "web", topologySpreadConstraints=rule, tolerations=one) for one in ([], [{"operator": "Exists"}])]
+    assert (plugin.likeness(some[0]) == plugin.likeness(some[1])) is alike
 
 
 def test_label_keys_count_the_own_revision_only() -> None:

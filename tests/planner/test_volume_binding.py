@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from reconciler.model.plan import Decision
 from reconciler.planner.scheduling.framework import Cluster as Nodes
@@ -198,6 +199,24 @@ def test_a_pod_is_looked_at_again_when_its_claims_may_be_met(
     """And is not when nothing of that has changed."""
     change = Change((new or old).kind, old, new)
     assert plugin(Nodes({}, Objects())).may_help(USING, change) is helps
+
+
+def test_pods_are_alike_whose_claims_many_may_use() -> None:
+    """Those of one Pod, or of one node, are told apart by their names; so are those that are missing."""
+    bound = "volumeName: v, resources: {requests: {storage: 1Gi}}, accessModes: [%s]"
+    modes = {"a": "ReadWriteMany", "b": "ReadWriteMany", "c": "ReadWriteOncePod", "d": "ReadWriteOncePod"}
+    modes |= {"e": "ReadWriteOnce", "f": "ReadWriteOnce", "g": "ReadWriteOnce, ReadWriteMany"}
+    claims = [to_builtins(read("PersistentVolumeClaim", name=one, spec=bound % mode)) for one, mode in modes.items()]
+    shared = to_builtins(replace(VOLUME, metadata=replace(VOLUME.metadata, name="v", namespace="")))
+    plugin = VolumeRestrictions(Nodes({}, Objects(*claims, shared)))
+
+    def likeness(*names: str) -> Any:
+        volumes = ", ".join(f"{{name: {one}, persistentVolumeClaim: {{claimName: {one}}}}}" for one in names)
+        return plugin.likeness(read("Pod", spec=f"containers: [{{name: a, image: i}}], volumes: [{volumes}]"))
+
+    assert likeness() is likeness("a") is likeness("b") is likeness("g") is None
+    told_apart = [likeness(one) for one in ("c", "d", "e", "f", "gone", "lost")]
+    assert None not in told_apart and len(set(told_apart)) == len(told_apart)
 
 
 def test_bound_volumes_make_no_node_better() -> None:

@@ -89,7 +89,10 @@ def test_when_to_look_again_is_said_until_it_has_come() -> None:
         times.append(answer.look_again_at)
         cluster.now += 1
     assert max(times) == times[0] and "Insufficient cpu" in told(answer)[0][1]
-    cluster.now = times[0]
+    cluster.report()
+    cluster.now = times[-1] - 1
+    assert "Insufficient cpu" in told(again(cluster))[0][1]
+    cluster.now = times[-1]
     assert "were unschedulable" in told(again(cluster))[0][1]
 
 
