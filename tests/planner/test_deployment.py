@@ -1,5 +1,7 @@
 """Deployments: rollouts that follow from what is observed."""
 
+from typing import Any
+
 import pytest
 
 from reconciler.model.plan import Decision, Reason
@@ -107,6 +109,19 @@ def test_a_broken_new_version_stops_the_rollout_and_keeps_the_old_pods() -> None
     assert sum(pod.spec.containers[0].image == "web:1" for pod in pods) == 3
     conditions = {c.type: c for c in cluster.of("Deployment")["web"].status.conditions}
     assert conditions["Progressing"].reason == "ProgressDeadlineExceeded"
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(0, "4"), (1, "34"), (10, "1234")])
+def test_so_many_old_sets_are_kept_as_are_asked_for(limit: int, kept: str) -> None:
+    """The newest of them, once a rollout is complete."""
+    cluster = Cluster()
+    for version in "1234":
+        cluster.push(
+            web(version, 1).replace("replicas: 1", f"replicas: 1\n  revisionHistoryLimit: {limit}"), commit=version
+        )
+        cluster.settle()
+    sets: dict[str, Any] = cluster.of("ReplicaSet")
+    assert {one.spec.template.spec.containers[0].image for one in sets.values()} == {f"web:{one}" for one in kept}
 
 
 def test_only_the_changed_deployment_is_touched() -> None:

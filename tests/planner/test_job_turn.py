@@ -240,6 +240,8 @@ def test_a_finished_job_goes_after_its_time_to_live(ttl: int | None, goes: bool)
     view = synced(of, pod("a", "Succeeded"))
     assert JOB in view.objects
     assert (ended(view) == ["a"]) is goes
+    elsewhere = replace(of, spec=replace(of.spec, managed_by="acme.io/queue"))
+    assert (JOB not in synced(elsewhere, manager="cron").objects) is goes
 
 
 def test_an_ending_is_one_that_holds() -> None:

@@ -108,8 +108,8 @@ def _on_nodes(
 ) -> Iterator[ServicePortEntry]:
     """Add the ports on the nodes that are the Service's own."""
     for number, entry in enumerate(entries):
-        has_one = number < len(ports) and held[number]
-        yield replace(entry, node_port=ports[number].node_port or 0) if has_one else entry
+        own = ports[number].node_port if number < len(ports) and held[number] else None
+        yield replace(entry, node_port=own) if own is not None else entry
 
 
 def _port(port: ServicePort, pods: list[Pod], service: str) -> ServicePortEntry:
