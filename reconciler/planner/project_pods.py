@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from operator import is_
+from typing import cast
 
+from reconciler.model.kinds import Pod
 from reconciler.model.node import PodAssignment
 from reconciler.model.observed import StoredObject
 
@@ -33,15 +35,26 @@ class NodePods:
         for one in sorted(stored, key=_name_of):
             uid = one.object.metadata.uid
             last = known.get(uid)
-            if last is not None and last[0] is one and is_read:
-                self._known[uid] = last
-                continue
-            inputs = read(one)
-            is_same = last is not None and last[0] is one and _are_same(last[1], inputs)
-            self._known[uid] = last if last is not None and is_same else (one, inputs, project(one))
+            is_same = last is not None and _is_told_alike(last[0], one)
+            inputs = last[1] if last is not None and is_same and is_read else read(one)
+            if last is not None and is_same and _are_same(last[1], inputs):
+                self._known[uid] = one, inputs, last[2]
+            else:
+                self._known[uid] = one, inputs, project(one)
         self._marks, self._stored = marks, stored
-        self._pods = tuple(pod for _, _, pod in self._known.values())
+        fresh = tuple(pod for _, _, pod in self._known.values())
+        if not _are_same(self._pods, fresh):
+            self._pods = fresh
         return self._pods
+
+
+def _is_told_alike(old: StoredObject, new: StoredObject) -> bool:
+    """Whether the node receives the same of both: as a rule only the status differs, and it needs the end alone."""
+    if old is new:
+        return True
+    one, other = cast(Pod, old.object), cast(Pod, new.object)
+    is_alike = one.metadata is other.metadata and one.spec is other.spec and one.status.phase == other.status.phase
+    return is_alike and old.digest == new.digest and old.provenance == new.provenance
 
 
 def _are_same(old: tuple[object, ...] | list[StoredObject], new: tuple[object, ...] | list[StoredObject]) -> bool:

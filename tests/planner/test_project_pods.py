@@ -52,3 +52,16 @@ def test_only_what_has_changed_is_made_anew() -> None:
     fourth = pods.brought_to((mark,), [last, changed], maker.read, maker.make)
     assert [one.name for one in fourth] == ["a", "b"] and fourth[0] is third[0]
     assert pods.brought_to((mark,), [last], maker.read, maker.make) == (fourth[1],)
+
+
+def test_of_a_status_the_node_needs_the_end_alone() -> None:
+    """It is the node that tells the rest: the very same as before, also where what Pods read is looked at again."""
+    maker, pods, one = Maker(), NodePods(), pod("a")
+    first = pods.brought_to((object(),), [one], maker.read, maker.make)
+    told = replace(one, object=replace(one.object, status=replace(one.object.status, pod_ip="10.0.0.1")))
+    assert pods.brought_to((object(),), [told], maker.read, maker.make) is first
+    ended = replace(told, object=replace(told.object, status=replace(told.object.status, phase="Succeeded")))
+    labelled = replace(ended, object=replace(ended.object, metadata=replace(ended.object.metadata, labels={"a": "b"})))
+    for number, other in enumerate((ended, labelled, one), start=2):
+        pods.brought_to((object(),), [other], maker.read, maker.make)
+        assert maker.made == ["a"] * number
