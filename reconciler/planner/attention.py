@@ -137,8 +137,7 @@ class Attention:
 
     def note(self, book: str, ref: ObjectRef, value: Any) -> None:
         """Note something of an object, for later steps of this pass."""
-        if ref in self._asleep or ref not in self.awake[ref.kind]:
-            self.wake(ref)
+        self.wake(ref)
         self._books[book][ref] = value
         self._notes[ref].append(_Note(self._phase, book, value))
 

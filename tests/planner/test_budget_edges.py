@@ -35,6 +35,9 @@ def test_a_budget_without_pods_is_told_of_when_it_is_so() -> None:
     assert happened(cluster.settle()) == []
     cluster.push(budget("minAvailable: 1"), commit="c4")
     assert happened(cluster.settle()) == [none]
+    single = running(workload(replicas=1) + budget("minAvailable: 1"))
+    single.push(budget("minAvailable: 1"), commit="c2")
+    assert happened(single.settle()) == [none]
     full = Cluster()
     full.push(workload())
     full.settle()

@@ -4,8 +4,10 @@ from typing import cast
 
 import pytest
 
-from reconciler.model.kinds import ReplicaSet
+from reconciler.model.kinds import ObjectMeta, PodSpec, PodTemplateSpec, ReplicaSet
 from reconciler.model.plan import Decision, Plan
+from reconciler.planner.overrides import plain_template
+from reconciler.planner.workloads.deployment_sets import HASH_LABEL
 from tests.planner.world import Cluster, replace
 
 CONFIGURATION = "reconciler.dev/configuration"
@@ -47,6 +49,14 @@ kind: Secret
 metadata: {{name: key}}
 data: {{key: {key}}}
 """
+
+
+def test_a_template_without_what_was_added_is_as_declared() -> None:
+    """The hash of its ReplicaSet and the digest of its configuration are no part of it; all else is."""
+    labels, notes = {"app": "web", HASH_LABEL: "x"}, {"kept": "yes", CONFIGURATION: "d"}
+    metadata = ObjectMeta(labels=labels, annotations=notes)
+    found = plain_template(PodTemplateSpec(metadata=metadata, spec=PodSpec(containers=())))
+    assert (found.metadata.labels, found.metadata.annotations) == ({"app": "web"}, {"kept": "yes"})
 
 
 def started(text: str) -> Cluster:

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from reconciler.model import kinds as k
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Decision, Plan
 from reconciler.planner.health import health_of
 from tests.planner.world import Cluster
 
@@ -178,7 +178,10 @@ def test_only_so_many_ended_jobs_are_kept() -> None:
     assert len(cluster.of("Job")) == 3
     assert cluster.plan().is_empty
     cluster.push(cron_job("successfulJobsHistoryLimit: 0"), commit="c2")
-    look(cluster, "2027-01-15T08:26:00+00:00")
+    first = look(cluster, "2027-01-15T08:26:00+00:00")
+    # Each goes in one plan with its Pod (P04).
+    gone = [one.object.kind for one in first.verdicts if one.decision is Decision.DELETE]
+    assert sorted(gone) == ["Job"] * 3 + ["Pod"] * 3
     assert not cluster.of("Job")
     assert not cluster.of("Pod")
 

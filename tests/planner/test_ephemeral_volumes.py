@@ -3,8 +3,9 @@
 from typing import Any
 
 from reconciler.model.kinds import Pod
-from reconciler.model.plan import Decision
+from reconciler.model.plan import Decision, Reason
 from reconciler.planner.storage.ephemeral import with_mounted_claims
+from tests.planner.test_quotas import quota
 from tests.planner.world import Cluster
 
 SPEC = """
@@ -44,6 +45,19 @@ def test_a_pod_brings_its_claim_along() -> None:
     ]
     assert (claim.status.phase, pod.status.phase) == ("Bound", "Running")
     assert cluster.plan().is_empty
+
+
+def test_a_pod_says_that_its_claim_is_not_admitted() -> None:
+    """It waits, in Kubernetes' words, and comes up once there is room."""
+    cluster = Cluster()
+    cluster.push(POD + "---\n" + quota("requests.storage: 1Mi"))
+    cluster.settle()
+    (told,) = (one for one in cluster.plan().verdicts if one.object.kind == "Pod")
+    assert (told.decision, told.reason) == (Decision.BLOCKED, Reason.QUOTA_EXCEEDED)
+    assert "exceeded quota: few" in told.message and not claims(cluster)
+    cluster.push(POD + "---\n" + quota("requests.storage: 1Gi"), commit="c2")
+    cluster.settle()
+    assert claims(cluster)["web-scratch"].status.phase == "Bound"
 
 
 def test_the_claim_goes_with_its_pod() -> None:

@@ -239,6 +239,20 @@ def test_of_pods_that_name_one_node_who_was_made_first_is_taken_in() -> None:
     assert found == {"a": "OutOfcpu", "z": ""}
 
 
+def test_of_pods_that_are_met_together_who_was_made_first_is_taken_in() -> None:
+    """As where their node was not known when they came."""
+    asks = "nodeName: n, containers: [{name: c, image: i, resources: {requests: {cpu: 1}}}]"
+    made = {"a": "creationTimestamp: '2027-01-01T00:00:05Z'", "z": "creationTimestamp: '2027-01-01T00:00:00Z'"}
+    pods = [stored(read("Pod", name=name, metadata=one, spec=asks)) for name, one in made.items()]
+    room = stored(Node(metadata=ObjectMeta(name="n"), status=NodeStatus(allocatable={"cpu": "1", "pods": "3"})))
+    cluster = Cluster()
+    view = View(
+        replace(cluster.observed, objects={each.ref: each for each in (*pods, room)}), cluster.policy, cluster.now
+    )
+    admit_named_pods(view)
+    assert [cast(Pod, view.objects[one.ref].object).status.phase for one in pods] == ["Failed", "Pending"]
+
+
 def test_a_node_that_has_not_told_what_it_has_refuses_nobody() -> None:
     """Unknown is not nothing (P20)."""
     cluster = Cluster()

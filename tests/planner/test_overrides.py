@@ -329,7 +329,7 @@ def test_a_pod_that_ends_can_be_told_to_end_sooner_but_not_later() -> None:
     cluster.ends = lambda _: False
     name = next(iter(cluster.of("Pod")))
     ref = ObjectRef.of("Pod", "default", name)
-    for asked, left in ((30, 30), (60, 30), (5, 5), (0, 0)):
+    for asked, left in ((30, 30), (60, 30), (5, 5), (1, 1), (0, 0)):
         override(cluster, ref, delete_at=cluster.now, grace_s=asked)
         cluster.tick()
         assert cast(Pod, cluster.of("Pod")[name]).metadata.deletion_grace_period_seconds == left

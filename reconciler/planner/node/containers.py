@@ -197,7 +197,6 @@ def _crash_loop(
         Want.WAIT,
         Reason.BACK_OFF,
         memory.ended,
-        attempt=memory.attempt + 1,
         waiting=waiting,
         message=message,
         until=until,

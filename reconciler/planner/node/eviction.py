@@ -61,7 +61,7 @@ def ranked_for_memory(pods: Iterable[PodAssignment], facts: NodeFacts) -> list[P
     """Return Pods by who goes first: over what they asked for, less important, and by how much they are over it."""
 
     def rank(pod: PodAssignment) -> tuple[bool, int, int, str]:
-        over = facts.pod_memory.get(pod.uid, 0) - requested_memory(pod.spec)
+        over = facts.pod_memory[pod.uid] - requested_memory(pod.spec)
         return (over <= 0, pod.spec.priority or 0, -over, pod.uid)
 
     return sorted((pod for pod in pods if pod.uid in facts.pod_memory), key=rank)

@@ -198,6 +198,8 @@ def test_limits_have_tables_of_their_own() -> None:
     }
     assert "http-request track-sc0 src table r_rpm unless { src 10.0.0.0/8 }" in lines(found)
     assert "http-request deny deny_status 503 if { sc0_http_req_rate(r_rpm) gt 12 }" in lines(found)
+    seconds = config(route(options={"limit_rps": 2, "limit_burst": 5}))
+    assert lines(seconds, "r_rps") == ["stick-table type ip size 100k expire 5s store http_req_rate(5s)"]
 
 
 @pytest.mark.parametrize(

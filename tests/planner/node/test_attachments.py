@@ -41,6 +41,7 @@ def test_a_share_is_mounted_before_its_volumes_and_unmounted_after_the_last_pod(
     done = host.done()
     assert host.ready("a") and host.ready("b")
     assert done.index("mountShare a") < done.index("publishVolumes a")
+    assert [one for one in done if one.startswith("mountShare")] == ["mountShare a"]
     assert host.world.storage.mounts == {SHARE.key}
     host.assign(sharing("b"))
     host.settle()

@@ -11,6 +11,7 @@ from reconciler.model.details import RemoveImage
 from reconciler.model.node import PodAssignment
 from reconciler.model.plan import Outcome, OutcomeStatus
 from reconciler.model.pressure import HostLimits, ImageLimits, OwnImage, SignalFact, parse_thresholds
+from reconciler.planner.node.collection import percent_used
 from reconciler.planner.node.memory import Collection, NodeMemory
 from reconciler.planner.node.step import NodeStep
 from tests.planner.node.host import Host, container, pod
@@ -95,8 +96,19 @@ def test_what_counts_is_the_disk_that_the_images_are_on(signals: tuple[SignalFac
     ],
 )
 def test_the_marks_and_the_age_are_settings(limits: ImageLimits, expected: list[str]) -> None:
-    """An upper mark of 100 % switches it off."""
+    """An upper mark of 100 % switches it off, however full the disk is."""
     assert removed(on(own("a"), images=limits)) == expected
+    if limits.high == 100:
+        assert removed(on(own("a"), images=limits, used=100)) == []
+
+
+@pytest.mark.parametrize(
+    ("available", "capacity", "percent"),
+    [(0, 0, 0), (5, 0, 0), (0, 1, 100), (1, 1, 0), (0, 200, 100), (1, 200, 100), (2, 200, 99), (200, 200, 0)],
+)
+def test_how_full_a_disk_is(available: int, capacity: int, percent: int) -> None:
+    """Rounded up; of one that tells no size nothing is used."""
+    assert percent_used(SignalFact(signal="nodefs.available", available=available, capacity=capacity)) == percent
 
 
 @pytest.mark.parametrize(

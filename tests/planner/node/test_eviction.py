@@ -59,6 +59,18 @@ def test_who_keeps_to_its_request_goes_after_the_less_important_who_does_not() -
     assert evicted(host) == ["b"]
 
 
+def test_a_pod_of_no_importance_goes_before_one_of_any() -> None:
+    """However little it is over what it asks for: a byte is enough, and as much as it asks for is not over it."""
+    host = using(asking("a", priority=1), asking("b"), a=900, b=20)
+    host.node.run_for(5)
+    assert evicted(host) == ["b"]
+    for over, expected in ((1, "a"), (0, "b")):
+        host = using(asking("a", "100Mi"), asking("b", priority=1), a=100, b=20)
+        host.world.pod_memory["a-uid-0001"] += over
+        host.node.run_for(5)
+        assert evicted(host) == [expected]
+
+
 def test_one_goes_at_a_time_and_none_once_there_is_room() -> None:
     """What one frees is seen before the next is chosen."""
     host = using(asking("a"), asking("b"), a=300, b=200)

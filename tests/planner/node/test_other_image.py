@@ -1,7 +1,9 @@
 """A Pod that is to run from another image, as it is."""
 
+from reconciler.planner.node.memory import ContainerMemory
 from reconciler.simulation.behaviour import Behaviour
-from tests.planner.node.host import Host, container, pod
+from tests.planner.node.host import IMAGE, Host, container, pod
+from tests.planner.node.situation import IP, UID, fact, look, remembered, sandbox, shows
 
 NEW = "shop/web:2"
 BROKEN = "shop/broken:1"
@@ -20,6 +22,16 @@ def test_a_running_container_is_stopped_and_started_from_its_new_image() -> None
     assert host.ready("web")
     assert set(host.names(state="running")) - before == {"web/1"}
     assert before - set(host.names(state="running")) == {"web/0"}
+
+
+def test_what_another_image_earned_is_forgotten() -> None:
+    """A container of the same image goes on with it."""
+    for before, expected in (("shop/web:0", 0.0), (IMAGE, 40.0)):
+        known = ContainerMemory(attempt=0, container_id="id-web-0", image=before, backoff_s=20.0)
+        answer = look(
+            shows(sandbox(), fact(attempt=1)), pod("web"), memory=remembered(ip=IP, containers={"web": known})
+        )
+        assert answer.memory.pods[UID].containers["web"].backoff_s == expected
 
 
 def test_a_crash_loop_ends_with_the_image_that_caused_it() -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from reconciler.model.kinds import ContainerResizePolicy, ContainerStatus, PodCondition, ResourceRequirements
 from reconciler.model.node import PodAssignment
 from reconciler.model.node_report import ContainerFact
+from reconciler.model.plan import Reason
 from tests.planner.node.host import Host, container, pod
 
 MI = 1 << 20
@@ -96,6 +97,9 @@ def test_what_the_others_leave_no_room_for_waits_until_they_do() -> None:
     assert resized(found, asking("3"), other) == []
     assert [(one.type, one.reason) for one in resizing(found)] == [("PodResizePending", "Deferred")]
     assert "cpu 3000m, 2000m there" in resizing(found)[0].message
+    assert found.node.last is not None
+    (blocked,) = found.node.last.plan.blocked
+    assert (blocked.reason, blocked.message) == (Reason.UNSCHEDULABLE, f"resize deferred: {resizing(found)[0].message}")
     assert status(found).allocated_resources["cpu"] == "1"
     found.world.end_by_hand(found.full_name("web"))
     found.settle()
