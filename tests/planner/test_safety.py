@@ -108,9 +108,10 @@ def test_what_is_left_of_a_held_set_is_judged_anew() -> None:
     cluster.settle()
     cluster.push(config_maps(range(5, 10)), commit="c2")
     assert cluster.tick().holds
+    assert len(cluster.observed.sources["main"].awaiting) == 5
     cluster.push(config_maps(range(2, 10)), commit="c3")
     cluster.settle()
-    assert not cluster.plan().holds
+    assert not cluster.plan().holds and cluster.observed.sources["main"].awaiting == ()
     assert len(cluster.of("ConfigMap")) == 8
 
 
