@@ -98,6 +98,7 @@ def test_what_is_not_told_presses_nobody() -> None:
         ({}, {}, None),
         ({"DiskPressure": NOW}, {}, NOW + 300),
         ({"DiskPressure": NOW}, {SOFT_KEY: NOW - 60}, NOW + 30),
+        ({}, {SOFT_KEY: NOW - 60}, NOW + 30),
         ({"DiskPressure": NOW}, {SOFT_KEY: NOW - 90, HARD_KEY: NOW - 9}, NOW + 300),
         ({"DiskPressure": NOW}, {HARD_KEY: NOW - 0.5}, NOW + 300),
         ({"DiskPressure": NOW - 300}, {}, None),
