@@ -133,6 +133,7 @@ def test_a_cordoned_or_silent_node_takes_nothing() -> None:
         "a": ["node(s) were unschedulable"],
         "b": ["node(s) had untolerated taint {node.kubernetes.io/unreachable: }"],
     }
+    assert all(one is not None and one.is_final for one in of.misfits(pod("x", "web")).values()), "no room would help"
     bears = pod("y", "web", tolerations=[{"operator": "Exists"}])
     assert against(of, bears)["a"] == [] and of.best(bears) == "a"
     assert dict(of.alike(pod("x", "web")).reasons()) == {

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.planner.scheduling.plugins import PLUGINS
 from reconciler.planner.scheduling.resizing import counted_spec
 from reconciler.planner.scheduling.resources import has_more, lack_of_room
 from reconciler.planner.scheduling.room import Room, host_ports, requested, room_of, supposed
@@ -246,3 +247,17 @@ def test_what_a_resized_pod_takes(condition: str, asked: str, allocated: str, in
         status=f"conditions: [{{type: {condition}, status: 'True'}}], containerStatuses: [{state}]",
     )
     assert str(counted_spec(one_).containers[0].resources.requests["cpu"]) == counted
+
+
+def test_rules_weigh_as_in_kubernetes() -> None:
+    """The defaults of kube-scheduler."""
+    assert {one.name: one.weight for one in PLUGINS if one.weight} == {
+        "ImageLocality": 1,
+        "InterPodAffinity": 2,
+        "NodeAffinity": 2,
+        "NodeResourcesBalancedAllocation": 1,
+        "NodeResourcesFit": 1,
+        "PodTopologySpread": 2,
+        "TaintToleration": 3,
+        "VolumeBinding": 1,
+    }

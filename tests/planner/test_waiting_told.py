@@ -96,6 +96,26 @@ def test_when_to_look_again_is_said_until_it_has_come() -> None:
     assert "were unschedulable" in told(again(cluster))[0][1]
 
 
+def test_a_sentence_is_older_by_half_a_minute_at_most() -> None:
+    """From when something has changed that does not help."""
+    cluster = waiting()
+    cluster.now += 60
+    cluster.report()
+    cluster.settle()
+    uid = cluster.of("Node")["node-1"].metadata.uid
+    override(cluster, Override(ref=ObjectRef(kind="Node", name="node-1"), uid=uid, unschedulable=True))
+    assert again(cluster).look_again_at == cluster.now + 30
+
+
+def test_a_pod_without_any_node_waits_for_no_time() -> None:
+    """Only for a node."""
+    cluster = Cluster(nodes=())
+    cluster.push(TEXT)
+    cluster.settle()
+    assert told(again(cluster)) == [(name, "no nodes available to schedule pods") for name in ("runs", "waits")]
+    assert again(cluster).look_again_at is None
+
+
 def test_that_a_pod_finds_no_node_is_told_once_as_a_warning() -> None:
     """With the sentence that it says itself."""
     cluster = Cluster()

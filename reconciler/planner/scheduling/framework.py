@@ -146,9 +146,6 @@ class SpotPlugin(Plugin[S]):
     any spot may be otherwise after them.
     """
 
-    # Whether one node of each spot is asked what it has against a Pod, or every node as of a plain plugin.
-    refuses_spots: ClassVar[bool] = True
-
     @abstractmethod
     def spot(self, state: S, node: Candidate) -> Hashable:
         """Return everything of a node that answers depend on besides the state."""

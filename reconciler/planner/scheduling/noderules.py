@@ -85,7 +85,6 @@ class TaintToleration(SpotPlugin[tuple[Toleration, ...]]):
 
     name = "TaintToleration"
     weight = 3
-    refuses_spots = False
 
     @cached_property
     def _is_used(self) -> bool:
@@ -155,7 +154,6 @@ class NodeAffinity(SpotPlugin[Choosing]):
 
     name = "NodeAffinity"
     weight = 2
-    refuses_spots = False
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster)
