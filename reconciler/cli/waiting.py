@@ -71,7 +71,7 @@ def _progress(status: "Status") -> str:
 
     waiting = [object for object in status.objects if object.health is not Health.HEALTHY]
     shown = [f"node/{node.name} {one.reason}: {one.message}" for node in status.nodes for one in node.troubles]
-    shown += [f"node/{node.name} {node.message}" for node in status.nodes if not node.ready or node.is_trying]
+    shown += [f"node/{node.name} {node.message}" for node in status.nodes if not node.ready or node.is_unsure]
     shown += [f"{o.object} {o.health}{f' {o.ready}' if o.ready else ''}" for o in waiting[:3]]
     rest = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
     return f"{status.health}: {', '.join(shown)}{rest}" if shown else str(status.health)

@@ -134,14 +134,13 @@ def node_status(
     here = [one for one in pods if one.spec.node_name == state.name and one.status.phase not in _ENDED]
     fault = "silent" if silent else (facts.engine_error if facts and not facts.complete else "")
     pressures = state.observation.pressures if state.observation else ()
-    trying = next((one for one in state.observation.faults if not one.lasts), None) if state.observation else None
-    tried = f"{trying.action} failed, and is tried again: {trying.message}" if trying is not None else ""
+    unsure = _why_unsure(state)
     pressed = f"{', '.join(pressures)}: takes no new Pods, and ends some until there is more room" if pressures else ""
     return NodeStatus(
         name=state.name,
         ready=not fault,
-        message=fault or tried or pressed,
-        is_trying=bool(tried),
+        message=fault or unsure or pressed,
+        is_unsure=bool(unsure),
         reported_at=state.heartbeat_at,
         pods=len(here),
         pods_ready=sum(1 for pod in here if is_ready(pod)),
@@ -150,6 +149,15 @@ def node_status(
         live_restore=facts.host.live_restore if facts else True,
         troubles=() if silent else tuple(_trouble(one) for one in troubles(conditions)),
     )
+
+
+def _why_unsure(state: NodeState) -> str:
+    """Say why it is not known yet how a node is; empty where it is."""
+    if state.heartbeat_at is not None and state.heartbeat_at < state.listened_since:
+        return "has not been heard since the daemon has run: all of it is told as it was before"
+    faults = state.observation.faults if state.observation is not None else ()
+    trying = next((one for one in faults if not one.lasts), None)
+    return f"{trying.action} failed, and is tried again: {trying.message}" if trying is not None else ""
 
 
 def _conditions(observed: ObservedState, node: str) -> tuple[Condition, ...]:
@@ -168,7 +176,7 @@ def _of_nodes(nodes: tuple[NodeStatus, ...]) -> Iterator[Health]:
             yield Health.UNKNOWN
         elif node.troubles:
             yield Health.DEGRADED
-        elif node.is_trying:
+        elif node.is_unsure:
             yield Health.PROGRESSING
 
 

@@ -68,7 +68,8 @@ class NodeTrouble(Value):
 class NodeStatus(Value):
     """One node: when it last reported, whether it is ready, and what lasts that it cannot do.
 
-    `is_trying`: something has failed once, and it is not known yet whether it lasts; the `message` says what.
+    `is_unsure`: it is not known yet how it is; the `message` says why: it has not been heard by this daemon, or what has
+    failed there once is tried again.
     `running_pods` counts its Pods whose sandbox runs, `containers` its containers by state, as of that report.
     """
 
@@ -82,7 +83,7 @@ class NodeStatus(Value):
     containers: Mapping[str, int] = {}
     live_restore: bool = True
     troubles: tuple[NodeTrouble, ...] = ()
-    is_trying: bool = False
+    is_unsure: bool = False
 
 
 class LoopStatus(Value):

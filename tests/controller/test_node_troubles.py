@@ -74,6 +74,24 @@ def test_what_failed_once_is_not_done_yet(tmp_path: Path) -> None:
         assert not node.troubles
 
 
+def test_a_node_that_this_daemon_has_not_heard_is_not_known_to_be_well(tmp_path: Path) -> None:
+    """What was stored before may be otherwise by now: nobody listened."""
+    clock = Clock()
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        one.receive_reading(reading(config_maps(range(2))))
+        wait(one, lambda: status(one).health is Health.HEALTHY and one.last_plan.changes == ())
+    clock.at += 5
+    with controller(tmp_path / "db", clock) as (one, _):
+        one.receive_reading(reading(config_maps(range(2))))
+        wait(one, lambda: one.ticks > 0)
+        [node] = status(one).nodes
+        assert status(one).health is Health.PROGRESSING and node.ready
+        assert node.message.startswith("has not been heard since the daemon has run")
+        one.receive(observation(clock, 2))
+        wait(one, lambda: status(one).health is Health.HEALTHY)
+
+
 def test_the_list_of_nodes_says_what_and_why() -> None:
     """In the column of the status, and in a sentence below."""
     conditions = [
