@@ -86,3 +86,29 @@ def test_who_is_gone_by_now_is_not_ended() -> None:
     # Whoever ends takes its room until it has ended, and is known to end.
     here = {one.metadata.name: one.metadata.deletion_timestamp is not None for one in of.candidates["node-1"].pods}
     assert here == {"gone": False, "second": True} and of.candidates["node-1"].used.cpu_millis == 8000
+
+
+def victims(name: str, *pods: tuple[int, str], violations: int = 0) -> Victims:
+    """Return Pods that would end on a node: the priority of each, and when it began."""
+    made = [pod(f"{name}{number}", "a", priority=priority) for number, (priority, _) in enumerate(pods)]
+    began = [
+        replace(one.status, start_time=f"2027-01-0{day}T00:00:00Z") for one, (_, day) in zip(made, pods, strict=True)
+    ]
+    return Victims(name, tuple(replace(one, status=of) for one, of in zip(made, began, strict=True)), violations)
+
+
+@pytest.mark.parametrize(
+    ("cheap", "dear"),
+    [
+        (victims("b", (9, "1"), (9, "1")), victims("a", (1, "1"), violations=1)),
+        (victims("b", (5, "1"), (5, "1")), victims("a", (6, "1"), (1, "1"))),
+        (victims("b", (5, "1"), (1, "1")), victims("a", (5, "1"), (2, "1"))),
+        (victims("b", (5, "1")), victims("a", (5, "1"), (-5, "1"))),
+        (victims("b", (5, "2"), (1, "1")), victims("a", (5, "1"), (1, "3"))),
+        (victims("b", (5, "2"), (5, "2")), victims("a", (5, "3"), (5, "1"))),
+        (victims("a", (5, "1")), victims("b", (5, "1"))),
+    ],
+)
+def test_room_is_made_where_least_is_lost(cheap: Victims, dear: Victims) -> None:
+    """Budgets, the highest priority, all priorities, how many, who of the highest began last, and the name."""
+    assert cheap.cost < dear.cost

@@ -114,6 +114,7 @@ def test_how_full_volumes_are(shares: list[tuple[int, int]], full: int, empty: i
     assert (score_of(found, FULLEST), score_of(found, EMPTIEST)) == (full, empty)
     assert score_of(found, (Point(10, 50), Point(20, 50))) == (50 if shares else 0)
     assert score_of(found, ()) == 0
+    assert score_of({"nothing": Share()}, FULLEST) == 100
 
 
 FULL, GPU = Room(cpu_millis=1000), Room(others=(("example.com/gpu", 1),))
