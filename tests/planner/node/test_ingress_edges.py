@@ -74,10 +74,13 @@ def test_endpoints_everywhere_are_behind_an_ingress() -> None:
 
 
 def test_nodes_that_do_not_serve_wait_for_no_endpoints() -> None:
-    """A Pod there ends without a word of a proxy."""
+    """A Pod there ends without a word of a proxy; one that serves tells what it is to lead to."""
     host = Host(pod("web"))
     host.services = (service(endpoint("web-uid-0001")),)
-    assert know(host, replace(VIEW, nodes=("node-9",))) == []
+    know(host, VIEW)
+    assert host.node.last is not None and host.node.last.proxy == host.world.ingress.endpoints != ""
+    know(host, replace(VIEW, nodes=("node-9",)))
+    assert host.node.last.proxy == ""
     host.delete("web", grace_s=1)
     host.settle()
     assert host.names(state="running") == [] and NODE not in ("node-9",)
