@@ -68,8 +68,8 @@ class NodeTrouble(Value):
 class NodeStatus(Value):
     """One node: when it last reported, whether it is ready, and what lasts that it cannot do.
 
-    `is_unsure`: it is not known yet how it is; the `message` says why: it has not been heard by this daemon, or what has
-    failed there once is tried again.
+    `is_unsure`: it is not known yet how it is; the `message` says why: this daemon has not heard it, or what has failed
+    there once is tried again.
     `running_pods` counts its Pods whose sandbox runs, `containers` its containers by state, as of that report.
     """
 
