@@ -338,9 +338,10 @@ def _look(controller: Controller) -> None:
 
 
 def _tick(controller: Controller) -> None:
-    """What the loop does when its time to look again has come."""
+    """What the loop does when its time to look again has come: the last answer does not stand any longer."""
     observed = controller.picture()
     memo = controller._memo
+    memo.answered = None
     answer = tick(controller.store, controller.declared.states(), observed, controller.policy, time.time(), (), memo)
     assert answer.is_empty
 
