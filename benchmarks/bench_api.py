@@ -165,8 +165,8 @@ def _watch(served: Served, query: str) -> socket.socket:
 def _seconds_until_told(served: Served, connections: list[socket.socket], number: int) -> float:
     """Change one Pod; return how long after the commit the last watch had the whole line."""
     with selectors.DefaultSelector() as selector:
-        for connection in connections:
-            selector.register(connection, selectors.EVENT_READ)
+        for one in connections:
+            selector.register(one, selectors.EVENT_READ)
         committed, received, last = served.change(number), dict.fromkeys(connections, b""), 0.0
         while received:
             ready = selector.select(10)

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks import raw_engine
@@ -45,7 +46,7 @@ def measure_raw() -> tuple[float, float, float]:
     """Bare calls for the same Pods: a sandbox, its link, and one container each."""
     up = timed(lambda: raw_engine.pods(COUNT))
     again = median([timed(lambda: raw_engine.compare(COUNT)) for _ in range(REPEATS)])
-    change = median([timed(lambda n=number: raw_engine.replace(n)) for number in range(REPEATS)])
+    change = median([timed(partial(raw_engine.replace, number)) for number in range(REPEATS)])
     raw_engine.remove(COUNT)
     return up, again, change
 
@@ -54,6 +55,7 @@ def measure_compose() -> tuple[float, float, float]:
     """docker-compose with the same number of services, each one container on its default bridge."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "docker-compose.yml"
+        command = ["docker-compose", "--project-name", "bench", "--file", str(file)]
 
         def up(changed: int | None = None) -> None:
             services = {
@@ -65,14 +67,12 @@ def measure_compose() -> tuple[float, float, float]:
                 for number in range(COUNT)
             }
             file.write_text(json.dumps({"version": "3", "services": services}))
-            command = ["docker-compose", "--project-name", "bench", "--file", file]
             subprocess.run([*command, "up", "-d"], check=True, capture_output=True, timeout=300)
 
         first = timed(up)
         again = median([timed(up) for _ in range(REPEATS)])
         change = timed(lambda: up(changed=0))
-        command = ["docker-compose", "--project-name", "bench", "--file", file, "down", "--timeout", "0"]
-        subprocess.run(command, check=True, capture_output=True, timeout=300)
+        subprocess.run([*command, "down", "--timeout", "0"], check=True, capture_output=True, timeout=300)
     return first, again, change
 
 

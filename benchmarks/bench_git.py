@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from git import Repo
+from git import Blob, Repo
 
 from benchmarks.row import Row
 from reconciler.git.received import create_received
@@ -91,8 +91,8 @@ def hook(root: Path) -> Row:
 
 def walk(mirror: Mirror, commit: str) -> int:
     """Read every blob through GitPython's objects."""
-    blobs = Repo(mirror.directory).commit(commit).tree.traverse()
-    return sum(len(blob.data_stream.read()) for blob in blobs if blob.type == "blob")
+    found = Repo(mirror.directory).commit(commit).tree.traverse()
+    return sum(len(one.data_stream.read()) for one in found if isinstance(one, Blob))
 
 
 def tar(mirror: Mirror, commit: str) -> int:

@@ -82,7 +82,7 @@ def _declared(texts: list[str]) -> DesiredState:
 def main() -> None:
     """Print what is measured."""
     for row in run():
-        print(f"{row.work}: {row.ours_s * 1000:.1f} ms")
+        print(f"{row.work}: {(row.ours_s or 0) * 1000:.1f} ms")
 
 
 if __name__ == "__main__":

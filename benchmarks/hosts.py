@@ -100,7 +100,7 @@ def _connect(nodes: Sequence[Node], backend: str) -> None:
     wait_until(lambda: cluster.states(first) is not None)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         list(pool.map(lambda node: cluster.join(node, first), others))
-    cluster.await_ready(first, [node.name for node in nodes])
+    cluster.await_ready(first, [node.name for node in nodes], routed=backend == "routed")
 
 
 def pod_on(node: str, name: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Ours:
         self.clone = Path(self._directory.name) / "clone"
 
     def __enter__(self) -> Self:
-        made = [CLI, "init", "--receive", "--api-address", "127.0.0.1:0", "--data-dir", self.data]
+        made: list[str | Path] = [CLI, "init", "--receive", "--api-address", "127.0.0.1:0", "--data-dir", self.data]
         subprocess.run(made, check=True, capture_output=True, timeout=60)
         self.start()
         wait_until(lambda: self.get("/version") is not None)

@@ -59,8 +59,8 @@ def measure(name: str) -> list[Row] | None:
     print(f"bench_{name} ...", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as directory:
         into = Path(directory) / "rows.json"
-        lab = [ROOT / "scripts" / "lab-run", "--name", "bench"] if needs_lab else []
-        command = [*lab, sys.executable, __file__, name, "--into", into]
+        lab: list[str | Path] = [ROOT / "scripts" / "lab-run", "--name", "bench"] if needs_lab else []
+        command: list[str | Path] = [*lab, sys.executable, __file__, name, "--into", into]
         try:
             done = subprocess.run(command, check=False, timeout=DEADLINE_S, stdout=sys.stderr)
         except subprocess.TimeoutExpired:
