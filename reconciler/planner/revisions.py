@@ -63,12 +63,11 @@ def _is_up_to_nodes(view: View, stored: StoredObject) -> bool:
     No commit has caused that. A node that is well again leaves the Pods another deadline to come up in.
     """
     within_s = cast(Deployment, stored.object).spec.progress_deadline_seconds
-    nodes = _of_kind(view, "Node")
+    nodes = view.of_kind("Node")
     ill = {one.ref.name for one in nodes if _is_ill(view, one, TROUBLES, within_s) or not _is_well(one)}
-    sets = {
-        one.object.metadata.uid for one in _of_kind(view, "ReplicaSet") if one.manager == stored.object.metadata.uid
-    }
-    pods = [cast(Pod, one.object) for one in _of_kind(view, "Pod") if one.manager in sets]
+    uid = stored.object.metadata.uid
+    sets = {one.object.metadata.uid for one in view.of_kind("ReplicaSet") if one.manager == uid}
+    pods = [cast(Pod, one.object) for one in view.of_kind("Pod") if one.manager in sets]
     places = {pod.spec.node_name for pod in pods if is_active(pod) and not is_ready(pod)}
     if "" in places and any(_is_ill(view, one, (NETWORK_UNAVAILABLE,), within_s) for one in nodes):
         places.discard("")
@@ -88,10 +87,6 @@ def _is_ill(view: View, node: StoredObject, kinds: Iterable[str], within_s: int)
 
 def _is_well(node: StoredObject) -> bool:
     return node_health(node).health is Health.HEALTHY
-
-
-def _of_kind(view: View, kind: str) -> list[StoredObject]:
-    return [view.objects[ref] for ref in sorted(ref for ref in view.objects if ref.kind == kind)]
 
 
 def _failure(name: str, known: SourceState, state: DesiredState, failed: StoredObject) -> RevisionEnding:

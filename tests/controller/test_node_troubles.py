@@ -1,5 +1,7 @@
 """P06: what lasts that a node cannot do is told by every view of the whole, as long as it lasts, and is no source's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,16 @@ def status(one: Controller) -> Status:
     return status_of(one, [SourceSettings(name="main")], (one.status(),))
 
 
+@contextmanager
+def healthy(folder: Path, clock: Clock) -> Iterator[Controller]:
+    """A cluster of which nothing but good is known."""
+    with controller(folder / "db", clock) as (one, _):
+        one.receive(observation(clock))
+        one.receive_reading(reading(config_maps(range(2))))
+        wait(one, lambda: status(one).health is Health.HEALTHY and one.last_plan.changes == ())
+        yield one
+
+
 class Client:
     """Answers with one status."""
 
@@ -39,10 +51,7 @@ class Client:
 def test_a_cluster_with_a_node_in_trouble_is_not_healthy(tmp_path: Path, capsys: Any) -> None:
     """Its sources are; it is again when the node says so."""
     clock = Clock()
-    with controller(tmp_path / "db", clock) as (one, _):
-        one.receive(observation(clock))
-        one.receive_reading(reading(config_maps(range(2))))
-        wait(one, lambda: status(one).health is Health.HEALTHY and one.last_plan.changes == ())
+    with healthy(tmp_path, clock) as one:
         clock.at += 1
         one.receive(replace(observation(clock, 2), faults=(FAULT,)))
         wait(one, lambda: status(one).health is Health.DEGRADED)
@@ -62,10 +71,7 @@ def test_a_cluster_with_a_node_in_trouble_is_not_healthy(tmp_path: Path, capsys:
 def test_what_failed_once_is_not_done_yet(tmp_path: Path) -> None:
     """It is told, and nothing is healthy before it is known whether it lasts; no condition says so."""
     clock = Clock()
-    with controller(tmp_path / "db", clock) as (one, _):
-        one.receive(observation(clock))
-        one.receive_reading(reading(config_maps(range(2))))
-        wait(one, lambda: status(one).health is Health.HEALTHY and one.last_plan.changes == ())
+    with healthy(tmp_path, clock) as one:
         clock.at += 1
         one.receive(replace(observation(clock, 2), faults=(replace(FAULT, tries=1),)))
         wait(one, lambda: status(one).health is Health.PROGRESSING)
@@ -77,10 +83,8 @@ def test_what_failed_once_is_not_done_yet(tmp_path: Path) -> None:
 def test_a_node_that_this_daemon_has_not_heard_is_not_known_to_be_well(tmp_path: Path) -> None:
     """What was stored before may be otherwise by now: nobody listened."""
     clock = Clock()
-    with controller(tmp_path / "db", clock) as (one, _):
-        one.receive(observation(clock))
-        one.receive_reading(reading(config_maps(range(2))))
-        wait(one, lambda: status(one).health is Health.HEALTHY and one.last_plan.changes == ())
+    with healthy(tmp_path, clock):
+        pass
     clock.at += 5
     with controller(tmp_path / "db", clock) as (one, _):
         one.receive_reading(reading(config_maps(range(2))))

@@ -12,24 +12,14 @@ _MARK_MAX = 80
 
 def foreign_link(name: str, alias: str) -> ConfigurationError:
     """Return the error about a link that has our name and another mark."""
-    return ConfigurationError(
-        f"link {name} exists and is not this cluster's{_marked(alias)}",
-        reason=REASON,
-        hint=f"see it with: ip -details link show {name}; if a former cluster left it and nothing uses it, "
-        f"remove it: ip link delete {name}",
-    )
+    return _foreign(f"link {name}", alias, f"ip -details link show {name}", f"ip link delete {name}")
 
 
 def foreign_table(name: str, listing: str) -> ConfigurationError:
     """Return the error about a table of nftables that has our name and another comment."""
     lines = (line.strip() for line in listing.splitlines())
     comment = next((line.partition('"')[2].rstrip('"') for line in lines if line.startswith('comment "')), "")
-    return ConfigurationError(
-        f"nftables table ip {name} exists and is not this cluster's{_marked(comment)}",
-        reason=REASON,
-        hint=f"see it with: nft list table ip {name}; if a former cluster left it and nothing uses it, "
-        f"remove it: nft delete table ip {name}",
-    )
+    return _foreign(f"nftables table ip {name}", comment, f"nft list table ip {name}", f"nft delete table ip {name}")
 
 
 def foreign_route(destination: str, link: str) -> str:
@@ -40,5 +30,10 @@ def foreign_route(destination: str, link: str) -> str:
     )
 
 
-def _marked(mark: str) -> str:
-    return f" (it is marked {mark[:_MARK_MAX]!r})" if mark else ""
+def _foreign(what: str, mark: str, show: str, remove: str) -> ConfigurationError:
+    marked = f" (it is marked {mark[:_MARK_MAX]!r})" if mark else ""
+    return ConfigurationError(
+        f"{what} exists and is not this cluster's{marked}",
+        reason=REASON,
+        hint=f"see it with: {show}; if a former cluster left it and nothing uses it, remove it: {remove}",
+    )
