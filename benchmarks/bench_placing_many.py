@@ -11,8 +11,8 @@ import time
 from msgspec.structs import replace
 
 from benchmarks.bench_placing import POLICY, waiting_pods
+from benchmarks.bench_planning import written
 from benchmarks.bench_spread import MANIFEST, RULES, in_zones
-from benchmarks.bench_tick import _written
 from benchmarks.row import Row
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.observed import ObservedState
@@ -63,17 +63,17 @@ def _templates(number: int) -> str:
 def measure(pods: int, nodes: int, templates: int, rules: str) -> tuple[float, float]:
     """Return how long the pass takes in which all Pods get their nodes, and the one in which another does."""
     now, memo = time.time(), Memo()
-    desired = _desired(pods, templates, rules)
+    desired = declared_pods(pods, templates, rules)
     cluster = _on(nodes, now)
     observed = replace(waiting_pods(desired["main"], cluster, now), nodes=cluster.nodes)
     observed = replace(observed, objects=Objects().changed(observed.objects.items()))
     spent, answer = _pass(desired, observed, now, memo)
     assert len(answer.actions) == pods, len(answer.actions)
-    observed = _written(observed, answer)
-    grown = _desired(pods, templates, rules, more=1)
+    observed = written(observed, answer)
+    grown = declared_pods(pods, templates, rules, more=1)
     # The Pod is made and placed in one pass; what the first pass left to be told was told before.
     for _ in range(2):
-        observed = _written(observed, plan(desired, observed, POLICY, now, memo))
+        observed = written(observed, plan(desired, observed, POLICY, now, memo))
     more, answer = _pass(grown, observed, now, memo)
     assert len(answer.actions) == 1, len(answer.actions)
     return spent, more
@@ -85,7 +85,8 @@ def _pass(desired: Desired, observed: ObservedState, now: float, memo: Memo) -> 
     return time.process_time() - began, answer
 
 
-def _desired(pods: int, templates: int, rules: str, more: int = 0) -> Desired:
+def declared_pods(pods: int, templates: int, rules: str, more: int = 0) -> Desired:
+    """Return so many Pods, declared by as many Deployments as there are templates."""
     files = []
     for number in range(templates):
         tier = f"tier-{number % 10}"

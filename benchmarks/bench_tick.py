@@ -33,20 +33,15 @@ from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.kinds import ContainerState, ContainerStateRunning, ContainerStatus, Deployment, PodCondition
 from reconciler.model.node import Assignment, PodAssignment
 from reconciler.model.node_report import HostFact, NodeFacts, Observation, PodReport
-from reconciler.model.observed import ClusterInfo, NodeState, ObservedState, SourceState
-from reconciler.model.plan import Plan
+from reconciler.model.observed import ClusterInfo
 from reconciler.model.policy import Policy
 from reconciler.model.refs import ObjectRef
-from reconciler.planner.apply import apply_plan
-from reconciler.planner.memo import Memo
-from reconciler.planner.plan import plan
 from reconciler.schema.validate import SourceFile, validate
 from reconciler.service.memory import settle
 from reconciler.store.index import Index
-from reconciler.store.objects import Objects
 from reconciler.store.store import Store
 
-SMALL, DEPLOYMENTS, REPLICAS, NODES, MANY_NODES, REPEATS = 50, 1_000, 3, 30, 1_000, 9
+SMALL, DEPLOYMENTS, REPLICAS, NODES, REPEATS = 50, 1_000, 3, 30, 9
 DEADLINE_S = 240
 MANIFEST = """\
 apiVersion: apps/v1
@@ -145,51 +140,8 @@ class Nodes:
 
 
 def run() -> list[Row]:
-    """Measure a small cluster and a large one, then the planner alone on many nodes."""
-    return [*measure(SMALL), *measure(DEPLOYMENTS), *measure_many()]
-
-
-def measure_many() -> list[Row]:
-    """Plan 10,000 Pods on 1,000 nodes from nothing, and one more Deployment once they are bound. Without a store."""
-    memo, policy, now = Memo(), Policy(digest_key="00" * 16), time.time()
-    observed = _many_nodes(now)
-    desired = {"main": _declared([_manifest(number, replicas=10) for number in range(DEPLOYMENTS)], "c" * 40)}
-    plans: list[Plan] = []
-    first = timed(lambda: plans.append(plan(desired, observed, policy, now, memo)))
-    pods = len(plans[0].actions)
-    observed = _written(observed, plans[0])
-    observed = _written(observed, plan(desired, observed, policy, now, memo))
-    plan(desired, observed, policy, now, memo)
-    more = [*desired["main"].objects, *_declared([_manifest(DEPLOYMENTS, replicas=10)], "d" * 40).objects]
-    grown = {"main": replace(desired["main"], revision=RevisionInfo(commit="d" * 40), objects=tuple(more))}
-    one = timed(lambda: plans.append(plan(grown, observed, policy, now, memo)))
-    assert len(plans[1].actions) == 10
-    bare = timed(lambda: msgspec.msgpack.encode(list(observed.objects.values())))
-    other = (("encoding the same objects once", bare),)
-    return [
-        Row(f"{pods:,} Pods on {MANY_NODES:,} nodes, planned from nothing", first, other, "2,000 Pods/s"),
-        Row(f"  {pods:,} Pods bound, one Deployment more", one, other, note="10 Pods placed"),
-    ]
-
-
-def _many_nodes(now: float) -> ObservedState:
-    host = HostFact(boot_id="b", address="10.0.0.1", cpu_millis=64_000, memory_bytes=2**38, pods_max=500)
-    nodes = {}
-    for name in (f"node-{number}" for number in range(MANY_NODES)):
-        facts = NodeFacts(node=name, observed_at=now, host=host)
-        seen = Observation(node=name, boot_id="b", sequence=1, observed_at=now, generation=1, facts=facts)
-        nodes[name] = NodeState(name=name, heartbeat_at=now, observation=seen)
-    info = ClusterInfo(id="bench", pod_cidr="10.0.0.0/8", service_cidr="172.16.0.0/12")
-    sources = {"main": SourceState(name="main", loaded=True)}
-    return ObservedState(cluster=info, nodes=nodes, objects=Objects(), sources=sources)
-
-
-def _written(observed: ObservedState, answer: Plan) -> ObservedState:
-    """What the store would hold after this plan, sharing what stays as its objects do."""
-    after = apply_plan(observed, answer)
-    refs = {change.ref for change in answer.changes} | {action.object for action in answer.actions}
-    changed = cast(Objects, observed.objects).changed((ref, after.objects.get(ref)) for ref in refs)
-    return replace(after, objects=changed)
+    """Measure a small cluster and a large one."""
+    return [*measure(SMALL), *measure(DEPLOYMENTS)]
 
 
 def measure(count: int, profile: bool = False) -> list[Row]:
@@ -251,16 +203,18 @@ def _keep_going(controller: Controller, nodes: Nodes, stop: threading.Event) -> 
 
 def _roll_out(controller: Controller, nodes: Nodes, count: int) -> None:
     nodes.join()
-    _push(controller, _declared([_manifest(number) for number in range(count)], "c" * 40))
+    _push(controller, declared([manifest(number) for number in range(count)], "c" * 40))
     _wait(controller, lambda: _available(controller) == count)
     _wait_idle(controller)
 
 
-def _manifest(number: int, *, replicas: int = REPLICAS, tag: int = 1) -> str:
+def manifest(number: int, *, replicas: int = REPLICAS, tag: int = 1) -> str:
+    """Return a Deployment and its Service."""
     return MANIFEST.format(number=number, replicas=replicas, tag=tag)
 
 
-def _declared(texts: list[str], commit: str) -> DesiredState:
+def declared(texts: list[str], commit: str) -> DesiredState:
+    """Return what a commit with these files declares."""
     result = validate([SourceFile(f"{n}.yaml", text.encode(), f"{commit}{n}") for n, text in enumerate(texts)])
     assert not result.problems, result.problems[:3]
     return DesiredState(source="main", revision=RevisionInfo(commit=commit), objects=result.objects)
@@ -273,8 +227,8 @@ def _push(controller: Controller, state: DesiredState) -> None:
 
 def _change(controller: Controller, count: int, tag: int) -> float:
     """Roll one Deployment out anew; return how long a tick of it took in the mean, from its plan to what is sent."""
-    texts = [_manifest(number, tag=tag if number == 1 else 1) for number in range(count)]
-    state = _declared(texts, f"{tag:040d}")
+    texts = [manifest(number, tag=tag if number == 1 else 1) for number in range(count)]
+    state = declared(texts, f"{tag:040d}")
     before, spent = controller.ticks, _Spent(controller)
     with spent:
         _push(controller, state)
@@ -394,7 +348,7 @@ def timed(work: Callable[[], object]) -> float:
 def main() -> None:
     """Print what is measured."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else DEPLOYMENTS
-    for row in (*measure(count, "profile" in sys.argv), *(measure_many() if count == DEPLOYMENTS else ())):
+    for row in measure(count, "profile" in sys.argv):
         print(f"{row.work:<80} {(row.ours_s or 0) * 1000:10.1f} ms   {row.others_s}")
 
 

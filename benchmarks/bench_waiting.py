@@ -11,8 +11,8 @@ import time
 from msgspec.structs import replace
 
 from benchmarks.bench_placing import MANIFEST, POLICY
+from benchmarks.bench_planning import written
 from benchmarks.bench_spread import in_zones
-from benchmarks.bench_tick import _written
 from benchmarks.row import Row
 from reconciler.model.desired import DesiredState, RevisionInfo
 from reconciler.model.observed import ObservedState
@@ -37,7 +37,7 @@ def measure(templates: int, nodes: int) -> list[Row]:
     texts = [MANIFEST.format(number=n, replicas=WAITING // templates, cpu=70_000 + n) for n in range(templates)]
     observed, memo = _on(nodes, now), Memo()
     for _ in range(4):
-        observed = _written(observed, plan({"main": _declared(texts)}, observed, POLICY, now, memo))
+        observed = written(observed, plan({"main": _declared(texts)}, observed, POLICY, now, memo))
     desired = {"main": _declared(texts)}
     plan(desired, observed, POLICY, now, memo)
     idle = []
@@ -57,7 +57,7 @@ def measure(templates: int, nodes: int) -> list[Row]:
             if is_first:
                 busy.append(time.process_time() - began)
                 assert len(answer.actions) == 1
-            observed = _written(observed, answer)
+            observed = written(observed, answer)
     work = f"{WAITING:,} Pods of {templates} templates wait for one of {nodes:,} nodes"
     return [
         Row(f"{work}: nothing changes", statistics.median(idle)),

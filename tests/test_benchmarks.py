@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.bench_placing_many import OF_ONE, SIZES, TEMPLATES, _desired
+from benchmarks.bench_placing_many import OF_ONE, SIZES, TEMPLATES, declared_pods
 from benchmarks.bench_spread import RULES
 
 
@@ -10,5 +10,5 @@ from benchmarks.bench_spread import RULES
 def test_very_many_pods_are_valid(pods: int) -> None:
     """Of as few workloads as may have them, and of many with rules; one more as well."""
     for templates, rules in ((-(-pods // OF_ONE), ""), (TEMPLATES, RULES)):
-        declared = _desired(pods, templates, rules, more=1)["main"].objects
+        declared = declared_pods(pods, templates, rules, more=1)["main"].objects
         assert sum(one.object.spec.replicas for one in declared) == pods + 1  # type: ignore[attr-defined]
